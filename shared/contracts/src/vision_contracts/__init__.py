@@ -1,0 +1,91 @@
+"""The wire models that the backend and the training services share."""
+
+from vision_contracts import metric_names
+from vision_contracts.base import Message, Request, Time, format_time
+from vision_contracts.job_events import (
+    TERMINAL_TYPES,
+    Artifact,
+    ArtifactKind,
+    Cancelled,
+    Checkpoint,
+    EventBody,
+    Failed,
+    Finished,
+    JobEvent,
+    Log,
+    LogLevel,
+    Metrics,
+    Paused,
+    Progress,
+    Started,
+    event_body_adapter,
+)
+from vision_contracts.job_spec import (
+    CONTRACT_VERSION,
+    NAMED_FIELDS,
+    CheckpointRef,
+    DatasetRef,
+    Device,
+    JobSpec,
+    TrainingParams,
+)
+from vision_contracts.model_card import ModelCard, ModelDetail, ModelList
+from vision_contracts.problem import PROBLEM_CONTENT_TYPE, FieldProblem, Problem
+from vision_contracts.reasons import INFRASTRUCTURE_REASONS, EndReason, WaitReason
+from vision_contracts.service_api import (
+    HEARTBEAT_SECONDS,
+    SILENCE_SECONDS,
+    DeviceInfo,
+    HeldJob,
+    ServiceReady,
+    StopRequest,
+)
+from vision_contracts.tasks import DatasetFormat, TaskType
+
+__all__ = [
+    "CONTRACT_VERSION",
+    "HEARTBEAT_SECONDS",
+    "INFRASTRUCTURE_REASONS",
+    "NAMED_FIELDS",
+    "PROBLEM_CONTENT_TYPE",
+    "SILENCE_SECONDS",
+    "TERMINAL_TYPES",
+    "Artifact",
+    "ArtifactKind",
+    "Cancelled",
+    "Checkpoint",
+    "CheckpointRef",
+    "DatasetFormat",
+    "DatasetRef",
+    "Device",
+    "DeviceInfo",
+    "EndReason",
+    "EventBody",
+    "Failed",
+    "FieldProblem",
+    "Finished",
+    "HeldJob",
+    "JobEvent",
+    "JobSpec",
+    "Log",
+    "LogLevel",
+    "Message",
+    "Metrics",
+    "ModelCard",
+    "ModelDetail",
+    "ModelList",
+    "Paused",
+    "Problem",
+    "Progress",
+    "Request",
+    "ServiceReady",
+    "Started",
+    "StopRequest",
+    "TaskType",
+    "Time",
+    "TrainingParams",
+    "WaitReason",
+    "event_body_adapter",
+    "format_time",
+    "metric_names",
+]

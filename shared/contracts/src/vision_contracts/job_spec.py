@@ -1,0 +1,63 @@
+"""What the backend asks a training service to do."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from vision_contracts.base import Message
+from vision_contracts.tasks import DatasetFormat, TaskType
+
+CONTRACT_VERSION = 1
+
+Device = Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
+
+NAMED_FIELDS = ("epochs", "batch_size", "learning_rate", "optimizer", "device", "num_devices", "seed")
+"""Fields of a job that are never part of `hyperparameters`."""
+
+
+class DatasetRef(Message):
+    """Where the images are. A version of the platform's own has a digest; a folder of the user's has none."""
+
+    uri: str = Field(description="`file:///…` of a folder that the service sees, or an archive in object storage.")
+    format: DatasetFormat = DatasetFormat.AUTO
+    digest: str | None = None
+
+
+class CheckpointRef(Message):
+    """Weights of an earlier job, to start from."""
+
+    uri: str
+    sha256: str | None = None
+
+
+class TrainingParams(Message):
+    """The settings that every framework has. All of them are decided before a job is sent."""
+
+    epochs: int = Field(ge=1, le=100_000)
+    batch_size: int = Field(ge=1, le=65_536)
+    learning_rate: float = Field(gt=0, le=100)
+    optimizer: str
+    device: Device = "auto"
+    num_devices: int = Field(default=1, ge=1, le=64)
+    seed: int = Field(default=0, ge=0, lt=2**32)
+
+
+class JobSpec(Message):
+    """One attempt of one job, complete: a service needs nothing else to train it."""
+
+    contract_version: int = CONTRACT_VERSION
+    kind: Literal["train"] = "train"
+    job_uid: UUID
+    attempt: int = Field(ge=1)
+    framework: str
+    model_name: str
+    task_type: TaskType
+    dataset: DatasetRef
+    output_uri: str = Field(description="Prefix in object storage that belongs to this attempt alone.")
+    resume_from_uri: str | None = Field(default=None, description="The checkpoint to go on from, if any.")
+    initial_weights: Literal["scratch", "pretrained"] | CheckpointRef = "scratch"
+    params: TrainingParams
+    hyperparameters: dict[str, Any] = {}
+    timeout_seconds: float | None = Field(default=None, gt=0)
+    request_id: str | None = None

@@ -1,0 +1,26 @@
+"""Errors as `application/problem+json` (RFC 9457), the same from the backend and from every service."""
+
+from pydantic import Field
+
+from vision_contracts.base import Message
+
+PROBLEM_CONTENT_TYPE = "application/problem+json"
+
+
+class FieldProblem(Message):
+    """What is wrong with one field."""
+
+    field: str = Field(description="Path such as `hyperparameters.lr0`, without `body.`.")
+    code: str
+    message: str
+
+
+class Problem(Message):
+    """`code` is stable and for programs; `detail` is for people and says what to do."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[FieldProblem] | None = None

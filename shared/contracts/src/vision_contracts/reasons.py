@@ -1,0 +1,33 @@
+"""Stable codes that say why a job waits and why it ended. Texts for people stand beside them, never inside them."""
+
+from enum import StrEnum
+
+
+class WaitReason(StrEnum):
+    """Why a queued job has not started yet."""
+
+    NO_FREE_SLOT = "no_free_slot"
+    SERVICE_UNAVAILABLE = "service_unavailable"
+    USER_LIMIT = "user_limit"
+    BACKING_OFF = "backing_off"
+    PLATFORM_STOPPED = "platform_stopped"
+
+
+class EndReason(StrEnum):
+    """Why an attempt ended otherwise than by finishing."""
+
+    OUT_OF_MEMORY = "out_of_memory"
+    NAN_LOSS = "nan_loss"
+    BAD_DATA = "bad_data"
+    BAD_HYPERPARAMETERS = "bad_hyperparameters"
+    WEIGHTS_UNAVAILABLE = "weights_unavailable"
+    DISK_FULL = "disk_full"
+    TRAINER_KILLED = "trainer_killed"
+    SERVICE_LOST = "service_lost"
+    STOPPED_BY_USER = "stopped_by_user"
+    TIMED_OUT = "timed_out"
+    INTERNAL = "internal"
+
+
+INFRASTRUCTURE_REASONS = frozenset({EndReason.TRAINER_KILLED, EndReason.SERVICE_LOST})
+"""Losses that are nobody's fault: only these are tried again without being asked."""

@@ -1,0 +1,77 @@
+"""A data set as every reader gives it and every trainer takes it, whatever its files look like.
+
+Coordinates are pixels of the upright image (after its EXIF orientation), origin at the top left corner of the top
+left pixel, as floats.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from vision_contracts import DatasetFormat, TaskType
+
+Box = tuple[float, float, float, float]
+"""`x1, y1, x2, y2`: left, top, right, bottom."""
+
+Polygon = tuple[float, ...]
+"""`x1, y1, x2, y2, …`: at least three corners."""
+
+Keypoint = tuple[float, float, int]
+"""`x, y, visibility`: 0 not labelled (x and y are 0), 1 hidden, 2 visible."""
+
+
+class Split(StrEnum):
+    """What a sample is for. `val`, `valid` and `validation` are one split."""
+
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One labelled object in an image."""
+
+    class_id: int
+    box: Box
+    polygons: tuple[Polygon, ...] = ()
+    keypoints: tuple[Keypoint, ...] = ()
+    corners: Polygon | None = None
+    """Four corners of an oriented box, in order around it."""
+    is_crowd: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One image and what is known of it."""
+
+    image: Path
+    width: int
+    height: int
+    class_id: int | None = None
+    """Class of the whole image; None in data sets that label objects."""
+    instances: tuple[Instance, ...] = ()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All samples, read once. `splits` always has `train` and `val`; both are non-empty."""
+
+    root: Path
+    format: DatasetFormat
+    task_types: frozenset[TaskType]
+    """Every task that these labels can train: polygons give boxes too."""
+    class_names: tuple[str, ...]
+    splits: dict[Split, Sequence[Sample]]
+    keypoint_names: tuple[str, ...] = ()
+    keypoint_flip: tuple[int, ...] = ()
+    """For each keypoint the index of its mirror image; empty if not known."""
+    skeleton: tuple[tuple[int, int], ...] = field(default=())
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+    def __getitem__(self, split: Split | str) -> Sequence[Sample]:
+        return self.splits[Split(split)]

@@ -1,0 +1,159 @@
+"""The one object that a framework's `train` works with: what to train, and whom to tell."""
+
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from data_kit import Dataset
+from pydantic import BaseModel
+
+from trainer_kit.trainer.errors import TrainingError
+from trainer_kit.trainer.messages import FileReport, Message
+from vision_contracts import (
+    ArtifactKind,
+    EndReason,
+    Finished,
+    JobSpec,
+    Log,
+    LogLevel,
+    Metrics,
+    ModelCard,
+    Progress,
+    Started,
+    metric_names,
+)
+
+STOP_FILE = "stop.json"
+OUTBOX = "outbox"
+REPORTS_PER_EPOCH = 50
+MAX_FILES_IN_OUTBOX = 3
+
+H = TypeVar("H", bound=BaseModel)
+
+
+@dataclass
+class TrainingRun(Generic[H]):
+    """One attempt, seen from inside the trainer process. Its working directory is `folder`."""
+
+    spec: JobSpec
+    card: ModelCard
+    hyperparameters: H
+    dataset: Dataset
+    folder: Path
+    send: Callable[[Message], None]
+    """Gives a message to the runner; blocks only while the pipe is full."""
+    resume_from: Path | None = None
+    """A local copy of the checkpoint to go on from: model, optimizer, schedule, step and random state."""
+    initial_checkpoint: Path | None = None
+    """A local copy of another job's checkpoint, to take weights from."""
+    clock: Callable[[], float] = time.monotonic
+    _plan: "_Plan" = field(init=False)
+
+    def start(
+        self, *, device: str, num_classes: int | None, steps_per_epoch: int, resume_step: int = 0,
+        versions: Mapping[str, str] | None = None,
+    ) -> None:
+        """Everything is built: training begins with the step after `resume_step`."""
+        self._plan = _Plan(self.spec.params.epochs, steps_per_epoch, resume_step, self.clock())
+        self.send(Started(
+            resume_step=resume_step, device=device, versions=dict(versions or {}), num_classes=num_classes,
+        ))
+
+    def reports(self, step: int) -> bool:
+        """Whether `report_step` will tell of this step: ask before computing what is costly to read.
+
+        The answer depends on the number of the step alone, so that a resumed run tells of the same steps.
+        """
+        return self._plan.reports(step)
+
+    def report_step(self, step: int, values: Mapping[str, float]) -> None:
+        """An optimizer step is done (`step` counts from 1). Most calls cost nothing: see `reports`.
+
+        Raises TrainingError with `nan_loss` for a training loss that is not finite.
+        """
+        if not self._plan.reports(step):
+            return
+        loss = values.get(metric_names.TRAIN_LOSS)
+        if loss is not None and not math.isfinite(loss):
+            raise TrainingError(
+                EndReason.NAN_LOSS,
+                f"The training loss became {loss} at step {step}. Lower the learning rate "
+                f"(now {self.spec.params.learning_rate:g}), or look at the data set for broken images and labels.",
+            )
+        epoch = (step - 1) // self._plan.steps_per_epoch
+        self.send(Metrics(step=step, epoch=epoch, values=finite(values)))
+        self.send(self._plan.progress(step, epoch, self.clock()))
+
+    def report_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
+        """`epoch` epochs are complete and validated. Points stand at the epoch's last step."""
+        step = epoch * self._plan.steps_per_epoch
+        self.send(Metrics(step=step, epoch=epoch, values=finite(values)))
+        self.send(self._plan.progress(step, epoch, self.clock()))
+
+    def save_checkpoint(
+        self, path: Path, *, step: int, epoch: int, is_best: bool, values: Mapping[str, float],
+    ) -> None:
+        """Hands over a checkpoint that is written completely; `path` may be replaced by the next one at once.
+
+        `values` are the metrics of the validation that it belongs to.
+        """
+        self.send(FileReport(
+            name=f"checkpoints/last{path.suffix}", kind=ArtifactKind.CHECKPOINT, path=self._post(path),
+            step=step, epoch=epoch, is_best=is_best, values=finite(values),
+        ))
+
+    def save_artifact(self, path: Path, *, name: str, kind: ArtifactKind, step: int | None = None) -> None:
+        """Hands over a file under `name`, such as `plots/confusion_matrix.png`."""
+        self.send(FileReport(name=name, kind=kind, path=self._post(path), step=step))
+
+    def log(self, message: str, level: LogLevel = LogLevel.INFO) -> None:
+        """A line for whoever follows this training."""
+        self.send(Log(level=level, message=message))
+
+    def stop_requested(self) -> bool:
+        """Ask after every step. If so: save what can be saved in a few seconds, and raise `Stopped`."""
+        return (self.folder / STOP_FILE).exists()
+
+    def finish(self, values: Mapping[str, float]) -> None:
+        """Trained to the end. `values` are the metrics of the best checkpoint."""
+        self.send(Finished(values=finite(values)))
+
+    def _post(self, path: Path) -> str:
+        """A hard link that the runner uploads and removes, so that the trainer may go on writing."""
+        outbox = self.folder / OUTBOX
+        outbox.mkdir(exist_ok=True)
+        while len(os.listdir(outbox)) >= MAX_FILES_IN_OUTBOX:
+            time.sleep(0.05)
+        link = outbox / f"{time.monotonic_ns()}-{path.name}"
+        os.link(path, link)
+        return str(link.relative_to(self.folder))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    epochs: int
+    steps_per_epoch: int
+    first_step: int
+    started_at: float
+
+    @property
+    def steps(self) -> int:
+        return self.epochs * self.steps_per_epoch
+
+    def reports(self, step: int) -> bool:
+        every = max(1, self.steps_per_epoch // REPORTS_PER_EPOCH)
+        return step % every == 0 or step % self.steps_per_epoch == 0
+
+    def progress(self, step: int, epoch: int, now: float) -> Progress:
+        done = step - self.first_step
+        eta = (now - self.started_at) / done * (self.steps - step) if done > 0 else None
+        return Progress(epoch=epoch, epochs=self.epochs, step=step, steps=self.steps, eta_seconds=eta)
+
+
+def finite(values: Mapping[str, float]) -> dict[str, float | None]:
+    """Numbers as the wire has them: null for what is not finite."""
+    return {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
