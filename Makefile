@@ -1,0 +1,50 @@
+# The verbs of the platform. `make` alone lists them; CI calls the same ones.
+PYTHON ?= python3
+SETUP := $(PYTHON) scripts/setup.py
+TOOLS := tests/.venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-compose check format lock catalog bench docs clean
+
+help: ## list the verbs
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+
+setup: ## set up every environment, with what the tests need
+	@$(SETUP) --dev
+
+run: ## serve the platform at http://localhost:8000 (PORT, DATA_DIR …: see docs/configuration.md)
+	@$(SETUP)
+	@exec backend/.venv/bin/python -m vision_api
+
+test: setup ## run every suite of every project
+	@$(PYTHON) scripts/test.py
+
+test-compose: setup ## build the images, bring the stack up and train in it (needs a Docker engine)
+	@cd tests && .venv/bin/python -m pytest -q compose -m compose
+
+check: setup ## lint, format, types, import rules
+	@$(TOOLS)/ruff check .
+	@$(TOOLS)/ruff format --check .
+	@$(TOOLS)/lint-imports --config tests/architecture/importlinter.ini
+	@$(TOOLS)/basedpyright
+
+format: setup ## put every file into its form
+	@$(TOOLS)/ruff check --fix .
+	@$(TOOLS)/ruff format .
+
+lock: ## resolve every lock anew from the pyproject.toml files
+	@$(PYTHON) scripts/lock.py --upgrade
+
+catalog: setup ## rebuild the catalogues whose library has another version now
+	@for service in services/*/; do name=$$(basename $$service); \
+	  $$service/.venv/bin/python -m $${name}_service.catalog || exit 1; done
+
+bench: setup ## measure against named peers; writes build/bench.json
+	@cd tests && .venv/bin/python -m bench
+
+docs: setup ## regenerate what is made from the code: openapi.json, DATABASE_SCHEMA.md
+	@backend/.venv/bin/python -m vision_api.openapi > docs/openapi.json
+	@backend/.venv/bin/python -m vision_api.db.schema_page > docs/architecture/DATABASE_SCHEMA.md
+
+clean: ## remove every environment and build output (never DATA_DIR)
+	@rm -rf .tools build */.venv */*/.venv

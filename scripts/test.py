@@ -1,0 +1,87 @@
+"""Runs the tests of every project, each in its own environment, and prints one total (`make test`).
+
+    python3 scripts/test.py [PROJECT ...]
+
+Two suites run side by side; a suite's output is shown when it ends.
+"""
+
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from setup import ROOT, find_projects, say
+
+SUITES_AT_ONCE = 2
+LONGEST_FIRST = ("tests", "backend", "services/huggingface", "services/ultralytics", "services/timm")
+NO_TESTS_COLLECTED = 5
+
+
+@dataclass
+class Result:
+    name: str
+    exit_code: int
+    seconds: float
+    output: str
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+def run_suite(project: Path, reports: Path) -> Result:
+    name = str(project.relative_to(ROOT))
+    report = reports / f"{name.replace('/', '-')}.xml"
+    report.unlink(missing_ok=True)
+    started = time.monotonic()
+    done = subprocess.run(  # noqa: S603
+        [str(project / ".venv/bin/python"), "-m", "pytest", "-q", "--durations=5", f"--junitxml={report}"],
+        cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    result = Result(name, done.returncode, time.monotonic() - started, done.stdout)
+    if report.exists():
+        count(ET.parse(report).getroot(), result)  # noqa: S314 - written by pytest a moment ago
+    return result
+
+
+def count(report: ET.Element, result: Result) -> None:
+    for suite in report.iter("testsuite"):
+        total, failures, errors, skipped = (int(suite.get(key, 0)) for key in ("tests", "failures", "errors", "skipped"))
+        result.failed += failures + errors
+        result.skipped += skipped
+        result.passed += total - failures - errors - skipped
+
+
+def order(project: Path) -> int:
+    name = str(project.relative_to(ROOT))
+    return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
+
+
+def main() -> int:
+    projects = [Path(name).resolve() for name in sys.argv[1:]] or find_projects(dev=True)
+    reports = ROOT / "build" / "test-reports"
+    reports.mkdir(parents=True, exist_ok=True)
+    results: list[Result] = []
+    with ThreadPoolExecutor(SUITES_AT_ONCE) as pool:
+        jobs = [pool.submit(run_suite, project, reports) for project in sorted(projects, key=order)]
+        for job in as_completed(jobs):
+            result = job.result()
+            results.append(result)
+            say(f"\n===== {result.name} ({result.seconds:.0f} s) =====\n{result.output.rstrip()}")
+    say("")
+    for result in results:
+        broken = result.exit_code and not result.failed
+        say(f"{result.name:24} {result.passed:5} passed {result.failed:4} failed {result.skipped:4} skipped"
+            f" {result.seconds:6.0f} s{'  (did not run to its end)' if broken else ''}")
+    # A suite that could not even start counts as one failure: a total must never look better than it is.
+    failed = sum(max(result.failed, int(result.exit_code != 0)) for result in results)
+    say(f"\n{sum(r.passed for r in results)} passed, {failed} failed, {sum(r.skipped for r in results)} skipped")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
