@@ -1,8 +1,8 @@
 """How a training ends early.
 
-    Exception
-    ├── TrainingError    the user can do something about it
-    └── Stopped          it was asked to stop, and did
+Exception
+├── TrainingError    the user can do something about it
+└── Stopped          it was asked to stop, and did
 """
 
 from vision_contracts import EndReason

@@ -54,14 +54,24 @@ class TrainingRun(Generic[H]):
     _plan: "_Plan" = field(init=False)
 
     def start(
-        self, *, device: str, num_classes: int | None, steps_per_epoch: int, resume_step: int = 0,
+        self,
+        *,
+        device: str,
+        num_classes: int | None,
+        steps_per_epoch: int,
+        resume_step: int = 0,
         versions: Mapping[str, str] | None = None,
     ) -> None:
         """Everything is built: training begins with the step after `resume_step`."""
         self._plan = _Plan(self.spec.params.epochs, steps_per_epoch, resume_step, self.clock())
-        self.send(Started(
-            resume_step=resume_step, device=device, versions=dict(versions or {}), num_classes=num_classes,
-        ))
+        self.send(
+            Started(
+                resume_step=resume_step,
+                device=device,
+                versions=dict(versions or {}),
+                num_classes=num_classes,
+            )
+        )
 
     def reports(self, step: int) -> bool:
         """Whether `report_step` will tell of this step: ask before computing what is costly to read.
@@ -95,16 +105,29 @@ class TrainingRun(Generic[H]):
         self.send(self._plan.progress(step, epoch, self.clock()))
 
     def save_checkpoint(
-        self, path: Path, *, step: int, epoch: int, is_best: bool, values: Mapping[str, float],
+        self,
+        path: Path,
+        *,
+        step: int,
+        epoch: int,
+        is_best: bool,
+        values: Mapping[str, float],
     ) -> None:
         """Hands over a checkpoint that is written completely; `path` may be replaced by the next one at once.
 
         `values` are the metrics of the validation that it belongs to.
         """
-        self.send(FileReport(
-            name=f"checkpoints/last{path.suffix}", kind=ArtifactKind.CHECKPOINT, path=self._post(path),
-            step=step, epoch=epoch, is_best=is_best, values=finite(values),
-        ))
+        self.send(
+            FileReport(
+                name=f"checkpoints/last{path.suffix}",
+                kind=ArtifactKind.CHECKPOINT,
+                path=self._post(path),
+                step=step,
+                epoch=epoch,
+                is_best=is_best,
+                values=finite(values),
+            )
+        )
 
     def save_artifact(self, path: Path, *, name: str, kind: ArtifactKind, step: int | None = None) -> None:
         """Hands over a file under `name`, such as `plots/confusion_matrix.png`."""

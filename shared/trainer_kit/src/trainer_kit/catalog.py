@@ -1,0 +1,115 @@
+"""The catalogue file: made ahead with the framework loaded, served later without it."""
+
+import argparse
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from trainer_kit.adapter import Adapter
+from vision_contracts import ModelCard, ModelList
+
+
+class CatalogError(Exception):
+    """There is no usable catalogue file. The message says how to make one."""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """A loaded catalogue, with what the HTTP routes need at hand."""
+
+    models: ModelList
+    body: bytes
+    """The list as it goes over the wire."""
+    etag: str
+    cards: Mapping[str, ModelCard]
+
+
+def load_catalog(path: Path) -> Catalog:
+    """Reads a catalogue file. Raises CatalogError where it is absent or broken."""
+    try:
+        models = ModelList.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise CatalogError(f"There is no catalogue at {path}. Build it with `python -m <service>.catalog`.") from None
+    except ValueError as error:
+        raise CatalogError(f"The catalogue at {path} is broken ({error}). Build it again with --force.") from error
+    body = models.model_dump_json().encode()
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    return Catalog(models, body, etag, {card.model_name: card for card in models.models})
+
+
+def write_catalog(
+    adapter: Adapter,
+    *,
+    cards: Iterable[ModelCard],
+    schemas: Mapping[str, dict[str, Any]],
+) -> ModelList:
+    """Writes the whole catalogue at once, with the version of the installed framework: a reader sees the old or the
+    new file, never half of one.
+
+    Raises ValueError for a name that comes twice and for a card whose schema is missing.
+    """
+    models = sorted(cards, key=lambda card: (card.priority, card.model_name))
+    names = [card.model_name for card in models]
+    if doubles := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"Names that are in the catalogue twice: {', '.join(doubles[:5])}.")
+    if unknown := sorted({card.hyperparameters_ref for card in models} - set(schemas)):
+        raise ValueError(f"Cards refer to schemas that are not given: {', '.join(unknown)}.")
+    catalog = ModelList(
+        framework=adapter.framework,
+        framework_version=version(adapter.distribution),
+        model_count=len(models),
+        models=models,
+        schemas=dict(schemas),
+    )
+    write_atomically(adapter.catalog_file, catalog.model_dump_json(indent=1).encode() + b"\n")
+    return catalog
+
+
+def build_command(
+    adapter: Adapter,
+    build: Callable[[], tuple[Iterable[ModelCard], Mapping[str, dict[str, Any]]]],
+    arguments: list[str] | None = None,
+) -> int:
+    """`python -m <service>.catalog [--force]`: calls `build` for cards and schemas unless the file is up to date."""
+    parser = argparse.ArgumentParser(description=f"Builds the catalogue of {adapter.framework}.")
+    parser.add_argument("--force", action="store_true", help="build it even if the library's version is the same")
+    options = parser.parse_args(arguments)
+    if not options.force and is_up_to_date(adapter):
+        sys.stderr.write(f"{adapter.framework}: the catalogue is up to date.\n")
+        return 0
+    sys.stderr.write(f"{adapter.framework}: building the catalogue of {version(adapter.distribution)} …\n")
+    cards, schemas = build()
+    catalog = write_catalog(adapter, cards=cards, schemas=schemas)
+    sys.stderr.write(f"{adapter.framework}: {catalog.model_count} models in {adapter.catalog_file}.\n")
+    return 0
+
+
+def is_up_to_date(adapter: Adapter) -> bool:
+    """Whether the file was built with the installed version of the framework."""
+    try:
+        catalog = load_catalog(adapter.catalog_file)
+    except CatalogError:
+        return False
+    return catalog.models.framework_version == version(adapter.distribution)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replaces the file in one step, so that a kill at any moment leaves the old or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
