@@ -4,7 +4,7 @@ SETUP := $(PYTHON) scripts/setup.py
 TOOLS := tests/.venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-compose check format lock catalog bench docs clean
+.PHONY: help setup run env up down logs test test-compose check format lock catalog bench docs clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -15,6 +15,18 @@ setup: ## set up every environment, with what the tests need
 run: ## serve the platform at http://localhost:8000 (PORT, DATA_DIR …: see docs/configuration.md)
 	@$(SETUP)
 	@exec backend/.venv/bin/python -m vision_api
+
+env: ## write .env with strong secrets for docker-compose
+	@$(PYTHON) scripts/make_env.py
+
+up: env ## build and start the deployed form: five containers behind one port
+	@mkdir -p datasets && docker-compose up --build --detach
+
+down: ## stop the containers; volumes stay
+	@docker-compose down
+
+logs: ## follow the containers' logs
+	@docker-compose logs --follow --tail 100
 
 test: setup ## run every suite of every project
 	@$(PYTHON) scripts/test.py

@@ -108,7 +108,8 @@ def split_torch(lock: Path) -> tuple[str, list[str]]:
     return "\n".join(entry for entry in entries if entry not in torch), pins
 
 
-def install(uv: str, project: Path, *, dev: bool) -> None:
+def install_locked(uv: str, project: Path, *, dev: bool) -> None:
+    """Everything of others, exactly as the lock says."""
     name = str(project.relative_to(ROOT))
     python = project / ".venv" / "bin" / "python"
     if not python.exists():
@@ -124,14 +125,21 @@ def install(uv: str, project: Path, *, dev: bool) -> None:
     run([uv, "pip", "sync", *target, "--compile-bytecode", "--require-hashes", str(lock)], name)
     if backend and torch_pins:
         run([uv, "pip", "install", *target, "--compile-bytecode", "--torch-backend", backend, *torch_pins], name)
+
+
+def install_own(uv: str, project: Path, *, dev: bool) -> None:
+    """Our own packages, editable; with them the environment is complete."""
+    python = project / ".venv" / "bin" / "python"
     for package in path_dependencies(project):
-        run([uv, "pip", "install", *target, "--no-deps", "--editable", str(package)], name)
+        command = [uv, "pip", "install", "--quiet", "--python", str(python), "--no-deps", "--editable", str(package)]
+        run(command, str(project.relative_to(ROOT)))
     (project / ".venv" / "setup.stamp").write_text(fingerprint(project, dev=dev))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dev", action="store_true", help="with what the tests need")
+    parser.add_argument("--locked-only", action="store_true", help="without our own packages (a layer of an image)")
     parser.add_argument("projects", nargs="*", type=Path, help="folders; default: all that are needed")
     options = parser.parse_args()
     projects = [path.resolve() for path in options.projects] or find_projects(dev=options.dev)
@@ -142,7 +150,9 @@ def main() -> int:
             packages = lock_of(project, dev=options.dev).read_text().count("==")
             say(f"setup [{number}/{len(missing)}] {project.relative_to(ROOT)}: {packages} packages …")
             started = time.monotonic()
-            install(uv, project, dev=options.dev)
+            install_locked(uv, project, dev=options.dev)
+            if not options.locked_only:
+                install_own(uv, project, dev=options.dev)
             say(f"setup [{number}/{len(missing)}] {project.relative_to(ROOT)}: ready ({time.monotonic() - started:.0f} s)")
     except SetupError as error:
         say(f"setup: {error}")

@@ -1,0 +1,27 @@
+"""Writes `.env` with strong random secrets for docker-compose (`make env`); never overwrites one that exists."""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+TARGET = Path(__file__).resolve().parent.parent / ".env"
+SECRETS = ("JWT_SECRET", "SERVICE_TOKEN", "METRICS_TOKEN", "POSTGRES_PASSWORD", "ADMIN_PASSWORD")
+
+
+def main() -> int:
+    lines = [f"{name}={secrets.token_urlsafe(32)}" for name in SECRETS]
+    text = "\n".join(["# Read by docker-compose. Keep it secret: it is in .gitignore.", *lines, ""])
+    try:
+        file = os.open(TARGET, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        sys.stdout.write(".env exists and stays as it is. Remove it first if you want new secrets.\n")
+        return 0
+    with os.fdopen(file, "w") as stream:
+        stream.write(text)
+    sys.stdout.write("Wrote .env. Sign in as admin@example.com with the ADMIN_PASSWORD in it.\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
