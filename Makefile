@@ -2,9 +2,11 @@
 PYTHON ?= python3
 SETUP := $(PYTHON) scripts/setup.py
 TOOLS := tests/.venv/bin
+EMPTY :=
+SOURCES := $(subst $(EMPTY) $(EMPTY),:,$(wildcard */src */*/src))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run env up down logs test test-compose check format lock catalog bench docs clean
+.PHONY: help setup run env up down logs test test-compose check imports format lock catalog bench docs clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -37,8 +39,11 @@ test-compose: setup ## build the images, bring the stack up and train in it (nee
 check: setup ## lint, format, types, import rules
 	@$(TOOLS)/ruff check .
 	@$(TOOLS)/ruff format --check .
-	@$(TOOLS)/lint-imports --config tests/architecture/importlinter.ini
+	@$(MAKE) --no-print-directory imports
 	@$(TOOLS)/basedpyright
+
+imports: ## who may import whom
+	@PYTHONPATH=$(SOURCES) $(TOOLS)/lint-imports --config tests/architecture/importlinter.ini --no-cache
 
 format: setup ## put every file into its form
 	@$(TOOLS)/ruff check --fix .
