@@ -1,0 +1,62 @@
+"""Fixtures of the tests from outside: a platform that runs, and somebody who uses it."""
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from client import Client
+from platform_under_test import ADMIN_EMAIL, ADMIN_PASSWORD, ROOT, DeployedPlatform, LocalPlatform
+
+Platform = LocalPlatform | DeployedPlatform
+ENVIRONMENTS = {"local": LocalPlatform, "deployed": DeployedPlatform}
+
+
+@pytest.fixture(scope="session", params=ENVIRONMENTS)
+def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """The platform with all three services; once for each environment."""
+    running = ENVIRONMENTS[request.param](tmp_path_factory.mktemp(request.param))
+    shutil.copytree(ROOT / "samples" / "digits", running.datasets / "digits")
+    shutil.copytree(ROOT / "samples" / "coins", running.datasets / "coins")
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def admin(platform: Platform) -> Client:
+    return Client.sign_in(platform.url, ADMIN_EMAIL, ADMIN_PASSWORD)
+
+
+@pytest.fixture
+def user(platform: Platform) -> Client:
+    """Somebody new, with nothing yet."""
+    return Client.register(platform.url, f"{secrets.token_hex(6)}@example.com")
+
+
+@pytest.fixture
+def project(user: Client) -> dict[str, Any]:
+    return user.post("/projects", {"name": "A project"})
+
+
+@pytest.fixture
+def digits(platform: Platform) -> Path:
+    return platform.datasets / "digits"
+
+
+@pytest.fixture
+def coins(platform: Platform) -> Path:
+    return platform.datasets / "coins"
+
+
+def problem_of(answer: Any) -> tuple[int, str]:
+    """Status and code of an error, which must be problem+json."""
+    assert answer.headers["content-type"].startswith("application/problem+json"), answer.text
+    body = answer.json()
+    assert {"type", "title", "status", "detail", "code"} <= body.keys()
+    assert body["status"] == answer.status_code
+    return answer.status_code, body["code"]

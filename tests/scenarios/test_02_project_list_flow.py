@@ -1,0 +1,64 @@
+"""Scenario 2: the projects one may see, each with its number of experiments (docs/scenarios/02-project-list-flow.md)."""
+
+from typing import Any
+
+from client import Client
+from conftest import Platform, problem_of
+
+
+def test_a_new_user_sees_an_empty_list(user: Client) -> None:
+    assert user.get("/projects") == []
+
+
+def test_the_list_is_newest_first_with_experiment_counts_and_role(user: Client, digits: Any) -> None:
+    first, second = (user.post("/projects", {"name": name}) for name in ("first", "second"))
+    for _ in range(2):
+        user.post("/training/jobs", {
+            "project_id": first["id"], "framework": "timm", "model_name": "resnet10t",
+            "task_type": "image_classification", "dataset_path": str(digits),
+        })  # fmt: skip
+
+    projects = user.get("/projects")
+
+    assert [project["id"] for project in projects] == [second["id"], first["id"]]
+    assert [project["experiment_count"] for project in projects] == [0, 2]
+    assert {project["user_role"] for project in projects} == {"owner"}
+
+
+def test_pages_follow_each_other_by_the_link_header(user: Client) -> None:
+    names = [f"project {number}" for number in range(5)]
+    for name in names:
+        user.post("/projects", {"name": name})
+
+    answer = user.http.get("/projects", params={"limit": 2})
+    seen = [project["name"] for project in answer.json()]
+    assert answer.headers["X-Total-Count"] == "5"
+    while "next" in answer.links:
+        answer = user.http.get(answer.links["next"]["url"])
+        seen += [project["name"] for project in answer.json()]
+
+    assert seen == names[::-1]
+
+
+def test_what_is_not_yours_does_not_exist(platform: Platform, project: dict[str, Any]) -> None:
+    stranger = Client.register(platform.url, f"stranger-of-{project['id']}@example.com")
+
+    answers = [
+        stranger.http.get(f"/projects/{project['id']}"),
+        stranger.http.patch(f"/projects/{project['id']}", json={"name": "mine"}),
+        stranger.http.delete(f"/projects/{project['id']}"),
+        stranger.http.get(f"/projects/{project['id']}/experiments"),
+    ]
+
+    assert {problem_of(answer) for answer in answers} == {(404, "not_found")}
+    assert stranger.get("/projects") == []
+
+
+def test_a_viewer_may_read_and_not_change(platform: Platform, user: Client, project: dict[str, Any]) -> None:
+    email = f"viewer-of-{project['id']}@example.com"
+    viewer = Client.register(platform.url, email)
+    user.post(f"/projects/{project['id']}/members", {"email": email, "role": "viewer"})
+
+    assert viewer.get(f"/projects/{project['id']}")["user_role"] == "viewer"
+    refused = viewer.http.patch(f"/projects/{project['id']}", json={"name": "mine"})
+    assert problem_of(refused) == (403, "forbidden")

@@ -1,0 +1,147 @@
+"""Scenario 6: press start and watch it learn, on every framework (docs/scenarios/06-training-execution-flow.md)."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from client import Client
+from conftest import Platform, problem_of
+
+CHANCE = 0.1
+"""Of ten digits."""
+
+CLASSIFIERS = {"timm": "resnet10t", "ultralytics": "yolov8n-cls", "huggingface": "resnet"}
+
+
+def create(user: Client, project: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return user.post("/training/jobs", {"project_id": project["id"], "task_type": "image_classification", **fields})
+
+
+@pytest.mark.parametrize("framework", CLASSIFIERS)
+def test_a_classifier_learns_with_the_defaults_of_its_card(
+    user: Client, project: dict[str, Any], digits: Path, framework: str
+) -> None:
+    job = create(user, project, framework=framework, model_name=CLASSIFIERS[framework], dataset_path=str(digits))
+    started = user.http.post(f"/training/jobs/{job['id']}/start")
+    assert started.status_code == 202
+    assert started.json()["status"] in ("queued", "starting")
+
+    events = list(user.follow(job["id"]))
+    done = user.get(f"/training/jobs/{job['id']}")
+
+    assert done["status"] == "completed", done["error_message"]
+    assert_events_are_complete(events)
+    assert done["accuracy"] >= 3 * CHANCE
+    assert done["primary_metric"] == {"name": "val/accuracy", "value": done["accuracy"], "direction": "max"}
+    assert (done["num_classes"], done["progress"]["percent"], done["attempt"]) == (10, 100, 1)
+    assert done["started_at"] <= done["completed_at"]
+    assert_loss_falls(user, job["id"])
+    assert_best_checkpoint_can_be_had(user, job["id"])
+    assert "epoch" in user.log_text(job["id"]).lower()
+
+
+def assert_events_are_complete(events: list[Any]) -> None:
+    assert [int(event.id) for event in events] == list(range(1, len(events) + 1))
+    statuses = [json.loads(event.data)["status"] for event in events if event.event == "status"]
+    assert statuses[-4:] == ["queued", "starting", "running", "completed"]
+    assert {"status", "progress", "metrics", "log", "checkpoint", "artifact", "end"} >= {e.event for e in events}
+    assert {"progress", "metrics", "checkpoint"} <= {event.event for event in events}
+    assert events[-1].event == "end"
+
+
+def assert_loss_falls(user: Client, job_id: int) -> None:
+    [loss] = user.get(f"/training/jobs/{job_id}/metrics", names="train/loss")
+    values = [point["value"] for point in loss["points"]]
+    steps = [point["step"] for point in loss["points"]]
+    assert steps == sorted(set(steps))
+    tenth = max(1, len(values) // 10)
+    assert sum(values[-tenth:]) / tenth < sum(values[:tenth]) / tenth
+
+
+def assert_best_checkpoint_can_be_had(user: Client, job_id: int) -> None:
+    artifacts = {artifact["name"]: artifact for artifact in user.get(f"/training/jobs/{job_id}/artifacts")}
+    best = next(artifact for name, artifact in artifacts.items() if name.startswith("checkpoints/best"))
+    path = f"/training/jobs/{job_id}/artifacts/{best['name']}"
+    part = user.http.get(path, headers={"Range": "bytes=0-99"})
+    assert (part.status_code, len(part.content)) == (206, 100)
+    assert part.headers["Content-Range"] == f"bytes 0-99/{best['size_bytes']}"
+
+
+def test_a_detector_trains(user: Client, project: dict[str, Any], coins: Path) -> None:
+    job = create(
+        user, project, framework="ultralytics", model_name="yolo11n", task_type="object_detection",
+        dataset_path=str(coins), epochs=3,
+    )  # fmt: skip
+    user.post(f"/training/jobs/{job['id']}/start")
+
+    done = user.wait_for(job["id"], "completed")
+
+    assert done["primary_metric"]["name"] == "val/map50_95"
+    assert (done["accuracy"], done["num_classes"]) == (None, 1)
+    assert_loss_falls(user, job["id"])
+
+
+def test_a_stopped_run_keeps_what_it_has_and_can_be_retried(
+    user: Client, project: dict[str, Any], digits: Path
+) -> None:
+    job = create(user, project, framework="timm", model_name="resnet10t", dataset_path=str(digits), epochs=500)
+    user.post(f"/training/jobs/{job['id']}/start")
+    refused = user.http.post(f"/training/jobs/{job['id']}/start")
+    assert problem_of(refused) == (409, "invalid_transition")
+    wait_for_epoch(user, job["id"], 1)
+
+    user.post(f"/training/jobs/{job['id']}/stop")
+    stopped = user.wait_for(job["id"], "cancelled", seconds=30)
+
+    assert stopped["status_reason"] == "stopped_by_user"
+    assert any(a["name"].startswith("checkpoints/last") for a in user.get(f"/training/jobs/{job['id']}/artifacts"))
+
+
+def wait_for_epoch(user: Client, job_id: int, epoch: int) -> None:
+    for event in user.follow(job_id):
+        data = json.loads(event.data)
+        if event.event == "progress" and data["epoch"] >= epoch:
+            return
+        assert event.event != "end", user.log_text(job_id)
+
+
+def test_a_stream_goes_on_where_it_was_left(user: Client, project: dict[str, Any], digits: Path) -> None:
+    job = create(user, project, framework="timm", model_name="resnet10t", dataset_path=str(digits), epochs=2)
+    user.post(f"/training/jobs/{job['id']}/start")
+    events = list(user.follow(job["id"]))
+
+    middle = int(events[len(events) // 2].id)
+    rest = list(user.follow(job["id"], last_event_id=middle))
+
+    assert [(event.id, event.data) for event in rest] == [(event.id, event.data) for event in events[middle:]]
+    after_the_end = user.http.get(f"/training/jobs/{job['id']}/events", headers={"Last-Event-ID": events[-1].id})
+    assert after_the_end.status_code == 204
+
+
+def test_a_job_waits_for_a_service_that_is_down(
+    platform: Platform, user: Client, project: dict[str, Any], digits: Path
+) -> None:
+    if platform.name != "deployed":
+        pytest.skip("local services are the backend's own children and come back by themselves")
+    platform.stop_service("timm")
+    try:
+        job = create(user, project, framework="timm", model_name="resnet10t", dataset_path=str(digits), epochs=1)
+        user.post(f"/training/jobs/{job['id']}/start")
+        waiting = wait_for_reason(user, job["id"], "service_unavailable")
+        assert waiting["status"] == "queued"
+        listed = user.http.get("/models/list", params={"framework": "timm", "limit": 1})
+        assert len(listed.json()) == 1
+        assert "timm" in listed.headers["X-Unavailable-Frameworks"]
+    finally:
+        platform.start_service("timm")
+
+    assert user.wait_for(job["id"], "completed")["attempt"] == 1
+
+
+def wait_for_reason(user: Client, job_id: int, reason: str) -> dict[str, Any]:
+    """The job once its status_reason is `reason`; its status events tell, so nothing is polled."""
+    for event in user.follow(job_id):
+        if event.event == "status" and json.loads(event.data).get("status_reason") == reason:
+            break
+    return user.get(f"/training/jobs/{job_id}")
