@@ -1,0 +1,49 @@
+"""What must never be committed, and what must stand where."""
+
+import re
+import subprocess
+
+import pytest
+from platform_under_test import ROOT
+
+LARGEST_FILE_BYTES = 1_000_000
+
+
+def tracked_files() -> list[str]:
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [name for name in listing.split("\0") if name]
+
+
+def test_no_large_file_and_no_lock_with_addresses() -> None:
+    files = tracked_files()
+
+    assert [name for name in files if (ROOT / name).stat().st_size > LARGEST_FILE_BYTES] == []
+    assert [name for name in files if name.endswith(("uv.lock", "package-lock.json", "poetry.lock"))] == []
+    locks = [name for name in files if re.search(r"requirements.*\.lock$", name)]
+    assert [name for name in locks if "://" in (ROOT / name).read_text()] == []
+
+
+@pytest.mark.parametrize("name", ["backend", "services/timm", "services/ultralytics", "services/huggingface", "shared"])
+def test_the_top_level_is_as_agreed(name: str) -> None:
+    assert (ROOT / name).is_dir()
+
+
+def test_every_document_that_a_page_links_to_exists() -> None:
+    broken = []
+    for page in (ROOT / name for name in tracked_files() if name.endswith(".md")):
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+            if "://" not in target and not target.startswith("mailto:") and not (page.parent / target).exists():
+                broken.append(f"{page.relative_to(ROOT)} → {target}")
+
+    assert broken == []
+
+
+def test_every_code_path_that_a_page_names_exists() -> None:
+    """Pages name files as `backend/src/…`: a moved file must not leave them lying."""
+    pattern = re.compile(r"`((?:backend|shared|services|tests|scripts|docs)/[\w./-]+\.\w+)`")
+    missing = [
+        f"{name} → {target}" for name in tracked_files() if name.endswith(".md")
+        for target in pattern.findall((ROOT / name).read_text()) if not (ROOT / target).exists()
+    ]  # fmt: skip
+
+    assert missing == []
