@@ -35,7 +35,7 @@ class Started(Message):
     type: Literal["started"] = "started"
     resume_step: int = Field(ge=0, description="Optimizer steps already done; points beyond it will come again.")
     device: str
-    versions: dict[str, str] = {}
+    versions: dict[str, str] = Field(default={}, description="Of the libraries that take part.")
     num_classes: int | None = None
 
 
@@ -95,10 +95,10 @@ class Artifact(Message):
 
 
 class Finished(Message):
-    """Trained to the end. `values` are the metrics of the best checkpoint."""
+    """Trained to the end."""
 
     type: Literal["finished"] = "finished"
-    values: dict[str, float | None] = {}
+    values: dict[str, float | None] = Field(default={}, description="Metrics of the best checkpoint.")
 
 
 class Failed(Message):

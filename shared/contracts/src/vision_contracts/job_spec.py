@@ -58,6 +58,6 @@ class JobSpec(Message):
     resume_from_uri: str | None = Field(default=None, description="The checkpoint to go on from, if any.")
     initial_weights: Literal["scratch", "pretrained"] | CheckpointRef = "scratch"
     params: TrainingParams
-    hyperparameters: dict[str, Any] = {}
+    hyperparameters: dict[str, Any] = Field(default={}, description="As the card's schema has them.")
     timeout_seconds: float | None = Field(default=None, gt=0)
     request_id: str | None = None

@@ -24,11 +24,11 @@ class ModelCard(Message):
     gmacs: float | None = Field(default=None, description="Billions of multiply-adds for one image of `input_size`.")
     input_size: int = Field(gt=0, description="Side of the square input, in pixels.")
     pretrained_available: bool = False
-    pretrained_tags: list[str] = []
+    pretrained_tags: list[str] = Field(default=[], description="Names of weights, the default one first.")
     license: str | None = None
     recommended_batch_size: int = Field(ge=1)
     recommended_lr: float = Field(gt=0)
-    tags: list[str] = []
+    tags: list[str] = Field(default=[], description="Words to find it by.")
     priority: int = Field(default=2, ge=0, le=2, description="0 best known … 2.")
     hyperparameters_ref: str = Field(description="Key of the card's schema in `ModelList.schemas`.")
 
@@ -51,7 +51,7 @@ class ModelList(Message):
     framework_version: str
     model_count: int
     models: list[ModelCard]
-    schemas: dict[str, dict[str, Any]] = {}
+    schemas: dict[str, dict[str, Any]] = Field(default={}, description="By `hyperparameters_ref`.")
 
     def detail(self, card: ModelCard) -> ModelDetail:
         """The card with its own schema."""

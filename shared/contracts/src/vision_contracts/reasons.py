@@ -24,10 +24,11 @@ class EndReason(StrEnum):
     DISK_FULL = "disk_full"
     TRAINER_KILLED = "trainer_killed"
     SERVICE_LOST = "service_lost"
+    STORAGE_UNAVAILABLE = "storage_unavailable"
     STOPPED_BY_USER = "stopped_by_user"
     TIMED_OUT = "timed_out"
     INTERNAL = "internal"
 
 
-INFRASTRUCTURE_REASONS = frozenset({EndReason.TRAINER_KILLED, EndReason.SERVICE_LOST})
+INFRASTRUCTURE_REASONS = frozenset({EndReason.TRAINER_KILLED, EndReason.SERVICE_LOST, EndReason.STORAGE_UNAVAILABLE})
 """Losses that are nobody's fault: only these are tried again without being asked."""

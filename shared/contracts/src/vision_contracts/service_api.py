@@ -33,7 +33,7 @@ class ServiceReady(Message):
     framework_version: str
     slots: int
     free_slots: int
-    devices: list[DeviceInfo] = []
+    devices: list[DeviceInfo] = Field(default=[], description="What a job may ask for; the CPU is one of them.")
     draining: bool = False
 
 

@@ -22,7 +22,7 @@ class FileReport(WireMessage):
     step: int | None = None
     epoch: int | None = None
     is_best: bool = False
-    values: dict[str, float | None] = {}
+    values: dict[str, float | None] = Field(default={}, description="Metrics that belong to the file.")
 
 
 Message = Annotated[

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from data_kit import Dataset
 from pydantic import BaseModel
 
+from data_kit import Dataset
 from trainer_kit.trainer.errors import TrainingError
 from trainer_kit.trainer.messages import FileReport, Message
 from vision_contracts import (
