@@ -1,0 +1,90 @@
+"""Who asks: the dependencies that turn a token or a ticket into a user."""
+
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Query, Request
+from fastapi.security import OAuth2PasswordBearer
+
+from vision_api.auth import repository, tickets
+from vision_api.auth.tokens import AccessTokens
+from vision_api.db.session import Database, DatabaseDep
+from vision_api.errors import Forbidden, Unauthorized
+from vision_api.models import User
+
+bearer = OAuth2PasswordBearer(tokenUrl="/api/v1/auth/login", auto_error=False)
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """A user together with the sign-in that the request belongs to."""
+
+    user: User
+    session_id: UUID
+
+
+def get_access_tokens(request: Request) -> AccessTokens:
+    """The signer of this application."""
+    tokens: AccessTokens = request.app.state.access_tokens
+    return tokens
+
+
+AccessTokensDep = Annotated[AccessTokens, Depends(get_access_tokens)]
+BearerToken = Annotated[str | None, Depends(bearer)]
+
+
+async def get_sign_in(database: DatabaseDep, tokens: AccessTokensDep, encoded: BearerToken) -> SignIn:
+    """Whoever the bearer token belongs to, in one short statement.
+
+    The session is closed before the endpoint opens its own: no request ever holds two connections.
+    """
+    if encoded is None:
+        raise Unauthorized("Sign in first: send an Authorization header with a bearer token.")
+    token = tokens.read(encoded)
+    return await _live_sign_in(database, token.user_id, token.session_id)
+
+
+async def _live_sign_in(database: Database, user_id: int, session_id: UUID) -> SignIn:
+    async with database.snapshot() as session:
+        user = await repository.get_signed_in_user(session, user_id=user_id, session_id=session_id)
+    if user is None:
+        raise Unauthorized("This sign-in has ended. Sign in again.")
+    return SignIn(user, session_id)
+
+
+CurrentSignIn = Annotated[SignIn, Depends(get_sign_in)]
+"""Anybody who is signed in, also one who must still change the password."""
+
+
+def _settled(user: User) -> User:
+    if user.must_change_password:
+        raise Forbidden(
+            "Change the generated password first: PATCH /api/v1/auth/me with current_password and new_password.",
+            code="password_change_required",
+        )
+    return user
+
+
+async def _current_user(sign_in: CurrentSignIn) -> User:
+    return _settled(sign_in.user)
+
+
+CurrentUser = Annotated[User, Depends(_current_user)]
+"""The signed-in user of an ordinary route."""
+
+
+async def _stream_user(
+    request: Request,
+    database: DatabaseDep,
+    tokens: AccessTokensDep,
+    encoded: BearerToken,
+    ticket: Annotated[str | None, Query(max_length=100, description="From `POST /auth/stream-ticket`.")] = None,
+) -> User:
+    if encoded is None and ticket is not None:
+        return _settled(await tickets.redeem(database, ticket=ticket, path=request.url.path))
+    return _settled((await get_sign_in(database, tokens, encoded)).user)
+
+
+StreamUser = Annotated[User, Depends(_stream_user)]
+"""As CurrentUser, also by `?ticket=`: for streams, artifacts and previews."""

@@ -1,0 +1,63 @@
+"""Statements about accounts, sign-ins and their tokens."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vision_api.models import AuthSession, RefreshToken, StreamTicket, User
+
+
+async def get_user_by_email(session: AsyncSession, email: str) -> User | None:
+    """`email` in lower case, as stored."""
+    return await session.scalar(select(User).where(User.email == email))
+
+
+async def count_users(session: AsyncSession) -> int:
+    """How many accounts there are."""
+    return await session.scalar(select(func.count()).select_from(User)) or 0
+
+
+async def get_signed_in_user(session: AsyncSession, *, user_id: int, session_id: UUID) -> User | None:
+    """The user, if active and if the sign-in has not been revoked."""
+    return await session.scalar(
+        select(User)
+        .join(AuthSession, AuthSession.user_id == User.id)
+        .where(User.id == user_id, User.is_active, AuthSession.id == session_id, AuthSession.revoked_at.is_(None))
+    )
+
+
+async def claim_refresh_token(session: AsyncSession, hashed: str) -> tuple[RefreshToken, AuthSession, User] | None:
+    """A refresh token, locked until the transaction ends, with whom it belongs to."""
+    row = await session.execute(
+        select(RefreshToken, AuthSession, User)
+        .join(AuthSession, AuthSession.id == RefreshToken.session_id)
+        .join(User, User.id == AuthSession.user_id)
+        .where(RefreshToken.token_hash == hashed)
+        .with_for_update()
+    )
+    found = row.one_or_none()
+    return None if found is None else (found[0], found[1], found[2])
+
+
+async def revoke_sessions(
+    session: AsyncSession, *, user_id: int, now: datetime, except_session_id: UUID | None = None
+) -> None:
+    """End every sign-in of a user, but for one."""
+    statement = update(AuthSession).where(AuthSession.user_id == user_id, AuthSession.revoked_at.is_(None))
+    if except_session_id is not None:
+        statement = statement.where(AuthSession.id != except_session_id)
+    await session.execute(statement.values(revoked_at=now))
+
+
+async def claim_ticket(session: AsyncSession, hashed: str) -> tuple[StreamTicket, User] | None:
+    """A ticket of a live sign-in of an active user."""
+    row = await session.execute(
+        select(StreamTicket, User)
+        .join(AuthSession, AuthSession.id == StreamTicket.session_id)
+        .join(User, User.id == AuthSession.user_id)
+        .where(StreamTicket.ticket_hash == hashed, AuthSession.revoked_at.is_(None), User.is_active)
+    )
+    found = row.one_or_none()
+    return None if found is None else (found[0], found[1])

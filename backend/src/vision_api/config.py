@@ -1,0 +1,156 @@
+"""Every setting of the backend: read from the environment once, checked before anything starts."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+SERVICE_URL_VARIABLE = re.compile(r"^(?!RAILWAY_)([A-Z0-9]+)_SERVICE_URL$")
+SHORTEST_SECRET = 32
+WELL_KNOWN_SECRETS = ("change", "secret", "default", "password", "example", "insecure")
+
+
+class ConfigurationError(Exception):
+    """The environment does not describe a backend that may start. The text names each variable."""
+
+
+def _split(separator: str) -> Callable[[Any], Any]:
+    """A validator that reads `a,b` as well as a list."""
+
+    def split(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(separator) if part.strip())
+
+    return split
+
+
+def service_urls_from(environ: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Framework → addresses, from every variable such as `TIMM_SERVICE_URL=http://a:8001,http://b:8001`."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, value in sorted(environ.items()):
+        matched = SERVICE_URL_VARIABLE.match(name)
+        if matched and value.strip():
+            found[matched[1].lower()] = tuple(url.strip().rstrip("/") for url in value.split(",") if url.strip())
+    return found
+
+
+class Settings(BaseSettings):
+    """The names are those of the environment variables, in lower case."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, validate_default=True)
+
+    environment: Literal["development", "production"] = "development"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    data_dir: Path = Path("data")
+    database_url: str = Field(default="", repr=False, description="Default: a SQLite file in `data_dir`.")
+    database_pool_size: int = Field(default=10, ge=1, le=500)
+    database_max_overflow: int = Field(default=10, ge=0, le=500)
+    database_pool_timeout_seconds: float = Field(default=5.0, gt=0)
+    storage_url: str = Field(default="", description="Default: `storage` in `data_dir`.")
+    dataset_roots: Annotated[tuple[Path, ...], NoDecode] = ()
+
+    jwt_secret: SecretStr | None = None
+    access_token_seconds: int = Field(default=3600, ge=1)
+    refresh_token_seconds: int = Field(default=30 * 24 * 3600, ge=1)
+    admin_email: str = "admin@example.com"
+    admin_password: SecretStr | None = None
+    registration: Literal["open", "closed"] = Field(
+        default_factory=lambda known: "closed" if known.get("environment") == "production" else "open"
+    )
+
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default_factory=lambda known: () if known.get("environment") == "production" else ("http://localhost:3000",)
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    metrics_token: SecretStr | None = None
+    max_body_bytes: int = Field(default=1024**2, ge=1024, description="Of every body that is not an upload.")
+    max_upload_bytes: int = Field(default=20 * 1024**3, ge=1024)
+
+    training_execution_mode: Literal["subprocess", "http"] = "subprocess"
+    service_urls: dict[str, tuple[str, ...]] = Field(default_factory=lambda: service_urls_from(os.environ))
+    service_token: SecretStr | None = None
+    services_dir: Path | None = Field(default=None, description="Default: `services` of the checkout.")
+    samples_dir: Path | None = Field(default=None, description="Default: `samples` of the checkout.")
+    trainer_launcher: Literal["process", "container", "ray"] = "process"
+    slots: int = Field(default=1, ge=1, le=1024)
+    max_running_jobs_per_user: int = Field(default=0, ge=0, description="0: no limit.")
+    stop_grace_seconds: float = Field(default=10.0, ge=0, le=600)
+    dataset_cache_bytes: int = Field(default=50 * 1024**3, ge=0)
+
+    _commas = field_validator("cors_origins", "trusted_proxies", mode="before")(_split(","))
+    _paths = field_validator("dataset_roots", mode="before")(_split(os.pathsep))
+
+    @property
+    def is_production(self) -> bool:
+        """Whether strangers may reach this backend."""
+        return self.environment == "production"
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is a file that only this process may use."""
+        return self.database_url.startswith("sqlite")
+
+    @field_validator("data_dir", mode="after")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _default_database(cls, url: str, known: ValidationInfo) -> str:
+        return url or f"sqlite+aiosqlite:///{known.data['data_dir']}/platform.db"
+
+    @field_validator("storage_url", mode="after")
+    @classmethod
+    def _default_storage(cls, url: str, known: ValidationInfo) -> str:
+        return url or (known.data["data_dir"] / "storage").as_uri()
+
+    @field_validator("dataset_roots", mode="after")
+    @classmethod
+    def _default_roots(cls, roots: tuple[Path, ...], known: ValidationInfo) -> tuple[Path, ...]:
+        return tuple(root.expanduser().absolute() for root in roots) or (known.data["data_dir"] / "datasets",)
+
+    @model_validator(mode="after")
+    def _refuse_weak_secrets(self) -> Self:
+        if not self.is_production:
+            return self
+        required = {"jwt_secret": self.jwt_secret}
+        if self.training_execution_mode == "http":
+            required["service_token"] = self.service_token
+        problems = [f"{name.upper()} {problem}" for name, value in required.items() if (problem := _weakness(value))]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+def _weakness(secret: SecretStr | None) -> str | None:
+    """What makes a secret unfit for production, or None."""
+    if secret is None:
+        return "must be set in production"
+    value = secret.get_secret_value()
+    if len(value) < SHORTEST_SECRET:
+        return f"is too short for production: use at least {SHORTEST_SECRET} characters (openssl rand -hex 32)"
+    if len(set(value)) < 8 or any(word in value.lower() for word in WELL_KNOWN_SECRETS):
+        return "looks like a default: use a random one (openssl rand -hex 32)"
+    return None
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings of this process. Raises ConfigurationError with one line for each wrong variable."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = [
+            ": ".join(filter(None, (".".join(str(part) for part in problem["loc"]).upper(), problem["msg"])))
+            for problem in error.errors()
+        ]
+        raise ConfigurationError("\n".join(lines)) from None

@@ -1,0 +1,1 @@
+"""The database: engine, sessions and the base of every ORM model."""

@@ -1,0 +1,114 @@
+"""One engine for SQLite and PostgreSQL: addresses, time-outs, and failures that become one error."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from sqlalchemy import URL, event, make_url
+from sqlalchemy.engine import Connection, Dialect, ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from vision_api.config import Settings
+from vision_api.errors import DatabaseUnavailable
+
+CONNECT_SECONDS = 5
+STATEMENT_SECONDS = 30
+BUSY_MILLISECONDS = 5000
+BEGIN_OPTION = "sqlite_begin"
+
+_LIBPQ_ONLY = ("channel_binding", "gssencmode", "connect_timeout")
+_SQLITE_UNAVAILABLE = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+)
+
+
+def database_url(given: str) -> URL:
+    """The address for our drivers: `postgres://…?sslmode=require`, as hosts give it, is understood."""
+    url = make_url(given)
+    if url.get_backend_name() == "sqlite":
+        return url.set(drivername="sqlite+aiosqlite")
+    if url.drivername.partition("+")[0] not in ("postgres", "postgresql"):
+        raise ValueError(f"DATABASE_URL must begin with sqlite or postgresql, not with {url.drivername}.")
+    query = {name: value for name, value in url.query.items() if name not in _LIBPQ_ONLY}
+    if "sslmode" in query:
+        query["ssl"] = query.pop("sslmode")
+    return url.set(drivername="postgresql+asyncpg", query=query)
+
+
+def make_engine(settings: Settings) -> AsyncEngine:
+    """An engine that has not connected yet."""
+    url = database_url(settings.database_url)
+    common: dict[str, Any] = {
+        "pool_size": settings.database_pool_size,
+        "max_overflow": settings.database_max_overflow,
+        "pool_timeout": settings.database_pool_timeout_seconds,
+    }
+    if url.get_backend_name() == "sqlite":
+        engine = create_async_engine(url, **common)
+        _prepare_sqlite(engine, url)
+    else:
+        engine = create_async_engine(
+            url,
+            pool_pre_ping=True,
+            pool_recycle=1800,
+            connect_args={
+                "timeout": CONNECT_SECONDS,
+                "command_timeout": STATEMENT_SECONDS,
+                "server_settings": {"application_name": "vision-api", "idle_in_transaction_session_timeout": "60000"},
+            },
+            **common,
+        )
+    event.listen(engine.sync_engine, "do_connect", _connect)
+    event.listen(engine.sync_engine, "handle_error", _translate)
+    return engine
+
+
+def _prepare_sqlite(engine: AsyncEngine, url: URL) -> None:
+    """WAL, and transactions that say at once whether they will write.
+
+    A deferred transaction that upgrades its lock fails in spite of busy_timeout, so writers begin IMMEDIATE.
+    """
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def set_pragmas(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout = {BUSY_MILLISECONDS}",
+            "journal_mode = WAL",
+            "synchronous = NORMAL",
+            "foreign_keys = ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get(BEGIN_OPTION, "BEGIN"))
+
+
+def _connect(dialect: Dialect, _record: Any, arguments: Any, parameters: Any) -> Any:
+    """asyncpg's own errors while connecting are no DBAPI errors, and would end as a 500."""
+    try:
+        return dialect.connect(*arguments, **parameters)
+    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise DatabaseUnavailable from error
+
+
+def _translate(context: ExceptionContext) -> None:
+    """A lost connection, a lock that never came free or a full disk: not the request's fault."""
+    error = context.original_exception
+    code = getattr(error, "sqlite_errorcode", None) or getattr(error.__cause__, "sqlite_errorcode", None)
+    if context.is_disconnect or (code is not None and code & 0xFF in _SQLITE_UNAVAILABLE):
+        raise DatabaseUnavailable from error
+    if isinstance(error.__cause__, asyncio.TimeoutError | asyncpg.QueryCanceledError):
+        raise DatabaseUnavailable from error

@@ -1,0 +1,110 @@
+"""Sessions. This is the only place that commits."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy import exc, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from vision_api.db.engine import BEGIN_OPTION
+from vision_api.errors import DatabaseUnavailable
+
+
+class Database:
+    """The way to the database: one transaction for writing, one snapshot for reading, both short.
+
+    A connection is taken at the first statement, so that opening a session costs nothing. SQLite has one writer;
+    ours queue for it in this process, which is faster and fairer than its busy handler.
+    """
+
+    def __init__(self, engine: AsyncEngine, *, lock_timeout_seconds: float = 10.0) -> None:
+        self.engine = engine
+        self.is_sqlite = engine.dialect.name == "sqlite"
+        self._lock_timeout_seconds = lock_timeout_seconds
+        self._write_lock = asyncio.Lock()
+        if self.is_sqlite:
+            self._reader = engine
+            self._writer = engine.execution_options(**{BEGIN_OPTION: "BEGIN IMMEDIATE"})
+        else:
+            self._reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            self._writer = engine
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """Write: commits at the end, rolls back on any exception.
+
+        Raises DatabaseUnavailable.
+        """
+        async with (
+            self._writer_turn() if self.is_sqlite else nullcontext(),
+            _unavailable_when_exhausted(),
+            AsyncSession(self._writer, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncSession]:
+        """Read: every statement sees the same state. Nothing is committed.
+
+        Raises DatabaseUnavailable.
+        """
+        async with _unavailable_when_exhausted(), AsyncSession(self._reader, expire_on_commit=False) as session:
+            yield session
+
+    async def ping(self) -> None:
+        """Raises DatabaseUnavailable when the database does not answer."""
+        async with self.snapshot() as session:
+            await session.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        await self.engine.dispose()
+
+    @asynccontextmanager
+    async def _writer_turn(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._lock_timeout_seconds):
+                await self._write_lock.acquire()
+        except TimeoutError as error:
+            raise DatabaseUnavailable("The database is busy. Try again shortly.") from error
+        try:
+            yield
+        finally:
+            self._write_lock.release()
+
+
+@asynccontextmanager
+async def _unavailable_when_exhausted() -> AsyncIterator[None]:
+    """No free connection within the pool's time-out is the database's trouble, not the request's."""
+    try:
+        yield
+    except exc.TimeoutError as error:
+        raise DatabaseUnavailable("Every database connection is in use. Try again shortly.") from error
+
+
+def get_database(request: Request) -> Database:
+    """The database of this application."""
+    database: Database = request.app.state.database
+    return database
+
+
+DatabaseDep = Annotated[Database, Depends(get_database)]
+
+
+async def _read_session(database: DatabaseDep) -> AsyncIterator[AsyncSession]:
+    async with database.snapshot() as session:
+        yield session
+
+
+async def _write_session(database: DatabaseDep) -> AsyncIterator[AsyncSession]:
+    async with database.transaction() as session:
+        yield session
+
+
+# Function scope: a commit that fails must fail the answer, not follow it.
+ReadSession = Annotated[AsyncSession, Depends(_read_session, scope="function")]
+WriteSession = Annotated[AsyncSession, Depends(_write_session, scope="function")]

@@ -1,0 +1,144 @@
+"""Errors that a client sees. Each carries its status and a stable code.
+
+ApiError
+├── Unauthorized          401 invalid_credentials | token_expired | token_invalid
+├── Forbidden             403 forbidden | password_change_required | registration_closed
+├── NotFound              404 not_found
+├── Conflict              409 conflict
+│   ├── InvalidTransition 409 invalid_transition
+│   └── InUse             409 in_use
+├── TooLarge              413 too_large
+├── Invalid               422 validation_failed | model_unknown | …
+├── RateLimited           429 rate_limited
+└── DatabaseUnavailable   503 database_unavailable
+"""
+
+# ruff: noqa: N818 - the base says Error; the others are named after the answer that they are
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+from vision_contracts import FieldProblem, Problem
+
+
+class ApiError(Exception):
+    """An answer other than success. `detail` is for people and says what to do."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    code = "internal_error"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: str | None = None,
+        errors: Sequence[FieldProblem] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.code = code or self.code
+        self.errors = list(errors) if errors else None
+        self.headers = dict(headers or {})
+
+    def problem(self) -> Problem:
+        """The body of the answer."""
+        return Problem(
+            title=self.status.phrase,
+            status=self.status.value,
+            detail=self.detail,
+            code=self.code,
+            errors=self.errors,
+        )
+
+
+class Unauthorized(ApiError):
+    """Nobody, or nobody that we know, asks."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    code = "token_invalid"
+
+    def __init__(self, detail: str, *, code: str | None = None) -> None:
+        super().__init__(detail, code=code, headers={"WWW-Authenticate": "Bearer"})
+
+
+class Forbidden(ApiError):
+    """The user may see it, but may not do this to it."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "forbidden"
+
+
+class NotFound(ApiError):
+    """There is no such thing, or it is not the user's."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+
+    def __init__(self, detail: str = "There is nothing here, or it is not yours.") -> None:
+        super().__init__(detail)
+
+
+class Conflict(ApiError):
+    """It contradicts what there is already."""
+
+    status = HTTPStatus.CONFLICT
+    code = "conflict"
+
+
+class InvalidTransition(Conflict):
+    """A training job cannot do this in its present status."""
+
+    code = "invalid_transition"
+
+
+class InUse(Conflict):
+    """Something else still needs it."""
+
+    code = "in_use"
+
+
+class TooLarge(ApiError):
+    """The body is larger than we take."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "too_large"
+
+
+class Invalid(ApiError):
+    """The request makes no sense. `field` is the path in the body, such as `hyperparameters.lr0`."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "validation_failed"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: str | None = None,
+        field: str | None = None,
+        errors: Sequence[FieldProblem] | None = None,
+    ) -> None:
+        if field is not None:
+            errors = [FieldProblem(field=field, code=code or self.code, message=detail)]
+        super().__init__(detail, code=code, errors=errors)
+
+
+class RateLimited(ApiError):
+    """Too many attempts."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "rate_limited"
+
+    def __init__(self, detail: str, *, retry_after_seconds: int) -> None:
+        super().__init__(detail, headers={"Retry-After": str(max(1, retry_after_seconds))})
+
+
+class DatabaseUnavailable(ApiError):
+    """The database does not answer, or has no connection left for us."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "database_unavailable"
+
+    def __init__(self, detail: str = "The database does not answer at the moment. Try again shortly.") -> None:
+        super().__init__(detail, headers={"Retry-After": "2"})

@@ -1,0 +1,146 @@
+"""Lists in pages: `limit` and an opaque keyset `cursor`, so that no page gets slower than the first."""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Depends, Query, Request, Response
+from pydantic import TypeAdapter
+from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from vision_api.errors import Invalid
+
+DEFAULT_LIMIT = 50
+LARGEST_LIMIT = 200
+COUNTED_AT_MOST = 10_000
+
+_cursor_values: TypeAdapter[list[Any]] = TypeAdapter(list[Any])
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """Which page is asked for."""
+
+    limit: int = DEFAULT_LIMIT
+    cursor: str | None = None
+
+
+def _page_request(
+    limit: Annotated[int, Query(ge=1, le=LARGEST_LIMIT, description="How many at most.")] = DEFAULT_LIMIT,
+    cursor: Annotated[
+        str | None, Query(max_length=1000, description='From the `Link: <…>; rel="next"` of the page before.')
+    ] = None,
+) -> PageRequest:
+    return PageRequest(limit, cursor)
+
+
+PageParams = Annotated[PageRequest, Depends(_page_request)]
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """Some of a list. `total` counts all of it, up to `COUNTED_AT_MOST`."""
+
+    items: Sequence[T]
+    total: int
+    is_capped: bool = False
+    next_cursor: str | None = None
+
+    def map(self, function: Callable[[T], S]) -> "Page[S]":
+        """The same page of other things."""
+        return Page([function(item) for item in self.items], self.total, self.is_capped, self.next_cursor)
+
+
+def encode_cursor(values: Sequence[Any]) -> str:
+    """Where a page ended, as text that fits into a URL."""
+    plain = [value.isoformat() if isinstance(value, datetime) else value for value in values]
+    return base64.urlsafe_b64encode(json.dumps(plain, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, types: Sequence[type]) -> list[Any]:
+    """The reverse of `encode_cursor`. Raises Invalid for anything that it did not make."""
+    try:
+        values = _cursor_values.validate_json(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        return [_restore(value, kind) for value, kind in zip(values, types, strict=True)]
+    except (ValueError, TypeError) as error:
+        raise Invalid("This cursor is not one of ours: start again without it.", field="cursor") from error
+
+
+def _restore(value: Any, kind: type) -> Any:
+    if kind is datetime:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            raise ValueError
+        return moment
+    if type(value) is not kind or (kind is int and abs(value) >= 2**63):
+        raise ValueError
+    return value
+
+
+async def paginate(
+    session: AsyncSession,
+    statement: Select[Any],
+    params: PageRequest,
+    *,
+    keys: Sequence[InstrumentedAttribute[Any]],
+    descending: bool = True,
+) -> Page[Any]:
+    """One page of `statement`, which has no order of its own, in one SQL statement together with the total.
+
+    `keys` are columns of the statement's first entity, unique together. An item is what the statement selects: the
+    entity itself if that is all, else the row.
+    """
+    after = decode_cursor(params.cursor, [key.type.python_type for key in keys]) if params.cursor else None
+    only_one = len(statement.column_descriptions) == 1
+    rows = (await session.execute(_page_statement(statement, params, keys, after, descending))).all()
+    total = rows[0][-1] if rows else await _total(session, statement, after)
+    shown = rows[: params.limit]
+    next_cursor = None
+    if len(rows) > params.limit:
+        next_cursor = encode_cursor([getattr(shown[-1][0], key.key) for key in keys])
+    items = [row[0] if only_one else row[:-1] for row in shown]
+    return Page(items, min(total, COUNTED_AT_MOST), total > COUNTED_AT_MOST, next_cursor)
+
+
+def _page_statement(
+    statement: Select[Any],
+    params: PageRequest,
+    keys: Sequence[InstrumentedAttribute[Any]],
+    after: Sequence[Any] | None,
+    descending: bool,
+) -> Select[Any]:
+    page = statement.add_columns(_count(statement).label("total")).limit(params.limit + 1)
+    page = page.order_by(*(key.desc() if descending else key.asc() for key in keys))
+    if after is None:
+        return page
+    position = tuple_(*keys)
+    bound = tuple_(*(literal(value, key.type) for value, key in zip(after, keys, strict=True)))
+    return page.where(position < bound if descending else position > bound)
+
+
+def _count(statement: Select[Any]) -> ColumnElement[int]:
+    """How many rows there are, counted no further than needed."""
+    rows = statement.with_only_columns(literal(1)).order_by(None).limit(COUNTED_AT_MOST + 1).subquery()
+    return select(func.count()).select_from(rows).scalar_subquery()
+
+
+async def _total(session: AsyncSession, statement: Select[Any], after: Sequence[Any] | None) -> int:
+    """The total when no row came back that could carry it: none at all, or none after the cursor."""
+    return 0 if after is None else (await session.execute(select(_count(statement)))).scalar_one()
+
+
+def set_page_headers(request: Request, response: Response, page: Page[Any]) -> None:
+    """`X-Total-Count`, and the address of the next page in `Link`."""
+    response.headers["X-Total-Count"] = str(page.total)
+    if page.is_capped:
+        response.headers["X-Total-Count-Capped"] = "true"
+    if page.next_cursor is not None:
+        response.headers["Link"] = f'<{request.url.include_query_params(cursor=page.next_cursor)}>; rel="next"'

@@ -1,0 +1,45 @@
+"""Bases of what the API takes and gives."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, cast
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+ResourceId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+"""An id in a path or a body: what the database can hold."""
+
+
+def is_storable(text: str) -> bool:
+    """PostgreSQL takes neither NUL nor half a surrogate pair; we take them nowhere."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _strings(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in cast("Mapping[Any, Any]", value).items():
+            yield from _strings(key)
+            yield from _strings(item)
+    elif isinstance(value, list | tuple):
+        for item in cast("list[Any]", value):
+            yield from _strings(item)
+
+
+class RequestModel(BaseModel):
+    """What a client sends: a misspelt field is an error, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_what_cannot_be_stored(cls, data: Any) -> Any:
+        if not all(map(is_storable, _strings(data))):
+            raise ValueError("A text holds a character that cannot be stored (NUL or an unpaired surrogate).")
+        return data
+
+
+class ReadModel(BaseModel):
+    """What a client gets. Times are `vision_contracts.Time`; a number that is not finite becomes null."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True, ser_json_inf_nan="null")

