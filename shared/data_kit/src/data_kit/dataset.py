@@ -5,10 +5,11 @@ left pixel, as floats.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from data_kit.errors import Finding
 from vision_contracts import DatasetFormat, TaskType
 
 Box = tuple[float, float, float, float]
@@ -67,7 +68,11 @@ class Dataset:
     keypoint_names: tuple[str, ...] = ()
     keypoint_flip: tuple[int, ...] = ()
     """For each keypoint the index of its mirror image; empty if not known."""
-    skeleton: tuple[tuple[int, int], ...] = field(default=())
+    skeleton: tuple[tuple[int, int], ...] = ()
+    is_val_split_off: bool = False
+    """The files have no `val`: it is a part of their `train`, chosen by seed."""
+    findings: tuple[Finding, ...] = ()
+    """Warnings."""
 
     @property
     def num_classes(self) -> int:

@@ -1,0 +1,77 @@
+"""What every format's reader is given and gives."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from PIL import Image
+
+from data_kit.dataset import Instance, Sample, Split
+from data_kit.images import load_image, read_size
+from data_kit.report import Report
+from data_kit.tree import Tree
+from vision_contracts import TaskType
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A data set as its files have it: `val` may still be missing."""
+
+    class_names: tuple[str, ...]
+    splits: dict[Split, list[Sample]]
+    """A split that the files do not name is absent; one that they name may be empty."""
+    keypoint_names: tuple[str, ...] = ()
+    keypoint_flip: tuple[int, ...] = ()
+    skeleton: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass
+class Source:
+    """Where a reader finds files, says what is wrong, and looks images up."""
+
+    tree: Tree
+    report: Report
+    task_type: TaskType | None = None
+    """What the labels are wanted for, where that chooses between files."""
+    deep: bool = False
+    """Decode every image completely instead of its header alone."""
+    _sizes: dict[str, tuple[int, int] | None] = field(default_factory=dict[str, tuple[int, int] | None])
+
+    def size(self, image: str) -> tuple[int, int] | None:
+        """Width and height of the upright image; None, and a finding, if it cannot be read."""
+        if image not in self._sizes:
+            self._sizes[image] = self._read_size(image)
+        return self._sizes[image]
+
+    def _read_size(self, image: str) -> tuple[int, int] | None:
+        path = self.tree.path(image)
+        try:
+            return load_image(path).size if self.deep else read_size(path)
+        except Image.DecompressionBombError:
+            self.report.error("image_too_large", image, "The image has too many pixels.", "Scale it down.")
+        except OSError:
+            what = "empty" if path.stat().st_size == 0 else "no readable image, or cut off"
+            self.report.error("image_unreadable", image, f"The file is {what}.", "Replace the file, or remove it.")
+        return None
+
+
+Reader = Callable[[Source], Labels]
+
+
+def tasks_of(labels: Labels) -> frozenset[TaskType]:
+    """Every task that the labels can train."""
+    samples = [sample for split in labels.splits.values() for sample in split]
+    if any(sample.class_id is not None for sample in samples):
+        return frozenset({TaskType.IMAGE_CLASSIFICATION})
+    instances = [instance for sample in samples for instance in sample.instances if not instance.is_crowd]
+    return _object_tasks(instances) if instances else frozenset()
+
+
+def _object_tasks(instances: Sequence[Instance]) -> frozenset[TaskType]:
+    tasks = {TaskType.OBJECT_DETECTION}
+    if all(instance.polygons for instance in instances):
+        tasks |= {TaskType.INSTANCE_SEGMENTATION, TaskType.SEMANTIC_SEGMENTATION}
+    if all(instance.corners for instance in instances):
+        tasks.add(TaskType.ORIENTED_OBJECT_DETECTION)
+    if any(instance.keypoints for instance in instances):
+        tasks.add(TaskType.POSE_ESTIMATION)
+    return frozenset(tasks)

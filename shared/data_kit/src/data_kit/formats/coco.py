@@ -1,0 +1,126 @@
+"""COCO: a JSON file for each split with `images`, `annotations` and `categories`."""
+
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from data_kit.dataset import Instance, Sample, Split
+from data_kit.formats.base import Labels, Source
+from data_kit.formats.coco_files import AnnotationFile, CocoImage, annotation_files, looks_like_coco, read_annotations
+from data_kit.formats.coco_instances import InstanceReader
+from data_kit.tree import Tree, join_inside
+
+
+def recognize(tree: Tree) -> bool:
+    """A JSON file that begins as COCO's do."""
+    return any(looks_like_coco(tree, name) for name in tree.names if name.endswith(".json"))
+
+
+def read(source: Source) -> Labels:
+    """Classes are the categories by id; files of several splits agree on them by name."""
+    files: list[AnnotationFile] = []
+    for name, split in annotation_files(source):
+        annotations = read_annotations(source, name, split)
+        if annotations is not None:
+            files.append(annotations)
+    classes = _Classes()
+    for file in files:
+        classes.add(file)
+    splits: dict[Split, list[Sample]] = {}
+    for file in files:
+        splits.setdefault(file.split, []).extend(_read_file(source, file, classes))
+    return Labels(tuple(classes.names), splits, classes.keypoint_names, (), classes.skeleton)
+
+
+@dataclass
+class _Classes:
+    """Classes over all files, and for each file which id means which."""
+
+    names: list[str] = field(default_factory=list[str])
+    by_category: dict[str, dict[int, int]] = field(default_factory=dict[str, dict[int, int]])
+    keypoint_names: tuple[str, ...] = ()
+    skeleton: tuple[tuple[int, int], ...] = ()
+
+    def add(self, file: AnnotationFile) -> None:
+        ids: dict[int, int] = {}
+        for category in sorted(file.categories, key=lambda category: category.id):
+            if category.name not in self.names:
+                self.names.append(category.name)
+            ids[category.id] = self.names.index(category.name)
+            self.keypoint_names = self.keypoint_names or category.keypoints
+            self.skeleton = self.skeleton or category.skeleton
+        self.by_category[file.name] = ids
+
+
+def _read_file(source: Source, file: AnnotationFile, classes: _Classes) -> list[Sample]:
+    reader = InstanceReader(source.report, file.name, classes.by_category[file.name], len(classes.keypoint_names))
+    finder = _ImageFinder(source.tree, file)
+    samples: list[Sample] = []
+    for image in file.images:
+        name = _find(source, finder, file, image)
+        size = source.size(name) if name is not None else None
+        if name is None or size is None or not _has_size(source, file, image, size):
+            continue
+        instances: list[Instance] = []
+        for annotation in file.annotations.get(image.id, ()):
+            instance = reader.read(annotation, size)
+            if instance is not None:
+                instances.append(instance)
+        samples.append(Sample(source.tree.path(name), *size, instances=tuple(instances)))
+    return samples
+
+
+def _find(source: Source, finder: "_ImageFinder", file: AnnotationFile, image: CocoImage) -> str | None:
+    candidates = finder.candidates(image.file_name)
+    found = next((name for name in candidates if name in source.tree), None)
+    if found is not None:
+        return found
+    if not candidates:
+        source.report.error(
+            "path_leaves_root",
+            file.name,
+            f"Image {image.id}: `{image.file_name}` leads out of the data set.",
+            "Write file names relative to the folder of images.",
+        )
+    else:
+        source.report.error(
+            "image_missing",
+            file.name,
+            f"Image {image.id}: there is no file `{image.file_name}`.",
+            f"Add it, for example as `{candidates[-1]}`, or remove it from `images`.",
+        )
+    return None
+
+
+class _ImageFinder:
+    """The folders in which a file's images may lie: beside it, in the split's folder, in `images`, at the top."""
+
+    def __init__(self, tree: Tree, file: AnnotationFile) -> None:
+        beside = PurePosixPath(file.name).parent.as_posix()
+        named = [
+            folder
+            for parent in ("", "images", "data")
+            for folder in tree.folders(parent)
+            if PurePosixPath(folder).name.lower() in file.folder_names
+        ]
+        folders = ["" if beside == "." else beside, *named, "images", "data", "JPEGImages", ""]
+        self._folders = list(dict.fromkeys(folders))
+
+    def candidates(self, file_name: str) -> list[str]:
+        """Where `file_name` may be; nothing if it would leave the root from everywhere."""
+        joined = (join_inside(folder, file_name) for folder in self._folders)
+        return [name for name in joined if name is not None]
+
+
+def _has_size(source: Source, file: AnnotationFile, image: CocoImage, size: tuple[int, int]) -> bool:
+    if image.size in (None, size):
+        return True
+    source.report.error(
+        "image_size_differs",
+        file.name,
+        f"Image {image.id}: `{image.file_name}` is {size[0]}x{size[1]} upright, but `images` says "
+        f"{image.size[0]}x{image.size[1]}."
+        if image.size
+        else "",
+        "Use the images that were labelled, turned as they were labelled.",
+    )
+    return False

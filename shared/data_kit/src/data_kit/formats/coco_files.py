@@ -1,0 +1,157 @@
+"""COCO's JSON files: which belong to a data set, and what stands in them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from re import compile as pattern
+from re import split as split_text
+from typing import Any, cast
+
+from data_kit.dataset import Split
+from data_kit.formats.base import Source
+from data_kit.splitting import SPLIT_NAMES
+from data_kit.tree import Tree
+from vision_contracts import TaskType
+
+_HEAD_BYTES = 65_536
+_COCO_KEY = pattern(r'"(images|annotations|categories)"\s*:\s*\[')
+_FIX = "Export it as COCO again: `images`, `annotations` and `categories`."
+
+
+@dataclass(frozen=True)
+class Category:
+    """One class."""
+
+    id: int
+    name: str
+    keypoints: tuple[str, ...] = ()
+    skeleton: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class CocoImage:
+    """One entry of `images`."""
+
+    id: int
+    file_name: str
+    size: tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class AnnotationFile:
+    """A checked JSON file."""
+
+    name: str
+    split: Split
+    categories: list[Category]
+    images: list[CocoImage]
+    annotations: dict[int, list[dict[str, Any]]]
+    """By image id, still as written."""
+
+    @property
+    def folder_names(self) -> frozenset[str]:
+        """What the folder of its images may be called, in lower case: `instances_train2017` → `train2017`, `train`."""
+        words = set(split_text(r"[_.\-\s]", PurePosixPath(self.name).stem.lower()))
+        return frozenset({word for word in words if _split_of_word(word) is self.split} | _names_of(self.split))
+
+
+def _names_of(split: Split) -> set[str]:
+    return {name for name, named in SPLIT_NAMES.items() if named is split}
+
+
+def _split_of_word(word: str) -> Split | None:
+    return SPLIT_NAMES.get(word.rstrip("0123456789"))
+
+
+def looks_like_coco(tree: Tree, name: str) -> bool:
+    """By its first bytes, so that a large file costs nothing."""
+    try:
+        with tree.path(name).open("rb") as file:
+            return bool(_COCO_KEY.search(file.read(_HEAD_BYTES).decode("utf-8", "replace")))
+    except OSError:
+        return False
+
+
+def annotation_files(source: Source) -> list[tuple[str, Split]]:
+    """One kind of file, each with its split: COCO's own archive has instances, keypoints and captions side by side."""
+    names = [n for n in source.tree.names if n.endswith(".json") and looks_like_coco(source.tree, n)]
+    kinds: dict[str, list[tuple[str, Split]]] = {}
+    for name in names:
+        split, kind = _split_and_kind(name)
+        kinds.setdefault(kind, []).append((name, split))
+    if not kinds:
+        source.report.error("annotations_missing", "annotations", "There is no COCO annotation file.", _FIX)
+        return []
+    chosen = min(kinds, key=lambda kind: (_rank(kind, source.task_type), -len(kinds[kind]), kind))
+    for kind in kinds.keys() - {chosen}:
+        for name, _ in kinds[kind]:
+            source.report.warning(
+                "annotations_ignored",
+                name,
+                f"Only the `{chosen or 'other'}` files are read.",
+                "Remove this file, or keep each kind of labels in a data set of its own.",
+            )
+    return kinds[chosen]
+
+
+def _split_and_kind(name: str) -> tuple[Split, str]:
+    """`annotations/instances_val2017.json` → val, `instances`; the split may also stand in the folder's name."""
+    path = PurePosixPath(name)
+    words = [word for word in split_text(r"[_.\-\s]", path.stem.lower()) if word]
+    own = next((split for word in words if (split := _split_of_word(word))), None)
+    parents = next((split for part in reversed(path.parts[:-1]) if (split := _split_of_word(part.lower()))), None)
+    kind = "_".join(word for word in words if _split_of_word(word) is None)
+    return own or parents or Split.TRAIN, kind
+
+
+def _rank(kind: str, task_type: TaskType | None) -> int:
+    if task_type is TaskType.POSE_ESTIMATION:
+        return 0 if "keypoint" in kind else 1
+    return {"instances": 0, "": 1}.get(kind, 3 if "caption" in kind else 2)
+
+
+def read_annotations(source: Source, name: str, split: Split) -> AnnotationFile | None:
+    """The file's content; None, and a finding, if it is not as COCO has it."""
+    text = source.tree.read_text(name)
+    if text is None:
+        return None
+    try:
+        return _parse(name, split, json.loads(text))
+    except json.JSONDecodeError as error:
+        source.report.error("json_malformed", name, f"This is not JSON: {error.msg}.", _FIX, line=error.lineno)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        what = f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error)
+        source.report.error("annotations_malformed", name, f"This is not as COCO has it: {what}.", _FIX)
+    return None
+
+
+def _parse(name: str, split: Split, content: Any) -> AnnotationFile:
+    annotations: dict[int, list[dict[str, Any]]] = {}
+    for annotation in _rows(content, "annotations"):
+        annotations.setdefault(annotation["image_id"], []).append(annotation)
+    categories = [_category(row) for row in _rows(content, "categories")]
+    if len({category.id for category in categories}) < len(categories):
+        raise ValueError("two `categories` have the same id")
+    images = [_image(row) for row in _rows(content, "images")]
+    unknown = annotations.keys() - {image.id for image in images}
+    if unknown:
+        raise ValueError(f"`annotations` speak of image {min(unknown, key=str)}, which is not in `images`")
+    return AnnotationFile(name, split, categories, images, annotations)
+
+
+def _rows(content: Any, key: str) -> list[dict[str, Any]]:
+    rows = content[key] if isinstance(content, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in cast("list[Any]", rows)):
+        raise ValueError(f"`{key}` must be a list of objects")
+    return cast("list[dict[str, Any]]", rows)
+
+
+def _category(row: dict[str, Any]) -> Category:
+    skeleton = tuple((int(a) - 1, int(b) - 1) for a, b in row.get("skeleton") or ())
+    keypoints = tuple(str(keypoint) for keypoint in row.get("keypoints") or ())
+    return Category(int(row["id"]), str(row["name"]), keypoints, skeleton)
+
+
+def _image(row: dict[str, Any]) -> CocoImage:
+    width, height = row.get("width"), row.get("height")
+    return CocoImage(row["id"], str(row["file_name"]), (int(width), int(height)) if width and height else None)

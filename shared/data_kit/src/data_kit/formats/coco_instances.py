@@ -1,0 +1,155 @@
+"""One entry of COCO's `annotations`: box, outline or run-length mask, keypoints."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, cast
+
+from data_kit.dataset import Box, Instance, Keypoint, Polygon
+from data_kit.geometry import (
+    OVERSHOOT_PIXELS,
+    area,
+    bounds,
+    clip_box,
+    clip_points,
+    corners,
+    has_area,
+    overshoot,
+    polygon_instance,
+)
+from data_kit.masks import decode_rle, outlines
+from data_kit.report import Report
+
+
+class AnnotationError(ValueError):
+    """One annotation is wrong."""
+
+    def __init__(self, code: str, message: str, fix: str = "Mend or remove this annotation.") -> None:
+        super().__init__(message)
+        self.code, self.message, self.fix = code, message, fix
+
+
+@dataclass(frozen=True)
+class InstanceReader:
+    """Reads annotations of one file."""
+
+    report: Report
+    file: str
+    class_ids: dict[int, int]
+    """Class by category id."""
+    num_keypoints: int
+
+    def read(self, annotation: dict[str, Any], size: tuple[int, int]) -> Instance | None:
+        """None, and a finding, for an annotation that is wrong or empty."""
+        label = f"Annotation {annotation.get('id', '?')} of image {annotation['image_id']}"
+        try:
+            return self._read(annotation, size, label)
+        except AnnotationError as error:
+            self.report.error(error.code, self.file, f"{label}: {error.message}", error.fix)
+        except (TypeError, ValueError, KeyError, IndexError) as error:
+            self.report.error(
+                "label_malformed",
+                self.file,
+                f"{label}: {error}.",
+                "Write `bbox` and `segmentation` as COCO has them.",
+            )
+        return None
+
+    def _read(self, annotation: dict[str, Any], size: tuple[int, int], label: str) -> Instance | None:
+        class_id = self.class_ids.get(annotation["category_id"])
+        if class_id is None:
+            raise AnnotationError(
+                "class_unknown",
+                f"category {annotation['category_id']} is not in `categories`.",
+                "Add the category, or mend the annotation.",
+            )
+        polygons = _polygons(annotation.get("segmentation"), size)
+        given = _box(annotation["bbox"]) if annotation.get("bbox") else (bounds(polygons) if polygons else None)
+        if given is None:
+            raise AnnotationError("label_malformed", "it has neither `bbox` nor `segmentation`.")
+        box = self._fit(given, size, label)
+        if box is None:
+            return None
+        keypoints = _keypoints(annotation.get("keypoints"), self.num_keypoints, size)
+        is_crowd = bool(annotation.get("iscrowd"))
+        if polygons:
+            return polygon_instance(class_id, polygons, box=box, keypoints=keypoints, is_crowd=is_crowd)
+        return Instance(class_id, box, keypoints=keypoints, is_crowd=is_crowd)
+
+    def _fit(self, box: Box, size: tuple[int, int], label: str) -> Box | None:
+        clipped = clip_box(box, size)
+        if has_area(clipped):
+            if overshoot(box, size) > OVERSHOOT_PIXELS:
+                self.report.warning(
+                    "box_clipped",
+                    self.file,
+                    f"{label}: the box reaches over the edge of the image, and is cut there.",
+                    "Nothing needs to be done; or cut it in the label.",
+                )
+            return clipped
+        if has_area(box):
+            raise AnnotationError(
+                "label_outside_image",
+                "its box lies outside the image.",
+                "Write `bbox` as `[x, y, width, height]` in pixels.",
+            )
+        self.report.warning(
+            "box_empty",
+            self.file,
+            f"{label}: it has no area, and is left out.",
+            "Mend or remove it.",
+        )
+        return None
+
+
+def _numbers(values: Any, what: str) -> list[float]:
+    numbers = [float(value) for value in values]
+    if not all(math.isfinite(number) for number in numbers):
+        raise ValueError(f"`{what}` has a number that is not finite")
+    return numbers
+
+
+def _box(values: Any) -> Box:
+    x, y, width, height = _numbers(values, "bbox")
+    if min(width, height) < 0:
+        raise ValueError("`bbox` has a negative width or height")
+    return (x, y, x + width, y + height)
+
+
+def _polygons(segmentation: Any, size: tuple[int, int]) -> list[Polygon]:
+    if not segmentation:
+        return []
+    if isinstance(segmentation, dict):
+        rle = cast("dict[str, Any]", segmentation)
+        if list(rle.get("size", ())) != [size[1], size[0]]:
+            raise ValueError(f"`segmentation` must have the image's size, {[size[1], size[0]]}")
+        return list(outlines(decode_rle(rle)))
+    polygons: list[Polygon] = []
+    for part in segmentation:
+        values = _numbers(part, "segmentation")
+        if len(values) < 6 or len(values) % 2:
+            raise ValueError("a polygon in `segmentation` needs at least three corners, as `[x1, y1, x2, y2, …]`")
+        polygon = clip_points(corners(tuple(values)), size)
+        if area(polygon) > 0:
+            polygons.append(polygon)
+    return polygons
+
+
+def _keypoints(values: Any, count: int, size: tuple[int, int]) -> tuple[Keypoint, ...]:
+    if not values:
+        return ()
+    numbers = _numbers(values, "keypoints")
+    if len(numbers) % 3 or (count and len(numbers) != 3 * count):
+        raise ValueError(f"`keypoints` must have {3 * count or 'three'} numbers: x, y and visibility of each")
+    triples = zip(numbers[0::3], numbers[1::3], numbers[2::3], strict=True)
+    return tuple(_keypoint(x, y, seen, size) for x, y, seen in triples)
+
+
+def _keypoint(x: float, y: float, seen: float, size: tuple[int, int]) -> Keypoint:
+    if seen not in (0, 1, 2):
+        raise ValueError(f"visibility {seen:g} of a keypoint must be 0, 1 or 2")
+    if not seen:
+        return (0.0, 0.0, 0)
+    if overshoot((x, y, x, y), size) > OVERSHOOT_PIXELS:
+        raise AnnotationError("label_outside_image", f"keypoint ({x:g}, {y:g}) lies outside the image.")
+    (x, y, _, _) = clip_box((x, y, x, y), size)
+    return (x, y, int(seen))

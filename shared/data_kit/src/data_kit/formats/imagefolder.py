@@ -1,0 +1,87 @@
+"""ImageFolder: `train/<class>/…`, `val/<class>/…`, or only `<class>/…`."""
+
+from pathlib import PurePosixPath
+
+from data_kit.dataset import Sample, Split
+from data_kit.formats.base import Labels, Source
+from data_kit.splitting import SPLIT_NAMES
+from data_kit.tree import Tree, is_image
+
+
+def recognize(tree: Tree) -> bool:
+    """Folders of images, nothing else: the format to try last."""
+    return any(is_image(name) for name in tree.names)
+
+
+def read(source: Source) -> Labels:
+    """Classes are the folders' names in alphabetical order, over all splits."""
+    folders = _split_folders(source.tree)
+    classes = {split: _classes(source, split, folder) for split, folder in folders.items()}
+    names = sorted(set().union(*classes.values()))
+    _check_classes(source, folders, classes, names)
+    class_ids = {name: class_id for class_id, name in enumerate(names)}
+    splits = {split: _samples(source, folder, class_ids) for split, folder in folders.items()}
+    return Labels(tuple(names), splits)
+
+
+def _split_folders(tree: Tree) -> dict[Split, str]:
+    folders = {SPLIT_NAMES[name.lower()]: name for name in tree.folders() if name.lower() in SPLIT_NAMES}
+    return folders or {Split.TRAIN: ""}
+
+
+def _classes(source: Source, split: Split, folder: str) -> set[str]:
+    """Names of the class folders, in which a split without validation images may leave one empty."""
+    found: set[str] = set()
+    for path in source.tree.folders(folder):
+        if source.tree.images(path):
+            found.add(PurePosixPath(path).name)
+        else:
+            source.report.warning(
+                "class_empty",
+                path,
+                f"This folder has no images, so it is no class of `{split}`.",
+                "Add images to it, or remove it.",
+            )
+    for image in source.tree.images(folder):
+        if PurePosixPath(image).parent.as_posix() == (folder or "."):
+            source.report.error(
+                "image_without_class",
+                image,
+                "This image lies in no class folder.",
+                "Move it into the folder of its class, such as `train/cat/`.",
+            )
+    return found
+
+
+def _check_classes(
+    source: Source,
+    folders: dict[Split, str],
+    classes: dict[Split, set[str]],
+    names: list[str],
+) -> None:
+    for split in classes.keys() - {Split.TRAIN}:
+        for name in sorted(classes[split] - classes.get(Split.TRAIN, set())) if Split.TRAIN in classes else []:
+            source.report.error(
+                "class_unknown",
+                f"{folders[split]}/{name}",
+                f"Class `{name}` is in `{split}` but not in `train`.",
+                f"Add a folder `train/{name}`, or rename or remove this one.",
+            )
+    if len(names) == 1:
+        source.report.error(
+            "too_few_classes",
+            "",
+            f"There is one class only, `{names[0]}`.",
+            "Put the images of each class into a folder of its own: at least two.",
+        )
+
+
+def _samples(source: Source, folder: str, class_ids: dict[str, int]) -> list[Sample]:
+    samples: list[Sample] = []
+    depth = len(folder) + 1 if folder else 0
+    for image in source.tree.images(folder):
+        class_id = class_ids.get(image[depth:].split("/")[0])
+        size = source.size(image)
+        if class_id is not None and size is not None:
+            samples.append(Sample(source.tree.path(image), *size, class_id=class_id))
+    return samples

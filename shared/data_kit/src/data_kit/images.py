@@ -1,0 +1,89 @@
+"""Images: their size from the header alone, and their pixels in the one form that trainers take."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import (
+    BmpImagePlugin,
+    ExifTags,
+    GifImagePlugin,
+    Image,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+FORMATS = tuple(
+    decoder.format
+    for decoder in (
+        BmpImagePlugin.BmpImageFile,
+        GifImagePlugin.GifImageFile,
+        JpegImagePlugin.JpegImageFile,
+        PngImagePlugin.PngImageFile,
+        TiffImagePlugin.TiffImageFile,
+        WebPImagePlugin.WebPImageFile,
+    )
+)
+"""Decoders that may run on a user's file. JPEG's opens MPO, several pictures in one file, too."""
+
+_TRANSPOSED = frozenset({5, 6, 7, 8})
+_DEEP_GRAY = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Width and height of the upright image; reads the header only.
+
+    Raises OSError for a file that is no image, and PIL's DecompressionBombError for one of absurd size.
+    """
+    with Image.open(path, formats=FORMATS) as image:
+        width, height = image.size
+        return (height, width) if _orientation(image) in _TRANSPOSED else (width, height)
+
+
+def load_image(path: Path) -> Image.Image:
+    """The image as 8-bit RGB, upright. Of an animation the first frame; what is transparent becomes white.
+
+    Raises OSError for a file that cannot be decoded completely.
+    """
+    with Image.open(path, formats=FORMATS) as opened:
+        orientation = _orientation(opened)
+        try:
+            opened.load()
+        except (SyntaxError, ValueError) as error:  # Pillow's decoders raise these for broken content too
+            raise OSError(f"broken image: {error}") from error
+        image = _to_rgb(opened)
+    return _turn_upright(image, orientation)
+
+
+def is_upright(image: Image.Image) -> bool:
+    """Whether its pixels are stored as they are meant to be seen."""
+    return _orientation(image) == 1
+
+
+def _orientation(image: Image.Image) -> int:
+    # The base class' method: PNG's own decodes all pixels to look for EXIF data behind them.
+    value = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
+    return value if isinstance(value, int) else 1
+
+
+def _turn_upright(image: Image.Image, orientation: int) -> Image.Image:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    image.info["exif"] = exif.tobytes()
+    upright = ImageOps.exif_transpose(image)
+    upright.info.clear()
+    return upright
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode in _DEEP_GRAY:
+        return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        return Image.fromarray(np.nan_to_num(np.asarray(image)).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    return image.convert("RGB")

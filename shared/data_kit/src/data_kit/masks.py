@@ -1,0 +1,111 @@
+"""Run-length masks as COCO writes them, and their outlines as polygons."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_kit.dataset import Polygon
+
+Mask = NDArray[np.bool_]
+"""Height by width."""
+
+
+def decode_rle(rle: dict[str, Any]) -> Mask:
+    """COCO's `{"size": [height, width], "counts": […] or "…"}`.
+
+    Raises ValueError if the runs do not fill the size exactly.
+    """
+    height, width = (int(side) for side in rle["size"])
+    counts = rle["counts"]
+    runs = np.asarray(_unpack(counts) if isinstance(counts, str) else counts, dtype=np.int64)
+    if height <= 0 or width <= 0 or runs.ndim != 1 or (runs < 0).any() or runs.sum() != height * width:
+        raise ValueError(f"the runs do not add up to {width} x {height} pixels")
+    values = np.arange(len(runs)) % 2 == 1
+    return np.repeat(values, runs).reshape(width, height).T
+
+
+def _unpack(text: str) -> list[int]:
+    """COCO's compressed counts: five bits a character, and from the third run on differences to the run before last."""
+    runs: list[int] = []
+    value = shift = 0
+    for character in text:
+        bits = ord(character) - 48
+        if not 0 <= bits < 64:
+            raise ValueError(f"{character!r} is no character of a compressed mask")
+        value |= (bits & 0x1F) << shift
+        shift += 5
+        if bits & 0x20:
+            continue
+        if bits & 0x10:
+            value -= 1 << shift
+        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+        value = shift = 0
+    if shift:
+        raise ValueError("the compressed mask is cut off")
+    return runs
+
+
+def outlines(mask: Mask) -> tuple[Polygon, ...]:
+    """The outer outline of each part along the edges of its pixels, exactly; holes are filled."""
+    steps = _boundary_steps(mask)
+    polygons: list[Polygon] = []
+    while steps:
+        loop = _follow(steps)
+        if _signed_area(loop) > 0:
+            polygons.append(tuple(float(value) for point in loop for value in point))
+    return tuple(polygons)
+
+
+_Point = tuple[int, int]
+_Steps = dict[_Point, list[_Point]]
+
+
+def _boundary_steps(mask: Mask) -> _Steps:
+    """From each corner of a boundary pixel to the next one, with the mask on the right hand (y points down)."""
+    padded = np.pad(mask, 1)
+    steps: _Steps = {}
+    inside = padded[1:-1, 1:-1]
+    sides = (
+        (inside & ~padded[:-2, 1:-1], (0, 0), (1, 0)),  # top, to the right
+        (inside & ~padded[1:-1, 2:], (1, 0), (1, 1)),  # right, down
+        (inside & ~padded[2:, 1:-1], (1, 1), (0, 1)),  # bottom, to the left
+        (inside & ~padded[1:-1, :-2], (0, 1), (0, 0)),  # left, up
+    )
+    for edge, (from_x, from_y), (to_x, to_y) in sides:
+        for y, x in np.argwhere(edge).tolist():
+            steps.setdefault((x + from_x, y + from_y), []).append((x + to_x, y + to_y))
+    return steps
+
+
+def _follow(steps: _Steps) -> list[_Point]:
+    """Takes one closed loop out of `steps`; only the points where it turns."""
+    start = next(iter(steps))
+    loop = [start]
+    direction: _Point = (0, 0)
+    point = start
+    while True:
+        choices = steps[point]
+        # Where two parts touch at a corner, turning right keeps each part's outline its own.
+        following = min(choices, key=lambda to: to != _turn_right(point, direction))
+        choices.remove(following)
+        if not choices:
+            del steps[point]
+        heading = (following[0] - point[0], following[1] - point[1])
+        if heading == direction:
+            loop.pop()
+        loop.append(following)
+        point, direction = following, heading
+        if point == start:
+            break
+    loop.pop()
+    return loop
+
+
+def _turn_right(point: _Point, direction: _Point) -> _Point:
+    return (point[0] - direction[1], point[1] + direction[0])
+
+
+def _signed_area(loop: list[_Point]) -> int:
+    """Twice the area; positive for an outer outline, negative for a hole."""
+    return sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in zip(loop, [*loop[1:], loop[0]], strict=True))

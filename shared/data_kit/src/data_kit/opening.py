@@ -1,0 +1,147 @@
+"""One way in: which format a folder has, and the data set that is in it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_kit.dataset import Dataset, Sample, Split
+from data_kit.errors import DatasetError
+from data_kit.formats import coco, imagefolder, yolo
+from data_kit.formats.base import Labels, Reader, Source, tasks_of
+from data_kit.report import Report
+from data_kit.splitting import split_off_val
+from data_kit.tree import Tree, is_ignored
+from vision_contracts import DatasetFormat, TaskType
+
+
+@dataclass(frozen=True)
+class _Format:
+    recognize: Callable[[Tree], bool]
+    read: Reader
+
+
+_FORMATS = {
+    DatasetFormat.YOLO: _Format(yolo.recognize, yolo.read),
+    DatasetFormat.COCO: _Format(coco.recognize, coco.read),
+    DatasetFormat.IMAGEFOLDER: _Format(imagefolder.recognize, imagefolder.read),
+}
+"""In the order in which they are tried: an ImageFolder is whatever holds images."""
+
+
+def detect_format(root: Path) -> DatasetFormat:
+    """The format, by what the folder holds. Raises DatasetError if it is none."""
+    report = Report()
+    found = _detect(_list(root, report), report)
+    report.raise_errors()
+    return found
+
+
+def open_dataset(
+    root: Path,
+    *,
+    format: DatasetFormat = DatasetFormat.AUTO,
+    task_type: TaskType | None = None,
+    seed: int = 0,
+    deep: bool = False,
+) -> Dataset:
+    """Reads all labels, and of each image the header; with `deep`, decodes every image.
+
+    Where there is no `val`, a fifth of `train` becomes it: stratified, and the same for the same `seed`.
+    Raises DatasetError with everything that is wrong: it cannot be trained on, or not for `task_type`.
+    """
+    report = Report()
+    tree = _list(root, report)
+    if format == DatasetFormat.AUTO:
+        format = _detect(tree, report)
+    labels = _FORMATS[DatasetFormat(format)].read(Source(tree, report, task_type, deep))
+    _check_splits(labels, report)
+    tasks = tasks_of(labels)
+    _check_tasks(tasks, task_type, report)
+    report.raise_errors()
+    splits: dict[Split, list[Sample]] = dict(labels.splits)
+    has_val = Split.VAL in splits
+    if not has_val:
+        splits[Split.TRAIN], splits[Split.VAL] = split_off_val(splits[Split.TRAIN], seed)
+    return Dataset(
+        root=tree.root,
+        format=format,
+        task_types=tasks,
+        class_names=labels.class_names,
+        splits=dict(splits),
+        keypoint_names=labels.keypoint_names,
+        keypoint_flip=labels.keypoint_flip,
+        skeleton=labels.skeleton,
+        is_val_split_off=not has_val,
+        findings=tuple(report.findings),
+    )
+
+
+def _list(root: Path, report: Report) -> Tree:
+    if not root.is_dir():
+        report.error("dataset_missing", "", f"There is no folder `{root}`.", "Mend the path.")
+        report.raise_errors()
+    tree = Tree(_unwrap(root), report)
+    if not tree.names and not report.has_errors:
+        report.error("dataset_empty", "", "The folder holds no files.", "Put images and labels into it.")
+    report.raise_errors()
+    return tree
+
+
+def _unwrap(root: Path) -> Path:
+    """An archive often holds one folder, and that the data set."""
+    while True:
+        entries = [entry for entry in root.iterdir() if not is_ignored(entry.name)]
+        if len(entries) != 1 or not entries[0].is_dir() or entries[0].is_symlink():
+            return root
+        root = entries[0]
+
+
+def _detect(tree: Tree, report: Report) -> DatasetFormat:
+    for name, candidate in _FORMATS.items():
+        if candidate.recognize(tree):
+            return name
+    report.error(
+        "format_unknown",
+        "",
+        "This is no data set: there are neither images in class folders, nor a data.yaml, nor "
+        "COCO or Pascal VOC annotations.",
+        "Lay it out as one of ImageFolder, YOLO, COCO and Pascal VOC.",
+    )
+    raise DatasetError(report.findings)
+
+
+def _check_splits(labels: Labels, report: Report) -> None:
+    if report.has_errors:
+        return
+    for split in (Split.TRAIN, Split.VAL):
+        if not labels.splits.get(split, True):
+            report.error("split_empty", "", f"`{split}` has no images.", "Add images to it.")
+    train = labels.splits.get(Split.TRAIN)
+    if train is None:
+        report.error("split_missing", "", "There is no `train`.", "Put the images to learn from into `train`.")
+    elif len(train) == 1 and Split.VAL not in labels.splits:
+        report.error("too_few_images", "", "There is one image only.", "Add images: at least two, better hundreds.")
+    elif train and not any(sample.class_id is not None or sample.instances for sample in train):
+        report.error("labels_missing", "", "No image of `train` has an object.", "Label objects in the images.")
+
+
+def _check_tasks(tasks: frozenset[TaskType], wanted: TaskType | None, report: Report) -> None:
+    if wanted is None or wanted in tasks or report.has_errors:
+        return
+    able = ", ".join(sorted(tasks)) or "nothing"
+    report.error(
+        "task_not_supported",
+        "",
+        f"These labels cannot train {wanted}; they can train {able}.",
+        f"Choose another task, or label {_NEEDS[wanted]}.",
+    )
+
+
+_NEEDS = {
+    TaskType.IMAGE_CLASSIFICATION: "whole images: a folder for each class",
+    TaskType.OBJECT_DETECTION: "objects with boxes",
+    TaskType.INSTANCE_SEGMENTATION: "every object with an outline",
+    TaskType.SEMANTIC_SEGMENTATION: "every object with an outline",
+    TaskType.POSE_ESTIMATION: "objects with keypoints",
+    TaskType.ORIENTED_OBJECT_DETECTION: "every object with the four corners of its turned box",
+}

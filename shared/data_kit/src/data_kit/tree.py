@@ -1,0 +1,125 @@
+"""The files of a data set, listed once.
+
+Readers look names up in this list and never open a path that a label file gave them: so nothing outside the root can
+be reached, whatever a `data.yaml` or a COCO file says.
+"""
+
+import os
+import posixpath
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from data_kit.images import IMAGE_SUFFIXES
+from data_kit.report import Report
+
+IGNORED_NAMES = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
+
+
+def is_clean(name: str) -> bool:
+    """Valid Unicode without control characters: a name that a label file, a list and JSON can hold."""
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in name)
+
+
+def is_ignored(name: str) -> bool:
+    """Hidden files and what operating systems leave behind."""
+    return name.startswith(".") or name in IGNORED_NAMES
+
+
+class Tree:
+    """All files below `root`, by their relative names with `/`, in NFC."""
+
+    def __init__(self, root: Path, report: Report) -> None:
+        self.root = root.resolve()
+        self._report = report
+        self._files = {unicodedata.normalize("NFC", name): name for name in self._scan(self.root, "")}
+        self.names = sorted(self._files)
+
+    def _scan(self, folder: Path, prefix: str) -> Iterator[str]:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = f"{prefix}{entry.name}"
+                if is_ignored(entry.name) or not self._is_readable(entry, name):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    yield from self._scan(Path(entry.path), f"{name}/")
+                elif entry.is_file():
+                    yield name
+
+    def _is_readable(self, entry: os.DirEntry[str], name: str) -> bool:
+        if not is_clean(entry.name):
+            shown = name.encode("utf-8", "replace").decode()
+            self._report.error("name_unreadable", shown, "The name is not UTF-8 text of one line.", "Rename the file.")
+            return False
+        if not entry.is_symlink():
+            return True
+        target = Path(entry.path).resolve()
+        if not target.is_relative_to(self.root):
+            self._report.error(
+                "link_leaves_root",
+                name,
+                "This link leads out of the data set.",
+                "Put the file itself in its place, or remove the link.",
+            )
+            return False
+        if target.is_dir():
+            self._report.warning(
+                "link_ignored",
+                name,
+                "Links to folders are not followed.",
+                "Put the folder itself in its place.",
+            )
+        return target.is_file()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._files
+
+    def path(self, name: str) -> Path:
+        """The file itself. Raises KeyError for a name that is not listed."""
+        return self.root / self._files[name]
+
+    def relative(self, path: Path) -> str:
+        """The name of a file that this tree gave."""
+        return unicodedata.normalize("NFC", path.relative_to(self.root).as_posix())
+
+    def below(self, folder: str) -> list[str]:
+        """Names of all files in `folder` and in the folders in it; `""` is the root."""
+        # "0" is the character after "/".
+        if not folder:
+            return self.names
+        return self.names[bisect_left(self.names, f"{folder}/") : bisect_left(self.names, f"{folder}0")]
+
+    def images(self, folder: str) -> list[str]:
+        """As `below`, images only."""
+        return [name for name in self.below(folder) if is_image(name)]
+
+    def folders(self, parent: str = "") -> list[str]:
+        """Names of the folders directly in `parent` that hold a file somewhere."""
+        depth = len(parent) + 1 if parent else 0
+        found = {name[: name.index("/", depth)] for name in self.below(parent) if "/" in name[depth:]}
+        return sorted(found)
+
+    def read_text(self, name: str) -> str | None:
+        """The file as UTF-8 text; None, and a finding, if it is something else."""
+        try:
+            return self.path(name).read_text("utf-8-sig")
+        except (UnicodeDecodeError, OSError) as error:
+            self._report.error("file_unreadable", name, f"Cannot be read as text: {error}.", "Save it as UTF-8 text.")
+            return None
+
+
+def is_image(name: str) -> bool:
+    """By its suffix."""
+    return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
+
+
+def join_inside(base: str, name: str) -> str | None:
+    """`name`, relative to the folder `base`, as a name in the tree; None if it leaves the root."""
+    name = unicodedata.normalize("NFC", name.strip().replace("\\", "/"))
+    if posixpath.isabs(name) or name[1:2] == ":":
+        return None
+    joined = posixpath.normpath(posixpath.join(base, name))
+    if joined == ".." or joined.startswith("../"):
+        return None
+    return "" if joined == "." else joined
