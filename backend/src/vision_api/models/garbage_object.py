@@ -1,0 +1,16 @@
+"""Objects in storage that nothing names any more."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from vision_api.db.base import Base
+
+
+class GarbageObject(Base):
+    """To be deleted from storage once `due_at` has passed: an attempt may be reading it until then."""
+
+    __tablename__ = "garbage_objects"
+
+    uri: Mapped[str] = mapped_column(primary_key=True)
+    due_at: Mapped[datetime] = mapped_column(index=True)

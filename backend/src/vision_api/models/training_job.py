@@ -1,0 +1,118 @@
+"""A training job: what to train, where it runs, and how far it is."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, Enum, Float, ForeignKey, Index, SmallInteger, String, Uuid
+from sqlalchemy.orm import Mapped, mapped_column
+
+from vision_api.db.base import Base, BigInt, IdColumn
+from vision_api.kit.clock import utc_now
+
+
+class JobStatus(StrEnum):
+    """Where a job is. Only `training_jobs.status` moves it."""
+
+    PENDING = "pending"
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class TrainingJob(Base):
+    """The row is the truth about a job; users call it an experiment."""
+
+    __tablename__ = "training_jobs"
+    __table_args__ = (
+        Index("ix_training_jobs_project_id_deleted_at_id", "project_id", "deleted_at", "id"),
+        Index("ix_training_jobs_project_id_updated_at", "project_id", "updated_at"),
+        Index("ix_training_jobs_status_framework", "status", "framework", "priority", "queued_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[IdColumn]
+    job_uid: Mapped[UUID] = mapped_column(Uuid, unique=True)
+    """Its name outside this database: in specs, service URLs and storage."""
+    project_id: Mapped[int | None] = mapped_column(BigInt, ForeignKey("projects.id", ondelete="SET NULL"))
+    """Null once the project is gone: then nobody sees the job, and the sweep removes it as a deleted one."""
+    created_by_id: Mapped[int] = mapped_column(BigInt, ForeignKey("users.id"), index=True)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime] = mapped_column(onupdate=utc_now)
+    deleted_at: Mapped[datetime | None] = mapped_column(index=True)
+    """Invisible from then on; the sweep stops it, frees everything and removes the row."""
+
+    # What to train: decided before the start.
+    name: Mapped[str] = mapped_column(String(200))
+    notes: Mapped[str]
+    framework: Mapped[str] = mapped_column(String(64))
+    model_name: Mapped[str] = mapped_column(String(255))
+    task_type: Mapped[str] = mapped_column(String(64))
+    dataset_id: Mapped[int | None] = mapped_column(BigInt, index=True)
+    dataset_version: Mapped[int | None]
+    dataset_path: Mapped[str | None]
+    dataset_uri: Mapped[str]
+    dataset_format: Mapped[str] = mapped_column(String(16))
+    dataset_digest: Mapped[str | None] = mapped_column(String(64))
+    output_uri: Mapped[str]
+    epochs: Mapped[int]
+    batch_size: Mapped[int]
+    learning_rate: Mapped[float] = mapped_column(Float(53))
+    optimizer: Mapped[str] = mapped_column(String(64))
+    initial_weights: Mapped[Any] = mapped_column(JSON)
+    """`"scratch"`, `"pretrained"` or `{job_id, artifact}`."""
+    device: Mapped[str] = mapped_column(String(16))
+    num_devices: Mapped[int]
+    seed: Mapped[int] = mapped_column(BigInt)
+    priority: Mapped[int] = mapped_column(SmallInteger)
+    timeout_seconds: Mapped[float | None] = mapped_column(Float(53))
+    hyperparameters: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+    # Where it is. Only `training_jobs.status` writes these.
+    status: Mapped[JobStatus] = mapped_column(
+        Enum(JobStatus, native_enum=False, length=16, values_callable=lambda kind: [member.value for member in kind])
+    )
+    status_reason: Mapped[str | None] = mapped_column(String(32))
+    status_message: Mapped[str | None]
+    error_message: Mapped[str | None]
+    queued_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
+
+    # Who works on it.
+    lease_owner: Mapped[UUID | None] = mapped_column(Uuid)
+    lease_expires_at: Mapped[datetime | None]
+    """By the database's clock. While it lasts, nobody but the owner dispatches, collects or cleans up this job."""
+    attempt: Mapped[int] = mapped_column(default=0)
+    instance_id: Mapped[UUID | None] = mapped_column(Uuid, index=True)
+    """Where the current attempt was sent; committed before it is sent."""
+    dispatched_at: Mapped[datetime | None]
+    service_cursor: Mapped[int] = mapped_column(default=0)
+    """`seq` of the last collected event of the current attempt."""
+    not_before: Mapped[datetime | None]
+    restarts: Mapped[int] = mapped_column(default=0)
+    """Restarts after a loss of infrastructure since a user last started it."""
+    idle_restarts: Mapped[int] = mapped_column(default=0)
+    """Those of them since the newest checkpoint."""
+
+    # How far it is.
+    checkpoint_uri: Mapped[str | None]
+    """The newest collected checkpoint, from which the next attempt goes on."""
+    checkpoint_step: Mapped[int | None]
+    progress_epoch: Mapped[int] = mapped_column(default=0)
+    progress_step: Mapped[int] = mapped_column(default=0)
+    progress_steps: Mapped[int] = mapped_column(default=0)
+    eta_seconds: Mapped[float | None] = mapped_column(Float(53))
+    num_classes: Mapped[int | None]
+    accuracy: Mapped[float | None] = mapped_column(Float(53))
+    loss: Mapped[float | None] = mapped_column(Float(53))
+    primary_value: Mapped[float | None] = mapped_column(Float(53))
+    last_event_id: Mapped[int] = mapped_column(default=0)
+    last_log_id: Mapped[int] = mapped_column(default=0)

@@ -1,0 +1,1 @@
+"""Training jobs, which users call experiments: from a `pending` row to results."""

@@ -1,0 +1,79 @@
+"""The state machine of a training job: one table, and the one door through which a status changes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vision_api.kit.clock import utc_now
+from vision_api.models import JobStatus, TrainingJob
+from vision_api.training_jobs.journal import append_event
+from vision_contracts import EndReason, WaitReason
+
+_S = JobStatus
+
+TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
+    _S.PENDING: frozenset({_S.QUEUED, _S.CANCELLED}),
+    _S.QUEUED: frozenset({_S.STARTING, _S.PAUSED, _S.FAILED, _S.CANCELLED}),
+    _S.STARTING: frozenset({_S.RUNNING, _S.STOPPING, _S.PAUSING, _S.QUEUED, _S.FAILED, _S.CANCELLED}),
+    _S.RUNNING: frozenset({_S.STOPPING, _S.PAUSING, _S.QUEUED, _S.COMPLETED, _S.FAILED, _S.CANCELLED}),
+    _S.STOPPING: frozenset({_S.QUEUED, _S.COMPLETED, _S.FAILED, _S.CANCELLED}),
+    _S.PAUSING: frozenset({_S.STOPPING, _S.QUEUED, _S.PAUSED, _S.COMPLETED, _S.FAILED, _S.CANCELLED}),
+    _S.PAUSED: frozenset({_S.QUEUED, _S.CANCELLED}),
+    _S.COMPLETED: frozenset({_S.QUEUED}),
+    _S.FAILED: frozenset({_S.QUEUED}),
+    _S.CANCELLED: frozenset({_S.QUEUED}),
+}
+
+ENDED = frozenset({_S.COMPLETED, _S.FAILED, _S.CANCELLED})
+"""Nothing happens any more unless a user asks for it."""
+
+ACTIVE = frozenset({_S.STARTING, _S.RUNNING, _S.STOPPING, _S.PAUSING})
+"""An instance has accepted the current attempt, and its terminal event has not been collected yet."""
+
+
+class TransitionError(Exception):
+    """A transition that the table does not have: a defect of the caller, who must ask `is_allowed` first."""
+
+    def __init__(self, current: JobStatus, target: JobStatus) -> None:
+        super().__init__(f"a training job cannot go from {current} to {target}")
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a job has the status that it has: a stable code, and a text for people."""
+
+    reason: WaitReason | EndReason | None = None
+    message: str | None = None
+
+
+def is_allowed(current: JobStatus, target: JobStatus) -> bool:
+    """Whether a job may go from `current` to `target`."""
+    return target in TRANSITIONS[current]
+
+
+def switch_status(
+    session: AsyncSession, job: TrainingJob, status: JobStatus, why: Why | None = None, *, time: datetime | None = None
+) -> None:
+    """Move the job along the table, say why, and tell whoever follows. Nothing else writes a status.
+
+    The job's row must be locked. Raises TransitionError for a transition that the table does not have.
+    """
+    if not is_allowed(job.status, status):
+        raise TransitionError(job.status, status)
+    moment, why = time or utc_now(), why or Why()
+    job.status = status
+    job.error_message = why.message if status is _S.FAILED else None
+    job.completed_at = moment if status in ENDED else None
+    explain_status(session, job, why, time=moment)
+    if status in ENDED:
+        append_event(session, job, "end", {"status": status, "status_reason": why.reason}, time=moment)
+
+
+def explain_status(session: AsyncSession, job: TrainingJob, why: Why, *, time: datetime | None = None) -> None:
+    """Say why the job has its present status. The job's row must be locked."""
+    job.status_reason = why.reason
+    job.status_message = why.message
+    data = {"status": job.status, "status_reason": why.reason, "status_message": why.message}
+    append_event(session, job, "status", data, time=time)
