@@ -2,9 +2,7 @@
 
 import argparse
 import hashlib
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer_kit.adapter import Adapter
+from trainer_kit.files import write_atomically
 from vision_contracts import ModelCard, ModelList
 
 
@@ -97,19 +96,3 @@ def is_up_to_date(adapter: Adapter) -> bool:
     except CatalogError:
         return False
     return catalog.models.framework_version == version(adapter.distribution)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replaces the file in one step, so that a kill at any moment leaves the old or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -2,6 +2,7 @@
 
 import math
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel
 
 from data_kit import Dataset
+from trainer_kit.attempt_folder import OUTBOX, STOP_FILE
 from trainer_kit.trainer.errors import TrainingError
 from trainer_kit.trainer.messages import FileReport, Message
 from vision_contracts import (
@@ -27,8 +29,6 @@ from vision_contracts import (
     metric_names,
 )
 
-STOP_FILE = "stop.json"
-OUTBOX = "outbox"
 REPORTS_PER_EPOCH = 50
 MAX_FILES_IN_OUTBOX = 3
 
@@ -146,14 +146,19 @@ class TrainingRun(Generic[H]):
         self.send(Finished(values=finite(values)))
 
     def _post(self, path: Path) -> str:
-        """A hard link that the runner uploads and removes, so that the trainer may go on writing."""
+        """A copy that the runner uploads and removes. (A hard link would change under a trainer that writes in place.)
+
+        Waits while the runner is behind, so that checkpoints cannot fill the disk.
+        """
         outbox = self.folder / OUTBOX
         outbox.mkdir(exist_ok=True)
-        while len(os.listdir(outbox)) >= MAX_FILES_IN_OUTBOX:
+        while sum(not name.startswith(".") for name in os.listdir(outbox)) >= MAX_FILES_IN_OUTBOX:
             time.sleep(0.05)
-        link = outbox / f"{time.monotonic_ns()}-{path.name}"
-        os.link(path, link)
-        return str(link.relative_to(self.folder))
+        name = f"{time.monotonic_ns()}-{path.name}"
+        partial = outbox / f".{name}"
+        shutil.copyfile(path, partial)
+        posted = partial.rename(outbox / name)
+        return str(posted.relative_to(self.folder))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,108 @@
+"""The folder of one attempt: everything that the service, the runner and the trainer share about it.
+
+DATA_DIR/jobs/{job_uid}/{attempt}/
+    spec.json       what to train
+    runner.lock     held by whoever may write events.jsonl: the runner, or who recovers after it
+    events.jsonl    what happened, numbered
+    stop.json       how to end it, once somebody wants that
+    trainer.json    which process trains
+    output.log      what the trainer printed
+    runner.log      what the runner has to say about itself
+    outbox/         complete files on their way to storage
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import psutil
+
+from trainer_kit.files import write_atomically
+from vision_contracts import EndReason, JobSpec, StopRequest
+
+STOP_FILE = "stop.json"
+OUTBOX = "outbox"
+
+
+class StopOrder(StopRequest):
+    """A stop request as it stands in the folder, with the reason that the ending will carry."""
+
+    reason: EndReason = EndReason.STOPPED_BY_USER
+
+
+_SEVERITY = {"pause": 0, "stop": 1, "kill": 2}
+
+
+@dataclass(frozen=True)
+class AttemptFolder:
+    """Paths and the small files of one attempt."""
+
+    path: Path
+
+    @classmethod
+    def at(cls, data_dir: Path, job_uid: UUID, attempt: int) -> "AttemptFolder":
+        return cls(data_dir / "jobs" / str(job_uid) / str(attempt))
+
+    @property
+    def attempt(self) -> int:
+        return int(self.path.name)
+
+    @property
+    def spec_file(self) -> Path:
+        return self.path / "spec.json"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.path / "runner.lock"
+
+    @property
+    def events_file(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def output_log(self) -> Path:
+        return self.path / "output.log"
+
+    @property
+    def runner_log(self) -> Path:
+        return self.path / "runner.log"
+
+    @property
+    def outbox(self) -> Path:
+        return self.path / OUTBOX
+
+    @property
+    def downloads(self) -> Path:
+        return self.path / "downloads"
+
+    def read_spec(self) -> JobSpec:
+        return JobSpec.model_validate_json(self.spec_file.read_bytes())
+
+    def read_stop(self) -> StopOrder | None:
+        """How to end the attempt, or None while it shall go on."""
+        try:
+            return StopOrder.model_validate_json((self.path / STOP_FILE).read_bytes())
+        except FileNotFoundError:
+            return None
+
+    def order_stop(self, order: StopOrder) -> StopOrder:
+        """Leaves an order to stop; a milder one never replaces a harder one. Returns the order that stands."""
+        standing = self.read_stop()
+        if standing is not None and _SEVERITY[standing.mode] > _SEVERITY[order.mode]:
+            return standing
+        write_atomically(self.path / STOP_FILE, order.model_dump_json().encode())
+        return order
+
+    def remember_trainer(self, process: psutil.Process) -> None:
+        """Notes which process trains, so that it can be found after the runner's death."""
+        identity = {"pid": process.pid, "create_time": process.create_time()}
+        write_atomically(self.path / "trainer.json", json.dumps(identity).encode())
+
+    def trainer_identity(self) -> tuple[int, float] | None:
+        """Process id (also of its process group) and start time of the trainer, if one was ever started."""
+        try:
+            identity = json.loads((self.path / "trainer.json").read_bytes())
+        except FileNotFoundError:
+            return None
+        return int(identity["pid"]), float(identity["create_time"])

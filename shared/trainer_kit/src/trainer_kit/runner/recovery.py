@@ -1,0 +1,41 @@
+"""What is left to do for an attempt whose runner is dead."""
+
+from trainer_kit.attempt_folder import AttemptFolder
+from trainer_kit.event_log import EventLog
+from trainer_kit.file_lock import FileLock
+from trainer_kit.runner.ending import Ending, stopped_ending
+from trainer_kit.runner.trainer_process import kill_leftovers
+from vision_contracts import EndReason, Failed
+
+
+def recover_attempt(folder: AttemptFolder) -> bool:
+    """Kills what still runs and writes the terminal event that the runner could not write.
+
+    Returns False if a runner holds the attempt after all. Killed half-way, it is done again by the next one.
+    """
+    lock = FileLock(folder.lock_file)
+    if not lock.acquire():
+        return False
+    try:
+        end_attempt(folder)
+    finally:
+        lock.release()
+    return True
+
+
+def end_attempt(folder: AttemptFolder) -> None:
+    """As `recover_attempt`, for who holds the attempt's lock already."""
+    kill_leftovers(folder)
+    log = EventLog(folder.events_file, folder.attempt)
+    try:
+        log.append(_ending(folder))
+    finally:
+        log.close()
+
+
+def _ending(folder: AttemptFolder) -> Ending:
+    order = folder.read_stop()
+    if order is not None:
+        return stopped_ending(order)
+    message = "The process that looks after the training was killed, or its machine was restarted."
+    return Failed(reason=EndReason.TRAINER_KILLED, message=message)

@@ -1,0 +1,64 @@
+"""When and how an attempt is made to end."""
+
+import signal
+from collections.abc import Callable
+
+from trainer_kit.attempt_folder import AttemptFolder, StopOrder
+from vision_contracts import EndReason
+
+TERM_SECONDS = 5.0
+"""How long a trainer may take to end after SIGTERM."""
+
+
+class StopWatch:
+    """Looks for an order to stop, and gives one itself when the time of the attempt is over."""
+
+    def __init__(
+        self, folder: AttemptFolder, timeout_seconds: float | None, clock: Callable[[], float], *, grace_seconds: float
+    ) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._deadline = None if timeout_seconds is None else clock() + timeout_seconds
+        self._grace_seconds = grace_seconds
+
+    def order(self) -> StopOrder | None:
+        """The order that stands, if any."""
+        standing = self._folder.read_stop()
+        if standing is not None or self._deadline is None or self._clock() < self._deadline:
+            return standing
+        return self._folder.order_stop(
+            StopOrder(
+                attempt=self._folder.attempt,
+                mode="stop",
+                grace_seconds=self._grace_seconds,
+                reason=EndReason.TIMED_OUT,
+            )
+        )
+
+
+class Escalation:
+    """Asks first, then terminates, then kills: the whole takes `grace_seconds` and TERM_SECONDS at most."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._seen_at: float | None = None
+        self._terminated_at: float | None = None
+
+    @property
+    def has_used_force(self) -> bool:
+        """A signal was due: from then on an error of the trainer is no news."""
+        return self._terminated_at is not None
+
+    def due_signal(self, order: StopOrder) -> signal.Signals | None:
+        """What to send now. The trainer sees the order itself, so at first nothing."""
+        now = self._clock()
+        self._seen_at = self._seen_at if self._seen_at is not None else now
+        if order.mode == "kill":
+            self._terminated_at = self._terminated_at if self._terminated_at is not None else now
+            return signal.SIGKILL
+        if self._terminated_at is None:
+            if now < self._seen_at + order.grace_seconds:
+                return None
+            self._terminated_at = now
+            return signal.SIGTERM
+        return signal.SIGKILL if now >= self._terminated_at + TERM_SECONDS else None

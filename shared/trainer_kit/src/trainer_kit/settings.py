@@ -1,0 +1,72 @@
+"""What a training service and its runners read from the environment. docs/configuration.md describes each variable."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MIN_SECRET_LENGTH = 32
+
+
+class RunnerSettings(BaseSettings):
+    """What a runner needs to know of its machine."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
+
+    data_dir: Path = Path("data")
+    storage_url: str = ""
+    dataset_roots: Annotated[tuple[Path, ...], NoDecode] = ()
+    dataset_cache_bytes: int = Field(default=20 * 2**30, ge=0)
+    log_format: Literal["text", "json"] = "text"
+
+    @field_validator("dataset_roots", mode="before")
+    @classmethod
+    def _split_roots(cls, value: Any) -> Any:
+        return tuple(Path(part) for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _make_absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @model_validator(mode="after")
+    def _choose_storage(self) -> Self:
+        if not self.storage_url:
+            object.__setattr__(self, "storage_url", (self.data_dir / "storage").as_uri())
+        return self
+
+    @property
+    def dataset_cache_dir(self) -> Path:
+        return self.data_dir / "datasets"
+
+    def environment(self) -> dict[str, str]:
+        """The variables that give a child process the same settings."""
+        return {
+            "DATA_DIR": str(self.data_dir),
+            "STORAGE_URL": self.storage_url,
+            "DATASET_ROOTS": os.pathsep.join(map(str, self.dataset_roots)),
+            "DATASET_CACHE_BYTES": str(self.dataset_cache_bytes),
+            "LOG_FORMAT": self.log_format,
+        }
+
+
+class ServiceSettings(RunnerSettings):
+    """What the HTTP process needs to know."""
+
+    host: str = Field(default="", description="Empty or `::` listens on IPv4 and IPv6.")
+    port: int = Field(default=8000, ge=0, le=65535)
+    service_token: SecretStr
+    slots: int = Field(default=1, ge=1, le=64)
+    trainer_launcher: Literal["process"] = "process"
+    environment_name: Literal["development", "production"] = Field(default="development", alias="ENVIRONMENT")
+    stop_grace_seconds: float = Field(default=10.0, ge=0, le=600)
+    parent_pipe_fd: int | None = None
+
+    @model_validator(mode="after")
+    def _refuse_a_weak_token(self) -> Self:
+        token = self.service_token.get_secret_value()
+        if self.environment_name == "production" and len(token) < MIN_SECRET_LENGTH:
+            raise ValueError(f"SERVICE_TOKEN needs at least {MIN_SECRET_LENGTH} characters in production")
+        return self

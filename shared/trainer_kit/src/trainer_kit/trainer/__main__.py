@@ -1,0 +1,6 @@
+"""`python -m trainer_kit.trainer`: started by the runner, in the attempt's folder."""
+
+from trainer_kit.trainer.main import exit_now, main
+
+if __name__ == "__main__":
+    exit_now(main())

@@ -1,0 +1,63 @@
+"""What an exception means for the user, told without importing the libraries that raise it."""
+
+import errno
+import shutil
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from data_kit import DatasetError
+from trainer_kit.trainer.errors import TrainingError
+from vision_contracts import EndReason, Failed
+
+FULL_DISK_BYTES = 1 << 20
+_OUT_OF_MEMORY_TEXTS = ("out of memory", "can't allocate memory", "cannot allocate memory", "out of shared memory")
+
+
+def describe_failure(error: BaseException, folder: Path) -> Failed:
+    """The reason code and a message that says what to do. `folder` is where the trainer writes."""
+    chain = list(_causes(error))
+    for cause in chain:
+        if isinstance(cause, TrainingError):
+            return Failed(reason=cause.reason, message=str(cause))
+        if isinstance(cause, DatasetError):
+            return Failed(reason=EndReason.BAD_DATA, message=str(cause))
+    if any(_is_out_of_memory(cause) for cause in chain):
+        return Failed(reason=EndReason.OUT_OF_MEMORY, message=_out_of_memory_text(error))
+    if any(_is_full_disk(cause) for cause in chain) or _has_no_space(error, folder):
+        message = "The disk of the training service is full. Free space on it, then retry."
+        return Failed(reason=EndReason.DISK_FULL, message=message)
+    text = "".join(traceback.format_exception_only(error)).strip()
+    return Failed(reason=EndReason.INTERNAL, message=f"{text[:1000]} (The log has the whole traceback.)")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError | OSError) and any(
+        text in str(error).lower() for text in _OUT_OF_MEMORY_TEXTS
+    )
+
+
+def _out_of_memory_text(error: BaseException) -> str:
+    if "shared memory" in str(error).lower():
+        return "The data loader ran out of shared memory. Enlarge /dev/shm (`shm_size: 1gb`), or use no workers."
+    return "The training ran out of memory. Lower the batch size or the image size, or choose a smaller model."
+
+
+def _is_full_disk(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _has_no_space(error: BaseException, folder: Path) -> bool:
+    """torch reports a failed write as a RuntimeError without a number; the disk itself tells."""
+    return isinstance(error, RuntimeError | OSError) and shutil.disk_usage(folder).free < FULL_DISK_BYTES

@@ -1,0 +1,139 @@
+"""The trainer process: one attempt, from its spec to its exit code."""
+
+import argparse
+import faulthandler
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from data_kit import open_dataset
+from trainer_kit.adapter import Adapter
+from trainer_kit.attempt_folder import AttemptFolder
+from trainer_kit.catalog import CatalogError, load_catalog
+from trainer_kit.imports import import_adapter, import_attribute
+from trainer_kit.trainer.channel import Channel
+from trainer_kit.trainer.errors import Stopped, TrainingError
+from trainer_kit.trainer.failures import describe_failure
+from trainer_kit.trainer.messages import Message
+from trainer_kit.trainer.run import TrainingRun
+from vision_contracts import EndReason, Failed, Finished, JobSpec, Log, LogLevel, ModelCard
+
+
+@dataclass(frozen=True)
+class TrainerInputs:
+    """What the runner has laid ready on this machine. As command line arguments, `ps` shows them."""
+
+    adapter: str
+    dataset: Path
+    resume_from: Path | None = None
+    initial_checkpoint: Path | None = None
+
+    def arguments(self, channel_fd: int) -> list[str]:
+        optional = {"--resume-from": self.resume_from, "--initial-checkpoint": self.initial_checkpoint}
+        given = [part for name, path in optional.items() if path for part in (name, str(path))]
+        return ["--channel", str(channel_fd), "--adapter", self.adapter, "--dataset", str(self.dataset), *given]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs in the attempt's folder, with the runner at the other end of `--channel`."""
+    parser = argparse.ArgumentParser(prog="trainer_kit.trainer", description="Trains one attempt of one job.")
+    parser.add_argument("--channel", type=int, required=True)
+    parser.add_argument("--adapter", required=True)
+    parser.add_argument("--dataset", type=Path, required=True)
+    parser.add_argument("--resume-from", type=Path)
+    parser.add_argument("--initial-checkpoint", type=Path)
+    options = parser.parse_args(arguments)
+    inputs = TrainerInputs(options.adapter, options.dataset, options.resume_from, options.initial_checkpoint)
+    faulthandler.enable()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    channel = Channel(options.channel)
+    channel.end_with_the_runner()
+    return train(AttemptFolder(Path.cwd()), inputs, channel.send)
+
+
+def train(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Message], None]) -> int:
+    """Trains, tells how it ended, and returns the exit code: 0 if it finished or stopped as it was asked to."""
+    has_finished = False
+
+    def send_and_watch(message: Message) -> None:
+        nonlocal has_finished
+        has_finished = has_finished or isinstance(message, Finished)
+        send(message)
+
+    try:
+        run, train_function = prepare(folder, inputs, send_and_watch)
+        train_function(run)
+    except Stopped:
+        if folder.read_stop() is not None:
+            return 0
+        send(Failed(reason=EndReason.INTERNAL, message="The trainer stopped although nobody had asked it to."))
+        return 1
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the user must learn of it
+        return _tell_failure(error, folder, send)
+    if not has_finished:
+        send(Failed(reason=EndReason.INTERNAL, message="The trainer returned without saying that it has finished."))
+    return 0 if has_finished else 1
+
+
+def prepare(
+    folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Message], None]
+) -> tuple[TrainingRun[BaseModel], Callable[[TrainingRun[BaseModel]], None]]:
+    """Checks everything that is cheap to check before the framework is imported, which takes seconds."""
+    spec = folder.read_spec()
+    adapter = import_adapter(inputs.adapter)
+    card = _find_card(adapter, spec)
+    run = TrainingRun(
+        spec=spec,
+        card=card,
+        hyperparameters=_validate_hyperparameters(adapter, card, spec),
+        dataset=open_dataset(
+            inputs.dataset, format=spec.dataset.format, task_type=spec.task_type, seed=spec.params.seed
+        ),
+        folder=folder.path,
+        send=send,
+        resume_from=inputs.resume_from,
+        initial_checkpoint=inputs.initial_checkpoint,
+    )
+    return run, import_attribute(adapter.trainer)
+
+
+def _find_card(adapter: Adapter, spec: JobSpec) -> ModelCard:
+    try:
+        card = load_catalog(adapter.catalog_file).cards.get(spec.model_name)
+    except CatalogError as error:
+        raise TrainingError(EndReason.INTERNAL, str(error)) from error
+    if card is None:
+        message = f"{spec.framework} has no model {spec.model_name!r} any more. Choose another one."
+        raise TrainingError(EndReason.BAD_HYPERPARAMETERS, message)
+    return card
+
+
+def _validate_hyperparameters(adapter: Adapter, card: ModelCard, spec: JobSpec) -> BaseModel:
+    try:
+        return adapter.hyperparameters(card).model_validate(spec.hyperparameters)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(["hyperparameters", *(str(part) for part in first["loc"])])
+        raise TrainingError(EndReason.BAD_HYPERPARAMETERS, f"{field}: {first['msg']}.") from error
+
+
+def _tell_failure(error: BaseException, folder: AttemptFolder, send: Callable[[Message], None]) -> int:
+    failure = describe_failure(error, folder.path)
+    if failure.reason is EndReason.INTERNAL:
+        text = "".join(traceback.format_exception(error))
+        send(Log(level=LogLevel.ERROR, message=text[-8000:]))
+    send(failure)
+    return 1
+
+
+def exit_now(code: int) -> None:
+    """Ends without waiting for threads and without a framework's clean-up, which may hang after an error."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
