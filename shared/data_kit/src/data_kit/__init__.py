@@ -4,6 +4,7 @@ from data_kit.dataset import Box, Dataset, Instance, Keypoint, Polygon, Sample, 
 from data_kit.errors import DatasetError, Finding
 from data_kit.images import load_image
 from data_kit.opening import detect_format, open_dataset
+from data_kit.storage import ObjectStore, StoredObject, open_store
 from data_kit.writers import write_coco, write_imagefolder, write_yolo
 
 __all__ = [
@@ -13,12 +14,15 @@ __all__ = [
     "Finding",
     "Instance",
     "Keypoint",
+    "ObjectStore",
     "Polygon",
     "Sample",
     "Split",
+    "StoredObject",
     "detect_format",
     "load_image",
     "open_dataset",
+    "open_store",
     "write_coco",
     "write_imagefolder",
     "write_yolo",

@@ -1,0 +1,19 @@
+"""What can go wrong with stored objects.
+
+OSError with ENOSPC    the disk of a local store is full
+StorageError
+├── ObjectNotFound      there is no such object
+└── InvalidKey          a name or URI that this store cannot hold
+"""
+
+
+class StorageError(Exception):
+    """The store does not answer, or refuses."""
+
+
+class ObjectNotFound(StorageError):  # noqa: N818 - a name that reads
+    """There is no such object."""
+
+
+class InvalidKey(StorageError, ValueError):  # noqa: N818
+    """A key or URI that does not belong to this store."""

@@ -1,0 +1,253 @@
+"""Object storage: a local directory, S3 or what speaks its protocol, Google's, Azure's; one interface for all.
+
+Methods block: from async code call them with `anyio.to_thread`. An object is visible completely or not at all, and is
+named by its URI everywhere outside the store that wrote it.
+"""
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import LocalStore, from_url
+
+from data_kit.storage.errors import InvalidKey, ObjectNotFound, StorageError
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore as Backend
+
+CHUNK_BYTES = 8 * 1024 * 1024
+UPLOADS_AT_ONCE = 4
+DELETE_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object that was written completely."""
+
+    uri: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """An object as the store lists it."""
+
+    uri: str
+    size_bytes: int
+    modified_at: datetime
+
+
+class ObjectStore:
+    """Everything below one URL. Make it with `open_store`."""
+
+    def __init__(self, url: str, backend: "Backend") -> None:
+        self.url = url.rstrip("/")
+        self._backend = backend
+
+    def uri(self, key: str) -> str:
+        """The URI of `key`. Raises InvalidKey for one that is no relative path."""
+        return f"{self.url}/{_checked(key)}"
+
+    def contains(self, uri: str) -> bool:
+        """Whether `uri` names something below this store's URL."""
+        with suppress(InvalidKey):
+            return bool(self.key(uri))
+        return False
+
+    def key(self, uri: str) -> str:
+        """The reverse of `uri`."""
+        if not uri.startswith(f"{self.url}/"):
+            raise InvalidKey(f"{uri} does not lie in {self.url}.")
+        return _checked(uri.removeprefix(f"{self.url}/"))
+
+    def put_file(self, path: Path, key: str) -> StoredObject:
+        """Stores a file in one pass, whatever its size."""
+        with path.open("rb") as file:
+            return self.put_stream(_chunks(file), key)
+
+    def put_bytes(self, data: bytes, key: str) -> StoredObject:
+        """Stores a small object."""
+        return self.put_stream(iter([data]), key)
+
+    def put_stream(self, chunks: Iterator[bytes], key: str) -> StoredObject:
+        """Stores what `chunks` gives, of which one at a time is held in memory."""
+        uri, tally = self.uri(key), _Tally()
+        first, second = next(chunks, b""), next(chunks, None)
+        tally.add(first)
+        with _translated(uri):
+            if second is None:
+                obstore.put(self._backend, key, first)
+            else:
+                obstore.put(
+                    self._backend, key, tally.through(first, second, chunks),
+                    chunk_size=CHUNK_BYTES, max_concurrency=UPLOADS_AT_ONCE,
+                )  # fmt: skip
+        self._sync(key)
+        return StoredObject(uri, tally.size_bytes, tally.sha256)
+
+    def _sync(self, key: str) -> None:
+        """A local object survives a power cut once this returns; the others' stores see to it themselves."""
+        if isinstance(self._backend, LocalStore) and self._backend.prefix is not None:
+            path = Path(self._backend.prefix, key)
+            for synced in (path, path.parent):
+                descriptor = os.open(synced, os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+
+    def get_file(self, uri: str, path: Path) -> StoredObject:
+        """Fetches an object into a file that is there completely or not at all."""
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        tally = _Tally()
+        try:
+            with partial.open("wb") as file:
+                for chunk in self.read(uri):
+                    tally.add(chunk)
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+        return StoredObject(uri, tally.size_bytes, tally.sha256)
+
+    def read(self, uri: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """The object's bytes from `start` on, in chunks. Raises at once if it does not exist."""
+        size = self.head(uri).size_bytes
+        end = size if length is None else min(start + length, size)
+        return self._stream(uri, start, end) if start < end else iter(())
+
+    def _stream(self, uri: str, start: int, end: int) -> Iterator[bytes]:
+        with _translated(uri):
+            result = obstore.get(self._backend, self.key(uri), options={"range": (start, end)})
+            for chunk in result.stream(min_chunk_size=CHUNK_BYTES):
+                yield bytes(chunk)
+
+    def read_bytes(self, uri: str) -> bytes:
+        """A small object as a whole."""
+        return b"".join(self.read(uri))
+
+    def head(self, uri: str) -> ObjectInfo:
+        """Size and time. Raises ObjectNotFound."""
+        with _translated(uri):
+            meta = obstore.head(self._backend, self.key(uri))
+        return ObjectInfo(uri, meta["size"], meta["last_modified"])
+
+    def exists(self, uri: str) -> bool:
+        """Whether there is such an object."""
+        with suppress(ObjectNotFound):
+            return bool(self.head(uri))
+        return False
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """All objects below the folder `prefix`."""
+        with _translated(f"{self.url}/{prefix}"):
+            for batch in obstore.list(self._backend, _checked(prefix) if prefix else None, chunk_size=DELETE_BATCH):
+                for meta in batch:
+                    yield ObjectInfo(self.uri(meta["path"]), meta["size"], meta["last_modified"])
+
+    def delete(self, uri: str) -> None:
+        """Removes an object, if it is there."""
+        with suppress(ObjectNotFound), _translated(uri):
+            obstore.delete(self._backend, self.key(uri))
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Removes all objects below the folder `prefix`; returns how many there were."""
+        keys = [self.key(found.uri) for found in self.list(_checked(prefix))]
+        for start in range(0, len(keys), DELETE_BATCH):
+            with suppress(ObjectNotFound), _translated(f"{self.url}/{prefix}"):
+                obstore.delete(self._backend, keys[start : start + DELETE_BATCH])
+        return len(keys)
+
+    def presigned_url(self, uri: str, expires_in: timedelta) -> str | None:
+        """A URL that anyone may read for a while; None where the store has no such thing."""
+        if isinstance(self._backend, LocalStore):
+            return None
+        with _translated(uri):
+            return obstore.sign(self._backend, "GET", self.key(uri), expires_in)  # type: ignore[arg-type]
+
+
+def open_store(url: str) -> ObjectStore:
+    """`file:///folder`, `s3://bucket/prefix`, `gs://…`, `az://…`.
+
+    Credentials and addresses come from the environment as those services name them (`AWS_ACCESS_KEY_ID`,
+    `AWS_ENDPOINT_URL`, …). Raises InvalidKey for a URL of another kind.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return ObjectStore(url, LocalStore(Path(unquote(parts.path)), automatic_cleanup=True, mkdir=True))
+    if parts.scheme not in {"s3", "gs", "az"} or not parts.netloc:
+        raise InvalidKey(f"{url} is no storage URL: write file:///folder or s3://bucket/prefix.")
+    is_plain_http = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
+    with _translated(url):
+        backend = from_url(
+            url,
+            client_options={
+                "allow_http": is_plain_http,
+                "connect_timeout": timedelta(seconds=5),
+                "timeout": timedelta(minutes=5),
+                "read_timeout": timedelta(seconds=30),
+            },
+            retry_config={"max_retries": 5, "retry_timeout": timedelta(minutes=2)},
+        )
+    return ObjectStore(url, backend)
+
+
+def _checked(key: str) -> str:
+    parts = key.split("/")
+    if any(part in ("", ".", "..") for part in parts) or not key.isprintable():
+        raise InvalidKey(f"{key!r} is no name for a stored object.")
+    return key
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    while chunk := file.read(CHUNK_BYTES):
+        yield chunk
+
+
+class _Tally:
+    """Counts and hashes what passes through."""
+
+    def __init__(self) -> None:
+        self.size_bytes = 0
+        self._hash = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def add(self, chunk: bytes) -> None:
+        self.size_bytes += len(chunk)
+        self._hash.update(chunk)
+
+    def through(self, first: bytes, second: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+        """`first`, which is counted already, and the rest."""
+        yield first
+        self.add(second)
+        yield second
+        for chunk in rest:
+            self.add(chunk)
+            yield chunk
+
+
+@contextmanager
+def _translated(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except (NotFoundError, FileNotFoundError) as error:
+        raise ObjectNotFound(f"There is no object {uri}.") from error
+    except BaseError as error:
+        if f"os error {errno.ENOSPC}" in str(error):
+            raise OSError(errno.ENOSPC, "No space left for stored objects", uri) from error
+        raise StorageError(f"Object storage failed for {uri}: {error}") from error

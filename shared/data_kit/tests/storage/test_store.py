@@ -1,0 +1,148 @@
+"""One suite for every kind of store."""
+
+import hashlib
+import os
+from datetime import timedelta
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from data_kit.storage import InvalidKey, ObjectNotFound, ObjectStore, StorageError, open_store
+from data_kit.storage.store import CHUNK_BYTES
+
+
+@pytest.fixture(params=["file", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
+    if request.param == "s3":
+        return open_store(request.getfixturevalue("s3_url"))
+    return open_store((tmp_path / "my storage").as_uri())
+
+
+def test_a_stored_file_comes_back_byte_for_byte(store: ObjectStore, tmp_path: Path) -> None:
+    content = os.urandom(2 * CHUNK_BYTES + 12_345)
+    (tmp_path / "in").write_bytes(content)
+
+    stored = store.put_file(tmp_path / "in", "jobs/1/best.pt")
+
+    assert stored.size_bytes == len(content)
+    assert stored.sha256 == hashlib.sha256(content).hexdigest()
+    assert store.get_file(stored.uri, tmp_path / "out") == stored
+    assert (tmp_path / "out").read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"y" * CHUNK_BYTES])
+def test_objects_of_one_chunk_and_less_are_stored(store: ObjectStore, content: bytes) -> None:
+    stored = store.put_bytes(content, "a/b")
+
+    assert store.read_bytes(stored.uri) == content
+    assert stored.sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_a_range_is_what_was_asked_for(store: ObjectStore) -> None:
+    uri = store.put_bytes(bytes(range(100)), "range").uri
+
+    assert b"".join(store.read(uri, 10, 5)) == bytes(range(10, 15))
+    assert b"".join(store.read(uri, 95)) == bytes(range(95, 100))
+    assert b"".join(store.read(uri, 95, 50)) == bytes(range(95, 100))
+    assert b"".join(store.read(uri, 100)) == b""
+
+
+def test_a_list_holds_what_lies_in_the_folder_and_no_more(store: ObjectStore) -> None:
+    for key in ("jobs/1/a", "jobs/1/deep/b", "jobs/10/c", "other"):
+        store.put_bytes(key.encode(), key)
+
+    found = list(store.list("jobs/1"))
+
+    assert sorted(item.uri for item in found) == [store.uri("jobs/1/a"), store.uri("jobs/1/deep/b")]
+    assert sum(item.size_bytes for item in found) == len("jobs/1/a") + len("jobs/1/deep/b")
+    assert len(list(store.list())) == 4
+
+
+def test_a_deleted_object_is_gone_and_deleting_it_again_is_no_error(store: ObjectStore) -> None:
+    uri = store.put_bytes(b"1", "gone").uri
+
+    store.delete(uri)
+    store.delete(uri)
+
+    assert not store.exists(uri)
+    with pytest.raises(ObjectNotFound):
+        store.read(uri)
+
+
+def test_deleting_a_folder_leaves_its_neighbours(store: ObjectStore) -> None:
+    for key in ("jobs/1/a", "jobs/1/b/c", "jobs/10/d"):
+        store.put_bytes(b"", key)
+
+    assert store.delete_prefix("jobs/1") == 2
+    assert [item.uri for item in store.list()] == [store.uri("jobs/10/d")]
+    assert store.delete_prefix("jobs/1") == 0
+
+
+@pytest.mark.parametrize("key", ["", "/etc/passwd", "../up", "a/../../up", "a//b", "./a", "a\nb"])
+def test_a_key_that_is_no_relative_path_is_refused(store: ObjectStore, key: str) -> None:
+    with pytest.raises(InvalidKey):
+        store.put_bytes(b"", key)
+    with pytest.raises(InvalidKey):
+        store.head(f"{store.url}/{key}")
+
+
+def test_uris_of_another_store_are_not_contained(store: ObjectStore) -> None:
+    assert store.contains(store.uri("a"))
+    assert not store.contains("s3://elsewhere/a")
+    assert not store.contains(store.url)
+    assert not store.contains(f"{store.url}-other/a")
+    assert not store.contains(f"{store.url}/../a")
+
+
+def test_a_broken_upload_leaves_no_object(store: ObjectStore) -> None:
+    def chunks():
+        yield b"1" * CHUNK_BYTES
+        yield b"2" * CHUNK_BYTES
+        raise ConnectionError("cut")
+
+    with pytest.raises((ConnectionError, StorageError)):
+        store.put_stream(chunks(), "partial")
+
+    assert list(store.list()) == []
+
+
+def test_a_broken_download_leaves_the_old_file(store: ObjectStore, tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+
+    with pytest.raises(ObjectNotFound):
+        store.get_file(store.uri("nothing"), target)
+
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["file"]
+    assert target.read_bytes() == b"old"
+
+
+def test_a_presigned_url_opens_the_object(s3_url: str) -> None:
+    store = open_store(s3_url)
+    uri = store.put_bytes(b"open", "a").uri
+
+    url = store.presigned_url(uri, timedelta(minutes=1))
+
+    assert url is not None
+    with urlopen(url) as response:
+        assert response.read() == b"open"
+
+
+def test_a_local_store_presigns_nothing(tmp_path: Path) -> None:
+    store = open_store(tmp_path.as_uri())
+
+    assert store.presigned_url(store.put_bytes(b"", "a").uri, timedelta(minutes=1)) is None
+
+
+@pytest.mark.parametrize("url", ["ftp://host/x", "/just/a/path", "s3:///no-bucket", ""])
+def test_an_unknown_kind_of_storage_is_refused(url: str) -> None:
+    with pytest.raises(InvalidKey):
+        open_store(url)
+
+
+def test_a_store_that_does_not_answer_is_a_storage_error(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(s3_url.replace("s3://", "s3://missing-"))
+
+    with pytest.raises(StorageError):
+        store.put_bytes(b"", "a")
