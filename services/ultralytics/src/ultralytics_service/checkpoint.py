@@ -1,0 +1,75 @@
+"""Checkpoints as plain tensors and numbers.
+
+The library's own hold pickled Python objects, and loading one runs code of whoever made it. These are read with
+`weights_only`, and the network is built from the installed library's description, never from the file's.
+"""
+
+import os
+import pickle
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from trainer_kit.trainer import TrainingError
+from ultralytics_service.library import torch
+from vision_contracts import EndReason
+
+FORMAT = "ultralytics-service/1"
+
+
+@dataclass(frozen=True)
+class SavedTraining:
+    """Everything that training goes on from after `epoch` completed epochs."""
+
+    model_name: str
+    kind: str
+    names: dict[int, str]
+    keypoint_shape: tuple[int, int] | None
+    image_size: int
+    yaml: dict[str, Any]
+    """The network's description, for readers without this library's files. Never built from."""
+    epoch: int
+    model: dict[str, Any]
+    ema: dict[str, Any]
+    """Averaged weights, which validation has used: these are the result."""
+    ema_updates: int
+    optimizer: dict[str, Any]
+    scaler: dict[str, Any]
+    best_fitness: float
+    best_epoch: int
+    best_values: dict[str, float]
+    mosaic_buffer: list[int]
+    """Images that the data set had at hand for mosaics."""
+
+    def write(self, path: Path) -> None:
+        """Replaces `path` in one step."""
+        temporary = path.with_name(f".{path.name}.part")
+        torch.save({"format": FORMAT, **_shallow_dict(self)}, temporary)
+        os.replace(temporary, path)
+
+
+def read_checkpoint(path: Path) -> SavedTraining:
+    """Raises TrainingError with `weights_unavailable` for anything but a whole checkpoint of this service."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise _refusal(path, "it is no file of plain tensors, or it is not whole") from error
+    expected = {field.name for field in fields(SavedTraining)}
+    if not isinstance(content, dict) or content.pop("format", None) != FORMAT or set(content) != expected:
+        raise _refusal(path, "another framework or another version made it")
+    saved = SavedTraining(**content)
+    if not all(isinstance(value, torch.Tensor) for state in (saved.model, saved.ema) for value in state.values()):
+        raise _refusal(path, "its weights are not tensors")
+    return saved
+
+
+def _refusal(path: Path, why: str) -> TrainingError:
+    return TrainingError(
+        EndReason.WEIGHTS_UNAVAILABLE,
+        f"The checkpoint {path.name} cannot be used: {why}. Choose a checkpoint of an ultralytics job of this platform.",
+    )
+
+
+def _shallow_dict(saved: SavedTraining) -> dict[str, Any]:
+    """As `dataclasses.asdict`, without copying every tensor."""
+    return {field.name: getattr(saved, field.name) for field in fields(saved)}

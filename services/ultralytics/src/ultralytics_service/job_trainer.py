@@ -1,0 +1,259 @@
+"""The library's trainers, made to report to a job, to keep safe checkpoints and to resume exactly.
+
+The loop, the losses, the augmentation and the validation stay the library's.
+"""
+
+import time
+from typing import Any
+
+from trainer_kit.trainer import Stopped, TrainingError, TrainingRun
+from ultralytics_service.architectures import Architecture
+from ultralytics_service.checkpoint import SavedTraining
+from ultralytics_service.config import CommonHyperparameters
+from ultralytics_service.data import choose_image_size
+from ultralytics_service.initial_weights import load_weights
+from ultralytics_service.kinds import Kind
+from ultralytics_service.library import (
+    BaseTrainer,
+    BaseValidator,
+    ClassificationTrainer,
+    DetectionTrainer,
+    OBBTrainer,
+    PoseTrainer,
+    RTDETRTrainer,
+    SegmentationTrainer,
+    SemanticSegmentationTrainer,
+    torch,
+    ultralytics,
+)
+from ultralytics_service.loader import EpochLoader, mosaic_buffer, refill_mosaic_buffer
+from ultralytics_service.metrics import primary_metric, training_values, validation_values
+from vision_contracts import EndReason, LogLevel, metric_names
+
+_ENOUGH = 3
+"""Out-of-memory retries, each with half the batch size, after which the library gives up."""
+
+
+class JobMixin(BaseTrainer):
+    """What a job changes in any of the library's trainers."""
+
+    def __init__(
+        self,
+        run: TrainingRun[CommonHyperparameters],
+        architecture: Architecture,
+        source: torch.nn.Module | SavedTraining | None,
+        resume_from: SavedTraining | None,
+        arguments: dict[str, Any],
+    ) -> None:
+        self.run = run
+        self.architecture = architecture
+        self.source = source
+        self.resume_from = resume_from
+        self.best_values: dict[str, float] = {}
+        super().__init__(overrides=arguments)
+        self.add_callback("on_train_start", JobMixin.announce)
+        self.add_callback("on_train_epoch_start", JobMixin.begin_epoch)
+        self.add_callback("on_train_batch_start", JobMixin.stop_if_asked)
+        self.add_callback("on_train_batch_end", JobMixin.report_batch)
+        self.add_callback("on_val_batch_start", lambda _: self.stop_if_asked())
+
+    # What the library asks for while it sets up -----------------------------------------------------------------
+
+    def get_dataset(self) -> dict[str, Any]:
+        """As the library, with an error that has a reason."""
+        try:
+            return super().get_dataset()
+        except RuntimeError as error:
+            raise TrainingError(EndReason.BAD_DATA, str(error)) from error
+
+    def setup_model(self) -> dict[str, Any] | None:
+        """Builds the network for this data set, and fills it."""
+        self.model = self.get_model(cfg=self.architecture.read(), verbose=False)
+        if self.resume_from:
+            self.model.load_state_dict(self.resume_from.model)
+        elif self.source is not None:
+            load_weights(self, self.source)
+        stride = max(int(self.model.stride.max()), 32)
+        requested = self.resume_from.image_size if self.resume_from else self.run.hyperparameters.image_size
+        self.args.imgsz = choose_image_size(requested, self.run.dataset, self.architecture.kind, stride)
+        self.resume = self.resume_from is not None
+        return {"epoch": self.resume_from.epoch - 1} if self.resume_from else None
+
+    def get_dataloader(self, dataset_path: str, batch_size: int = 16, rank: int = 0, mode: str = "train") -> Any:
+        """As the library, seeded by the epoch, with an error that has a reason."""
+        try:
+            loader = super().get_dataloader(dataset_path, batch_size, rank, mode)
+        except (FileNotFoundError, AssertionError, RuntimeError, ValueError) as error:
+            raise TrainingError(EndReason.BAD_DATA, str(error)) from error
+        return EpochLoader(loader, self._epoch_seed) if mode == "train" else loader
+
+    def get_validator(self) -> BaseValidator:
+        """As the library, without pictures of samples: they need a font that it would download."""
+        validator = super().get_validator()
+        validator.plot_val_samples = validator.plot_predictions = lambda *_: None
+        return validator
+
+    def plot_training_labels(self) -> None:
+        """Left out, as the pictures of samples."""
+
+    def plot_training_samples(self, batch: dict[str, Any], ni: int) -> None:
+        """Left out, as the pictures of samples."""
+
+    def _load_checkpoint_state(self, ckpt: dict[str, Any]) -> None:
+        saved = self.resume_from
+        if saved is None:
+            return
+        self.optimizer.load_state_dict(saved.optimizer)
+        self.scaler.load_state_dict(saved.scaler)
+        self.ema.ema.load_state_dict(saved.ema)
+        self.ema.updates = saved.ema_updates
+        self.best_fitness, self.best_values = saved.best_fitness, saved.best_values
+        self.stopper.best_fitness, self.stopper.best_epoch = saved.best_fitness, saved.best_epoch
+        refill_mosaic_buffer(self.train_loader.dataset, saved.mosaic_buffer)
+
+    # What the library calls while it trains ---------------------------------------------------------------------
+
+    def announce(self) -> None:
+        """Everything is built."""
+        steps = len(self.train_loader)
+        self.run.log(
+            f"{self.run.spec.model_name} learns {self.data['nc']} classes from {len(self.train_loader.dataset)} images "
+            f"of {self.args.imgsz} px, and is validated on {len(self.test_loader.dataset)}; "
+            f"{steps} steps per epoch, {self.args.optimizer} with learning rate {self.args.lr0:g}, on {self.device}."
+        )
+        self.run.start(
+            device=str(self.device),
+            num_classes=self.run.dataset.num_classes,
+            steps_per_epoch=steps,
+            resume_step=self.start_epoch * steps,
+            versions={"ultralytics": ultralytics.__version__, "torch": torch.__version__},
+        )
+
+    def begin_epoch(self) -> None:
+        """Each epoch's time is its training and its validation."""
+        self.epoch_started = time.monotonic()
+        self.step = self.epoch * len(self.train_loader)
+        self._oom_retries = _ENOUGH  # the batch size is the user's: out of memory is an error, never a smaller batch
+
+    def stop_if_asked(self) -> None:
+        """The last epoch's checkpoint is where training goes on."""
+        if self.run.stop_requested():
+            raise Stopped
+
+    def report_batch(self) -> None:
+        """One batch is one optimizer step."""
+        self.step += 1
+        if self.run.reports(self.step):
+            losses = {name: float(value) for name, value in self.loss_items.items()}
+            rate = self.optimizer.param_groups[0]["lr"]
+            self.run.report_step(self.step, {**training_values(losses), metric_names.LEARNING_RATE: rate})
+
+    def validate(self) -> tuple[dict[str, float], float]:
+        """As the library, but the best epoch is the one with the best primary metric, and the latest of equals."""
+        self.validator.args.plots = self.args.plots and self.epoch + 1 == self.epochs
+        metrics = self.validator(self)
+        metrics.pop("fitness", None)
+        fitness = validation_values(self.architecture.kind, metrics)[primary_metric(self.architecture.kind)]
+        self.best_fitness = fitness if self.best_fitness is None else max(self.best_fitness, fitness)
+        return metrics, fitness
+
+    def _handle_nan_recovery(self, epoch: int) -> bool:
+        """A loss that is not a number has ended the job already."""
+        return False
+
+    def save_model(self) -> bool:
+        """Called once an epoch is trained and validated: reports it and keeps it."""
+        values = validation_values(self.architecture.kind, self.metrics)
+        values[metric_names.EPOCH_SECONDS] = time.monotonic() - self.epoch_started
+        is_best = self.fitness == self.best_fitness
+        if is_best:
+            self.best_values = values
+        epoch = self.epoch + 1
+        self.run.report_epoch(epoch, values)
+        self.snapshot(epoch).write(self.last)
+        self.run.save_checkpoint(self.last, step=self.step, epoch=epoch, is_best=is_best, values=values)
+        self.run.log(self._describe(epoch, values))
+        return True
+
+    def final_eval(self) -> None:
+        """The best epoch's numbers are known; the library would validate it again."""
+        if self.stopper.possible_stop and self.epoch + 1 < self.epochs:
+            self.run.log(f"Ended early: no better epoch than {self.stopper.best_epoch} for {self.args.patience}.")
+
+    # What is kept -----------------------------------------------------------------------------------------------
+
+    def snapshot(self, epoch: int) -> SavedTraining:
+        """The state after `epoch` epochs."""
+        model = self.model
+        return SavedTraining(
+            model_name=self.architecture.name,
+            kind=str(self.architecture.kind),
+            names=dict(self.data["names"]),
+            keypoint_shape=tuple(self.data["kpt_shape"]) if "kpt_shape" in self.data else None,
+            image_size=self.args.imgsz,
+            yaml=dict(model.yaml),
+            epoch=epoch,
+            model=model.state_dict(),
+            ema=self.ema.ema.state_dict(),
+            ema_updates=self.ema.updates,
+            optimizer=self.optimizer.state_dict(),
+            scaler=self.scaler.state_dict(),
+            best_fitness=float(self.best_fitness),
+            best_epoch=self.stopper.best_epoch,
+            best_values=self.best_values,
+            mosaic_buffer=mosaic_buffer(self.train_loader.dataset),
+        )
+
+    def _epoch_seed(self) -> int:
+        return (self.run.spec.params.seed * 1_000_003 + self.epoch) % 2**32
+
+    def _describe(self, epoch: int, values: dict[str, float]) -> str:
+        name = primary_metric(self.architecture.kind)
+        loss = sum(float(value) for value in self.tloss.values())
+        return (
+            f"Epoch {epoch}/{self.epochs}: training loss {loss:.4g}, validation loss "
+            f"{values[metric_names.VAL_LOSS]:.4g}, {name} {values[name]:.4f}, "
+            f"{values[metric_names.EPOCH_SECONDS]:.1f} s."
+        )
+
+
+# Their names must not hold the word "Trainer": the library attaches loggers of other products to those that do.
+
+
+class DetectJob(JobMixin, DetectionTrainer):
+    """YOLO detection."""
+
+
+class RtdetrJob(JobMixin, RTDETRTrainer):
+    """RT-DETR detection."""
+
+
+class SegmentJob(JobMixin, SegmentationTrainer):
+    """YOLO instance segmentation."""
+
+
+class PoseJob(JobMixin, PoseTrainer):
+    """YOLO pose estimation."""
+
+
+class ObbJob(JobMixin, OBBTrainer):
+    """YOLO oriented boxes."""
+
+
+class SemanticJob(JobMixin, SemanticSegmentationTrainer):
+    """YOLO semantic segmentation."""
+
+
+class ClassifyJob(JobMixin, ClassificationTrainer):
+    """YOLO and ResNet classification."""
+
+
+JOBS: dict[Kind, type[JobMixin]] = {
+    Kind.DETECT: DetectJob,
+    Kind.RTDETR: RtdetrJob,
+    Kind.SEGMENT: SegmentJob,
+    Kind.POSE: PoseJob,
+    Kind.OBB: ObbJob,
+    Kind.SEMANTIC: SemanticJob,
+    Kind.CLASSIFY: ClassifyJob,
+}
