@@ -1,29 +1,38 @@
 """Data sets and object storage, read the same way by the backend and by every trainer."""
 
+from data_kit.archive import ArchiveLimits, extract_archive, write_archive
 from data_kit.dataset import Box, Dataset, Instance, Keypoint, Polygon, Sample, Split
+from data_kit.digest import dataset_digest
 from data_kit.errors import DatasetError, Finding
 from data_kit.images import load_image
 from data_kit.opening import detect_format, open_dataset
-from data_kit.storage import ObjectStore, StoredObject, open_store
-from data_kit.writers import write_coco, write_imagefolder, write_yolo
+from data_kit.storage import ObjectNotFound, ObjectStore, StorageError, StoredObject, open_store
+from data_kit.writers import write_coco, write_imagefolder, write_voc, write_yolo
 
 __all__ = [
+    "ArchiveLimits",
     "Box",
     "Dataset",
     "DatasetError",
     "Finding",
     "Instance",
     "Keypoint",
+    "ObjectNotFound",
     "ObjectStore",
     "Polygon",
     "Sample",
     "Split",
+    "StorageError",
     "StoredObject",
+    "dataset_digest",
     "detect_format",
+    "extract_archive",
     "load_image",
     "open_dataset",
     "open_store",
+    "write_archive",
     "write_coco",
     "write_imagefolder",
+    "write_voc",
     "write_yolo",
 ]

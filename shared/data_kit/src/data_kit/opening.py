@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data_kit.dataset import Dataset, Sample, Split
 from data_kit.errors import DatasetError
-from data_kit.formats import coco, imagefolder, yolo
+from data_kit.formats import coco, imagefolder, voc, yolo
 from data_kit.formats.base import Labels, Reader, Source, tasks_of
 from data_kit.report import Report
 from data_kit.splitting import split_off_val
@@ -23,6 +23,7 @@ class _Format:
 _FORMATS = {
     DatasetFormat.YOLO: _Format(yolo.recognize, yolo.read),
     DatasetFormat.COCO: _Format(coco.recognize, coco.read),
+    DatasetFormat.VOC: _Format(voc.recognize, voc.read),
     DatasetFormat.IMAGEFOLDER: _Format(imagefolder.recognize, imagefolder.read),
 }
 """In the order in which they are tried: an ImageFolder is whatever holds images."""

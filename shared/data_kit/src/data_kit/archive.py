@@ -1,0 +1,205 @@
+"""Zip archives: hostile ones are refused before a byte is written, and a failure leaves nothing behind."""
+
+import errno
+import lzma
+import shutil
+import stat
+import struct
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from data_kit.dataset import Dataset
+from data_kit.report import Report
+from data_kit.tree import Tree, is_clean, is_ignored, join_inside
+
+GIB = 1024**3
+_NESTED_SUFFIXES = frozenset({".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip", ".zst"})
+_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, ValueError, NotImplementedError)
+_UTF8_FLAG, _ENCRYPTED_FLAG = 0x800, 0x1
+_RATIO_FREE_BYTES = 1024**2
+_DIRECTORY_BYTES_PER_FILE = 1024
+
+
+@dataclass(frozen=True)
+class ArchiveLimits:
+    """What an archive may unpack to."""
+
+    max_files: int = 1_000_000
+    max_bytes: int = 500 * GIB
+    max_ratio: float = 200.0
+    """Unpacked by packed size of one file; files of up to a MiB may have any."""
+
+
+def extract_archive(archive: Path, target: Path, limits: ArchiveLimits | None = None) -> None:
+    """Unpacks `archive` into the new or empty folder `target`.
+
+    Raises DatasetError with everything that is wrong with the archive, and OSError if the disk is full. `target` is
+    then as it was before. Hidden files and what operating systems leave behind are not unpacked.
+    """
+    is_new = not target.exists()
+    target.mkdir(parents=True, exist_ok=True)
+    try:
+        _extract(archive, target, limits or ArchiveLimits())
+    except BaseException:
+        for child in target.iterdir():
+            shutil.rmtree(child) if child.is_dir() else child.unlink()
+        if is_new:
+            target.rmdir()
+        raise
+
+
+def write_archive(dataset: Dataset, archive: Path) -> None:
+    """Packs a data set's files, sorted and not compressed: the same content gives the same bytes."""
+    tree = Tree(dataset.root, Report())
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
+        for name in tree.names:
+            entry = zipfile.ZipInfo(name)
+            entry.file_size = tree.path(name).stat().st_size
+            entry.external_attr = (stat.S_IFREG | 0o644) << 16
+            with tree.path(name).open("rb") as source, packed.open(entry, "w") as into:
+                shutil.copyfileobj(source, into, 1024**2)
+
+
+def _extract(archive: Path, target: Path, limits: ArchiveLimits) -> None:
+    report = Report()
+    try:
+        with archive.open("rb") as file:
+            _check_directory(file, limits, report)
+            report.raise_errors()
+            with zipfile.ZipFile(file) as packed:
+                entries = _checked_entries(packed, limits, report)
+                report.raise_errors()
+                _check_room(target, sum(entry.file_size for _, entry in entries))
+                for name, entry in entries:
+                    _unpack(packed, entry, target / name)
+    except _BROKEN as error:
+        report.error("archive_broken", "", f"The zip archive is broken: {error}.", "Pack it again, and upload it anew.")
+        report.raise_errors()
+
+
+def _check_directory(file: BinaryIO, limits: ArchiveLimits, report: Report) -> None:
+    """The list of entries is read as a whole, so its size comes first."""
+    end = file.seek(0, 2)
+    file.seek(max(0, end - 65_557 - 20))
+    tail = file.read()
+    record = tail.rfind(b"PK\x05\x06")
+    if record < 0 or len(tail) < record + 22:
+        raise zipfile.BadZipFile("it has no end, or is no zip archive")
+    size: int = struct.unpack_from("<I", tail, record + 12)[0]
+    if record >= 20 and tail[record - 20 : record - 16] == b"PK\x06\x07":
+        file.seek(struct.unpack_from("<Q", tail, record - 12)[0])
+        wide = file.read(56)
+        size = struct.unpack_from("<Q", wide, 40)[0] if len(wide) == 56 else size
+    if size > limits.max_files * _DIRECTORY_BYTES_PER_FILE:
+        _too_many(limits, report)
+    file.seek(0)
+
+
+def _too_many(limits: ArchiveLimits, report: Report) -> None:
+    report.error(
+        "archive_too_many_files", "", f"The archive has more than {limits.max_files} files.",
+        "Split the data set into several.",
+    )  # fmt: skip
+
+
+def _checked_entries(
+    packed: zipfile.ZipFile, limits: ArchiveLimits, report: Report
+) -> list[tuple[str, zipfile.ZipInfo]]:
+    entries = [(name, entry) for entry in packed.infolist() if (name := _checked_name(entry, limits, report))]
+    if len(entries) > limits.max_files:
+        _too_many(limits, report)
+    total = sum(entry.file_size for _, entry in entries)
+    if total > limits.max_bytes:
+        report.error(
+            "archive_too_large", "", f"The archive unpacks to {total} bytes; {limits.max_bytes} are allowed.",
+            "Scale the images down, or split the data set into several.",
+        )  # fmt: skip
+    _check_clashes([name for name, _ in entries], report)
+    if not entries and not report.has_errors:
+        report.error("dataset_empty", "", "The archive holds no files.", "Put images and labels into it.")
+    return entries
+
+
+def _checked_name(entry: zipfile.ZipInfo, limits: ArchiveLimits, report: Report) -> str | None:
+    """Where the entry goes; None if it is a folder, ignored or refused."""
+    shown = _decoded_name(entry)
+    name = join_inside("", shown) if is_clean(shown) else None
+    if name is None:
+        safe = "".join(character if is_clean(character) else "?" for character in shown)
+        report.error("path_leaves_root", safe, "This name leads out of the archive.", "Pack relative names only.")
+        return None
+    if entry.is_dir() or not name or any(map(is_ignored, name.split("/"))):
+        return None
+    problem = _problem(entry, name, limits)
+    if problem is not None:
+        report.error(problem[0], name, *problem[1:])
+        return None
+    return name
+
+
+def _problem(entry: zipfile.ZipInfo, name: str, limits: ArchiveLimits) -> tuple[str, str, str] | None:
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG):
+        return "archive_link", "This is a link or a device, not a file.", "Pack the file itself."
+    if entry.flag_bits & _ENCRYPTED_FLAG:
+        return "archive_encrypted", "This file is encrypted.", "Pack without a password."
+    if entry.compress_type not in _METHODS:
+        return "archive_broken", "This file is compressed in an unknown way.", "Pack as an ordinary zip archive."
+    if PurePosixPath(name).suffix.lower() in _NESTED_SUFFIXES:
+        return "archive_nested", "This is an archive inside the archive.", "Unpack it, and pack its files."
+    if entry.file_size > max(_RATIO_FREE_BYTES, limits.max_ratio * entry.compress_size):
+        return "archive_bomb", f"It unpacks to {entry.file_size} bytes from {entry.compress_size}.", "Remove the file."
+    return None
+
+
+def _decoded_name(entry: zipfile.ZipInfo) -> str:
+    """Names without the flag for UTF-8 are often UTF-8 nevertheless, or of a Korean Windows."""
+    name = entry.orig_filename
+    if not entry.flag_bits & _UTF8_FLAG:
+        raw = name.encode("cp437")
+        for encoding in ("utf-8", "cp949"):
+            try:
+                name = raw.decode(encoding)
+                break
+            except UnicodeDecodeError:
+                continue
+    return unicodedata.normalize("NFC", name)
+
+
+def _check_clashes(names: list[str], report: Report) -> None:
+    """Names that differ only in case are one file on some disks; a file cannot be a folder too."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(name.casefold(), name)
+        if other is not name:
+            report.error(
+                "archive_name_clash", name, f"`{other}` has the same name, or differs only in case.", "Rename one."
+            )
+    for name in names:
+        for parent in _parents(name):
+            if parent in seen:
+                report.error("archive_name_clash", name, f"`{seen[parent]}` is a file and a folder.", "Rename one.")
+
+
+def _parents(name: str) -> Iterator[str]:
+    folded = name.casefold()
+    return (folded[:index] for index, character in enumerate(folded) if character == "/")
+
+
+def _check_room(target: Path, size: int) -> None:
+    if size > shutil.disk_usage(target).free:
+        raise OSError(errno.ENOSPC, f"No space left to unpack {size} bytes", str(target))
+
+
+def _unpack(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with packed.open(entry) as source, path.open("xb") as into:
+        shutil.copyfileobj(source, into, 1024**2)
+    if path.stat().st_size != entry.file_size:
+        raise zipfile.BadZipFile(f"{entry.filename} is cut off")
