@@ -1,0 +1,180 @@
+"""What transformers can build from a configuration alone, and how one is fitted to a data set.
+
+One architecture is one entry of the catalogue: a model type with its default configuration, or a well-known checkpoint
+whose configuration stands in `checkpoints.py`.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from transformers import (
+    AutoConfig,
+    AutoModelForImageClassification,
+    AutoModelForObjectDetection,
+    AutoModelForSemanticSegmentation,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
+from transformers.models.auto import modeling_auto
+
+from huggingface_service.checkpoints import CHECKPOINTS
+from vision_contracts import TaskType
+
+CLASSIFICATION = TaskType.IMAGE_CLASSIFICATION
+DETECTION = TaskType.OBJECT_DETECTION
+SEGMENTATION = TaskType.SEMANTIC_SEGMENTATION
+
+AUTO_MODELS: dict[TaskType, Any] = {
+    CLASSIFICATION: AutoModelForImageClassification,
+    DETECTION: AutoModelForObjectDetection,
+    SEGMENTATION: AutoModelForSemanticSegmentation,
+}
+TYPES_OF_TASK: dict[TaskType, frozenset[str]] = {
+    CLASSIFICATION: frozenset(modeling_auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES),
+    DETECTION: frozenset(modeling_auto.MODEL_FOR_OBJECT_DETECTION_MAPPING_NAMES),
+    SEGMENTATION: frozenset(modeling_auto.MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING_NAMES),
+}
+
+NOT_TRAINABLE: Mapping[str, str] = {
+    "dinat": "needs natten, which has no wheel for current PyTorch",
+    "shieldgemma2": "a language model of four billion parameters that judges images",
+    "pp_doclayout_v2": "transformers has no loss for it",
+    "pp_doclayout_v3": "transformers has no loss for it",
+    "pp_doclayout_v4": "transformers has no loss for it",
+    "pp_ocrv5_mobile_det": "finds regions of text by a map; transformers has no loss for it",
+    "pp_ocrv5_server_det": "finds regions of text by a map; transformers has no loss for it",
+    "pp_ocrv6_medium_det": "finds regions of text by a map; transformers has no loss for it",
+    "pp_ocrv6_small_det": "finds regions of text by a map; transformers has no loss for it",
+}
+"""Types of these tasks that the catalogue leaves out, and why."""
+
+ADJUSTMENTS: Mapping[tuple[str, TaskType], Mapping[str, Any]] = {
+    # The class list of these three is read while the head is built, and is None by default.
+    ("deit", CLASSIFICATION): {"architectures": []},
+    ("levit", CLASSIFICATION): {"architectures": []},
+    ("perceiver", CLASSIFICATION): {"architectures": []},
+    ("beit", SEGMENTATION): {"out_indices": [3, 5, 7, 11], "use_auxiliary_head": False},
+    ("data2vec-vision", SEGMENTATION): {"use_auxiliary_head": False},
+    ("dpt", SEGMENTATION): {"use_auxiliary_head": False},
+    ("upernet", SEGMENTATION): {"use_auxiliary_head": False},
+    ("sapiens2", SEGMENTATION): {
+        "head_config": {"upsample_out_channels": [768, 768], "conv_out_channels": [512, 512]},
+    },
+    ("lw_detr", DETECTION): {"projector_scale_factors": [1.0]},
+}
+"""What a default configuration lacks before its model can be built and trained."""
+
+INPUT_SIZES: Mapping[TaskType, int] = {CLASSIFICATION: 224, DETECTION: 640, SEGMENTATION: 512}
+"""For types whose configuration does not tell."""
+
+SIZE_STEPS: Mapping[str, int] = {"dinov2": 14, "tipsv2_dpt": 14, "rf_detr": 56, "lw_detr": 64, "imagegpt": 8}
+"""The side of an image must be a multiple of this: 32 where nothing stands here."""
+
+QUERIES_FROM_PATCHES = frozenset({"lw_detr", "rf_detr"})
+"""Detectors whose queries are the best of the backbone's patches: there must be as many patches as queries."""
+
+MIN_SIZES: Mapping[TaskType, int] = {CLASSIFICATION: 64, DETECTION: 128, SEGMENTATION: 64}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A model before it is fitted to a data set."""
+
+    name: str
+    model_type: str
+    task_types: tuple[TaskType, ...]
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """Changes to the default configuration of the type."""
+    hub_id: str | None = None
+    """Where the weights are."""
+    license: str | None = None
+    normalization: str = "imagenet"
+    input_size: int | None = None
+
+    @property
+    def size_step(self) -> int:
+        """A side of an image is a multiple of this."""
+        return SIZE_STEPS.get(self.model_type, 32)
+
+    def default_config(self, task: TaskType) -> PreTrainedConfig:
+        """The configuration that the catalogue describes."""
+        changes = {**ADJUSTMENTS.get((self.model_type, task), {}), **self.config}
+        return AutoConfig.for_model(self.model_type, **changes)
+
+    def fitted_config(self, task: TaskType, *, class_names: Sequence[str], image_size: int) -> PreTrainedConfig:
+        """The configuration for one data set and one size of image."""
+        config = self.default_config(task)
+        config.num_labels = len(class_names)
+        config.id2label = dict(enumerate(class_names))
+        config.label2id = {name: index for index, name in enumerate(class_names)}
+        fit_image_size(config, image_size)
+        return config
+
+    def native_size(self, task: TaskType) -> int:
+        """Side of the images that the configuration is made for."""
+        return self.input_size or image_size_of(self.default_config(task)) or INPUT_SIZES[task]
+
+
+def build_model(config: PreTrainedConfig, task: TaskType) -> PreTrainedModel:
+    """A model with fresh weights."""
+    return AUTO_MODELS[task].from_config(config)
+
+
+def architectures() -> Iterator[Architecture]:
+    """Everything that the catalogue lists: each model type once, then the well-known checkpoints."""
+    for model_type in sorted(set().union(*TYPES_OF_TASK.values()) - set(NOT_TRAINABLE)):
+        tasks = tuple(task for task in AUTO_MODELS if model_type in TYPES_OF_TASK[task])
+        normalization = "half" if model_type == "imagegpt" else "imagenet"
+        yield Architecture(model_type, model_type, tasks, normalization=normalization)
+    for checkpoint in CHECKPOINTS:
+        yield Architecture(
+            checkpoint.hub_id,
+            checkpoint.model_type,
+            (checkpoint.task,),
+            checkpoint.config,
+            checkpoint.hub_id,
+            checkpoint.license,
+            checkpoint.normalization,
+            checkpoint.input_size,
+        )
+
+
+def find_architecture(name: str) -> Architecture:
+    """The architecture of a card. Raises KeyError for a name that is in no catalogue of this version."""
+    return next(found for found in architectures() if found.name == name)
+
+
+def image_size_of(config: PreTrainedConfig) -> int | None:
+    """The side of the images, where a configuration or one of its parts has it."""
+    if config.model_type == "imagegpt":
+        return math.isqrt(config.n_positions)
+    for part in _parts(config):
+        size = getattr(part, "image_size", None)
+        if size is not None:
+            return size if isinstance(size, int) else max(size)
+    return None
+
+
+def fit_image_size(config: PreTrainedConfig, size: int) -> None:
+    """Fits everything in a configuration that depends on the side of the images."""
+    for part in _parts(config):
+        current = getattr(part, "image_size", None)
+        if current is not None:
+            part.image_size = size if isinstance(current, int) else [size, size]
+        if part.model_type in ("swin", "donut-swin", "maskformer-swin"):
+            # Attention windows cannot be larger than the last feature map, a 32nd of the image.
+            part.window_size = min(part.window_size, max(1, size // 32))
+    if config.model_type == "imagegpt":
+        config.n_positions = size * size
+    if config.model_type in QUERIES_FROM_PATCHES:
+        config.num_queries = min(config.num_queries, (size // config.backbone_config.patch_size) ** 2)
+
+
+def _parts(config: PreTrainedConfig) -> Iterator[PreTrainedConfig]:
+    yield config
+    for name in ("vision_config", "backbone_config"):
+        part = getattr(config, name, None)
+        if part is not None:
+            yield part

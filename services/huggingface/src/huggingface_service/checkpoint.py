@@ -1,0 +1,89 @@
+"""The one file that a training leaves after every epoch, and goes on from."""
+
+import os
+import pickle
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainer_kit.trainer import TrainingError, TrainingRun
+from vision_contracts import EndReason
+
+FORMAT = "huggingface-service/1"
+
+
+@dataclass
+class Checkpoint:
+    """Everything that the rest of a training depends on.
+
+    Random numbers and the learning rate need no state of their own: they depend on the job and the number of the step.
+    """
+
+    model: dict[str, Tensor]
+    model_name: str
+    task_type: str
+    class_names: list[str]
+    image_size: int
+    config: str
+    """The model's configuration as JSON, so that the file can be used without the service."""
+    epoch: int
+    """Epochs completed and validated."""
+    step: int
+    """Optimizer steps done; between two epochs' ends if the training was stopped there."""
+    optimizer_name: str
+    optimizer: dict[str, Any]
+    best: dict[str, float]
+    """Metrics of the best validation so far."""
+    format: str = FORMAT
+
+
+def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Replaces the file in one step: a kill leaves the old one or the new one."""
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("wb") as file:
+        torch.save({item.name: getattr(checkpoint, item.name) for item in fields(checkpoint)}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Reads tensors and plain values only, so that a foreign file cannot run code.
+
+    Raises ValueError for a file that this service did not write.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise ValueError(f"it is not a checkpoint file ({type(error).__name__}).") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError("it was not written by this training service. Choose a checkpoint of a huggingface job.")
+    return Checkpoint(**content)
+
+
+def read_resumed(run: TrainingRun[Any]) -> Checkpoint | None:
+    """The checkpoint that this attempt goes on from, if any."""
+    if run.resume_from is None:
+        return None
+    try:
+        resumed = read_checkpoint(run.resume_from)
+    except ValueError as error:
+        raise TrainingError(
+            EndReason.WEIGHTS_UNAVAILABLE, f"The checkpoint to resume from is unusable: {error}"
+        ) from error
+    if resumed.model_name != run.spec.model_name or resumed.task_type != run.spec.task_type:
+        raise TrainingError(
+            EndReason.BAD_HYPERPARAMETERS,
+            f"The checkpoint to resume from is of {resumed.model_name!r} for {resumed.task_type}. Start a new training "
+            f"from its weights instead.",
+        )
+    if resumed.class_names != list(run.dataset.class_names):
+        raise TrainingError(
+            EndReason.BAD_DATA,
+            "The data set's classes are not those of the checkpoint to resume from. Start a new training from its "
+            "weights instead.",
+        )
+    return resumed

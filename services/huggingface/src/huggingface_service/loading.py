@@ -1,0 +1,130 @@
+"""The images of a data set as batches. What is random depends on seed, epoch and index alone, never on what ran before:
+a resumed training sees exactly what it would have seen, with any number of workers.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset, Sampler
+from torchvision.transforms import v2
+
+from data_kit import Sample
+from huggingface_service.config import Hyperparameters
+from huggingface_service.images import Example, training_transform, validation_transform
+from huggingface_service.tasks import Task
+from trainer_kit.trainer import TrainingError, TrainingRun
+from vision_contracts import EndReason, LogLevel
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - asked for its size, not written to
+SHARED_MEMORY_PER_WORKER = 128 * 2**20
+
+
+class BrokenImageError(TrainingError):
+    """An image that was listed but cannot be decoded. A loader process hands it on as the text of a traceback."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(EndReason.BAD_DATA, message.rpartition(f"{type(self).__name__}: ")[2].strip())
+
+
+def stable_seed(*parts: int) -> int:
+    """One seed from several numbers, well mixed."""
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])
+
+
+class ImageSet(Dataset[Example]):
+    """The samples of a split, read and transformed. A key is an index, or `(epoch, index)` where epochs differ."""
+
+    def __init__(
+        self, samples: Sequence[Sample], read: Callable[[Sample], Example], transform: v2.Transform, *, seed: int
+    ) -> None:
+        self.samples = samples
+        self.read = read
+        self.transform = transform
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, key: int | tuple[int, int]) -> Example:
+        epoch, index = key if isinstance(key, tuple) else (0, key)
+        sample = self.samples[index]
+        try:
+            example = self.read(sample)
+        except (OSError, Image.DecompressionBombError) as error:
+            raise BrokenImageError(
+                f"{sample.image}: {error}. Replace this image, or take it out of the data set."
+            ) from error
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(stable_seed(self.seed, epoch, index))
+            return self.transform(example)
+
+
+class EpochSampler(Sampler[tuple[int, int]]):
+    """Every sample once, in an order of the epoch's own."""
+
+    def __init__(self, size: int, *, seed: int) -> None:
+        self.size = size
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        order = torch.randperm(self.size, generator=torch.Generator().manual_seed(stable_seed(self.seed, self.epoch)))
+        return ((self.epoch, index) for index in order.tolist())
+
+
+def make_loaders(
+    run: TrainingRun[Hyperparameters], task: Task, size: int, normalization: str, *, device: torch.device
+) -> tuple[DataLoader[Example], DataLoader[Example]]:
+    """Batches for training, in the order of `sampler.epoch`, and for validation, in the order of the data set.
+
+    A last training batch of a single image is left out, since batch normalisation cannot train on one.
+    """
+    settings, params = run.hyperparameters, run.spec.params
+    workers, remark = usable_workers(settings.workers, device)
+    if remark:
+        run.log(remark, LogLevel.WARNING)
+    training = ImageSet(
+        run.dataset["train"], task.read, training_transform(settings, size, normalization), seed=params.seed
+    )
+    validation = ImageSet(run.dataset["val"], task.read, validation_transform(size, normalization), seed=params.seed)
+    shared = {
+        "batch_size": params.batch_size,
+        "collate_fn": task.collate,
+        "num_workers": workers,
+        "persistent_workers": workers > 0,
+        "pin_memory": device.type == "cuda",
+    }
+    is_last_alone = len(training) > params.batch_size > 1 and len(training) % params.batch_size == 1
+    sampler = EpochSampler(len(training), seed=params.seed)
+    return (
+        DataLoader(training, sampler=sampler, drop_last=is_last_alone, **shared),
+        DataLoader(validation, **shared),
+    )
+
+
+def usable_workers(wanted: int | Literal["auto"], device: torch.device) -> tuple[int, str | None]:
+    """How many loader processes to start, and a word on it if that is fewer than wanted.
+
+    Loader processes hand over batches through shared memory, of which a container has 64 MB by default: too little,
+    and they die of a bus error.
+    """
+    if wanted == "auto":
+        wanted = 0 if device.type == "cpu" else min(8, os.cpu_count() or 1)
+    if wanted == 0 or not SHARED_MEMORY.is_dir():
+        return wanted, None
+    possible = shutil.disk_usage(SHARED_MEMORY).free // SHARED_MEMORY_PER_WORKER
+    if possible >= wanted:
+        return wanted, None
+    return possible, (
+        f"Reading images in {possible} processes instead of {wanted}: {SHARED_MEMORY} is small. Give the container "
+        f"more shared memory (`shm_size: 1gb`)."
+    )

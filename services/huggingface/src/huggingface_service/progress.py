@@ -1,0 +1,119 @@
+"""What happens around the Trainer's steps: seeds, reports, validation, checkpoints, and the stop."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import DataLoader
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments, set_seed
+
+from huggingface_service.checkpoint import Checkpoint, write_checkpoint
+from huggingface_service.config import Hyperparameters
+from huggingface_service.loading import stable_seed
+from huggingface_service.loop import TaskTrainer
+from trainer_kit.trainer import Stopped, TrainingRun
+from vision_contracts import metric_names
+
+CHECKPOINT = Path("last.pt")
+
+
+class Progress(TrainerCallback):
+    """Follows one training. `best` holds the metrics of the best validation so far."""
+
+    def __init__(
+        self,
+        run: TrainingRun[Hyperparameters],
+        trainer: TaskTrainer,
+        validation: DataLoader[Any],
+        steps_per_epoch: int,
+        image_size: int,
+        resumed: Checkpoint | None,
+    ) -> None:
+        self.run = run
+        self.trainer = trainer
+        self.validation = validation
+        self.steps_per_epoch = steps_per_epoch
+        self.image_size = image_size
+        self.epoch = resumed.epoch if resumed else 0
+        self.best = resumed.best if resumed else {}
+        self.learning_rate = 0.0
+        self.epoch_started_at = run.clock()
+
+    def catch_up(self, step: int) -> None:
+        """Validates an epoch whose last step was taken before a stop came in between."""
+        if step == (self.epoch + 1) * self.steps_per_epoch:
+            self.finish_epoch(step)
+
+    def on_epoch_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.epoch_started_at = self.run.clock()
+        self.trainer.training_batches.sampler.epoch = state.global_step // self.steps_per_epoch
+
+    def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        # Every step has random numbers of its own, so that a training can go on from any step as if never stopped.
+        set_seed(stable_seed(self.run.spec.params.seed, state.global_step))
+        self.trainer.step_loss = 0.0
+
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        self.learning_rate = max(group["lr"] for group in self.trainer.optimizer.param_groups)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if self.run.reports(state.global_step):
+            self.run.report_step(
+                state.global_step,
+                {
+                    metric_names.TRAIN_LOSS: float(self.trainer.step_loss),
+                    metric_names.LEARNING_RATE: self.learning_rate,
+                },
+            )
+        self.stop_if_asked(state.global_step)
+
+    def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.finish_epoch(state.global_step)
+
+    def finish_epoch(self, step: int) -> None:
+        """Validates the epoch that ends with `step`, tells of it, and saves."""
+        values = self.trainer.validate(self.validation, after_batch=lambda: self.stop_if_asked(step))
+        values[metric_names.EPOCH_SECONDS] = self.run.clock() - self.epoch_started_at
+        self.epoch = step // self.steps_per_epoch
+        primary = self.trainer.task.primary_metric
+        is_best = not self.best or values[primary] > self.best[primary]
+        if is_best:
+            self.best = values
+        self.run.report_epoch(self.epoch, values)
+        self.run.log(
+            f"Epoch {self.epoch} of {self.run.spec.params.epochs}: validation loss "
+            f"{values[metric_names.VAL_LOSS]:.4f}, {primary.removeprefix('val/')} {values[primary]:.4f}"
+            f"{' (best so far)' if is_best else ''}, {values[metric_names.EPOCH_SECONDS]:.1f} s."
+        )
+        self.save(step, is_best=is_best, values=values)
+
+    def stop_if_asked(self, step: int) -> None:
+        """Saves what has been learned up to `step`, and raises Stopped, if a stop is requested."""
+        if self.run.stop_requested():
+            self.run.log(f"Stopping after step {step}.")
+            self.save(step, is_best=False, values={})
+            raise Stopped
+
+    def save(self, step: int, *, is_best: bool, values: Mapping[str, float]) -> None:
+        """Leaves a checkpoint from which training goes on exactly as it would go on now."""
+        spec, trainer = self.run.spec, self.trainer
+        path = self.run.folder / CHECKPOINT
+        write_checkpoint(
+            Checkpoint(
+                model={name: value.cpu() for name, value in trainer.model.state_dict().items()},
+                model_name=spec.model_name,
+                task_type=spec.task_type.value,
+                class_names=list(self.run.dataset.class_names),
+                image_size=self.image_size,
+                config=trainer.model.config.to_json_string(),
+                epoch=self.epoch,
+                step=step,
+                optimizer_name=spec.params.optimizer,
+                optimizer=trainer.optimizer.state_dict(),
+                best=self.best,
+            ),
+            path,
+        )
+        self.run.save_checkpoint(path, step=step, epoch=self.epoch, is_best=is_best, values=values)

@@ -1,0 +1,50 @@
+"""The interface of a task."""
+
+from typing import Any, ClassVar, Protocol
+
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from data_kit import Dataset, Sample
+from huggingface_service.config import Hyperparameters
+from huggingface_service.images import Example
+
+Batch = dict[str, Any]
+
+
+class Measure(Protocol):
+    """Collects predictions over a validation."""
+
+    def update(self, outputs: Any, batch: Batch) -> None:
+        """Takes in one batch, as `Task.loss` left it."""
+        ...
+
+    def compute(self) -> dict[str, float]:
+        """Metrics by their names on the wire."""
+        ...
+
+
+class Task(Protocol):
+    """One task for one data set."""
+
+    primary_metric: ClassVar[str]
+    label_names: tuple[str, ...]
+    """What the model's outputs stand for."""
+
+    def __init__(self, dataset: Dataset, settings: Hyperparameters) -> None: ...
+
+    def read(self, sample: Sample) -> Example:
+        """Image and targets, before any transform."""
+        ...
+
+    def collate(self, examples: list[Example]) -> Batch:
+        """Several transformed examples as one batch: `pixels` and `labels`."""
+        ...
+
+    def loss(self, model: PreTrainedModel, batch: Batch) -> tuple[Tensor, Any]:
+        """The loss to minimise, a mean over the batch, and what a measure takes."""
+        ...
+
+    def new_measure(self) -> Measure:
+        """An empty measure."""
+        ...

@@ -1,0 +1,59 @@
+"""One label for each image."""
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import PreTrainedModel
+
+from data_kit import Dataset, Sample
+from huggingface_service.config import LabelingHyperparameters
+from huggingface_service.images import Example, read_image
+from huggingface_service.model_inputs import model_inputs
+from vision_contracts import metric_names
+
+
+class ImageClassification:
+    """Cross-entropy over classes, measured by accuracy."""
+
+    primary_metric: ClassVar[str] = metric_names.VAL_ACCURACY
+
+    def __init__(self, dataset: Dataset, settings: LabelingHyperparameters) -> None:
+        self.label_names = dataset.class_names
+        self.label_smoothing = settings.label_smoothing
+
+    def read(self, sample: Sample) -> Example:
+        return {"image": read_image(sample), "label": sample.class_id}
+
+    def collate(self, examples: list[Example]) -> dict[str, Any]:
+        return {
+            "pixels": torch.stack([example["image"] for example in examples]),
+            "labels": torch.tensor([example["label"] for example in examples]),
+        }
+
+    def loss(self, model: PreTrainedModel, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        outputs = model(**model_inputs(model, batch["pixels"]))
+        # PP-LCNet returns its logits under the name of hidden states.
+        logits = outputs["logits"] if "logits" in outputs else outputs["last_hidden_state"]
+        # Smoothing is a means of training: the validation loss is that of the labels as they are.
+        smoothing = self.label_smoothing if model.training else 0.0
+        return functional.cross_entropy(logits.float(), batch["labels"], label_smoothing=smoothing), logits
+
+    def new_measure(self) -> "Accuracy":
+        return Accuracy()
+
+
+class Accuracy:
+    """Share of images whose most probable class is the right one."""
+
+    def __init__(self) -> None:
+        self.right = 0
+        self.total = 0
+
+    def update(self, outputs: Tensor, batch: dict[str, Any]) -> None:
+        self.right += int((outputs.argmax(1) == batch["labels"]).sum())
+        self.total += len(outputs)
+
+    def compute(self) -> dict[str, float]:
+        return {metric_names.VAL_ACCURACY: self.right / self.total}

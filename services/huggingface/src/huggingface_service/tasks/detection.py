@@ -1,0 +1,110 @@
+"""Boxes with a class, found by models of the DETR family."""
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.ops import box_convert
+from transformers import PreTrainedModel
+
+from data_kit import Dataset, Sample
+from huggingface_service.average_precision import AveragePrecision
+from huggingface_service.config import DetectionHyperparameters
+from huggingface_service.images import Example, read_image
+from huggingface_service.model_inputs import model_inputs
+from trainer_kit.trainer import TrainingError
+from vision_contracts import EndReason, metric_names
+
+MAX_DETECTIONS = 100
+"""Per image, as COCO measures."""
+
+
+class ObjectDetection:
+    """The model's own loss over matched boxes, measured by mean average precision."""
+
+    primary_metric: ClassVar[str] = metric_names.VAL_MAP50_95
+
+    def __init__(self, dataset: Dataset, settings: DetectionHyperparameters) -> None:  # noqa: ARG002 - as every task
+        self.label_names = dataset.class_names
+
+    def read(self, sample: Sample) -> Example:
+        objects = [instance for instance in sample.instances if not instance.is_crowd]
+        boxes = torch.tensor([instance.box for instance in objects], dtype=torch.float32).reshape(-1, 4)
+        return {
+            "image": read_image(sample),
+            "boxes": tv_tensors.BoundingBoxes(boxes, format="XYXY", canvas_size=(sample.height, sample.width)),
+            "classes": torch.tensor([instance.class_id for instance in objects], dtype=torch.int64),
+        }
+
+    def collate(self, examples: list[Example]) -> dict[str, Any]:
+        return {
+            "pixels": torch.stack([example["image"] for example in examples]),
+            "labels": [visible_objects(example) for example in examples],
+        }
+
+    def loss(self, model: PreTrainedModel, batch: dict[str, Any]) -> tuple[Tensor, Any]:
+        try:
+            outputs = model(**model_inputs(model, batch["pixels"]), labels=batch["labels"])
+        except ValueError as error:
+            # Matching boxes raises on what is not a number, before there is a loss that could show it.
+            if all(bool(parameter.isfinite().all()) for parameter in model.parameters()):
+                raise
+            raise TrainingError(
+                EndReason.NAN_LOSS,
+                "The model's weights are no longer finite. Lower the learning rate.",
+            ) from error
+        return outputs.loss, outputs
+
+    def new_measure(self) -> "MeanAveragePrecision":
+        return MeanAveragePrecision(len(self.label_names))
+
+
+def visible_objects(example: Example) -> dict[str, Tensor]:
+    """What the transforms have left of the objects: at least a pixel each way. Boxes as centre and size, as shares
+    of the image.
+    """
+    height, width = example["boxes"].canvas_size
+    limits = torch.tensor([width, height, width, height], dtype=torch.float32)
+    boxes = example["boxes"].as_subclass(Tensor).clamp(min=torch.zeros(4), max=limits)
+    visible = ((boxes[:, 2:] - boxes[:, :2]) >= 1).all(1)
+    relative = box_convert(boxes[visible], "xyxy", "cxcywh") / limits
+    return {"class_labels": example["classes"][visible], "boxes": relative}
+
+
+def detections(logits: Tensor, num_labels: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The best (score, class, query) of each image. A model with one output more than classes gives "no object"
+    in the last and shares out a probability; the others judge each class by itself.
+    """
+    softmax = logits.shape[-1] == num_labels + 1
+    scores = logits.softmax(-1)[..., :-1] if softmax else logits.sigmoid()
+    best, position = scores.flatten(1).topk(min(MAX_DETECTIONS, scores[0].numel()), dim=1)
+    return best, position % scores.shape[-1], position // scores.shape[-1]
+
+
+class MeanAveragePrecision:
+    """Average precision of a model's outputs. Boxes stay relative to the image: overlap does not depend on scale."""
+
+    def __init__(self, num_labels: int) -> None:
+        self.num_labels = num_labels
+        self.precision = AveragePrecision(num_labels)
+
+    def update(self, outputs: Any, batch: dict[str, Any]) -> None:
+        scores, classes, queries = detections(outputs.logits.float(), self.num_labels)
+        for index, target in enumerate(batch["labels"]):
+            found = box_convert(outputs.pred_boxes[index, queries[index]].float(), "cxcywh", "xyxy")
+            labelled = box_convert(target["boxes"], "cxcywh", "xyxy")
+            self.precision.add_image(
+                found.cpu().numpy(),
+                scores[index].cpu().numpy(),
+                classes[index].cpu().numpy(),
+                labelled.cpu().numpy(),
+                target["class_labels"].cpu().numpy(),
+            )
+
+    def compute(self) -> dict[str, float]:
+        by_threshold = self.precision.compute()
+        return {
+            metric_names.VAL_MAP50_95: float(by_threshold.mean()),
+            metric_names.VAL_MAP50: float(by_threshold[0]),
+        }

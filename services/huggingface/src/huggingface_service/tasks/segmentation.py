@@ -1,0 +1,95 @@
+"""One label for each pixel, drawn from the outlines of the labelled objects."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+from torch.nn import functional
+from torchvision import tv_tensors
+from transformers import PreTrainedModel
+
+from data_kit import Dataset, Instance, Sample
+from huggingface_service.config import LabelingHyperparameters
+from huggingface_service.images import Example, read_image
+from huggingface_service.model_inputs import model_inputs
+from vision_contracts import metric_names
+
+BACKGROUND = 0
+IGNORED = 255
+"""Pixels of crowds: neither trained on nor measured."""
+
+
+class SemanticSegmentation:
+    """Cross-entropy over pixels, measured by the mean over classes of intersection over union.
+
+    The first label is the background: pixels that belong to no object. It counts as a class, as in Pascal VOC.
+    """
+
+    primary_metric: ClassVar[str] = metric_names.VAL_MIOU
+
+    def __init__(self, dataset: Dataset, settings: LabelingHyperparameters) -> None:
+        self.label_names = ("background", *dataset.class_names)
+        self.label_smoothing = settings.label_smoothing
+
+    def read(self, sample: Sample) -> Example:
+        image = read_image(sample)
+        return {"image": image, "mask": tv_tensors.Mask(torch.from_numpy(draw_mask(sample)))}
+
+    def collate(self, examples: list[Example]) -> dict[str, Any]:
+        return {
+            "pixels": torch.stack([example["image"] for example in examples]),
+            "labels": torch.stack([example["mask"] for example in examples]).long(),
+        }
+
+    def loss(self, model: PreTrainedModel, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        labels = batch["labels"]
+        logits = model(**model_inputs(model, batch["pixels"])).logits
+        logits = functional.interpolate(logits.float(), size=labels.shape[-2:], mode="bilinear", align_corners=False)
+        smoothing = self.label_smoothing if model.training else 0.0
+        total = functional.cross_entropy(
+            logits,
+            labels,
+            ignore_index=IGNORED,
+            label_smoothing=smoothing,
+            reduction="sum",
+        )
+        return total / (labels != IGNORED).sum().clamp(min=1), logits
+
+    def new_measure(self) -> "MeanIntersectionOverUnion":
+        return MeanIntersectionOverUnion(len(self.label_names))
+
+
+def draw_mask(sample: Sample) -> np.ndarray:
+    """(height, width) of labels, one more than the class; small objects lie on top of large ones."""
+    canvas = Image.new("L", (sample.width, sample.height), BACKGROUND)
+    draw = ImageDraw.Draw(canvas)
+    for instance in sorted(sample.instances, key=_box_area, reverse=True):
+        for polygon in instance.polygons:
+            draw.polygon(polygon, fill=IGNORED if instance.is_crowd else instance.class_id + 1)
+    return np.array(canvas)
+
+
+def _box_area(instance: Instance) -> float:
+    x1, y1, x2, y2 = instance.box
+    return (x2 - x1) * (y2 - y1)
+
+
+class MeanIntersectionOverUnion:
+    """Over all pixels of a validation; a class that is neither labelled nor predicted does not count."""
+
+    def __init__(self, num_labels: int) -> None:
+        self.num_labels = num_labels
+        self.confusion = torch.zeros(num_labels, num_labels, dtype=torch.int64)
+
+    def update(self, outputs: Tensor, batch: dict[str, Any]) -> None:
+        labels = batch["labels"]
+        counted = labels != IGNORED
+        pairs = labels[counted] * self.num_labels + outputs.argmax(1)[counted]
+        self.confusion += torch.bincount(pairs, minlength=self.num_labels**2).view_as(self.confusion).cpu()
+
+    def compute(self) -> dict[str, float]:
+        both = self.confusion.diagonal().double()
+        either = self.confusion.sum(0) + self.confusion.sum(1) - both
+        return {metric_names.VAL_MIOU: float((both[either > 0] / either[either > 0]).mean())}

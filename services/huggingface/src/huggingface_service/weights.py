@@ -1,0 +1,148 @@
+"""Where a model's first weights come from: nowhere, the hub or its cache, or the checkpoint of another job."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import huggingface_hub
+import torch
+from huggingface_hub import constants
+from transformers import PreTrainedConfig, PreTrainedModel
+
+from huggingface_service.architectures import AUTO_MODELS, Architecture, build_model
+from huggingface_service.checkpoint import Checkpoint, read_checkpoint
+from huggingface_service.config import Hyperparameters
+from trainer_kit.trainer import TrainingError, TrainingRun
+from vision_contracts import EndReason, LogLevel, TaskType
+
+WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+REACHABLE_WITHIN_SECONDS = 4.0
+NAMES_TO_SHOW = 6
+
+
+def initial_model(
+    run: TrainingRun[Hyperparameters], architecture: Architecture, config: PreTrainedConfig, resumed: Checkpoint | None
+) -> PreTrainedModel:
+    """The model that training begins with, and a word in the log on what was loaded into it."""
+    task = run.spec.task_type
+    if resumed is not None:
+        model = build_model(config, task)
+        model.load_state_dict(resumed.model)
+        return model
+    if run.initial_checkpoint is not None:
+        return _from_checkpoint(run, build_model(config, task), run.initial_checkpoint)
+    if run.spec.initial_weights == "pretrained":
+        return _from_hub(run, architecture, config, task)
+    run.log("The model starts from random weights.")
+    return build_model(config, task)
+
+
+def _from_checkpoint(run: TrainingRun[Hyperparameters], model: PreTrainedModel, path: Path) -> PreTrainedModel:
+    try:
+        weights = read_checkpoint(path).model
+    except ValueError as error:
+        raise TrainingError(EndReason.WEIGHTS_UNAVAILABLE, f"The initial checkpoint cannot be used: {error}") from error
+    own = model.state_dict()
+    fitting = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
+    if not fitting:
+        raise TrainingError(
+            EndReason.WEIGHTS_UNAVAILABLE,
+            "None of the initial checkpoint's tensors fits this model. Choose a checkpoint of the same model.",
+        )
+    model.load_state_dict(fitting, strict=False)
+    _log_loaded(
+        run, len(fitting), new=sorted(own.keys() - fitting.keys()), unused=sorted(weights.keys() - fitting.keys())
+    )
+    return model
+
+
+def _from_hub(
+    run: TrainingRun[Hyperparameters], architecture: Architecture, config: PreTrainedConfig, task: TaskType
+) -> PreTrainedModel:
+    if architecture.hub_id is None:
+        raise TrainingError(
+            EndReason.WEIGHTS_UNAVAILABLE,
+            f"{architecture.name!r} is an architecture without weights. Train it from scratch, or choose one of the "
+            f"pretrained models of its family.",
+        )
+    folder = find_weights(architecture.hub_id).parent
+    model, info = AUTO_MODELS[task].from_pretrained(
+        folder,
+        config=config,
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+        local_files_only=True,
+    )
+    mismatched = {name for name, *_ in info["mismatched_keys"]}
+    new = sorted({*info["missing_keys"], *mismatched})
+    _log_loaded(run, len(model.state_dict()) - len(new), new=new, unused=sorted(info["unexpected_keys"]))
+    return model
+
+
+def find_weights(hub_id: str) -> Path:
+    """The weights in the local cache, fetched from the hub if need be.
+
+    Raises TrainingError with `weights_unavailable` within seconds if they cannot be had.
+    """
+    for name in WEIGHT_FILES:
+        cached = huggingface_hub.try_to_load_from_cache(hub_id, name)
+        if isinstance(cached, str):
+            return Path(cached)
+    if constants.HF_HUB_OFFLINE:
+        raise _unavailable(hub_id, "the hub is switched off by HF_HUB_OFFLINE")
+    # The hub's own client tries again for 23 seconds before it gives up.
+    try:
+        huggingface_hub.get_session().head(constants.ENDPOINT, timeout=REACHABLE_WITHIN_SECONDS)
+    except Exception as error:  # its HTTP library is no dependency of ours
+        raise _unavailable(hub_id, f"{constants.ENDPOINT} cannot be reached") from error
+    return _download(hub_id)
+
+
+def _download(hub_id: str) -> Path:
+    for name in WEIGHT_FILES:
+        try:
+            return Path(huggingface_hub.hf_hub_download(hub_id, name))
+        except huggingface_hub.errors.EntryNotFoundError:
+            continue
+        except (OSError, huggingface_hub.errors.HfHubHTTPError) as error:
+            raise _unavailable(hub_id, str(error).splitlines()[0]) from error
+    raise _unavailable(hub_id, f"the repository has none of {', '.join(WEIGHT_FILES)}")
+
+
+def _unavailable(hub_id: str, why: str) -> TrainingError:
+    return TrainingError(
+        EndReason.WEIGHTS_UNAVAILABLE,
+        f"The weights of {hub_id} are not in the cache ({constants.HF_HUB_CACHE}), and {why}. Give the training service "
+        f"access to the hub, mount a cache that holds them (HF_HOME), start from the checkpoint of an earlier job, or "
+        f"train from scratch.",
+    )
+
+
+def _log_loaded(run: TrainingRun[Hyperparameters], loaded: int, *, new: Sequence[str], unused: Sequence[str]) -> None:
+    run.log(f"{loaded} tensors of weights loaded.")
+    if new:
+        run.log(f"{len(new)} tensors start from random values: {_some(new)}.", LogLevel.WARNING)
+    if unused:
+        run.log(f"{len(unused)} tensors of the checkpoint are not used: {_some(unused)}.")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMES_TO_SHOW]) + (", …" if len(names) > NAMES_TO_SHOW else "")
+
+
+def find_backbone(model: PreTrainedModel) -> torch.nn.Module | None:
+    """The part of a model that extracts features, below the head."""
+    for name, module in model.named_modules():
+        if name.rpartition(".")[2] == "backbone":
+            return module
+    return model.base_model if model.base_model is not model else None
+
+
+def freeze_backbone(model: PreTrainedModel) -> torch.nn.Module:
+    """Takes the backbone out of the training. Raises TrainingError if the model has no part of that kind."""
+    backbone = find_backbone(model)
+    if backbone is None:
+        raise TrainingError(
+            EndReason.BAD_HYPERPARAMETERS,
+            "This model has no backbone to freeze. Set freeze_backbone to false.",
+        )
+    return backbone.requires_grad_(False)
