@@ -64,6 +64,8 @@ def is_upright(image: Image.Image) -> bool:
 
 
 def _orientation(image: Image.Image) -> int:
+    if image.format == "TIFF":  # Pillow turns these by itself
+        return 1
     # The base class' method: PNG's own decodes all pixels to look for EXIF data behind them.
     value = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
     return value if isinstance(value, int) else 1

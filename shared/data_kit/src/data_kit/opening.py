@@ -9,7 +9,7 @@ from data_kit.errors import DatasetError
 from data_kit.formats import coco, imagefolder, voc, yolo
 from data_kit.formats.base import Labels, Reader, Source, tasks_of
 from data_kit.report import Report
-from data_kit.splitting import split_off_val
+from data_kit.splitting import SPLIT_NAMES, split_off_val
 from data_kit.tree import Tree, is_ignored
 from vision_contracts import DatasetFormat, TaskType
 
@@ -92,7 +92,9 @@ def _unwrap(root: Path) -> Path:
     """An archive often holds one folder, and that the data set."""
     while True:
         entries = [entry for entry in root.iterdir() if not is_ignored(entry.name)]
-        if len(entries) != 1 or not entries[0].is_dir() or entries[0].is_symlink():
+        if len(entries) != 1 or entries[0].is_symlink() or not entries[0].is_dir():
+            return root
+        if entries[0].name.lower() in SPLIT_NAMES:
             return root
         root = entries[0]
 

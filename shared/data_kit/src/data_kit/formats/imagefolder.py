@@ -16,30 +16,32 @@ def recognize(tree: Tree) -> bool:
 def read(source: Source) -> Labels:
     """Classes are the folders' names in alphabetical order, over all splits."""
     folders = _split_folders(source.tree)
-    classes = {split: _classes(source, split, folder) for split, folder in folders.items()}
-    names = sorted(set().union(*classes.values()))
+    classes = {folder: _classes(source, folder) for folder in folders}
+    names = sorted(set[str]().union(*classes.values()))
     _check_classes(source, folders, classes, names)
     class_ids = {name: class_id for class_id, name in enumerate(names)}
-    splits = {split: _samples(source, folder, class_ids) for split, folder in folders.items()}
+    splits: dict[Split, list[Sample]] = {}
+    for folder, split in folders.items():
+        splits.setdefault(split, []).extend(_samples(source, folder, class_ids))
     return Labels(tuple(names), splits)
 
 
-def _split_folders(tree: Tree) -> dict[Split, str]:
-    folders = {SPLIT_NAMES[name.lower()]: name for name in tree.folders() if name.lower() in SPLIT_NAMES}
-    return folders or {Split.TRAIN: ""}
+def _split_folders(tree: Tree) -> dict[str, Split]:
+    folders = {name: SPLIT_NAMES[name.lower()] for name in tree.folders() if name.lower() in SPLIT_NAMES}
+    return folders or {"": Split.TRAIN}
 
 
-def _classes(source: Source, split: Split, folder: str) -> set[str]:
-    """Names of the class folders, in which a split without validation images may leave one empty."""
+def _classes(source: Source, folder: str) -> set[str]:
+    """Names of the class folders that hold images."""
     found: set[str] = set()
     for path in source.tree.folders(folder):
         if source.tree.images(path):
             found.add(PurePosixPath(path).name)
-        else:
+        elif folder:
             source.report.warning(
                 "class_empty",
                 path,
-                f"This folder has no images, so it is no class of `{split}`.",
+                "This folder holds no images, so it is no class here.",
                 "Add images to it, or remove it.",
             )
     for image in source.tree.images(folder):
@@ -53,19 +55,15 @@ def _classes(source: Source, split: Split, folder: str) -> set[str]:
     return found
 
 
-def _check_classes(
-    source: Source,
-    folders: dict[Split, str],
-    classes: dict[Split, set[str]],
-    names: list[str],
-) -> None:
-    for split in classes.keys() - {Split.TRAIN}:
-        for name in sorted(classes[split] - classes.get(Split.TRAIN, set())) if Split.TRAIN in classes else []:
+def _check_classes(source: Source, folders: dict[str, Split], classes: dict[str, set[str]], names: list[str]) -> None:
+    trained = set[str]().union(*(classes[folder] for folder, split in folders.items() if split is Split.TRAIN))
+    for folder, split in folders.items():
+        for name in sorted(classes[folder] - trained) if trained else []:
             source.report.error(
                 "class_unknown",
-                f"{folders[split]}/{name}",
+                f"{folder}/{name}",
                 f"Class `{name}` is in `{split}` but not in `train`.",
-                f"Add a folder `train/{name}`, or rename or remove this one.",
+                f"Add a folder `train/{name}` with images, or rename or remove this one.",
             )
     if len(names) == 1:
         source.report.error(

@@ -1,0 +1,169 @@
+from pathlib import Path
+
+import pytest
+from building import BOX, OUTLINE, findings_of, only_finding, put_classes, put_coco, put_image, put_text, put_yolo
+
+from data_kit import DatasetError, Split, detect_format, open_dataset
+from vision_contracts import DatasetFormat, TaskType
+
+VOC = "<annotation><object><name>cat</name></object></annotation>"
+
+
+def test_each_format_is_known_by_its_content(tmp_path: Path) -> None:
+    put_coco(put_image(tmp_path / "coco" / "a.png").with_name("labels.json"), [])
+    put_text(tmp_path / "voc" / "Annotations" / "a.xml", VOC)
+    put_yolo(tmp_path / "yolo", [BOX])
+    put_classes(tmp_path / "imagefolder", {"train/cat": 1, "train/dog": 1})
+
+    assert {folder.name: detect_format(folder) for folder in tmp_path.iterdir()} == {
+        name: DatasetFormat(name) for name in ("coco", "voc", "yolo", "imagefolder")
+    }
+
+
+def test_data_yaml_wins_over_annotations_beside_it(tmp_path: Path) -> None:
+    put_coco(put_yolo(tmp_path, [BOX]) / "annotations" / "instances_train.json", [])
+
+    assert detect_format(tmp_path) is DatasetFormat.YOLO
+
+
+def test_a_named_format_is_read_though_another_is_there(tmp_path: Path) -> None:
+    put_coco(put_yolo(tmp_path, [BOX]) / "annotations" / "instances_train.json", [])
+
+    assert only_finding(tmp_path, format=DatasetFormat.COCO).code == "image_missing"
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    finding = only_finding(tmp_path / "nothing")
+
+    assert finding.code == "dataset_missing"
+    assert str(tmp_path / "nothing") in finding.message
+
+
+def test_an_empty_folder_is_said_to_be_empty(tmp_path: Path) -> None:
+    assert only_finding(tmp_path).code == "dataset_empty"
+
+
+def test_files_of_no_format_are_no_data_set(tmp_path: Path) -> None:
+    put_text(tmp_path / "notes.md", "hello")
+
+    assert only_finding(tmp_path).code == "format_unknown"
+
+
+def test_one_folder_around_everything_is_looked_through(tmp_path: Path) -> None:
+    put_yolo(tmp_path / "my set" / "inner", [BOX, BOX])
+    put_text(tmp_path / ".DS_Store", "")
+    put_text(tmp_path / "__MACOSX" / "inner", "")
+
+    assert open_dataset(tmp_path).root == tmp_path / "my set" / "inner"
+
+
+def test_without_val_a_fifth_of_train_becomes_it(tmp_path: Path) -> None:
+    dataset = open_dataset(put_classes(tmp_path, {"cat": 10, "dog": 20}))
+
+    assert dataset.is_val_split_off
+    assert [sum(s.class_id == c for s in dataset["val"]) for c in (0, 1)] == [2, 4]
+    assert [sum(s.class_id == c for s in dataset["train"]) for c in (0, 1)] == [8, 16]
+
+
+def test_the_seed_alone_decides_what_is_split_off(tmp_path: Path) -> None:
+    put_classes(tmp_path, {"cat": 30, "dog": 30})
+
+    first, same, other = (open_dataset(tmp_path, seed=seed).splits for seed in (1, 1, 2))
+
+    assert first == same
+    assert first[Split.VAL] != other[Split.VAL]
+
+
+def test_a_val_that_is_there_is_kept(tmp_path: Path) -> None:
+    dataset = open_dataset(put_classes(tmp_path, {"train/a": 3, "train/b": 3, "valid/a": 1, "validation/b": 1}))
+
+    assert not dataset.is_val_split_off
+    assert len(dataset["val"]) == 2
+
+
+def test_a_set_without_train_is_refused(tmp_path: Path) -> None:
+    assert only_finding(put_classes(tmp_path, {"val/a": 2, "val/b": 2})).code == "split_missing"
+
+
+def test_one_image_is_too_few_to_split(tmp_path: Path) -> None:
+    assert only_finding(put_yolo(tmp_path, [BOX])).code == "too_few_images"
+
+
+def test_a_train_without_one_object_is_refused(tmp_path: Path) -> None:
+    assert only_finding(put_yolo(tmp_path, ["", ""])).code == "labels_missing"
+
+
+def test_a_task_that_the_labels_cannot_train_is_refused_with_those_that_they_can(tmp_path: Path) -> None:
+    finding = only_finding(put_yolo(tmp_path, [BOX, BOX]), task_type=TaskType.INSTANCE_SEGMENTATION)
+
+    assert finding.code == "task_not_supported"
+    assert "object_detection" in finding.message
+    assert "outline" in finding.fix
+
+
+def test_one_box_among_outlines_keeps_segmentation_out(tmp_path: Path) -> None:
+    assert open_dataset(put_yolo(tmp_path, [OUTLINE, f"{OUTLINE}\n{BOX}"])).task_types == {TaskType.OBJECT_DETECTION}
+
+
+def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    put_yolo(tmp_path, [f"{BOX}\nx", "5 0.5 0.5 0.1 0.1", BOX])
+    (tmp_path / "images" / "train" / "2.png").write_bytes(b"")
+
+    errors = [(f.code, f.file, f.line) for f in findings_of(tmp_path)]
+
+    assert errors == [
+        ("label_malformed", "labels/train/0.txt", 2),
+        ("class_unknown", "labels/train/1.txt", 1),
+        ("image_unreadable", "images/train/2.png", None),
+    ]
+
+
+def test_the_error_names_file_line_and_fix(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"^labels/train/0\.txt:2: .*x.* Write `class"):
+        open_dataset(put_yolo(tmp_path, [f"{BOX}\nx", BOX]))
+
+
+def test_thousands_of_findings_become_a_hundred_and_a_count(tmp_path: Path) -> None:
+    findings = findings_of(put_yolo(tmp_path, ["x\n" * 250, BOX]))
+
+    assert len(findings) == 101
+    assert findings[-1].message.startswith("150 more")
+
+
+def test_a_cut_off_image_is_found_by_a_deep_look_only(tmp_path: Path) -> None:
+    put_classes(tmp_path, {"cat": 3, "dog": 3})
+    broken = put_image(tmp_path / "cat" / "big.jpg", (300, 300))
+    broken.write_bytes(broken.read_bytes()[:1000])
+
+    assert open_dataset(tmp_path).num_classes == 2
+    assert only_finding(tmp_path, deep=True).file == "cat/big.jpg"
+
+
+def test_a_link_out_of_the_root_is_refused(tmp_path: Path) -> None:
+    secret = put_image(tmp_path / "secret.png")
+    root = put_classes(tmp_path / "set", {"cat": 3, "dog": 3})
+    (root / "cat" / "link.png").symlink_to(secret)
+
+    assert only_finding(root).code == "link_leaves_root"
+
+
+def test_a_link_to_a_folder_outside_is_refused(tmp_path: Path) -> None:
+    put_classes(tmp_path / "elsewhere", {"cat": 3})
+    root = put_classes(tmp_path / "set", {"dog": 3})
+    (root / "cat").symlink_to(tmp_path / "elsewhere" / "cat")
+
+    assert "link_leaves_root" in {finding.code for finding in findings_of(root)}
+
+
+def test_a_link_inside_the_root_is_a_file_like_others(tmp_path: Path) -> None:
+    root = put_classes(tmp_path, {"cat": 2, "dog": 2})
+    (root / "cat" / "link.png").symlink_to(root / "cat" / "0.png")
+
+    assert sum(map(len, open_dataset(root).splits.values())) == 5
+
+
+def test_a_root_that_is_a_link_is_followed(tmp_path: Path) -> None:
+    put_classes(tmp_path / "real", {"cat": 2, "dog": 2})
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+
+    assert open_dataset(tmp_path / "link").root == tmp_path / "real"
