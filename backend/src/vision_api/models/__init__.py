@@ -2,6 +2,7 @@
 
 from vision_api.models.artifact import Artifact
 from vision_api.models.auth_session import AuthSession
+from vision_api.models.catalog_snapshot import CatalogSnapshot
 from vision_api.models.garbage_object import GarbageObject
 from vision_api.models.idempotency_record import IdempotencyRecord
 from vision_api.models.job_event import JobEvent
@@ -17,6 +18,7 @@ from vision_api.models.user import User, UserRole
 __all__ = [
     "Artifact",
     "AuthSession",
+    "CatalogSnapshot",
     "GarbageObject",
     "IdempotencyRecord",
     "JobEvent",

@@ -1,0 +1,37 @@
+"""The registry for as long as the backend runs."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+
+from vision_api.config import Settings
+from vision_api.training_services.client import Connections
+from vision_api.training_services.hosts import HostSource
+from vision_api.training_services.local import LocalServices, find_programs
+from vision_api.training_services.registry import AddressSource, InstanceRegistry
+
+
+def make_source(settings: Settings) -> AddressSource:
+    """The one difference between the two environments. Raises ConfigurationError for a URL that is none."""
+    if settings.training_execution_mode == "http":
+        token = settings.service_token
+        return HostSource(settings.service_urls, token.get_secret_value() if token else "")
+    return LocalServices(find_programs(settings), stop_grace_seconds=settings.stop_grace_seconds)
+
+
+@asynccontextmanager
+async def running_registry(settings: Settings, *, is_idle: bool = False) -> AsyncGenerator[InstanceRegistry]:
+    """A registry that is kept right; `is_idle`: one that starts nothing and asks nobody.
+
+    At the end, services that the backend has started are ended.
+    """
+    registry = InstanceRegistry(make_source(settings), Connections())
+    keeping = None if is_idle else asyncio.create_task(registry.run(), name="training-services")
+    try:
+        yield registry
+    finally:
+        if keeping is not None:
+            keeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await keeping
+        await registry.close()

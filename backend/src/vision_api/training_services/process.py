@@ -1,0 +1,153 @@
+"""One run of a training service as a subprocess."""
+
+import asyncio
+import logging
+import os
+import re
+import secrets
+import signal
+import socket
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from vision_api.training_services.lines import LineTooLong, split_lines
+
+logger = logging.getLogger(__name__)
+
+LISTEN_POLL_SECONDS = 0.1
+DRAIN_SECONDS = 1.0
+CHUNK_BYTES = 64 * 1024
+
+_LEVEL = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
+
+
+def free_port() -> int:
+    """A port on loopback that nobody uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run for a service, and with which settings of its own."""
+
+    name: str
+    executable: Path
+    folder: Path
+    environment: Mapping[str, str] = field(repr=False)
+
+
+class ServiceProcess:
+    """A service that was started, up to its end.
+
+    It is in a session of its own, so that a Ctrl-C at the terminal reaches the backend only. It holds the read end of
+    a pipe whose write end is ours: when we die, however we die, it reads the end of file and exits.
+    """
+
+    def __init__(self, program: Program, process: Process, *, port: int, token: str, pipe: int) -> None:
+        self.program = program
+        self.url = f"http://127.0.0.1:{port}"
+        self.token = token
+        self._port = port
+        self._process = process
+        self._pipe: int | None = pipe
+        self._log = asyncio.create_task(self._pass_log_on(), name=f"{program.name}-log")
+
+    @classmethod
+    async def start(cls, program: Program) -> Self:
+        """Start it on a free port with a new token. Raises OSError."""
+        program.folder.mkdir(parents=True, exist_ok=True)
+        port, token = free_port(), secrets.token_urlsafe(32)
+        read_end, write_end = os.pipe()
+        own = {"HOST": "127.0.0.1", "PORT": str(port), "SERVICE_TOKEN": token, "PARENT_PIPE_FD": str(read_end)}
+        try:
+            process = await asyncio.create_subprocess_exec(
+                program.executable,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=PIPE,
+                stderr=STDOUT,
+                cwd=program.folder,
+                env={**program.environment, **own, "DATA_DIR": str(program.folder)},
+                pass_fds=(read_end,),
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(write_end)
+            raise
+        finally:
+            os.close(read_end)
+        return cls(program, process, port=port, token=token, pipe=write_end)
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is its process group's as well."""
+        return self._process.pid
+
+    async def until_it_listens(self) -> bool:
+        """Wait until its port takes connections; False if it ended before."""
+        while self._process.returncode is None:
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", self._port)
+                writer.close()
+                return True
+            await asyncio.sleep(LISTEN_POLL_SECONDS)
+        return False
+
+    async def wait(self) -> int:
+        """Wait for its end: the exit status, negative for a signal."""
+        status = await self._process.wait()
+        self.close_pipe()
+        # A runner that it leaves behind may hold its output open: read what is there, and no longer.
+        await asyncio.wait([self._log], timeout=DRAIN_SECONDS)
+        self._log.cancel()
+        return status
+
+    def close_pipe(self) -> None:
+        """Let it exit at once and leave its runners alone, as our death would."""
+        if self._pipe is not None:
+            os.close(self._pipe)
+            self._pipe = None
+
+    def terminate(self) -> None:
+        """Let it pause what it runs, and exit."""
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End its processes at once. Its runners have sessions of their own."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
+
+    async def _pass_log_on(self) -> None:
+        """Read its output to the end, whatever it is: a process whose output nobody reads stops at a full pipe."""
+        while not self._stdout.at_eof():
+            try:
+                async for line in split_lines(self._output()):
+                    if text := line.decode(errors="replace").rstrip():
+                        logger.log(_level_of(text), "[%s] %s", self.program.name, text)
+            except LineTooLong as error:
+                logger.warning("[%s] skipping %s", self.program.name, error)
+
+    @property
+    def _stdout(self) -> asyncio.StreamReader:
+        assert self._process.stdout is not None  # noqa: S101 - asked for with PIPE
+        return self._process.stdout
+
+    async def _output(self) -> AsyncGenerator[bytes]:
+        while chunk := await self._stdout.read(CHUNK_BYTES):
+            yield chunk
+
+
+def _level_of(line: str) -> int:
+    """The level that a line of log names near its beginning, so that a warning stays one."""
+    named = _LEVEL.search(line, 0, 80)
+    return logging.getLevelNamesMapping()[named[1]] if named else logging.INFO
