@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,6 +22,7 @@ from vision_api.config import Settings
 from vision_api.db.base import Base
 from vision_api.db.engine import make_engine
 from vision_api.db.session import Database
+from vision_api.kit.clock import utc_now
 from vision_api.main import create_app
 from vision_api.models import AuthSession, User, UserRole
 
@@ -153,7 +155,7 @@ def auth_headers(app: FastAPI) -> AuthHeaders:
     """`headers=await auth_headers(user)`: signed in, without the cost of bcrypt."""
 
     async def sign_in(user: User) -> dict[str, str]:
-        login = AuthSession(user_id=user.id)
+        login = AuthSession(user_id=user.id, expires_at=utc_now() + timedelta(hours=1))
         async with app.state.database.transaction() as session:
             session.add(login)
         token = app.state.access_tokens.issue(AccessToken(user.id, login.id))

@@ -13,7 +13,6 @@ from vision_api.errors import ApiError, Conflict, Invalid
 from vision_contracts import PROBLEM_CONTENT_TYPE, FieldProblem, Problem
 
 _CODES = {
-    400: "bad_request",
     401: "token_invalid",
     403: "forbidden",
     404: "not_found",
@@ -84,6 +83,8 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - how the handler is registered
     status = HTTPStatus(error.status_code)
     detail = error.detail if error.detail != status.phrase else _explanation(request, status)
+    if status == HTTPStatus.BAD_REQUEST:  # a body that cannot even be parsed; here all such errors are 422
+        return problem_response(Invalid(detail).problem(), error.headers)
     problem = Problem(title=status.phrase, status=status, detail=detail, code=_CODES.get(status, "error"))
     return problem_response(problem, error.headers)
 

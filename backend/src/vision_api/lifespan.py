@@ -2,14 +2,19 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 
 from fastapi import FastAPI
 
+from data_kit import open_store
+from vision_api.auth.sign_in import SignInDesk
+from vision_api.auth.throttle import LoginThrottle
 from vision_api.auth.tokens import AccessTokens, signing_secret
 from vision_api.catalog.catalog import running_catalog
 from vision_api.config import Settings
 from vision_api.db.engine import make_engine
 from vision_api.db.session import Database
+from vision_api.training_jobs.wakeups import Wakeups
 from vision_api.training_services import running_registry
 
 
@@ -18,10 +23,23 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Database → first run → training services → loops."""
     settings: Settings = app.state.settings
     async with AsyncExitStack() as parts:
-        app.state.database = Database(make_engine(settings))
-        parts.push_async_callback(app.state.database.close)
-        app.state.access_tokens = AccessTokens(signing_secret(settings), lifetime_seconds=settings.access_token_seconds)
+        database = Database(make_engine(settings))
+        parts.push_async_callback(database.close)
+        app.state.database = database
+        _prepare_auth(app, settings, database)
+        app.state.store = open_store(settings.storage_url)
+        app.state.wakeups = Wakeups()
         registry = await parts.enter_async_context(running_registry(settings, is_idle=not app.state.background))
         app.state.instance_registry = registry
-        app.state.catalog = await parts.enter_async_context(running_catalog(app.state.database, registry))
+        app.state.catalog = await parts.enter_async_context(running_catalog(database, registry))
         yield
+
+
+def _prepare_auth(app: FastAPI, settings: Settings, database: Database) -> None:
+    app.state.access_tokens = AccessTokens(signing_secret(settings), lifetime_seconds=settings.access_token_seconds)
+    app.state.sign_in_desk = SignInDesk(
+        database,
+        app.state.access_tokens,
+        LoginThrottle(),
+        refresh_lifetime=timedelta(seconds=settings.refresh_token_seconds),
+    )

@@ -1,19 +1,95 @@
 """The application: `create_app(settings)` is all that a server or a test needs."""
 
-from fastapi import FastAPI
+from typing import Any
 
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from vision_api.auth.endpoints import router as auth_router
+from vision_api.catalog.endpoints import router as catalog_router
 from vision_api.config import Settings
 from vision_api.error_handlers import add_error_handlers
+from vision_api.health.endpoints import router as health_router
+from vision_api.health.request_metrics import RequestMetrics
+from vision_api.kit.query_guard import refuse_unknown_query
 from vision_api.lifespan import lifespan
+from vision_api.middleware import BodyLimit, RequestContext
+from vision_api.projects.endpoints import router as projects_router
+from vision_contracts import PROBLEM_CONTENT_TYPE, Problem
+
+PREFIX = "/api/v1"
+VERSION = "0.1.0"
+EXPOSED_HEADERS = (
+    "Link",
+    "X-Total-Count",
+    "X-Total-Count-Capped",
+    "X-Unavailable-Frameworks",
+    "Location",
+    "ETag",
+    "Retry-After",
+    "X-Request-ID",
+)
+ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "X-Request-ID")
+DESCRIPTION = """\
+Train vision models of timm, Ultralytics and Hugging Face transformers.
+
+Press **Authorize** and sign in with your e-mail (as *username*) and password. Errors are `application/problem+json`
+with a stable `code`; lists come in pages, with the next one's address in `Link`.
+"""
+
+_PROBLEM: dict[str, Any] = {
+    "description": "A problem; `code` says which.",
+    "content": {PROBLEM_CONTENT_TYPE: {"schema": Problem.model_json_schema()}},
+}
 
 
 def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
     """The backend. Nothing starts before its lifespan does.
 
-    `background=False` leaves out the training services and the loops: only HTTP and the database.
+    `background=False` leaves out the first run, the training services and the loops: only HTTP and the database.
     """
-    app = FastAPI(title="Vision AI Training Platform", version="0.1.0", lifespan=lifespan)
+    app = FastAPI(
+        title="Vision AI Training Platform",
+        version=VERSION,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        redoc_url=None,
+        dependencies=[Depends(refuse_unknown_query)],
+        responses={"4XX": _PROBLEM, "5XX": _PROBLEM},
+        swagger_ui_parameters={"persistAuthorization": True},
+    )
     app.state.settings = settings
     app.state.background = background
+    app.state.request_metrics = RequestMetrics()
     add_error_handlers(app)
+    _add_middleware(app, settings)
+    api = APIRouter(prefix=PREFIX)
+    for router in (auth_router, projects_router, catalog_router):
+        api.include_router(router)
+    app.include_router(api)
+    app.include_router(health_router)
     return app
+
+
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """The last one added is the first to see a request."""
+    app.add_middleware(BodyLimit, body_bytes=settings.max_body_bytes, upload_bytes=settings.max_upload_bytes)
+    app.add_middleware(RequestContext, metrics=app.state.request_metrics)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "POST", "PATCH", "DELETE", "OPTIONS"],
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "If-None-Match",
+            "Last-Event-ID",
+            "X-Request-ID",
+        ],
+        expose_headers=EXPOSED_HEADERS,
+    )
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))  # pyright: ignore[reportArgumentType]

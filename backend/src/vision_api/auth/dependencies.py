@@ -74,17 +74,44 @@ CurrentUser = Annotated[User, Depends(_current_user)]
 """The signed-in user of an ordinary route."""
 
 
-async def _stream_user(
+@dataclass(frozen=True)
+class StreamAccess:
+    """The right to a stream, which may end while the stream is open."""
+
+    database: Database
+    user: User
+    session_id: UUID
+
+    async def recheck(self) -> User:
+        """The user as of now: call it every 30 s, and check the membership again too.
+
+        Raises Unauthorized after a logout or a deactivation.
+        """
+        return (await _live_sign_in(self.database, self.user.id, self.session_id)).user
+
+
+async def _stream_access(
     request: Request,
     database: DatabaseDep,
     tokens: AccessTokensDep,
     encoded: BearerToken,
     ticket: Annotated[str | None, Query(max_length=100, description="From `POST /auth/stream-ticket`.")] = None,
-) -> User:
+) -> StreamAccess:
     if encoded is None and ticket is not None:
-        return _settled(await tickets.redeem(database, ticket=ticket, path=request.url.path))
-    return _settled((await get_sign_in(database, tokens, encoded)).user)
+        user, session_id = await tickets.redeem(database, ticket=ticket, path=request.scope["path"])
+    else:
+        sign_in = await get_sign_in(database, tokens, encoded)
+        user, session_id = sign_in.user, sign_in.session_id
+    return StreamAccess(database, _settled(user), session_id)
+
+
+CurrentStream = Annotated[StreamAccess, Depends(_stream_access)]
+"""For what stays open: `recheck()` it every 30 s."""
+
+
+async def _stream_user(access: CurrentStream) -> User:
+    return access.user
 
 
 StreamUser = Annotated[User, Depends(_stream_user)]
-"""As CurrentUser, also by `?ticket=`: for streams, artifacts and previews."""
+"""As CurrentUser, also by `?ticket=`: for artifacts and previews, which are over at once."""

@@ -1,12 +1,22 @@
 """Statements about accounts, sign-ins and their tokens."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.models import AuthSession, RefreshToken, StreamTicket, User
+
+
+@dataclass(frozen=True)
+class FoundToken:
+    """A refresh token with its sign-in and its user."""
+
+    token: RefreshToken
+    login: AuthSession
+    user: User
 
 
 async def get_user_by_email(session: AsyncSession, email: str) -> User | None:
@@ -28,17 +38,36 @@ async def get_signed_in_user(session: AsyncSession, *, user_id: int, session_id:
     )
 
 
-async def claim_refresh_token(session: AsyncSession, hashed: str) -> tuple[RefreshToken, AuthSession, User] | None:
+async def claim_refresh_token(session: AsyncSession, hashed: str) -> FoundToken | None:
     """A refresh token, locked until the transaction ends, with whom it belongs to."""
     row = await session.execute(
         select(RefreshToken, AuthSession, User)
         .join(AuthSession, AuthSession.id == RefreshToken.session_id)
         .join(User, User.id == AuthSession.user_id)
         .where(RefreshToken.token_hash == hashed)
-        .with_for_update()
+        .with_for_update(of=[RefreshToken, AuthSession])
     )
     found = row.one_or_none()
-    return None if found is None else (found[0], found[1], found[2])
+    return None if found is None else FoundToken(found[0], found[1], found[2])
+
+
+async def delete_expired_tokens(session: AsyncSession, *, session_id: UUID, now: datetime) -> None:
+    """Forget the tokens of one sign-in that no one could use again."""
+    await session.execute(
+        delete(RefreshToken).where(RefreshToken.session_id == session_id, RefreshToken.expires_at <= now)
+    )
+
+
+async def delete_ended_sessions(session: AsyncSession, *, user_id: int, now: datetime) -> None:
+    """Forget the sign-ins of a user that have run out, with their tokens and tickets."""
+    await session.execute(delete(AuthSession).where(AuthSession.user_id == user_id, AuthSession.expires_at <= now))
+
+
+async def delete_expired_tickets(session: AsyncSession, *, session_id: UUID, now: datetime) -> None:
+    """Forget the tickets of one sign-in that open nothing any more."""
+    await session.execute(
+        delete(StreamTicket).where(StreamTicket.session_id == session_id, StreamTicket.expires_at <= now)
+    )
 
 
 async def revoke_sessions(

@@ -1,6 +1,6 @@
 """Bases of what the API takes and gives."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -14,16 +14,18 @@ def is_storable(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _strings(value: Any) -> Iterable[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, item in cast("Mapping[Any, Any]", value).items():
-            yield from _strings(key)
-            yield from _strings(item)
-    elif isinstance(value, list | tuple):
-        for item in cast("list[Any]", value):
-            yield from _strings(item)
+def _strings(value: Any) -> Iterator[str]:
+    """Every text in `value`, however deep: with a stack, since a client chooses the depth."""
+    rest: list[Any] = [value]
+    while rest:
+        item = rest.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, Mapping):
+            mapping = cast("Mapping[Any, Any]", item)
+            rest += [*mapping.keys(), *mapping.values()]
+        elif isinstance(item, list | tuple):
+            rest += cast("list[Any]", item)
 
 
 class RequestModel(BaseModel):

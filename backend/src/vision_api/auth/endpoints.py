@@ -1,0 +1,143 @@
+"""Routes of accounts: register, sign in, stay signed in, sign out."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from vision_api.auth import tickets, use_cases
+from vision_api.auth.dependencies import AccessTokensDep, BearerToken, CurrentSignIn, CurrentUser, get_sign_in
+from vision_api.auth.schemas import (
+    Credentials,
+    RefreshRequest,
+    StreamTicketCreate,
+    StreamTicketRead,
+    TokensRead,
+    UserCreate,
+    UserRead,
+    UserUpdate,
+)
+from vision_api.auth.sign_in import SignInDesk
+from vision_api.db.session import DatabaseDep, WriteSession
+from vision_api.errors import Forbidden
+
+router = APIRouter(prefix="/auth", tags=["auth"])
+
+_LOGIN_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": Credentials.model_json_schema()},
+            "application/x-www-form-urlencoded": {
+                "schema": {
+                    "type": "object",
+                    "required": ["username", "password"],
+                    "properties": {
+                        "username": {"type": "string", "description": "The e-mail.", "example": "mina@example.com"},
+                        "password": {"type": "string", "format": "password"},
+                    },
+                }
+            },
+        },
+    }
+}
+
+
+def _sign_in_desk(request: Request) -> SignInDesk:
+    desk: SignInDesk = request.app.state.sign_in_desk
+    return desk
+
+
+SignInDeskDep = Annotated[SignInDesk, Depends(_sign_in_desk)]
+
+
+async def _credentials(request: Request) -> Credentials:
+    """The body of a login, as JSON or as the OAuth2 password form (which brings fields that mean nothing here)."""
+    if request.headers.get("content-type", "").startswith(("application/x-www-form-urlencoded", "multipart/")):
+        form = await request.form()
+        given: Any = {"email": form.get("username"), "password": form.get("password")}
+        given = {name: value for name, value in given.items() if value is not None}
+    else:
+        given = await request.body()
+    try:
+        if isinstance(given, bytes):
+            return Credentials.model_validate_json(given)
+        return Credentials.model_validate(given)
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**problem, "loc": ("body", *problem["loc"])} for problem in error.errors()]
+        ) from None
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+@router.post("/register", status_code=201)
+async def register(
+    body: UserCreate, request: Request, database: DatabaseDep, tokens: AccessTokensDep, encoded: BearerToken
+) -> UserRead:
+    """Open an account. Where registration is closed, only an administrator can."""
+    if request.app.state.settings.registration == "closed":
+        is_admin = encoded is not None and (await get_sign_in(database, tokens, encoded)).user.is_admin
+        if not is_admin:
+            raise Forbidden("Registration is closed here. Ask an administrator for an account.")
+    return UserRead.model_validate(await use_cases.register(database, request=body))
+
+
+@router.post("/login", openapi_extra=_LOGIN_BODY)
+async def login(
+    request: Request, desk: SignInDeskDep, credentials: Annotated[Credentials, Depends(_credentials)]
+) -> TokensRead:
+    """Sign in with e-mail and password, as JSON or as the OAuth2 password form."""
+    return await desk.login(credentials, address=_address(request))
+
+
+@router.post("/refresh")
+async def refresh(body: RefreshRequest, desk: SignInDeskDep) -> TokensRead:
+    """Exchange a refresh token for new tokens.
+
+    The old one stays good for 30 s, for a second tab. Used later, it ends the whole sign-in.
+    """
+    return await desk.refresh(body.refresh_token)
+
+
+@router.post("/logout", status_code=204)
+async def logout(body: RefreshRequest, desk: SignInDeskDep) -> None:
+    """End this sign-in: its access tokens, refresh tokens and stream tickets are worth nothing from now on."""
+    await desk.logout(body.refresh_token)
+
+
+@router.get("/me")
+async def read_me(sign_in: CurrentSignIn) -> UserRead:
+    """Who is signed in."""
+    return UserRead.model_validate(sign_in.user)
+
+
+@router.patch("/me")
+async def update_me(
+    body: UserUpdate, request: Request, database: DatabaseDep, desk: SignInDeskDep, sign_in: CurrentSignIn
+) -> UserRead:
+    """Change one's name or password. A new password ends every other sign-in."""
+    user = await use_cases.update_account(
+        database,
+        desk.throttle,
+        user=sign_in.user,
+        session_id=sign_in.session_id,
+        request=body,
+        address=_address(request),
+    )
+    return UserRead.model_validate(user)
+
+
+@router.post("/stream-ticket")
+async def create_stream_ticket(
+    body: StreamTicketCreate, sign_in: CurrentSignIn, _user: CurrentUser, session: WriteSession
+) -> StreamTicketRead:
+    """A ticket that opens one path by `?ticket=`, for `EventSource` and `<img>`, which send no header.
+
+    First use within 60 s, then as often as needed there for 12 h, until logout.
+    """
+    ticket, expires_at = await tickets.issue(session, session_id=sign_in.session_id, path=body.path)
+    return StreamTicketRead(ticket=ticket, expires_at=expires_at)

@@ -1,0 +1,56 @@
+"""How often somebody may guess a password."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from vision_api.errors import RateLimited
+
+WINDOW_SECONDS = 300.0
+PER_ACCOUNT = 10
+PER_ADDRESS = 100
+MOST_KEYS = 10_000
+
+
+class LoginThrottle:
+    """Counts attempts for each account and address, and for each address, over the last five minutes.
+
+    An attempt counts before its password is looked at, so that guesses sent at once count too; a right password
+    takes its own back. Counts live in this process: a restart forgets them, and each replica has its own.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._attempts: dict[str, deque[float]] = {}
+
+    def attempt(self, *, email: str, address: str) -> None:
+        """Count one. Raises RateLimited when there were too many."""
+        now = self._clock()
+        self._forget_old(now)
+        for key, most in self._keys(email, address):
+            times = self._attempts.get(key, ())
+            if len(times) >= most:
+                wait = int(times[0] + WINDOW_SECONDS - now) + 1
+                raise RateLimited(f"Too many attempts to sign in. Try again in {wait} s.", retry_after_seconds=wait)
+        for key, _ in self._keys(email, address):
+            self._attempts.setdefault(key, deque()).append(now)
+
+    def succeeded(self, *, email: str, address: str) -> None:
+        """The password was right: the account starts anew, and the address gets its attempt back."""
+        account, whole_address = (key for key, _ in self._keys(email, address))
+        self._attempts.pop(account, None)
+        if self._attempts.get(whole_address):
+            self._attempts[whole_address].pop()
+
+    @staticmethod
+    def _keys(email: str, address: str) -> tuple[tuple[str, int], tuple[str, int]]:
+        return (f"{address} {email}", PER_ACCOUNT), (address, PER_ADDRESS)
+
+    def _forget_old(self, now: float) -> None:
+        for key, times in list(self._attempts.items()):
+            while times and times[0] <= now - WINDOW_SECONDS:
+                times.popleft()
+            if not times:
+                del self._attempts[key]
+        while len(self._attempts) > MOST_KEYS:
+            del self._attempts[next(iter(self._attempts))]

@@ -1,0 +1,61 @@
+"""`/health`, `/ready` and `/metrics`: for whoever runs the platform, so outside of `/api/v1`."""
+
+import hmac
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Request, Response
+
+from vision_api.config import Settings
+from vision_api.db.session import DatabaseDep
+from vision_api.errors import NotFound, Unauthorized
+from vision_api.health.request_metrics import RequestMetrics
+from vision_api.kit.schemas import ReadModel
+from vision_api.training_services import InstanceRegistry
+
+router = APIRouter(tags=["health"])
+
+
+class HealthRead(ReadModel):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class ReadyRead(ReadModel):
+    """The process can work. A training service that is down degrades it: its jobs wait."""
+
+    status: Literal["ready", "degraded"]
+    database: Literal["ok"] = "ok"
+    services: dict[str, Literal["ok", "degraded"]]
+
+
+@router.get("/health")
+async def get_health() -> HealthRead:
+    """Whether the process lives."""
+    return HealthRead()
+
+
+@router.get("/ready")
+async def get_ready(request: Request, database: DatabaseDep) -> ReadyRead:
+    """Whether the database answers (else 503), and which training services do not."""
+    await database.ping()
+    registry: InstanceRegistry = request.app.state.instance_registry
+    missing = registry.unavailable_frameworks()
+    services: dict[str, Literal["ok", "degraded"]] = {
+        framework: "degraded" if framework in missing else "ok" for framework in sorted(registry.frameworks)
+    }
+    return ReadyRead(status="degraded" if missing else "ready", services=services)
+
+
+@router.get("/metrics", response_class=Response, include_in_schema=False)
+async def get_metrics(request: Request, authorization: Annotated[str, Header()] = "") -> Response:
+    """Counts and times of requests, in Prometheus' text format. In production it needs `METRICS_TOKEN`."""
+    settings: Settings = request.app.state.settings
+    if settings.metrics_token is not None:
+        expected = f"Bearer {settings.metrics_token.get_secret_value()}"
+        if not hmac.compare_digest(authorization.encode(), expected.encode()):
+            raise Unauthorized("Send METRICS_TOKEN as a bearer token.")
+    elif settings.is_production:
+        raise NotFound("Set METRICS_TOKEN to publish metrics in production.")
+    metrics: RequestMetrics = request.app.state.request_metrics
+    return Response(metrics.as_text(), media_type="text/plain; version=0.0.4; charset=utf-8")

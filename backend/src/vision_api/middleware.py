@@ -1,0 +1,115 @@
+"""What happens around every request: an id, a line in the log, a bound on the body, and no bare 500."""
+
+import logging
+import re
+import time
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vision_api.error_handlers import problem_response
+from vision_api.errors import ApiError, TooLarge
+from vision_api.health.request_metrics import RequestMetrics
+from vision_api.kit.logging import redact, request_id_var
+
+log = logging.getLogger("vision_api.access")
+
+_REQUEST_ID = re.compile(r"[\w.\-]{1,64}", re.ASCII)
+_QUIET_PATHS = frozenset({"/health", "/ready", "/metrics"})
+
+
+class RequestContext:
+    """Gives each request its id, tells the log how it went, and turns what nobody caught into a problem."""
+
+    def __init__(self, app: ASGIApp, *, metrics: RequestMetrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See the class."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        token = request_id_var.set(request_id)
+        started_at, status = time.perf_counter(), 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        except Exception:
+            log.exception("%s failed", _flow(scope))
+            if status:
+                raise  # half an answer is out already: let the server cut the connection
+            await problem_response(_internal_error(request_id).problem())(scope, receive, send_with_id)
+        finally:
+            seconds = time.perf_counter() - started_at
+            self.metrics.add(_flow(scope), status, seconds)
+            _tell(scope, status, seconds)
+            request_id_var.reset(token)
+
+
+def _internal_error(request_id: str) -> ApiError:
+    return ApiError(f"Something went wrong on our side. The log knows more under the request id {request_id}.")
+
+
+def _flow(scope: Scope) -> str:
+    """Which flow a request belongs to: `auth.login`, or `-` if no route took it."""
+    route = scope.get("route")
+    tags: list[str] = getattr(route, "tags", None) or ["-"]
+    return f"{tags[0]}.{route.name}" if route is not None and hasattr(route, "name") else "-"
+
+
+def _tell(scope: Scope, status: int, seconds: float) -> None:
+    """`auth.login  POST /api/v1/auth/login → 200 in 213 ms`."""
+    query = scope["query_string"].decode("latin-1")
+    path = scope["path"] + (f"?{redact(query)}" if query else "")
+    level = logging.DEBUG if scope["path"] in _QUIET_PATHS else logging.INFO
+    log.log(level, "%-26s %s %s → %s in %.0f ms", _flow(scope), scope["method"], path, status or "cut", seconds * 1000)
+
+
+class BodyLimit:
+    """Bounds the body of a request: forms with files may be large, everything else may not."""
+
+    def __init__(self, app: ASGIApp, *, body_bytes: int, upload_bytes: int) -> None:
+        self.app = app
+        self.body_bytes = body_bytes
+        self.upload_bytes = upload_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See the class."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        is_upload = headers.get("content-type", "").startswith("multipart/form-data")
+        limit = self.upload_bytes if is_upload else self.body_bytes
+        announced = headers.get("content-length", "0")
+        if announced.isdigit() and int(announced) > limit:
+            await problem_response(_too_large(limit).problem())(scope, receive, send)
+            return
+        received = 0
+
+        async def receive_within_limit() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > limit:
+                # FastAPI lets only its own kind of exception out of the reading of a body.
+                raise HTTPException(TooLarge.status, _too_large(limit).detail)
+            return message
+
+        await self.app(scope, receive_within_limit, send)
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The body is larger than the {limit:,} bytes that we take here.")

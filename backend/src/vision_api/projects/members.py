@@ -1,0 +1,82 @@
+"""Who takes part in a project, and as what."""
+
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vision_api.auth.repository import get_user_by_email
+from vision_api.errors import Conflict, Invalid, NotFound
+from vision_api.kit.pagination import Page, PageRequest
+from vision_api.models import ProjectMember, ProjectRole, User
+from vision_api.projects import repository
+from vision_api.projects.access import get_project_for
+from vision_api.projects.schemas import MemberCreate, MemberRead, MemberUpdate
+
+
+def _read(member: ProjectMember, user: User) -> MemberRead:
+    return MemberRead(
+        user_id=user.id,
+        email=user.email,
+        full_name=user.full_name,
+        role=ProjectRole(member.role),
+        created_at=member.created_at,
+    )
+
+
+def _read_row(row: Any) -> MemberRead:
+    return _read(*row)
+
+
+async def page_members(session: AsyncSession, *, user: User, project_id: int, params: PageRequest) -> Page[MemberRead]:
+    """Everybody in the project. Raises NotFound."""
+    await get_project_for(session, user, project_id)
+    page = await repository.page_members(session, project_id=project_id, params=params)
+    return page.map(_read_row)
+
+
+async def add_member(session: AsyncSession, *, user: User, project_id: int, request: MemberCreate) -> MemberRead:
+    """Let somebody join. Raises Invalid for an e-mail without an account, Conflict for a member."""
+    await get_project_for(session, user, project_id, role="owner")
+    joining = await get_user_by_email(session, request.email)
+    if joining is None:
+        raise Invalid(f"Nobody has an account with the e-mail {request.email}. Ask them to register.", field="email")
+    if await repository.get_member(session, project_id=project_id, user_id=joining.id):
+        raise Conflict(f"{request.email} is a member already. Change the role with PATCH.")
+    member = ProjectMember(project_id=project_id, user_id=joining.id, role=request.role)
+    session.add(member)
+    await session.flush()
+    return _read(member, joining)
+
+
+async def update_member(
+    session: AsyncSession, *, user: User, project_id: int, user_id: int, request: MemberUpdate
+) -> MemberRead:
+    """Give a member another role. Raises Conflict if the project would be left without an owner."""
+    await get_project_for(session, user, project_id, role="owner")
+    member = await _lock_member(session, project_id, user_id)
+    if request.role != ProjectRole.OWNER:
+        await _keep_an_owner(session, member)
+    member.role = request.role
+    await session.flush()
+    return _read(member, await session.get_one(User, user_id))
+
+
+async def remove_member(session: AsyncSession, *, user: User, project_id: int, user_id: int) -> None:
+    """An owner removes somebody, or a member leaves. Raises Conflict for the last owner."""
+    await get_project_for(session, user, project_id, role="viewer" if user_id == user.id else "owner")
+    member = await _lock_member(session, project_id, user_id)
+    await _keep_an_owner(session, member)
+    await session.delete(member)
+
+
+async def _lock_member(session: AsyncSession, project_id: int, user_id: int) -> ProjectMember:
+    await repository.lock_project(session, project_id)
+    member = await repository.get_member(session, project_id=project_id, user_id=user_id)
+    if member is None:
+        raise NotFound("This user is not a member of the project.")
+    return member
+
+
+async def _keep_an_owner(session: AsyncSession, member: ProjectMember) -> None:
+    if member.role == ProjectRole.OWNER and await repository.count_owners(session, member.project_id) == 1:
+        raise Conflict("This is the project's last owner. Make somebody else an owner first.")

@@ -1,0 +1,69 @@
+"""What can be done with projects."""
+
+import logging
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vision_api.errors import NotFound
+from vision_api.kit.pagination import Page, PageRequest
+from vision_api.models import Project, ProjectMember, ProjectRole, User
+from vision_api.projects import repository
+from vision_api.projects.access import get_project_for
+from vision_api.projects.schemas import ProjectCreate, ProjectRead, ProjectUpdate
+
+log = logging.getLogger(__name__)
+
+
+def read_project(project: Project, experiment_count: int, user_role: str) -> ProjectRead:
+    """A project as the API shows it."""
+    columns = {name: getattr(project, name) for name in Project.__table__.columns.keys()}  # noqa: SIM118 - no dict
+    return ProjectRead.model_validate(columns | {"experiment_count": experiment_count, "user_role": user_role})
+
+
+async def page_projects(session: AsyncSession, *, user: User, params: PageRequest) -> Page[ProjectRead]:
+    """The user's projects, newest first; an administrator's are all."""
+    page = await repository.page_projects(session, user=user, params=params)
+    return page.map(_read_row)
+
+
+def _read_row(row: Any) -> ProjectRead:
+    return read_project(*row)
+
+
+async def get_project(session: AsyncSession, *, user: User, project_id: int) -> ProjectRead:
+    """One project. Raises NotFound."""
+    row = await repository.get_project_row(session, user=user, project_id=project_id)
+    if row is None:
+        raise NotFound("There is no such project, or you are not a member of it.")
+    return _read_row(row)
+
+
+async def create_project(session: AsyncSession, *, user: User, request: ProjectCreate) -> ProjectRead:
+    """A new project, whose owner the user is."""
+    project = Project(**request.model_dump())
+    session.add(project)
+    await session.flush()
+    session.add(ProjectMember(project_id=project.id, user_id=user.id, role=ProjectRole.OWNER))
+    await session.flush()
+    log.info("user %s created project %s", user.id, project.id)
+    return read_project(project, 0, ProjectRole.OWNER)
+
+
+async def update_project(session: AsyncSession, *, user: User, project_id: int, request: ProjectUpdate) -> ProjectRead:
+    """Change what the request names. Raises NotFound, Forbidden for a viewer."""
+    project = await get_project_for(session, user, project_id, role="editor")
+    for name, value in request.model_dump(exclude_unset=True).items():
+        setattr(project, name, value)
+    await session.flush()
+    return await get_project(session, user=user, project_id=project_id)
+
+
+async def delete_project(session: AsyncSession, *, user: User, project_id: int) -> None:
+    """Gone for everybody. Its experiments lose their project, and the sweep stops them and frees their disk.
+
+    Raises NotFound, Forbidden for all but owners.
+    """
+    project = await get_project_for(session, user, project_id, role="owner")
+    await session.delete(project)
+    log.info("user %s deleted project %s", user.id, project_id)
