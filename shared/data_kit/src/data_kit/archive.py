@@ -114,6 +114,8 @@ def _checked_entries(
     entries = [(name, entry) for entry in packed.infolist() if (name := _checked_name(entry, limits, report))]
     if len(entries) > limits.max_files:
         _too_many(limits, report)
+    if any(entry.header_offset < 0 for _, entry in entries):
+        raise zipfile.BadZipFile("its list of files is wrong")
     total = sum(entry.file_size for _, entry in entries)
     if total > limits.max_bytes:
         report.error(
@@ -176,11 +178,11 @@ def _check_clashes(names: list[str], report: Report) -> None:
     """Names that differ only in case are one file on some disks; a file cannot be a folder too."""
     seen: dict[str, str] = {}
     for name in names:
-        other = seen.setdefault(name.casefold(), name)
-        if other is not name:
-            report.error(
-                "archive_name_clash", name, f"`{other}` has the same name, or differs only in case.", "Rename one."
-            )
+        other = seen.get(name.casefold())
+        if other is not None:
+            message = f"`{other}` has the same name, or one that differs only in case."
+            report.error("archive_name_clash", name, message, "Rename one.")
+        seen[name.casefold()] = name
     for name in names:
         for parent in _parents(name):
             if parent in seen:

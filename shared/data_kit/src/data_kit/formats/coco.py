@@ -7,6 +7,7 @@ from data_kit.dataset import Instance, Sample, Split
 from data_kit.formats.base import Labels, Source
 from data_kit.formats.coco_files import AnnotationFile, CocoImage, annotation_files, looks_like_coco, read_annotations
 from data_kit.formats.coco_instances import InstanceReader
+from data_kit.formats.keypoints import mirrored
 from data_kit.tree import Tree, join_inside
 
 
@@ -28,7 +29,9 @@ def read(source: Source) -> Labels:
     splits: dict[Split, list[Sample]] = {}
     for file in files:
         splits.setdefault(file.split, []).extend(_read_file(source, file, classes))
-    return Labels(tuple(classes.names), splits, classes.keypoint_names, (), classes.skeleton)
+    return Labels(
+        tuple(classes.names), splits, classes.keypoint_names, mirrored(classes.keypoint_names), classes.skeleton
+    )
 
 
 @dataclass

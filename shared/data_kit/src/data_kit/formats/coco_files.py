@@ -15,6 +15,8 @@ from vision_contracts import TaskType
 
 _HEAD_BYTES = 65_536
 _COCO_KEY = pattern(r'"(images|annotations|categories)"\s*:\s*\[')
+_PLAIN_WORDS = frozenset({"annotation", "annotations", "coco", "dataset", "instances", "labels"})
+"""Words in a file's name that say nothing about its kind."""
 _FIX = "Export it as COCO again: `images`, `annotations` and `categories`."
 
 
@@ -88,7 +90,7 @@ def annotation_files(source: Source) -> list[tuple[str, Split]]:
             source.report.warning(
                 "annotations_ignored",
                 name,
-                f"Only the `{chosen or 'other'}` files are read.",
+                f"Only `{kinds[chosen][0][0]}` and its like are read.",
                 "Remove this file, or keep each kind of labels in a data set of its own.",
             )
     return kinds[chosen]
@@ -100,14 +102,14 @@ def _split_and_kind(name: str) -> tuple[Split, str]:
     words = [word for word in split_text(r"[_.\-\s]", path.stem.lower()) if word]
     own = next((split for word in words if (split := _split_of_word(word))), None)
     parents = next((split for part in reversed(path.parts[:-1]) if (split := _split_of_word(part.lower()))), None)
-    kind = "_".join(word for word in words if _split_of_word(word) is None)
+    kind = "_".join(word for word in words if _split_of_word(word) is None and word not in _PLAIN_WORDS)
     return own or parents or Split.TRAIN, kind
 
 
 def _rank(kind: str, task_type: TaskType | None) -> int:
     if task_type is TaskType.POSE_ESTIMATION:
         return 0 if "keypoint" in kind else 1
-    return {"instances": 0, "": 1}.get(kind, 3 if "caption" in kind else 2)
+    return 2 if "caption" in kind else int(bool(kind))
 
 
 def read_annotations(source: Source, name: str, split: Split) -> AnnotationFile | None:
