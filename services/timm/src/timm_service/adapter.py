@@ -1,0 +1,23 @@
+"""timm, as the kit sees it. Nothing here loads timm or torch."""
+
+from pathlib import Path
+
+from timm_service.abilities import Abilities, hyperparameters_for
+from timm_service.config import Hyperparameters
+from vision_contracts import ModelCard
+
+
+class TimmAdapter:
+    """Satisfies `trainer_kit.adapter.Adapter`."""
+
+    framework = "timm"
+    distribution = "timm"
+    catalog_file = Path(__file__).with_name("catalog.json")
+    trainer = "timm_service.train:train"
+
+    def hyperparameters(self, card: ModelCard) -> type[Hyperparameters]:
+        """The settings that this architecture has: one without stochastic depth has no `drop_path_rate`."""
+        return hyperparameters_for(Abilities.from_ref(card.hyperparameters_ref))
+
+
+adapter = TimmAdapter()

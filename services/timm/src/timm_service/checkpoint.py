@@ -1,0 +1,107 @@
+"""All that a training changes, and its way to a file and back."""
+
+import os
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from timm.utils import ModelEmaV3
+from torch import nn
+
+from timm_service.weights import read_torch_file
+from trainer_kit.trainer import TrainingError
+from vision_contracts import EndReason, metric_names
+
+FILE = Path("last.pt")
+
+
+@dataclass
+class TrainingState:
+    """`epoch` counts completed and validated epochs, `step` optimizer steps."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    ema: ModelEmaV3 | None = None
+    epoch: int = 0
+    step: int = 0
+    best: dict[str, float] = field(default_factory=dict)
+    """Metrics of the best validation so far."""
+
+    def evaluated_model(self) -> nn.Module:
+        """What is validated, and what is worth deploying."""
+        return self.ema.module if self.ema else self.model
+
+    def accept(self, values: dict[str, float]) -> bool:
+        """Whether this validation is the best so far. A smaller loss decides between equal accuracies."""
+
+        def rank(of: dict[str, float]) -> tuple[float, float]:
+            return of[metric_names.VAL_ACCURACY], -of[metric_names.VAL_LOSS]
+
+        is_best = not self.best or rank(values) > rank(self.best)
+        self.best = values if is_best else self.best
+        return is_best
+
+
+def write_checkpoint(folder: Path, state: TrainingState, facts: dict[str, Any]) -> Path:
+    """The file is always complete: a kill while writing leaves the one before.
+
+    `facts` are what whoever uses the weights must know: architecture, class names, image size, normalisation.
+    """
+    content = {
+        **facts,
+        "model": state.model.state_dict(),
+        "ema": state.ema.module.state_dict() if state.ema else None,
+        "optimizer": state.optimizer.state_dict(),
+        "scaler": state.scaler.state_dict(),
+        "epoch": state.epoch,
+        "step": state.step,
+        "best": state.best,
+        "random": _random_state(),
+    }
+    path = folder / FILE
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:  # torch itself would hide the errno of a full disk
+        torch.save(content, file)
+    os.replace(partial, path)
+    return path
+
+
+def read_checkpoint(path: Path, state: TrainingState, facts: dict[str, Any]) -> dict[str, Any]:
+    """Puts `state` where it was, and returns the random state to go on from within an epoch."""
+    content = read_torch_file(path)
+    for name in ("model_name", "class_names", "image_size"):
+        if content.get(name) != facts[name]:
+            raise TrainingError(
+                EndReason.BAD_HYPERPARAMETERS,
+                f"The training cannot be resumed: its checkpoint has {name} {content.get(name)!r}, the job now has "
+                f"{facts[name]!r}. Undo that change, or start a new job with `initial_weights` from this one.",
+            )
+    state.model.load_state_dict(content["model"])
+    if state.ema:
+        state.ema.module.load_state_dict(content["ema"] or content["model"])
+    state.optimizer.load_state_dict(content["optimizer"])
+    state.scaler.load_state_dict(content["scaler"])
+    state.epoch, state.step, state.best = content["epoch"], content["step"], content["best"]
+    if content["steps_per_epoch"] != facts["steps_per_epoch"]:  # another batch size: go on at the epoch's beginning
+        state.step = state.epoch * facts["steps_per_epoch"]
+    return content["random"]
+
+
+def _random_state() -> dict[str, Any]:
+    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
+
+
+def restore_random_state(state: dict[str, Any]) -> None:
+    """Dropout and its like go on as if nothing had happened."""
+    torch.set_rng_state(state["cpu"])
+    if len(state["cuda"]) == torch.cuda.device_count() and state["cuda"]:
+        torch.cuda.set_rng_state_all(state["cuda"])
+
+
+def seed_everything(seed: int) -> None:
+    """torch's generators on every device, and Python's own."""
+    random.seed(seed)
+    torch.manual_seed(seed)

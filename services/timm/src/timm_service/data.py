@@ -1,0 +1,151 @@
+"""The images of a data set as batches whose order and random changes depend on seed and epoch alone.
+
+A resumed training therefore sees exactly what it would have seen, with any number of workers.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Literal
+
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from data_kit import Dataset, Sample, Split
+from data_kit.images import load_image
+from timm_service.transforms import Transform
+from trainer_kit.trainer import TrainingError
+from vision_contracts import EndReason
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+"""Images (n, 3, side, side) float32, class ids (n,) int64."""
+
+MOST_AUTO_WORKERS = 8
+BATCHES_PER_WORKER = 3
+"""Two that wait, and one being made."""
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - asked for its size, not written to
+
+
+class BrokenImageError(TrainingError):
+    """An image that cannot be decoded. torch carries it out of a worker as the text of a traceback."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(EndReason.BAD_DATA, message.rpartition(f"{type(self).__name__}: ")[2].strip())
+
+
+class Images(TorchDataset[tuple[torch.Tensor, int]]):
+    """Samples by (index, seed): the seed decides the random changes of that one image."""
+
+    def __init__(self, samples: Sequence[Sample], transform: Transform) -> None:
+        self.samples = samples
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[torch.Tensor, int]:
+        index, seed = key
+        sample = self.samples[index]
+        assert sample.class_id is not None  # noqa: S101 - the data kit's promise for this task
+        generator = torch.default_generator
+        state = generator.get_state()
+        generator.manual_seed(seed)
+        try:
+            return self.transform(_read(sample.image)), sample.class_id
+        finally:
+            generator.set_state(state)
+
+
+def _read(path: Path) -> Image.Image:
+    try:
+        return load_image(path)
+    except (OSError, Image.DecompressionBombError) as error:
+        raise BrokenImageError(f"{path}: {error}. Replace this image, or take it out of the data set.") from error
+
+
+class Batches:
+    """Which images make up each batch of an epoch. `begin` chooses the epoch before every pass."""
+
+    def __init__(self, size: int, batch_size: int, *, seed: int, shuffle: bool) -> None:
+        self.seed = seed
+        self.shuffle = shuffle
+        self._bounds = _batch_bounds(size, batch_size)
+        self._size = size
+        self._epoch = 0
+        self._skip = 0
+
+    def begin(self, epoch: int, *, skip: int = 0) -> None:
+        """The next pass is that of `epoch`, without its first `skip` batches."""
+        self._epoch, self._skip = epoch, skip
+
+    def __len__(self) -> int:
+        return len(self._bounds)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        generator = torch.Generator().manual_seed(epoch_seed(self.seed, self._epoch))
+        order = torch.randperm(self._size, generator=generator) if self.shuffle else torch.arange(self._size)
+        seeds = torch.randint(2**62, (self._size,), generator=generator)
+        keys = list(zip(order.tolist(), seeds.tolist(), strict=True))
+        return iter([keys[start:stop] for start, stop in self._bounds[self._skip :]])
+
+
+def _batch_bounds(size: int, batch_size: int) -> list[tuple[int, int]]:
+    """No image is dropped; one that would be alone joins the batch before it, as batch norm cannot train on one."""
+    starts = list(range(0, size, batch_size))
+    if batch_size > 1 and len(starts) > 1 and size - starts[-1] == 1:
+        starts.pop()
+    return list(zip(starts, [*starts[1:], size], strict=True))
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """A number of its own for each epoch of each seed."""
+    return seed * 100_003 + epoch
+
+
+def make_loader(
+    images: Images, batches: Batches, *, device: torch.device, workers: int
+) -> "DataLoader[tuple[torch.Tensor, int]]":
+    """Batches ready to be copied to the device."""
+    return DataLoader(
+        images,
+        batch_sampler=batches,
+        num_workers=workers,
+        pin_memory=device.type == "cuda",
+        persistent_workers=workers > 0,
+        generator=torch.Generator(),  # else each pass would draw from the generator that dropout draws from
+    )
+
+
+def choose_workers(requested: int | Literal["auto"], device: torch.device) -> int:
+    """How many processes read images."""
+    if requested != "auto":
+        return requested
+    return 0 if device.type == "cpu" else min(MOST_AUTO_WORKERS, os.cpu_count() or 1)
+
+
+def fits_shared_memory(workers: int, batch_bytes: int) -> bool:
+    """Workers hand batches over in /dev/shm, of which a container has 64 MB by default."""
+    needed = workers * BATCHES_PER_WORKER * batch_bytes
+    return not SHARED_MEMORY.is_dir() or shutil.disk_usage(SHARED_MEMORY).free >= needed
+
+
+def check_classes(dataset: Dataset) -> None:
+    """Raises TrainingError with `bad_data` where there is nothing to tell apart."""
+    present = {sample.class_id for sample in dataset[Split.TRAIN]}
+    if len(present) > 1:
+        return
+    raise TrainingError(
+        EndReason.BAD_DATA,
+        f"All training images are of one class, out of {list(dataset.class_names)}. "
+        "Add images of at least one other class.",
+    )
+
+
+def natural_size(dataset: Dataset) -> int:
+    """The median of the training images' shorter sides, in pixels."""
+    return int(median(min(sample.width, sample.height) for sample in dataset[Split.TRAIN]))

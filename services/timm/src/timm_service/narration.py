@@ -1,0 +1,41 @@
+"""What a training says in its log, in plain words."""
+
+from data_kit import Split
+from timm_service.checkpoint import TrainingState
+from timm_service.model import count_parameters
+from timm_service.setup import Run, Setup
+from vision_contracts import metric_names
+
+
+def tell_beginning(run: Run, state: TrainingState, setup: Setup) -> None:
+    """What is trained on what, and how."""
+    params, dataset = run.spec.params, run.dataset
+    side, trainable = setup.facts["image_size"], sum(p.numel() for p in state.model.parameters() if p.requires_grad)
+    run.log(
+        f"Data: {len(dataset[Split.TRAIN])} training and {len(dataset[Split.VAL])} validation images "
+        f"of {dataset.num_classes} classes, seen at {side} by {side} pixels."
+    )
+    run.log(
+        f"Model: {run.card.model_name} with {count_parameters(state.model):,} parameters, "
+        f"of which {trainable:,} are trained."
+    )
+    run.log(
+        f"Training: {params.epochs} epochs of {setup.steps_per_epoch} steps, batches of {params.batch_size}, "
+        f"{params.optimizer} at learning rate {params.learning_rate:g}, on {setup.device}."
+    )
+    if state.step:
+        run.log(f"Going on after step {state.step}, with {state.epoch} epochs complete.")
+
+
+def tell_epoch(run: Run, state: TrainingState, values: dict[str, float], train_loss: float, *, is_best: bool) -> None:
+    """How an epoch went."""
+    run.log(
+        f"Epoch {state.epoch} of {run.spec.params.epochs}: training loss {train_loss:.4f}, "
+        f"validation loss {values[metric_names.VAL_LOSS]:.4f}, accuracy {values[metric_names.VAL_ACCURACY]:.1%}"
+        f"{' (best so far)' if is_best else ''}, {values[metric_names.EPOCH_SECONDS]:.1f} s."
+    )
+
+
+def tell_end(run: Run, state: TrainingState) -> None:
+    """What came out."""
+    run.log(f"Finished. The best validation accuracy was {state.best[metric_names.VAL_ACCURACY]:.1%}.")

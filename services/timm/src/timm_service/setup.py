@@ -1,0 +1,127 @@
+"""What a training needs besides its state: device, batches, loss, and the facts that go into its checkpoints."""
+
+import math
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import timm
+import torch
+from timm.data import resolve_model_data_config
+from timm.utils import ModelEmaV3
+from torch import nn
+from torch.utils.data import DataLoader
+
+from data_kit import Split
+from timm_service.checkpoint import TrainingState
+from timm_service.config import Hyperparameters
+from timm_service.data import Batches, Images, choose_workers, fits_shared_memory, make_loader
+from timm_service.model import freeze_backbone, model_options, quicken_batch_norm
+from timm_service.optimization import Loss, Mix, make_loss, make_mix, make_optimizer
+from timm_service.transforms import training_transform, validation_transform
+from trainer_kit.trainer import TrainingError, TrainingRun, resolve_device
+from vision_contracts import EndReason, LogLevel, TrainingParams
+
+Run = TrainingRun[Hyperparameters]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What stays the same from step to step."""
+
+    device: torch.device
+    train_loader: "DataLoader[Any]"
+    train_batches: Batches
+    val_loader: "DataLoader[Any]"
+    loss: Loss
+    mix: Mix | None
+    trained_modules: list[nn.Module]
+    """Those that are in training mode: the whole network, or its classifier alone."""
+    half: torch.dtype | None
+    """Data type of mixed precision; None computes in 32 bits."""
+    steps_per_epoch: int
+    facts: dict[str, Any]
+    """What a checkpoint says beside the weights."""
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """16 bits where that is safe and asked for."""
+        return torch.autocast(self.device.type, dtype=self.half, enabled=self.half is not None)
+
+
+def choose_device(params: TrainingParams) -> torch.device:
+    """Raises TrainingError where the machine does not have what the job asks for."""
+    if params.num_devices > 1:
+        raise TrainingError(
+            EndReason.BAD_HYPERPARAMETERS,
+            f"num_devices: timm trains on one device, not on {params.num_devices}. Set it to 1.",
+        )
+    has_mps = torch.backends.mps.is_available()
+    return torch.device(resolve_device(params.device, cuda_devices=torch.cuda.device_count(), has_mps=has_mps))
+
+
+def build_setup(run: Run, model: nn.Module, side: int, device: torch.device) -> Setup:
+    """Everything but the state, for images of `side` pixels."""
+    settings, params, dataset = run.hyperparameters, run.spec.params, run.dataset
+    data_config = resolve_model_data_config(model, args={"img_size": side})
+    train_images = Images(dataset[Split.TRAIN], training_transform(settings, side, data_config))
+    val_images = Images(dataset[Split.VAL], validation_transform(side, data_config))
+    train_batches = Batches(len(train_images), params.batch_size, seed=params.seed, shuffle=True)
+    val_batches = Batches(len(val_images), params.batch_size, seed=params.seed, shuffle=False)
+    workers = _count_workers(run, side, device)
+    steps_per_epoch = math.ceil(len(train_batches) / settings.accumulation_steps)
+    quicken_batch_norm(model, steps_per_epoch * params.epochs)
+    return Setup(
+        device=device,
+        train_loader=make_loader(train_images, train_batches, device=device, workers=workers),
+        train_batches=train_batches,
+        val_loader=make_loader(val_images, val_batches, device=device, workers=workers),
+        loss=make_loss(settings, dataset[Split.TRAIN], dataset.num_classes, device),
+        mix=make_mix(settings, dataset.num_classes),
+        trained_modules=freeze_backbone(model) if settings.freeze_backbone else [model],
+        half=_half_precision(device) if settings.mixed_precision else None,
+        steps_per_epoch=steps_per_epoch,
+        facts=_facts(run, side, data_config, steps_per_epoch),
+    )
+
+
+def build_state(run: Run, model: nn.Module, setup: Setup) -> TrainingState:
+    """A training that has not begun."""
+    settings = run.hyperparameters
+    return TrainingState(
+        model=model,
+        optimizer=make_optimizer(model, run.spec.params, settings),
+        scaler=torch.amp.GradScaler(setup.device.type, enabled=setup.half == torch.float16),
+        ema=ModelEmaV3(model, decay=settings.ema_decay, use_warmup=True) if settings.ema_decay else None,
+    )
+
+
+def versions() -> dict[str, str]:
+    """Of the libraries that decide the result."""
+    return {"timm": timm.__version__, "torch": str(torch.__version__)}
+
+
+def _count_workers(run: Run, side: int, device: torch.device) -> int:
+    workers = choose_workers(run.hyperparameters.workers, device)
+    if fits_shared_memory(workers, batch_bytes=run.spec.params.batch_size * 3 * side * side * 4):
+        return workers
+    run.log("Images are read without workers: /dev/shm is too small for them (`shm_size: 1gb`).", LogLevel.WARNING)
+    return 0
+
+
+def _half_precision(device: torch.device) -> torch.dtype | None:
+    """bfloat16 where CUDA has it, float16 on older cards, nothing elsewhere."""
+    if device.type != "cuda":
+        return None
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def _facts(run: Run, side: int, data_config: dict[str, Any], steps_per_epoch: int) -> dict[str, Any]:
+    return {
+        "model_name": run.card.model_name,
+        "model_options": model_options(run.card, run.hyperparameters, side),
+        "class_names": list(run.dataset.class_names),
+        "image_size": side,
+        "data_config": data_config,
+        "steps_per_epoch": steps_per_epoch,
+        "versions": versions(),
+    }

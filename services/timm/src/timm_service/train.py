@@ -1,0 +1,163 @@
+"""One timm training, from top to bottom: data, model, a loop of training and validation, report."""
+
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from timm_service.checkpoint import (
+    TrainingState,
+    read_checkpoint,
+    restore_random_state,
+    seed_everything,
+    write_checkpoint,
+)
+from timm_service.data import Batch, check_classes, epoch_seed
+from timm_service.model import build_model, choose_image_size, set_training_mode
+from timm_service.narration import tell_beginning, tell_end, tell_epoch
+from timm_service.optimization import learning_rate, set_learning_rate
+from timm_service.setup import Run, Setup, build_setup, build_state, choose_device, versions
+from trainer_kit.trainer import Stopped, TrainingError
+from vision_contracts import EndReason, metric_names
+
+
+def train(run: Run) -> None:
+    """Trains a classifier on `run.dataset`; `trainer_kit.adapter.Adapter.trainer` says how it may end."""
+    check_classes(run.dataset)
+    device = choose_device(run.spec.params)
+    seed_everything(run.spec.params.seed)
+    side = choose_image_size(run.card, run.hyperparameters, run.dataset)
+    model = build_model(run, side).to(device)
+    setup = build_setup(run, model, side, device)
+    state = build_state(run, model, setup)
+    random_state = read_checkpoint(run.resume_from, state, setup.facts) if run.resume_from else None
+    run.start(
+        device=str(device),
+        num_classes=run.dataset.num_classes,
+        steps_per_epoch=setup.steps_per_epoch,
+        resume_step=state.step,
+        versions=versions(),
+    )
+    tell_beginning(run, state, setup)
+    for _ in range(state.epoch, run.spec.params.epochs):
+        started_at = time.monotonic()
+        train_loss = train_epoch(run, state, setup, random_state)
+        values = validate(run, state, setup)
+        values[metric_names.EPOCH_SECONDS] = time.monotonic() - started_at
+        state.epoch += 1
+        is_best = state.accept(values)
+        run.report_epoch(state.epoch, values)
+        tell_epoch(run, state, values, train_loss, is_best=is_best)
+        save(run, state, setup, is_best=is_best, values=values)
+    tell_end(run, state)
+    run.finish(state.best)
+
+
+def train_epoch(run: Run, state: TrainingState, setup: Setup, random_state: dict[str, Any] | None) -> float:
+    """The rest of the epoch that `state` stands in; returns its mean training loss."""
+    params, settings = run.spec.params, run.hyperparameters
+    total_steps = params.epochs * setup.steps_per_epoch
+    steps_done = begin_epoch(run, state, setup, random_state)
+    total_loss = torch.zeros((), device=setup.device)
+    for batches in take(iter(setup.train_loader), settings.accumulation_steps):
+        rate = learning_rate(state.step + 1, total_steps, params.learning_rate, settings)
+        set_learning_rate(state.optimizer, rate)
+        loss = take_step(state, setup, batches, settings.clip_grad_norm)
+        total_loss += loss
+        if run.reports(state.step):
+            run.report_step(state.step, {metric_names.TRAIN_LOSS: loss.item(), metric_names.LEARNING_RATE: rate})
+        stop_if_asked(run, state, setup)
+    return total_loss.item() / max(1, setup.steps_per_epoch - steps_done)
+
+
+def begin_epoch(run: Run, state: TrainingState, setup: Setup, random_state: dict[str, Any] | None) -> int:
+    """Makes the epoch the same whether training has just come to it, or was resumed at it or within it.
+
+    Returns how many of its steps are done.
+    """
+    steps_done = state.step - state.epoch * setup.steps_per_epoch
+    setup.train_batches.begin(state.epoch, skip=steps_done * run.hyperparameters.accumulation_steps)
+    seed_everything(epoch_seed(run.spec.params.seed, state.epoch))
+    if steps_done and random_state:
+        restore_random_state(random_state)
+    set_training_mode(state.model, setup.trained_modules)
+    return steps_done
+
+
+def take(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
+    """Up to `size` batches together."""
+    while found := [batch for _, batch in zip(range(size), batches, strict=False)]:
+        yield found
+
+
+def take_step(state: TrainingState, setup: Setup, batches: list[Batch], clip_grad_norm: float) -> torch.Tensor:
+    """One optimizer step on the mean loss of `batches`, which is returned without waiting for the device."""
+    mean_loss = torch.zeros((), device=setup.device)
+    for batch in batches:
+        loss = training_loss(state, setup, batch) / len(batches)
+        state.scaler.scale(loss).backward()
+        mean_loss += loss.detach()
+    if clip_grad_norm:
+        state.scaler.unscale_(state.optimizer)
+        nn.utils.clip_grad_norm_(state.model.parameters(), clip_grad_norm)
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
+    state.optimizer.zero_grad()
+    state.step += 1
+    if state.ema:
+        state.ema.update(state.model, step=state.step)
+    return mean_loss
+
+
+def training_loss(state: TrainingState, setup: Setup, batch: Batch) -> torch.Tensor:
+    """Loss of one batch, with what is done against overfitting."""
+    images, targets = (tensor.to(setup.device, non_blocking=True) for tensor in batch)
+    if setup.mix:
+        images, targets = setup.mix(images, targets)
+    try:
+        with setup.autocast():
+            return setup.loss(state.model(images), targets)
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise TrainingError(
+            EndReason.BAD_HYPERPARAMETERS,
+            "batch_size: batch norm cannot learn from a batch of one image of this size. Set it to 2 or more.",
+        ) from error
+
+
+@torch.inference_mode()
+def validate(run: Run, state: TrainingState, setup: Setup) -> dict[str, float]:
+    """Loss and accuracy over the whole split, each image counted once."""
+    model = state.evaluated_model().eval()
+    loss, correct, count = 0.0, 0, 0
+    for images, targets in setup.val_loader:
+        with setup.autocast():
+            logits = model(images.to(setup.device, non_blocking=True))
+        logits = logits.float().cpu()
+        loss += functional.cross_entropy(logits, targets, reduction="sum").item()
+        correct += int((logits.argmax(dim=1) == targets).sum())
+        count += len(targets)
+        stop_if_asked(run, state, setup)
+    if math.isnan(loss):
+        raise TrainingError(EndReason.NAN_LOSS, "The validation loss is not a number. Lower the learning rate.")
+    return {metric_names.VAL_LOSS: loss / count, metric_names.VAL_ACCURACY: correct / count}
+
+
+def save(
+    run: Run, state: TrainingState, setup: Setup, *, is_best: bool = False, values: dict[str, float] | None = None
+) -> None:
+    """Writes a checkpoint and hands it over."""
+    path = write_checkpoint(run.folder, state, setup.facts)
+    run.save_checkpoint(path, step=state.step, epoch=state.epoch, is_best=is_best, values=values or {})
+
+
+def stop_if_asked(run: Run, state: TrainingState, setup: Setup) -> None:
+    """Leaves a checkpoint of this very step, so that nothing is trained twice."""
+    if run.stop_requested():
+        save(run, state, setup)
+        raise Stopped
