@@ -13,7 +13,7 @@ class JobEvent(Base):
     """One server-sent event. Ids are consecutive for each job, given while the job's row is locked."""
 
     __tablename__ = "job_events"
-    __table_args__ = {"sqlite_with_rowid": False}
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
     job_id: Mapped[int] = mapped_column(BigInt, ForeignKey("training_jobs.id", ondelete="CASCADE"), primary_key=True)
     event_id: Mapped[int] = mapped_column(primary_key=True)

@@ -12,7 +12,7 @@ class LogLine(Base):
     """One line. Ids are consecutive for each job, over all of its attempts."""
 
     __tablename__ = "log_lines"
-    __table_args__ = {"sqlite_with_rowid": False}
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
     job_id: Mapped[int] = mapped_column(BigInt, ForeignKey("training_jobs.id", ondelete="CASCADE"), primary_key=True)
     line_id: Mapped[int] = mapped_column(primary_key=True)

@@ -12,7 +12,7 @@ class MetricPoint(Base):
     """One value at one step. The key makes a point that comes again after a restart the same point."""
 
     __tablename__ = "metric_points"
-    __table_args__ = {"sqlite_with_rowid": False}
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
     job_id: Mapped[int] = mapped_column(BigInt, ForeignKey("training_jobs.id", ondelete="CASCADE"), primary_key=True)
     name: Mapped[str] = mapped_column(String(200), primary_key=True)

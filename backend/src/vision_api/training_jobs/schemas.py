@@ -107,7 +107,7 @@ class Fork(WithChanges):
 
 
 class JobProgress(ReadModel):
-    """How far training is. `epoch` counts completed epochs, `step` optimizer steps; `percent` is 0–100."""
+    """How far training is. `epoch` counts completed epochs, `step` optimizer steps; `percent` is 0 to 100."""
 
     epoch: int
     epochs: int
@@ -161,7 +161,7 @@ class TrainingJobRead(ReadModel):
     attempt: int = Field(description="0 before the first dispatch.")
     progress: JobProgress
     num_classes: int | None
-    accuracy: float | None = Field(description="0–1: of the last validation, of the best checkpoint once completed.")
+    accuracy: float | None = Field(description="0 to 1: of the last validation, of the best checkpoint once completed.")
     loss: float | None = Field(description="The validation loss, of the same validation.")
     primary_metric: PrimaryMetric
     output_dir: str

@@ -1,0 +1,33 @@
+"""Who may see and change which job: whoever may do so in its project."""
+
+from typing import Literal
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vision_api.errors import NotFound
+from vision_api.models import TrainingJob, User
+from vision_api.projects.access import get_project_for
+from vision_api.training_jobs import repository
+
+Role = Literal["viewer", "editor", "owner"]
+MISSING = "There is no such experiment, or you are not a member of its project."
+
+
+async def get_job_for(session: AsyncSession, user: User, job_id: int, role: Role = "viewer") -> TrainingJob:
+    """A job that `user` may see, with at least `role` in its project. Raises NotFound or Forbidden."""
+    return await _check(session, user, await repository.get_job(session, job_id), role)
+
+
+async def lock_job_for(session: AsyncSession, user: User, job_id: int, role: Role = "editor") -> TrainingJob:
+    """As `get_job_for`, with the row locked until the transaction ends."""
+    return await _check(session, user, await repository.get_job_for_update(session, job_id), role)
+
+
+async def _check(session: AsyncSession, user: User, job: TrainingJob | None, role: Role) -> TrainingJob:
+    if job is None or job.project_id is None:
+        raise NotFound(MISSING)
+    try:
+        await get_project_for(session, user, job.project_id, role=role)
+    except NotFound as error:
+        raise NotFound(MISSING) from error
+    return job

@@ -1,0 +1,30 @@
+"""What the endpoints get from the application."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from data_kit import ObjectStore
+from vision_api.catalog.endpoints import CatalogDep
+from vision_api.db.session import DatabaseDep
+from vision_api.training_jobs.settling import Settler
+from vision_api.training_jobs.wakeups import Wakeups
+
+
+def _settler(request: Request, database: DatabaseDep, catalog: CatalogDep) -> Settler:
+    return Settler(database, request.app.state.settings, catalog)
+
+
+def _wakeups(request: Request) -> Wakeups:
+    wakeups: Wakeups = request.app.state.wakeups
+    return wakeups
+
+
+def _store(request: Request) -> ObjectStore:
+    store: ObjectStore = request.app.state.store
+    return store
+
+
+SettlerDep = Annotated[Settler, Depends(_settler)]
+WakeupsDep = Annotated[Wakeups, Depends(_wakeups)]
+StoreDep = Annotated[ObjectStore, Depends(_store)]

@@ -1,0 +1,111 @@
+"""Artifacts over HTTP: ranges, conditions, and safe headers. The bytes are streamed from storage."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from urllib.parse import quote
+
+import anyio.to_thread
+from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
+
+from data_kit import ObjectNotFound, ObjectStore, StorageError
+from vision_api.errors import ApiError, Invalid, NotFound
+from vision_api.kit.clock import utc_now
+from vision_api.models import Artifact
+from vision_api.training_jobs.schemas import PresignedUrl
+
+PRESIGNED_FOR = timedelta(hours=1)
+_ONE_RANGE = re.compile(r"^bytes=(\d*)-(\d*)$")
+
+
+class RangeNotSatisfiable(ApiError):  # noqa: N818 - named as its siblings are
+    """The range lies outside the file."""
+
+    status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+    code = "range_not_satisfiable"
+
+
+class StorageUnavailable(ApiError):  # noqa: N818 - named as its siblings are
+    """Object storage does not answer."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "storage_unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class ByteRange:
+    """From `start` up to, and not including, `end`."""
+
+    start: int
+    end: int
+
+
+def parse_range(header: str | None, size: int) -> ByteRange | None:
+    """The one range that is asked for; None means the whole file, also for what may be ignored (RFC 9110, 14.2).
+
+    Raises RangeNotSatisfiable.
+    """
+    matched = _ONE_RANGE.match(header.strip()) if header else None
+    if matched is None or matched.groups() == ("", ""):
+        return None
+    first, last = matched.groups()
+    if first == "":
+        start, end = max(0, size - int(last)), size
+    else:
+        start, end = int(first), min(int(last) + 1, size) if last else size
+        if last and int(last) < int(first):
+            return None
+    if start >= end:
+        raise RangeNotSatisfiable(f"The file has {size} bytes.", headers={"Content-Range": f"bytes */{size}"})
+    return ByteRange(start, end)
+
+
+async def download(request: Request, store: ObjectStore, artifact: Artifact) -> Response:
+    """The file or the part of it that is asked for."""
+    etag = f'"{artifact.sha256}"'
+    headers = {
+        "ETag": etag,
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, no-cache",
+        "Content-Disposition": _disposition(artifact),
+        "Content-Security-Policy": "sandbox",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    is_same = request.headers.get("if-range", etag) == etag
+    part = parse_range(request.headers.get("range"), artifact.size_bytes) if is_same else None
+    whole = ByteRange(0, artifact.size_bytes)
+    wanted = part or whole
+    length = wanted.end - wanted.start
+    headers["Content-Length"] = str(length)
+    if part is not None:
+        headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{artifact.size_bytes}"
+    try:
+        chunks = await anyio.to_thread.run_sync(store.read, artifact.uri, wanted.start, length)
+    except ObjectNotFound as error:
+        raise NotFound("This file is no longer in storage.") from error
+    except StorageError as error:
+        raise StorageUnavailable("Object storage does not answer. Try again shortly.") from error
+    status = HTTPStatus.PARTIAL_CONTENT if part else HTTPStatus.OK
+    return StreamingResponse(chunks, status_code=status, headers=headers, media_type=artifact.content_type)
+
+
+async def presign(store: ObjectStore, artifact: Artifact) -> PresignedUrl:
+    """An address at the store itself. Raises Invalid where the store has no such thing."""
+    url = await anyio.to_thread.run_sync(store.presigned_url, artifact.uri, PRESIGNED_FOR)
+    if url is None:
+        raise Invalid(
+            "This storage cannot presign: download the artifact itself, with a stream ticket where needed.",
+            field="presign",
+        )
+    return PresignedUrl(url=url, expires_at=utc_now() + PRESIGNED_FOR)
+
+
+def _disposition(artifact: Artifact) -> str:
+    """Pictures are shown, everything else is saved."""
+    kind = "inline" if artifact.content_type.startswith("image/") else "attachment"
+    name = artifact.name.rpartition("/")[2]
+    return f"{kind}; filename*=UTF-8''{quote(name)}"

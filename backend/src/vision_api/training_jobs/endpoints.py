@@ -1,0 +1,218 @@
+"""Routes of training jobs: `/training/jobs`, and the lists and streams of a project's experiments."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response, status
+from sqlalchemy import Select
+
+from vision_api.auth.dependencies import CurrentUser
+from vision_api.db.session import ReadSession, WriteSession
+from vision_api.kit.idempotency import IdempotencyKey
+from vision_api.kit.pagination import PageParams, set_page_headers
+from vision_api.kit.schemas import ResourceId
+from vision_api.models import JobStatus, TrainingJob
+from vision_api.projects.access import get_project_for
+from vision_api.training_jobs import lifecycle, repository, use_cases
+from vision_api.training_jobs.dependencies import SettlerDep, WakeupsDep
+from vision_api.training_jobs.result_endpoints import router as result_router
+from vision_api.training_jobs.schemas import (
+    Extend,
+    Fork,
+    TrainingJobCreate,
+    TrainingJobRead,
+    TrainingJobUpdate,
+    WithChanges,
+)
+from vision_contracts import TaskType
+
+router = APIRouter(tags=["training jobs"])
+router.include_router(result_router)
+
+Framework = Annotated[str | None, Query(max_length=64, description="Such as `timm`.")]
+Status = Annotated[JobStatus | None, Query(description="Only those in this status.")]
+ACCEPTED = status.HTTP_202_ACCEPTED
+CREATED = status.HTTP_201_CREATED
+
+
+def _locate(request: Request, response: Response, job: TrainingJobRead) -> TrainingJobRead:
+    response.headers["Location"] = request.url_for("get_training_job", job_id=job.id).path
+    return job
+
+
+@router.post("/training/jobs", status_code=CREATED)
+async def create_training_job(
+    body: TrainingJobCreate,
+    settler: SettlerDep,
+    user: CurrentUser,
+    idempotency: IdempotencyKey,
+    request: Request,
+    response: Response,
+) -> TrainingJobRead:
+    """Make a new experiment, `pending`. Everything is checked now; nothing runs before it is started.
+
+    What is left out comes from the model's card: `epochs`, `batch_size`, `learning_rate`, `optimizer`.
+    """
+    job = await use_cases.create(settler, user=user, request=body, idempotency=idempotency)
+    return _locate(request, response, job)
+
+
+@router.get("/training/jobs")
+async def list_training_jobs(
+    session: ReadSession,
+    user: CurrentUser,
+    params: PageParams,
+    request: Request,
+    response: Response,
+    project_id: Annotated[ResourceId | None, Query(description="Only those of one project.")] = None,
+    status: Status = None,
+    framework: Framework = None,
+) -> list[TrainingJobRead]:
+    """The experiments of all your projects, newest first."""
+    if project_id is not None:
+        await get_project_for(session, user, project_id)
+    wanted = repository.visible_jobs(user, project_id=project_id, status=status, framework=framework)
+    return await _page(session, wanted, params, request, response)
+
+
+@router.get("/projects/{project_id}/experiments")
+async def list_project_experiments(
+    project_id: ResourceId,
+    session: ReadSession,
+    user: CurrentUser,
+    params: PageParams,
+    request: Request,
+    response: Response,
+    status: Status = None,
+    framework: Framework = None,
+    task_type: Annotated[TaskType | None, Query(description="Only those of one task.")] = None,
+    q: Annotated[str | None, Query(max_length=200, description="In name, model and notes.")] = None,
+) -> list[TrainingJobRead]:
+    """The experiments of a project, newest first."""
+    await get_project_for(session, user, project_id)
+    wanted = repository.visible_jobs(
+        user, project_id=project_id, status=status, framework=framework, task_type=task_type, q=q
+    )
+    return await _page(session, wanted, params, request, response)
+
+
+async def _page(
+    session: ReadSession, wanted: Select[TrainingJob], params: PageParams, request: Request, response: Response
+) -> list[TrainingJobRead]:
+    page = await use_cases.page(session, wanted=wanted, params=params)
+    set_page_headers(request, response, page)
+    return list(page.items)
+
+
+@router.get("/training/jobs/{job_id}")
+async def get_training_job(job_id: ResourceId, session: ReadSession, user: CurrentUser) -> TrainingJobRead:
+    """One experiment."""
+    return await use_cases.get(session, user=user, job_id=job_id)
+
+
+@router.patch("/training/jobs/{job_id}")
+async def update_training_job(
+    job_id: ResourceId, body: TrainingJobUpdate, settler: SettlerDep, user: CurrentUser, wakeups: WakeupsDep
+) -> TrainingJobRead:
+    """Change an experiment: everything while it is `pending`, later only `name`, `notes` and `priority`."""
+    job = await use_cases.update(settler, user=user, job_id=job_id, changes=body)
+    wakeups.wake_loops()
+    return job
+
+
+@router.delete("/training/jobs/{job_id}", status_code=status.HTTP_204_NO_CONTENT)
+async def delete_training_job(
+    job_id: ResourceId, session: WriteSession, user: CurrentUser, wakeups: WakeupsDep
+) -> None:
+    """Delete an experiment. It is gone at once; stopping it and freeing its files goes on in the background."""
+    await use_cases.delete(session, user=user, job_id=job_id)
+    wakeups.after_commit(session, job_id)
+
+
+@router.post("/training/jobs/{job_id}/start", status_code=ACCEPTED)
+async def start_training_job(
+    job_id: ResourceId, session: WriteSession, user: CurrentUser, wakeups: WakeupsDep
+) -> TrainingJobRead:
+    """Start a pending experiment. It is queued, and waits if its training service is busy or down."""
+    wakeups.after_commit(session, job_id)
+    return await lifecycle.start(session, user=user, job_id=job_id)
+
+
+@router.post("/training/jobs/{job_id}/stop", status_code=ACCEPTED)
+async def stop_training_job(
+    job_id: ResourceId, session: WriteSession, user: CurrentUser, wakeups: WakeupsDep
+) -> TrainingJobRead:
+    """Stop an experiment. One that trains saves a checkpoint first; `cancelled` tells that it has ended."""
+    wakeups.after_commit(session, job_id)
+    return await lifecycle.stop(session, user=user, job_id=job_id)
+
+
+@router.post("/training/jobs/{job_id}/pause", status_code=ACCEPTED)
+async def pause_training_job(
+    job_id: ResourceId, session: WriteSession, user: CurrentUser, wakeups: WakeupsDep
+) -> TrainingJobRead:
+    """Pause an experiment: it saves a checkpoint and gives its slot back."""
+    wakeups.after_commit(session, job_id)
+    return await lifecycle.pause(session, user=user, job_id=job_id)
+
+
+@router.post("/training/jobs/{job_id}/resume", status_code=ACCEPTED)
+async def resume_training_job(
+    job_id: ResourceId, session: WriteSession, user: CurrentUser, wakeups: WakeupsDep
+) -> TrainingJobRead:
+    """Go on from the newest checkpoint: a paused experiment, or one that failed or was stopped and left one."""
+    wakeups.after_commit(session, job_id)
+    return await lifecycle.resume(session, user=user, job_id=job_id)
+
+
+@router.post("/training/jobs/{job_id}/retry", status_code=ACCEPTED)
+async def retry_training_job(
+    job_id: ResourceId, settler: SettlerDep, user: CurrentUser, wakeups: WakeupsDep, body: WithChanges | None = None
+) -> TrainingJobRead:
+    """Train an ended experiment again from the beginning, with other settings where wanted."""
+    changes = body.changes if body else None
+    job = await lifecycle.retry(settler, user=user, job_id=job_id, changes=changes)
+    wakeups.wake_loops()
+    return job
+
+
+@router.post("/training/jobs/{job_id}/extend", status_code=ACCEPTED)
+async def extend_training_job(
+    job_id: ResourceId, body: Extend, session: WriteSession, user: CurrentUser, wakeups: WakeupsDep
+) -> TrainingJobRead:
+    """Train an ended experiment on from its newest checkpoint, up to a new total of `epochs`."""
+    wakeups.after_commit(session, job_id)
+    return await lifecycle.extend(session, user=user, job_id=job_id, epochs=body.epochs)
+
+
+@router.post("/training/jobs/{job_id}/clone", status_code=CREATED)
+async def clone_training_job(
+    job_id: ResourceId,
+    settler: SettlerDep,
+    user: CurrentUser,
+    idempotency: IdempotencyKey,
+    request: Request,
+    response: Response,
+    body: WithChanges | None = None,
+) -> TrainingJobRead:
+    """Make a new experiment with the settings of this one."""
+    job = await use_cases.clone(
+        settler, user=user, job_id=job_id, changes=body.changes if body else None, idempotency=idempotency
+    )
+    return _locate(request, response, job)
+
+
+@router.post("/training/jobs/{job_id}/fork", status_code=CREATED)
+async def fork_training_job(
+    job_id: ResourceId,
+    body: Fork,
+    settler: SettlerDep,
+    user: CurrentUser,
+    idempotency: IdempotencyKey,
+    request: Request,
+    response: Response,
+) -> TrainingJobRead:
+    """Make a new experiment that starts from the weights of a checkpoint of this one."""
+    job = await use_cases.fork(
+        settler, user=user, job_id=job_id, artifact=body.artifact, changes=body.changes, idempotency=idempotency
+    )
+    return _locate(request, response, job)

@@ -1,0 +1,112 @@
+"""What people ask a training job to do. The loops do it: here only the row changes."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vision_api.errors import Conflict, Invalid, InvalidTransition
+from vision_api.kit.clock import utc_now
+from vision_api.models import JobStatus, TrainingJob, User
+from vision_api.training_jobs import access
+from vision_api.training_jobs.schemas import TrainingJobRead, TrainingJobUpdate
+from vision_api.training_jobs.settling import Settler, merge
+from vision_api.training_jobs.status import ACTIVE, ENDED, Why, is_allowed, switch_status
+from vision_api.training_jobs.use_cases import assign, lock_unchanged, read_with_position
+from vision_contracts import EndReason
+
+_S = JobStatus
+
+
+async def start(session: AsyncSession, *, user: User, job_id: int) -> TrainingJobRead:
+    """Put a pending job into the queue. Whether a service is up does not matter: the job waits for it."""
+    job = await access.lock_job_for(session, user, job_id)
+    _require(job, "started", {_S.PENDING})
+    _enqueue(session, job)
+    return await read_with_position(session, job)
+
+
+async def resume(session: AsyncSession, *, user: User, job_id: int) -> TrainingJobRead:
+    """Go on from the newest checkpoint: after a pause, and also after an end that left one."""
+    job = await access.lock_job_for(session, user, job_id)
+    _require(job, "resumed", {_S.PAUSED, _S.FAILED, _S.CANCELLED})
+    if job.status is not _S.PAUSED:
+        _require_checkpoint(job)
+    _enqueue(session, job)
+    return await read_with_position(session, job)
+
+
+async def retry(
+    settler: Settler, *, user: User, job_id: int, changes: TrainingJobUpdate | None = None
+) -> TrainingJobRead:
+    """Train again from the beginning, with other settings where wanted."""
+    async with settler.database.snapshot() as session:
+        before = await access.get_job_for(session, user, job_id, role="editor")
+    _require(before, "retried", ENDED)
+    columns = await settler.settle(user=user, request=merge(before, changes))
+    async with settler.database.transaction() as session:
+        job = await lock_unchanged(session, user, before)
+        assign(job, columns)
+        _forget_training(job)
+        _enqueue(session, job)
+        return await read_with_position(session, job)
+
+
+async def extend(session: AsyncSession, *, user: User, job_id: int, epochs: int) -> TrainingJobRead:
+    """Train on from the newest checkpoint up to `epochs`, the new total."""
+    job = await access.lock_job_for(session, user, job_id)
+    _require(job, "extended", ENDED)
+    _require_checkpoint(job)
+    if epochs <= job.epochs:
+        raise Invalid(f"epochs is the new total, so it must be more than the {job.epochs} of now.", field="epochs")
+    job.epochs = epochs
+    _enqueue(session, job)
+    return await read_with_position(session, job)
+
+
+async def stop(session: AsyncSession, *, user: User, job_id: int) -> TrainingJobRead:
+    """End a job: at once while it waits, else as soon as its trainer has saved what it could."""
+    job = await access.lock_job_for(session, user, job_id)
+    _halt(session, job, "stopped", waiting=_S.CANCELLED, active=_S.STOPPING)
+    return await read_with_position(session, job)
+
+
+async def pause(session: AsyncSession, *, user: User, job_id: int) -> TrainingJobRead:
+    """As `stop`, in order to go on later from the newest checkpoint."""
+    job = await access.lock_job_for(session, user, job_id)
+    _halt(session, job, "paused", waiting=_S.PAUSED, active=_S.PAUSING)
+    return await read_with_position(session, job)
+
+
+def _enqueue(session: AsyncSession, job: TrainingJob) -> None:
+    """Queue a job that a user asked for: earlier troubles do not count any more."""
+    job.queued_at = utc_now()
+    job.not_before = None
+    job.restarts = job.idle_restarts = 0
+    job.eta_seconds = None
+    switch_status(session, job, _S.QUEUED)
+
+
+def _forget_training(job: TrainingJob) -> None:
+    """The next attempt begins at step 0. Its `started` event deletes the points of the old curve."""
+    job.checkpoint_uri = job.checkpoint_step = None
+    job.progress_epoch = job.progress_step = job.progress_steps = 0
+    job.accuracy = job.loss = job.primary_value = None
+    job.started_at = job.num_classes = None
+
+
+def _halt(session: AsyncSession, job: TrainingJob, asked: str, *, waiting: JobStatus, active: JobStatus) -> None:
+    """An active job is ended by its instance; one that waits is nobody's."""
+    status = active if job.status in ACTIVE else waiting
+    if not is_allowed(job.status, status):
+        raise InvalidTransition(f"This experiment is {job.status}: it cannot be {asked}.")
+    reason = EndReason.STOPPED_BY_USER if asked == "stopped" else None
+    switch_status(session, job, status, Why(reason, f"It was {asked} by a user."))
+
+
+def _require(job: TrainingJob, asked: str, statuses: frozenset[JobStatus] | set[JobStatus]) -> None:
+    if job.status not in statuses:
+        wanted = " or ".join(sorted(statuses))
+        raise InvalidTransition(f"This experiment is {job.status}: only a {wanted} one can be {asked}.")
+
+
+def _require_checkpoint(job: TrainingJob) -> None:
+    if job.checkpoint_uri is None:
+        raise Conflict("This experiment has left no checkpoint to go on from: retry it instead.")

@@ -1,0 +1,50 @@
+"""Events as they come, gathered into batches that are worth a transaction."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+
+from vision_contracts import JobEvent
+
+BATCH_SECONDS = 0.05
+BATCH_EVENTS = 500
+
+
+async def in_batches(
+    events: AsyncIterator[JobEvent | None], *, seconds: float = BATCH_SECONDS, size: int = BATCH_EVENTS
+) -> AsyncGenerator[list[JobEvent]]:
+    """Lists of what comes within `seconds` of the first of it, at most `size`. An empty list is a heartbeat.
+
+    What `events` raises is raised here, after what came before it.
+    """
+    queue: asyncio.Queue[JobEvent | BaseException | None] = asyncio.Queue(2 * size)
+    reading = asyncio.create_task(_read(events, queue))
+    try:
+        while True:
+            first = await queue.get()
+            if isinstance(first, JobEvent) and queue.qsize() < size:
+                await asyncio.sleep(seconds)
+            taken = [first, *(queue.get_nowait() for _ in range(min(queue.qsize(), size - 1)))]
+            batch = [item for item in taken if isinstance(item, JobEvent)]
+            end = next((item for item in taken if isinstance(item, BaseException)), None)
+            if batch or end is None:
+                yield batch
+            if isinstance(end, StopAsyncIteration):
+                return
+            if end is not None:
+                raise end
+    finally:
+        reading.cancel()
+        await asyncio.wait({reading})
+
+
+async def _read(
+    events: AsyncIterator[JobEvent | None], queue: asyncio.Queue[JobEvent | BaseException | None]
+) -> None:
+    """Put events into the queue, and how they ended. While the database is behind, the service waits."""
+    try:
+        async for event in events:
+            await queue.put(event)
+    except Exception as error:  # noqa: BLE001 - raised again by whoever reads the queue
+        await queue.put(error)
+    else:
+        await queue.put(StopAsyncIteration())

@@ -1,0 +1,121 @@
+"""Follows one attempt: reads its event stream, and applies what comes, until it ends or is lost."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from uuid import UUID
+
+from vision_api.db.session import Database
+from vision_api.errors import DatabaseUnavailable
+from vision_api.training_jobs.loops import leases
+from vision_api.training_jobs.loops.applying import Batch
+from vision_api.training_jobs.loops.batches import in_batches
+from vision_api.training_jobs.loops.restarts import lose
+from vision_api.training_jobs.wakeups import Wakeups
+from vision_api.training_services import InstanceRegistry, ServiceRejected, ServiceUnavailable
+from vision_contracts import SILENCE_SECONDS, EndReason, JobEvent
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 0.5
+FIRST_CONTACT_SECONDS = 30.0
+"""After a start of the backend the services may still be starting too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The attempt that is followed."""
+
+    job_id: int
+    job_uid: UUID
+    attempt: int
+    instance_id: UUID
+    cursor: int
+
+
+class Follower:
+    """Holds the lease of one active job: the only one that collects its events."""
+
+    def __init__(
+        self,
+        database: Database,
+        registry: InstanceRegistry,
+        wakeups: Wakeups,
+        *,
+        owner: UUID,
+        followed: Followed,
+        silence_seconds: float = SILENCE_SECONDS,
+        first_contact_seconds: float = FIRST_CONTACT_SECONDS,
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._wakeups = wakeups
+        self._owner = owner
+        self._followed = followed
+        self._cursor = followed.cursor
+        self._silence_seconds = silence_seconds
+        self._lost_at = time.monotonic() + first_contact_seconds
+        self._is_over = False
+
+    async def run(self) -> None:
+        """Until the attempt is over, or somebody else has it."""
+        while not self._is_over:
+            try:
+                await self._follow()
+            except ServiceRejected as rejection:
+                await self._lose(f"The training service does not have this attempt any more ({rejection}).")
+            except ServiceUnavailable as error:
+                if self._is_lost():
+                    await self._lose("The training service has vanished.")
+                else:
+                    logger.debug("job %s: %s", self._followed.job_uid, error)
+                    await asyncio.sleep(RETRY_SECONDS)
+            except DatabaseUnavailable as error:
+                logger.warning("job %s: its events wait for the database: %s", self._followed.job_uid, error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _follow(self) -> None:
+        followed = self._followed
+        instance = self._registry.get(followed.instance_id)
+        if instance is None:
+            raise ServiceUnavailable(f"instance {followed.instance_id} does not answer")
+        stream = self._registry.client(instance).events(followed.job_uid, followed.attempt, self._cursor)
+        async with aclosing(stream) as events, aclosing(in_batches(events)) as batches:
+            async for batch in batches:
+                self._lost_at = time.monotonic() + self._silence_seconds
+                if batch:
+                    await self._apply(batch)
+                if self._is_over:
+                    return
+
+    def _is_lost(self) -> bool:
+        """Whether nothing has been heard of the instance for too long, on this stream or otherwise."""
+        return time.monotonic() >= self._lost_at and self._registry.get(self._followed.instance_id) is None
+
+    async def _apply(self, batch: Sequence[JobEvent]) -> None:
+        followed = self._followed
+        async with self._database.transaction() as session:
+            job = await leases.lock_leased(session, job_id=followed.job_id, owner=self._owner, attempt=followed.attempt)
+            if job is not None:
+                await Batch(session, job).apply(batch)
+        self._cursor = batch[-1].seq
+        self._is_over = job is None or batch[-1].is_terminal
+        self._tell()
+
+    async def _lose(self, message: str) -> None:
+        followed = self._followed
+        logger.warning("job %s: attempt %d is lost: %s", followed.job_uid, followed.attempt, message)
+        async with self._database.transaction() as session:
+            job = await leases.lock_leased(session, job_id=followed.job_id, owner=self._owner, attempt=followed.attempt)
+            if job is not None:
+                lose(session, job, EndReason.SERVICE_LOST, message)
+        self._is_over = True
+        self._tell()
+
+    def _tell(self) -> None:
+        self._wakeups.job_changed(self._followed.job_id)
+        if self._is_over:
+            self._wakeups.wake_loops()

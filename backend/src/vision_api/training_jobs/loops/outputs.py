@@ -1,0 +1,85 @@
+"""What an attempt leaves, written in bulk: points, log lines, artifacts, and what they replace."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, delete, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vision_api.kit.clock import utc_now
+from vision_api.models import Artifact, GarbageObject, JobEvent, LogLine, MetricPoint, TrainingJob
+from vision_contracts import Artifact as ArtifactBody
+from vision_contracts import ArtifactKind, Checkpoint
+
+EVENTS_KEPT = 10_000
+LINES_KEPT = 100_000
+GARBAGE_GRACE = timedelta(minutes=10)
+"""A new attempt, or another job, may still be reading what has just been replaced."""
+
+CHECKPOINT_TYPE = "application/octet-stream"
+
+
+async def put_points(session: AsyncSession, points: Sequence[dict[str, Any]]) -> None:
+    """Write points with one statement; one that comes again takes the place of the one before."""
+    if not points:
+        return
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    new = dialect.insert(MetricPoint.__table__)
+    replaced = {name: new.excluded[name] for name in ("epoch", "value", "time")}
+    await session.execute(new.on_conflict_do_update(index_elements=["job_id", "name", "step"], set_=replaced), points)
+
+
+async def delete_points(session: AsyncSession, job: TrainingJob, *, beyond: int) -> int:
+    """Delete the points after a step; returns how many there were."""
+    later = delete(MetricPoint).where(MetricPoint.job_id == job.id, MetricPoint.step > beyond)
+    result = await session.execute(later.execution_options(synchronize_session=False))
+    return cast("CursorResult[Any]", result).rowcount
+
+
+async def add_lines(session: AsyncSession, lines: Sequence[dict[str, Any]]) -> None:
+    """Write log lines with one statement."""
+    if lines:
+        await session.execute(insert(LogLine.__table__), lines)
+
+
+async def forget_old(session: AsyncSession, job: TrainingJob) -> None:
+    """Keep the newest events and log lines of a job: a training that never ends must not fill the disk."""
+    for column, owner, last, kept in (
+        (JobEvent.event_id, JobEvent.job_id, job.last_event_id, EVENTS_KEPT),
+        (LogLine.line_id, LogLine.job_id, job.last_log_id, LINES_KEPT),
+    ):
+        if last > kept:
+            old = delete(column.class_).where(owner == job.id, column <= last - kept)
+            await session.execute(old.execution_options(synchronize_session=False))
+
+
+async def put_artifact(session: AsyncSession, job: TrainingJob, body: ArtifactBody, time: datetime) -> None:
+    """A file takes its name; the object that had it becomes garbage."""
+    fields = body.model_dump(include={"name", "kind", "uri", "size_bytes", "sha256", "content_type", "step"})
+    await _put(session, job, [fields | {"created_at": time}])
+
+
+async def put_checkpoint(session: AsyncSession, job: TrainingJob, body: Checkpoint, time: datetime) -> None:
+    """`checkpoints/last…`, and also `checkpoints/best…` if it is the best so far: one object, two names."""
+    names = [body.name]
+    if body.is_best:
+        names.append(body.name.replace("checkpoints/last", "checkpoints/best", 1))
+    fields = body.model_dump(include={"uri", "size_bytes", "sha256", "step"})
+    fields |= {"kind": ArtifactKind.CHECKPOINT, "content_type": CHECKPOINT_TYPE, "created_at": time}
+    await _put(session, job, [fields | {"name": name} for name in dict.fromkeys(names)])
+
+
+async def _put(session: AsyncSession, job: TrainingJob, rows: Sequence[dict[str, Any]]) -> None:
+    names = [row["name"] for row in rows]
+    replaced = {each.uri for each in await _artifacts(session, job) if each.name in names}
+    for row in rows:
+        await session.merge(Artifact(job_id=job.id, attempt=job.attempt, **row))
+    named = {each.uri for each in await _artifacts(session, job)}
+    for uri in replaced - named:
+        await session.merge(GarbageObject(uri=uri, due_at=utc_now() + GARBAGE_GRACE))
+
+
+async def _artifacts(session: AsyncSession, job: TrainingJob) -> Sequence[Artifact]:
+    return (await session.scalars(select(Artifact).where(Artifact.job_id == job.id))).all()

@@ -1,0 +1,96 @@
+"""Which queued jobs go to which instance now, and why the others wait: pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from vision_api.models import TrainingJob
+from vision_api.training_jobs.status import Why
+from vision_contracts import ServiceReady, WaitReason
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A queued job, as far as planning needs it."""
+
+    job: TrainingJob
+    framework: str
+    user_id: int
+    not_before: datetime | None
+
+
+@dataclass
+class Capacity:
+    """What may still be started. Planning uses it up."""
+
+    free_slots: dict[str, dict[UUID, int]]
+    """Framework → instance → slots. A framework of which no instance answers is missing."""
+    running_of_user: Counter[int]
+    max_per_user: int
+    """0: no limit."""
+
+    def why_not(self, candidate: Candidate) -> Why | None:
+        """Why a job cannot start now, or None if it can."""
+        instances = self.free_slots.get(candidate.framework)
+        if instances is None:
+            return Why(
+                WaitReason.SERVICE_UNAVAILABLE,
+                f"The {candidate.framework} training service does not answer. The experiment starts when it does.",
+            )
+        if self.max_per_user and self.running_of_user[candidate.user_id] >= self.max_per_user:
+            return Why(WaitReason.USER_LIMIT, f"A user may have {self.max_per_user} experiments running at a time.")
+        if not any(free > 0 for free in instances.values()):
+            return Why(WaitReason.NO_FREE_SLOT, f"Every slot of the {candidate.framework} training service is taken.")
+        return None
+
+    def take(self, candidate: Candidate) -> UUID:
+        """The instance with the most free slots, which has one less from now on."""
+        instances = self.free_slots[candidate.framework]
+        chosen = max(instances, key=lambda instance_id: instances[instance_id])
+        instances[chosen] -= 1
+        self.running_of_user[candidate.user_id] += 1
+        return chosen
+
+
+@dataclass
+class Plan:
+    """The outcome."""
+
+    starts: list[tuple[TrainingJob, UUID]] = field(default_factory=list)
+    waits: list[tuple[TrainingJob, Why]] = field(default_factory=list)
+
+
+def free_slots(ready: ServiceReady, held: int) -> int:
+    """Slots that both sides believe to be free: what the database has just given away is not in `ready` yet, and what
+    an instance holds without our knowledge is not in the database.
+    """
+    return 0 if ready.draining else max(0, min(ready.slots - held, ready.free_slots))
+
+
+def make_plan(candidates: Iterable[Candidate], capacity: Capacity, now: datetime) -> Plan:
+    """Give slots to `candidates`, which come in the order of the queue. One that must wait does not block others."""
+    plan = Plan()
+    for candidate in candidates:
+        if candidate.not_before is not None and candidate.not_before > now:
+            continue
+        why = capacity.why_not(candidate)
+        if why is None:
+            plan.starts.append((candidate.job, capacity.take(candidate)))
+        else:
+            plan.waits.append((candidate.job, why))
+    return plan
+
+
+def capacity_of(
+    instances: Iterable[tuple[UUID, str, ServiceReady]],
+    held: Mapping[UUID, int],
+    running_of_user: Mapping[int, int],
+    max_per_user: int,
+) -> Capacity:
+    """What may be started, from what every instance says and what the database has given to it."""
+    slots: dict[str, dict[UUID, int]] = {}
+    for instance_id, framework, ready in instances:
+        slots.setdefault(framework, {})[instance_id] = free_slots(ready, held.get(instance_id, 0))
+    return Capacity(slots, Counter(running_of_user), max_per_user)

@@ -1,0 +1,51 @@
+"""From a row to what a training service is sent."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vision_api.models import TrainingJob
+from vision_api.training_jobs import repository
+from vision_api.training_jobs.storage_layout import attempt_uri
+from vision_contracts import CheckpointRef, DatasetFormat, DatasetRef, JobSpec, TaskType, TrainingParams
+
+
+class WeightsGone(Exception):  # noqa: N818 - a name that reads
+    """The checkpoint that a job should start from is not there any more."""
+
+
+async def make_spec(session: AsyncSession, job: TrainingJob) -> JobSpec:
+    """The job's current attempt, complete. Raises WeightsGone."""
+    return JobSpec(
+        job_uid=job.job_uid,
+        attempt=job.attempt,
+        framework=job.framework,
+        model_name=job.model_name,
+        task_type=TaskType(job.task_type),
+        dataset=DatasetRef(uri=job.dataset_uri, format=DatasetFormat(job.dataset_format), digest=job.dataset_digest),
+        output_uri=attempt_uri(job.output_uri, job.attempt),
+        resume_from_uri=job.checkpoint_uri,
+        initial_weights=await _initial_weights(session, job),
+        params=TrainingParams(
+            epochs=job.epochs,
+            batch_size=job.batch_size,
+            learning_rate=job.learning_rate,
+            optimizer=job.optimizer,
+            device=job.device,
+            num_devices=job.num_devices,
+            seed=job.seed,
+        ),
+        hyperparameters=job.hyperparameters,
+        timeout_seconds=job.timeout_seconds,
+    )
+
+
+async def _initial_weights(session: AsyncSession, job: TrainingJob) -> str | CheckpointRef:
+    wanted = job.initial_weights
+    if isinstance(wanted, str) or job.checkpoint_uri is not None:
+        return wanted if isinstance(wanted, str) else "scratch"
+    source = await repository.find_artifact(session, wanted["job_id"], wanted["artifact"])
+    if source is None:
+        raise WeightsGone(
+            f"The checkpoint {wanted['artifact']} of experiment {wanted['job_id']} does not exist any more. "
+            "Choose other initial weights."
+        )
+    return CheckpointRef(uri=source.uri, sha256=source.sha256)

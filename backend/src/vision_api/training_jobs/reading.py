@@ -1,0 +1,52 @@
+"""Rows as clients see them."""
+
+from vision_api.models import Artifact, JobStatus, LogLine, TrainingJob
+from vision_api.training_jobs.primary_metrics import PRIMARY_METRICS
+from vision_api.training_jobs.schemas import ArtifactRead, JobProgress, LogLineRead, PrimaryMetric, TrainingJobRead
+
+_DERIVED = ("queue_position", "progress", "primary_metric", "pretrained", "output_dir")
+_PLAIN = tuple(name for name in TrainingJobRead.model_fields if name not in _DERIVED)
+
+
+def read_job(job: TrainingJob, queue_position: int | None) -> TrainingJobRead:
+    """A job with its place in the queue, if it is in it."""
+    return TrainingJobRead.model_validate(
+        {name: getattr(job, name) for name in _PLAIN}
+        | {
+            "queue_position": queue_position,
+            "progress": read_progress(job),
+            "primary_metric": PrimaryMetric(name=PRIMARY_METRICS[job.task_type], value=job.primary_value),
+            "pretrained": job.initial_weights == "pretrained",
+            "output_dir": job.output_uri,
+        }
+    )
+
+
+def read_progress(job: TrainingJob) -> JobProgress:
+    """How far a job is."""
+    is_done = job.status == JobStatus.COMPLETED
+    share = 1.0 if is_done else job.progress_step / job.progress_steps if job.progress_steps else 0.0
+    return JobProgress(
+        epoch=job.progress_epoch,
+        epochs=job.epochs,
+        step=job.progress_step,
+        steps=job.progress_steps,
+        percent=round(100 * min(share, 1.0), 2),
+        eta_seconds=None if is_done else job.eta_seconds,
+    )
+
+
+def read_log_line(line: LogLine) -> LogLineRead:
+    """A line with its number."""
+    return LogLineRead(
+        id=line.line_id,
+        time=line.time,
+        level=line.level,
+        message=line.message,
+        attempt=line.attempt,  # pyright: ignore[reportArgumentType]
+    )
+
+
+def read_artifact(artifact: Artifact) -> ArtifactRead:
+    """An artifact without its place in storage."""
+    return ArtifactRead.model_validate(artifact)

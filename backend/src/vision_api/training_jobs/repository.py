@@ -1,0 +1,164 @@
+"""Statements about training jobs and what they leave, for people who look at them.
+
+The loops' own statements are in `loops/repository.py`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, case, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vision_api.kit.pagination import Page, PageRequest, paginate
+from vision_api.models import Artifact, JobEvent, JobStatus, LogLine, MetricPoint, ProjectMember, TrainingJob, User
+from vision_contracts import LogLevel
+
+QUEUE_ORDER = (TrainingJob.priority.desc(), TrainingJob.queued_at, TrainingJob.id)
+"""Who is next."""
+
+LEVELS = tuple(LogLevel)
+"""From the least to the most urgent."""
+
+
+def is_visible() -> ColumnElement[bool]:
+    """Neither deleted itself nor in a project that is gone."""
+    return TrainingJob.deleted_at.is_(None) & TrainingJob.project_id.is_not(None)
+
+
+async def get_job(session: AsyncSession, job_id: int) -> TrainingJob | None:
+    """A job that has not been deleted."""
+    return await session.scalar(select(TrainingJob).where(TrainingJob.id == job_id, is_visible()))
+
+
+async def get_job_for_update(session: AsyncSession, job_id: int) -> TrainingJob | None:
+    """As `get_job`, with the row locked until the transaction ends."""
+    statement = select(TrainingJob).where(TrainingJob.id == job_id, is_visible())
+    return await session.scalar(statement.with_for_update().execution_options(populate_existing=True))
+
+
+def visible_jobs(
+    user: User,
+    *,
+    project_id: int | None = None,
+    status: JobStatus | None = None,
+    framework: str | None = None,
+    task_type: str | None = None,
+    q: str | None = None,
+) -> Select[TrainingJob]:
+    """The jobs of the projects that `user` may see, filtered. `q` looks into names, models and notes."""
+    wanted = select(TrainingJob).where(is_visible())
+    if project_id is not None:
+        wanted = wanted.where(TrainingJob.project_id == project_id)
+    elif not user.is_admin:
+        mine = select(ProjectMember.project_id).where(ProjectMember.user_id == user.id)
+        wanted = wanted.where(TrainingJob.project_id.in_(mine))
+    equals = {TrainingJob.status: status, TrainingJob.framework: framework, TrainingJob.task_type: task_type}
+    wanted = wanted.where(*(column == value for column, value in equals.items() if value is not None))
+    if q:
+        texts = (TrainingJob.name, TrainingJob.model_name, TrainingJob.notes)
+        wanted = wanted.where(or_(*(text.icontains(q, autoescape=True) for text in texts)))
+    return wanted
+
+
+async def page_jobs(session: AsyncSession, wanted: Select[TrainingJob], params: PageRequest) -> Page[TrainingJob]:
+    """Newest first."""
+    return await paginate(session, wanted, params, keys=[TrainingJob.id])
+
+
+async def list_project_jobs(
+    session: AsyncSession, project_id: int, *, before_id: int | None, limit: int
+) -> Sequence[TrainingJob]:
+    """Newest first."""
+    statement = select(TrainingJob).where(TrainingJob.project_id == project_id, is_visible())
+    if before_id is not None:
+        statement = statement.where(TrainingJob.id < before_id)
+    return (await session.scalars(statement.order_by(TrainingJob.id.desc()).limit(limit))).all()
+
+
+async def list_changed_jobs(session: AsyncSession, project_id: int, *, since: datetime) -> Sequence[TrainingJob]:
+    """Also those that have been deleted a moment ago."""
+    changed = select(TrainingJob).where(TrainingJob.project_id == project_id, TrainingJob.updated_at > since)
+    return (await session.scalars(changed.order_by(TrainingJob.updated_at))).all()
+
+
+async def queue_positions(session: AsyncSession, jobs: Sequence[TrainingJob]) -> dict[int, int]:
+    """Where those of `jobs` that are queued stand among the queued jobs of their framework, from 1."""
+    queued = [job.id for job in jobs if job.status == JobStatus.QUEUED]
+    if not queued:
+        return {}
+    place = func.row_number().over(partition_by=TrainingJob.framework, order_by=QUEUE_ORDER)
+    places = (
+        select(TrainingJob.id, place.label("place"))
+        .where(TrainingJob.status == JobStatus.QUEUED, is_visible())
+        .subquery()
+    )
+    rows = await session.execute(select(places.c.id, places.c.place).where(places.c.id.in_(queued)))
+    return {row.id: row.place for row in rows}
+
+
+async def list_events(session: AsyncSession, job_id: int, *, after: int, limit: int) -> Sequence[JobEvent]:
+    """The events that come after one, in order."""
+    statement = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.event_id > after)
+    return (await session.scalars(statement.order_by(JobEvent.event_id).limit(limit))).all()
+
+
+async def list_log_lines(
+    session: AsyncSession, job_id: int, *, after: int, level: LogLevel, limit: int
+) -> Sequence[LogLine]:
+    """The lines that come after one and are at least as urgent as `level`, in order."""
+    urgent = LEVELS[LEVELS.index(level) :]
+    statement = select(LogLine).where(LogLine.job_id == job_id, LogLine.line_id > after, LogLine.level.in_(urgent))
+    return (await session.scalars(statement.order_by(LogLine.line_id).limit(limit))).all()
+
+
+async def list_artifacts(session: AsyncSession, job_id: int) -> Sequence[Artifact]:
+    """In alphabetical order."""
+    return (await session.scalars(select(Artifact).where(Artifact.job_id == job_id).order_by(Artifact.name))).all()
+
+
+async def find_artifact(session: AsyncSession, job_id: int, name: str) -> Artifact | None:
+    """The artifact of that name, or the only one that has it but for its suffix."""
+    statement = select(Artifact).where(
+        Artifact.job_id == job_id,
+        (Artifact.name == name) | Artifact.name.startswith(f"{name}.", autoescape=True),
+    )
+    found = (await session.scalars(statement.limit(3))).all()
+    exact = [artifact for artifact in found if artifact.name == name]
+    return next(iter(exact or found), None) if len(found) == 1 or exact else None
+
+
+async def list_points(
+    session: AsyncSession, job_id: int, *, names: Sequence[str] | None, after_step: int | None, max_points: int
+) -> Sequence[Any]:
+    """Rows of (name, step, epoch, value, time) in order; of longer curves, a selection of `max_points`.
+
+    The steps are cut into stretches, and of each the smallest and the largest value stay: no peak is lost. The last
+    point stays too.
+    """
+    point = MetricPoint
+    wanted = select(point.name, point.step, point.epoch, point.value, point.time).where(point.job_id == job_id)
+    if names:
+        wanted = wanted.where(point.name.in_(names))
+    if after_step is not None:
+        wanted = wanted.where(point.step > after_step)
+    by_name = {"partition_by": point.name}
+    stretches = max(1, (max_points - 1) // 2)
+    cut = wanted.add_columns(
+        func.count().over(**by_name).label("count"),
+        func.max(point.step).over(**by_name).label("last"),
+        func.ntile(stretches).over(**by_name, order_by=point.step).label("stretch"),
+    ).subquery()
+    within = [cut.c.name, cut.c.stretch]
+    missing_last = case((cut.c.value.is_(None), 1), else_=0)
+    ranked = select(
+        cut,
+        func.row_number().over(partition_by=within, order_by=[missing_last, cut.c.value, cut.c.step]).label("low"),
+        func.row_number()
+        .over(partition_by=within, order_by=[missing_last, cut.c.value.desc(), cut.c.step])
+        .label("high"),
+    ).subquery()
+    kept = (ranked.c.count <= max_points) | (ranked.c.low == 1) | (ranked.c.high == 1)
+    chosen = select(ranked.c.name, ranked.c.step, ranked.c.epoch, ranked.c.value, ranked.c.time)
+    chosen = chosen.where(kept | (ranked.c.step == ranked.c.last)).order_by(ranked.c.name, ranked.c.step)
+    return (await session.execute(chosen)).all()

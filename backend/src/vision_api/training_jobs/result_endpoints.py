@@ -1,0 +1,136 @@
+"""Routes of what a training tells and leaves: metrics, logs, artifacts and event streams."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response, status
+from fastapi.responses import PlainTextResponse
+from fastapi.sse import EventSourceResponse
+
+from vision_api.auth.dependencies import CurrentUser, StreamUser
+from vision_api.db.session import DatabaseDep, ReadSession
+from vision_api.kit.schemas import ResourceId
+from vision_api.projects.access import get_project_for
+from vision_api.training_jobs import access, downloads, results, streams
+from vision_api.training_jobs.dependencies import StoreDep, WakeupsDep
+from vision_api.training_jobs.schemas import ArtifactRead, LogLineRead, MetricSeries, PresignedUrl
+from vision_api.training_jobs.status import ENDED
+from vision_contracts import LogLevel, format_time
+
+router = APIRouter()
+
+NDJSON = "application/x-ndjson"
+STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+Count = 2**31 - 1
+
+
+@router.get("/training/jobs/{job_id}/metrics")
+async def get_metrics(
+    job_id: ResourceId,
+    session: ReadSession,
+    user: CurrentUser,
+    names: Annotated[list[str] | None, Query(description="Only these, repeated or separated by commas.")] = None,
+    after_step: Annotated[int | None, Query(ge=0, le=Count, description="Only what came later.")] = None,
+    max_points: Annotated[int, Query(ge=4, le=100_000, description="Of each name; extremes are kept.")] = 1000,
+) -> list[MetricSeries]:
+    """The curves of an experiment. Of long ones a selection that keeps every peak."""
+    wanted = [name for given in names or () for name in given.split(",") if name]
+    return await results.metrics(
+        session, user=user, job_id=job_id, names=wanted, after_step=after_step, max_points=max_points
+    )
+
+
+@router.get(
+    "/training/jobs/{job_id}/logs",
+    responses={200: {"model": LogLineRead, "content": {NDJSON: {}, "text/plain": {}}}},
+    response_class=Response,
+)
+async def get_logs(
+    job_id: ResourceId,
+    session: ReadSession,
+    user: CurrentUser,
+    after: Annotated[int, Query(ge=0, le=Count, description="The last id that you have.")] = 0,
+    level: Annotated[LogLevel, Query(description="The least urgent that you want.")] = LogLevel.DEBUG,
+    limit: Annotated[int, Query(ge=1, le=10_000, description="How many at most.")] = 10_000,
+    accept: Annotated[str, Header()] = NDJSON,
+) -> Response:
+    """The log of an experiment: a JSON object a line, or plain lines with `Accept: text/plain`."""
+    lines = await results.log_lines(session, user=user, job_id=job_id, after=after, level=level, limit=limit)
+    if "text/plain" in accept:
+        return PlainTextResponse(_plain(lines))
+    return Response("".join(f"{line.model_dump_json()}\n" for line in lines), media_type=NDJSON)
+
+
+def _plain(lines: Sequence[LogLineRead]) -> str:
+    return "".join(f"{format_time(line.time)} {line.level:<7} {line.message}\n" for line in lines)
+
+
+@router.get("/training/jobs/{job_id}/artifacts")
+async def list_artifacts(job_id: ResourceId, session: ReadSession, user: CurrentUser) -> list[ArtifactRead]:
+    """The files that an experiment has left so far."""
+    return await results.artifacts(session, user=user, job_id=job_id)
+
+
+@router.get(
+    "/training/jobs/{job_id}/artifacts/{name:path}",
+    response_class=Response,
+    responses={200: {"model": PresignedUrl, "content": {"application/octet-stream": {}}}, 206: {}, 304: {}},
+)
+async def get_artifact(
+    job_id: ResourceId,
+    name: str,
+    session: ReadSession,
+    user: StreamUser,
+    store: StoreDep,
+    request: Request,
+    presign: Annotated[bool, Query(description="An address at the store instead of the file.")] = False,
+) -> Response:
+    """Download a file, or a range of it. `checkpoints/best` finds `checkpoints/best.pt`."""
+    artifact = await results.artifact(session, user=user, job_id=job_id, name=name)
+    if presign:
+        url = await downloads.presign(store, artifact)
+        return Response(url.model_dump_json(), media_type="application/json")
+    return await downloads.download(request, store, artifact)
+
+
+@router.get(
+    "/training/jobs/{job_id}/events",
+    response_class=EventSourceResponse,
+    responses={204: {"description": "The experiment has ended and you have its last event."}},
+)
+async def follow_training_job(
+    job_id: ResourceId,
+    session: ReadSession,
+    user: StreamUser,
+    database: DatabaseDep,
+    wakeups: WakeupsDep,
+    last_event_id: Annotated[str | None, Header(description="As an EventSource sends it.")] = None,
+) -> Response:
+    """Follow an experiment as it trains: numbered events from the first, or from the one after `Last-Event-ID`.
+
+    `reset` carries a snapshot, where events that you have missed are not kept any more. After `end`, a reconnect is
+    answered with 204.
+    """
+    job = await access.get_job_for(session, user, job_id)
+    after = _event_id(last_event_id)
+    if job.status in ENDED and after == job.last_event_id:
+        return Response(status_code=status.HTTP_204_NO_CONTENT)
+    events = streams.job_events(database, wakeups, user=user, job_id=job_id, after=after)
+    return EventSourceResponse(events, headers=STREAM_HEADERS)
+
+
+@router.get("/projects/{project_id}/events", response_class=EventSourceResponse)
+async def follow_project(
+    project_id: ResourceId, session: ReadSession, user: StreamUser, database: DatabaseDep
+) -> Response:
+    """Follow a project: a `snapshot` of every experiment, then of each one that changes; `deleted` names one gone."""
+    await get_project_for(session, user, project_id)
+    snapshots = streams.project_snapshots(database, user=user, project_id=project_id)
+    return EventSourceResponse(snapshots, headers=STREAM_HEADERS)
+
+
+def _event_id(header: str | None) -> int:
+    """0 is before the first; what is no id of ours asks for a reset."""
+    if header is None or header == "":
+        return 0
+    return int(header) if header.isdecimal() else -1

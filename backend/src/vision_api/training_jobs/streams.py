@@ -1,0 +1,176 @@
+"""Server-sent events: a job's numbered events with replay, and a project's job snapshots.
+
+No database session is open while a stream waits.
+"""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+from pydantic import JsonValue, TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vision_api.db.session import Database
+from vision_api.errors import ApiError, Unauthorized
+from vision_api.kit.clock import utc_now
+from vision_api.models import JobEvent, TrainingJob, User
+from vision_api.projects.access import get_project_for
+from vision_api.training_jobs import access, repository
+from vision_api.training_jobs.reading import read_job
+from vision_api.training_jobs.status import ENDED
+from vision_api.training_jobs.wakeups import Wakeup, Wakeups
+from vision_contracts import format_time
+
+RETRY = b"retry: 2000\n\n"
+PING_SECONDS = 15.0
+POLL_SECONDS = 1.0
+ACCESS_CHECK_SECONDS = 30.0
+EVENTS_AT_ONCE = 500
+JOBS_AT_ONCE = 200
+RECENT = timedelta(seconds=30)
+"""A change may become visible this long after its `updated_at`: clocks differ, and transactions take time."""
+
+_json: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
+
+
+@dataclass
+class _Pace:
+    """When to ping and when to look at the user's rights again."""
+
+    sent_at: float = field(default_factory=time.monotonic)
+    checked_at: float = field(default_factory=time.monotonic)
+
+    def ping(self) -> list[bytes]:
+        """A comment, if nothing has been sent for a while."""
+        if time.monotonic() - self.sent_at < PING_SECONDS:
+            return []
+        self.sent_at = time.monotonic()
+        return [KEEPALIVE_COMMENT]
+
+    def is_check_due(self) -> bool:
+        """Whether the user's rights were last looked at too long ago."""
+        if time.monotonic() - self.checked_at < ACCESS_CHECK_SECONDS:
+            return False
+        self.checked_at = time.monotonic()
+        return True
+
+
+async def job_events(
+    database: Database, wakeups: Wakeups, *, user: User, job_id: int, after: int
+) -> AsyncIterator[bytes]:
+    """The events that come after one, up to the job's end. The first is 1."""
+    yield RETRY
+    pace, cursor, is_over = _Pace(), after, False
+    with wakeups.following(job_id) as wakeup:
+        while not is_over:
+            try:
+                async with database.snapshot() as session:
+                    if pace.is_check_due():
+                        await _check_user(session, user)
+                        await access.get_job_for(session, user, job_id)
+                    messages, cursor, is_over = await _next_messages(session, job_id, cursor)
+            except ApiError:
+                return  # the client connects again, and is told why it may not
+            for message in messages or pace.ping():
+                pace.sent_at = time.monotonic()
+                yield message
+            if not messages:
+                await wakeup.wait(POLL_SECONDS)
+
+
+async def _next_messages(session: AsyncSession, job_id: int, cursor: int) -> tuple[list[bytes], int, bool]:
+    """What to send now, the id of the last of it, and whether that was the end."""
+    job = await repository.get_job(session, job_id)
+    if job is None:
+        return [], cursor, True
+    events = await repository.list_events(session, job_id, after=cursor, limit=EVENTS_AT_ONCE)
+    first_missing = events[0].event_id if events else job.last_event_id + 1
+    if first_missing != cursor + 1:
+        return [await _reset(session, job)], job.last_event_id, job.status in ENDED
+    cursor = events[-1].event_id if events else cursor
+    return [_message(event) for event in events], cursor, job.status in ENDED and cursor >= job.last_event_id
+
+
+async def _reset(session: AsyncSession, job: TrainingJob) -> bytes:
+    """Events that the client has missed are not kept any more: it must load everything again."""
+    positions = await repository.queue_positions(session, [job])
+    snapshot = read_job(job, positions.get(job.id)).model_dump(mode="json")
+    data = _head(job.id, job.attempt, utc_now()) | {"job": snapshot}
+    return format_sse_event(event="reset", id=str(job.last_event_id), data_str=_dump(data))
+
+
+def _message(event: JobEvent) -> bytes:
+    data = _head(event.job_id, event.attempt, event.time) | event.data
+    return format_sse_event(event=event.type, id=str(event.event_id), data_str=_dump(data))
+
+
+def _head(job_id: int, attempt: int, moment: datetime) -> dict[str, JsonValue]:
+    return {"job_id": job_id, "attempt": attempt, "time": format_time(moment)}
+
+
+def _dump(data: JsonValue) -> str:
+    return _json.dump_json(data).decode()
+
+
+async def project_snapshots(database: Database, *, user: User, project_id: int) -> AsyncIterator[bytes]:
+    """Every job of a project, then each one that changes. There is nothing to replay."""
+    yield RETRY
+    since, before, seen = utc_now(), None, dict[int, int]()
+    while True:
+        async with database.snapshot() as session:
+            jobs = await repository.list_project_jobs(session, project_id, before_id=before, limit=JOBS_AT_ONCE)
+            messages = await _snapshots(session, jobs)
+        seen |= {job.id: _version(job) for job in jobs if job.updated_at > since - RECENT}
+        for message in messages:
+            yield message
+        if len(jobs) < JOBS_AT_ONCE:
+            break
+        before = jobs[-1].id
+    async for message in _changes(database, user, project_id, since, seen):
+        yield message
+
+
+async def _changes(
+    database: Database, user: User, project_id: int, since: datetime, seen: dict[int, int]
+) -> AsyncIterator[bytes]:
+    pace, wakeup = _Pace(), Wakeup()
+    while True:
+        await wakeup.wait(POLL_SECONDS)
+        try:
+            async with database.snapshot() as session:
+                if pace.is_check_due():
+                    await _check_user(session, user)
+                    await get_project_for(session, user, project_id)
+                recent = await repository.list_changed_jobs(session, project_id, since=since - RECENT)
+                changed = [job for job in recent if seen.get(job.id) != _version(job)]
+                messages = await _snapshots(session, changed)
+        except ApiError:
+            return
+        seen = {job.id: _version(job) for job in recent}
+        since = max((job.updated_at for job in recent), default=since)
+        for message in messages or pace.ping():
+            pace.sent_at = time.monotonic()
+            yield message
+
+
+def _version(job: TrainingJob) -> int:
+    return hash((job.updated_at, job.last_event_id))
+
+
+async def _snapshots(session: AsyncSession, jobs: Sequence[TrainingJob]) -> list[bytes]:
+    positions = await repository.queue_positions(session, jobs)
+    return [
+        format_sse_event(event="deleted", data_str=_dump({"id": job.id}))
+        if job.deleted_at is not None
+        else format_sse_event(event="snapshot", data_str=read_job(job, positions.get(job.id)).model_dump_json())
+        for job in jobs
+    ]
+
+
+async def _check_user(session: AsyncSession, user: User) -> None:
+    """Raises Unauthorized once the account is closed."""
+    current = await session.get(User, user.id)
+    if current is None or not current.is_active:
+        raise Unauthorized("This account has been closed.")

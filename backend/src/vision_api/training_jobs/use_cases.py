@@ -1,0 +1,139 @@
+"""What people do with the rows of training jobs. Starting and stopping is in `lifecycle.py`."""
+
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vision_api.errors import Conflict, InvalidTransition
+from vision_api.kit.clock import utc_now
+from vision_api.kit.idempotency import Idempotency
+from vision_api.kit.pagination import Page, PageRequest
+from vision_api.models import JobStatus, TrainingJob, User
+from vision_api.training_jobs import access, repository
+from vision_api.training_jobs.reading import read_job
+from vision_api.training_jobs.schemas import InitialCheckpoint, TrainingJobCreate, TrainingJobRead, TrainingJobUpdate
+from vision_api.training_jobs.settling import Settler, describe, merge
+from vision_api.training_jobs.storage_layout import job_uri
+
+ALWAYS_CHANGEABLE = frozenset({"name", "notes", "priority"})
+
+
+async def create(
+    settler: Settler, *, user: User, request: TrainingJobCreate, idempotency: Idempotency | None = None
+) -> TrainingJobRead:
+    """A new job, `pending`: nothing runs. Raises Invalid for anything that could not be trained."""
+    columns = await settler.settle(user=user, request=request)
+    async with settler.database.transaction() as session:
+
+        async def add() -> TrainingJobRead:
+            now = utc_now()
+            uid = uuid4()
+            job = TrainingJob(
+                job_uid=uid,
+                output_uri=job_uri(settler.settings.storage_url, uid),
+                created_by_id=user.id,
+                created_at=now,
+                updated_at=now,
+                status=JobStatus.PENDING,
+                **columns,
+            )
+            session.add(job)
+            await session.flush()
+            return read_job(job, None)
+
+        if idempotency is None:
+            return await add()
+        return await idempotency.once(session, user_id=user.id, body=request, result_type=TrainingJobRead, create=add)
+
+
+async def get(session: AsyncSession, *, user: User, job_id: int) -> TrainingJobRead:
+    """One job. Raises NotFound."""
+    return await read_with_position(session, await access.get_job_for(session, user, job_id))
+
+
+async def page(session: AsyncSession, *, wanted: Select[TrainingJob], params: PageRequest) -> Page[TrainingJobRead]:
+    """One page of `repository.visible_jobs`, newest first."""
+    found = await repository.page_jobs(session, wanted, params)
+    positions = await repository.queue_positions(session, found.items)
+    return found.map(lambda job: read_job(job, positions.get(job.id)))
+
+
+async def update(settler: Settler, *, user: User, job_id: int, changes: TrainingJobUpdate) -> TrainingJobRead:
+    """Change what may still be changed. Raises InvalidTransition for a setting of a job that has been started."""
+    is_free = changes.model_fields_set <= ALWAYS_CHANGEABLE
+    async with settler.database.snapshot() as session:
+        before = await access.get_job_for(session, user, job_id, role="editor")
+    if not is_free and before.status != JobStatus.PENDING:
+        raise InvalidTransition(
+            f"Only {', '.join(sorted(ALWAYS_CHANGEABLE))} can be changed while an experiment is {before.status}: "
+            "clone it, or retry it with changes once it has ended."
+        )
+    merged = merge(before, changes)
+    columns = _free_columns(merged) if is_free else await settler.settle(user=user, request=merged)
+    async with settler.database.transaction() as session:
+        job = await lock_unchanged(session, user, before)
+        assign(job, columns)
+        return await read_with_position(session, job)
+
+
+async def clone(
+    settler: Settler,
+    *,
+    user: User,
+    job_id: int,
+    changes: TrainingJobUpdate | None = None,
+    idempotency: Idempotency | None = None,
+) -> TrainingJobRead:
+    """A new job with the settings of another one."""
+    async with settler.database.snapshot() as session:
+        source = await access.get_job_for(session, user, job_id, role="editor")
+    return await create(settler, user=user, request=merge(source, changes), idempotency=idempotency)
+
+
+async def fork(
+    settler: Settler,
+    *,
+    user: User,
+    job_id: int,
+    artifact: str,
+    changes: TrainingJobUpdate | None = None,
+    idempotency: Idempotency | None = None,
+) -> TrainingJobRead:
+    """A new job that starts from a checkpoint of another one."""
+    async with settler.database.snapshot() as session:
+        source = await access.get_job_for(session, user, job_id, role="editor")
+    request = merge(source, changes, initial_weights=InitialCheckpoint(job_id=job_id, artifact=artifact))
+    return await create(settler, user=user, request=request, idempotency=idempotency)
+
+
+async def delete(session: AsyncSession, *, user: User, job_id: int) -> None:
+    """Gone for everybody from now on; the sweep stops it and frees what it has."""
+    job = await access.lock_job_for(session, user, job_id)
+    job.deleted_at = utc_now()
+
+
+async def read_with_position(session: AsyncSession, job: TrainingJob) -> TrainingJobRead:
+    """A job as clients see it, with what the open transaction has changed."""
+    await session.flush()
+    positions = await repository.queue_positions(session, [job])
+    return read_job(job, positions.get(job.id))
+
+
+async def lock_unchanged(session: AsyncSession, user: User, before: TrainingJob) -> TrainingJob:
+    """Lock a job that was read a moment ago. Raises Conflict if somebody has changed its settings since."""
+    job = await access.lock_job_for(session, user, before.id)
+    if describe(job) != describe(before) or (job.status, job.attempt) != (before.status, before.attempt):
+        raise Conflict("Somebody changed this experiment at the same moment. Load it again and retry.")
+    return job
+
+
+def assign(job: TrainingJob, columns: dict[str, Any]) -> None:
+    """Write settled columns to the row."""
+    for name, value in columns.items():
+        setattr(job, name, value)
+
+
+def _free_columns(merged: TrainingJobCreate) -> dict[str, Any]:
+    return {"name": merged.name or merged.model_name, "notes": merged.notes or "", "priority": merged.priority or 0}
