@@ -13,27 +13,17 @@ TERM_SECONDS = 5.0
 class StopWatch:
     """Looks for an order to stop, and gives one itself when the time of the attempt is over."""
 
-    def __init__(
-        self, folder: AttemptFolder, timeout_seconds: float | None, clock: Callable[[], float], *, grace_seconds: float
-    ) -> None:
+    def __init__(self, folder: AttemptFolder, timeout_seconds: float | None, clock: Callable[[], float]) -> None:
         self._folder = folder
         self._clock = clock
         self._deadline = None if timeout_seconds is None else clock() + timeout_seconds
-        self._grace_seconds = grace_seconds
 
     def order(self) -> StopOrder | None:
         """The order that stands, if any."""
         standing = self._folder.read_stop()
         if standing is not None or self._deadline is None or self._clock() < self._deadline:
             return standing
-        return self._folder.order_stop(
-            StopOrder(
-                attempt=self._folder.attempt,
-                mode="stop",
-                grace_seconds=self._grace_seconds,
-                reason=EndReason.TIMED_OUT,
-            )
-        )
+        return self._folder.order_stop(StopOrder(attempt=self._folder.attempt, mode="stop", reason=EndReason.TIMED_OUT))
 
 
 class Escalation:

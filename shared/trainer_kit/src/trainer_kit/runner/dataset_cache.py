@@ -1,0 +1,97 @@
+"""Data sets that were fetched from storage, kept for the next job up to a bound.
+
+{cache}/{key}.lock      shared while a runner trains on it, exclusive while it is made or removed
+{cache}/{key}/          a complete data set
+{cache}/{key}.size      how many bytes it takes
+{cache}/{key}.partial/  one in the making, or left by a runner that was killed over it
+"""
+
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from trainer_kit.file_lock import FileLock
+from trainer_kit.files import write_atomically
+
+LOCK_SECONDS = 3600.0
+
+log = logging.getLogger(__name__)
+
+
+class DatasetCache:
+    """A folder that many runners share. Whoever is killed leaves no lock and nothing half-made under a final name."""
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def use(self, key: str, make: Callable[[Path], None]) -> tuple[Path, FileLock]:
+        """The data set under `key`, made by `make(empty folder)` if it is not there.
+
+        The lock keeps it from being removed; its end, or that of this process, gives it free.
+        """
+        lock = FileLock(self._folder / f"{key}.lock")
+        if not lock.acquire(timeout_seconds=LOCK_SECONDS):
+            raise TimeoutError(f"Another runner has been fetching this data set for {LOCK_SECONDS:g} s.")
+        try:
+            final = self._folder / key
+            if not final.exists():
+                self._make(key, final, make)
+            lock.path.touch()
+            lock.acquire(shared=True)
+            self._evict(keep=key)
+        except BaseException:
+            lock.release()
+            raise
+        return final, lock
+
+    def _make(self, key: str, final: Path, make: Callable[[Path], None]) -> None:
+        partial = self._folder / f"{key}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        make(partial)
+        size = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
+        write_atomically(self._size_file(key), str(size).encode())
+        partial.rename(final)
+
+    def _evict(self, *, keep: str) -> None:
+        """Removes what was unused for longest, until the rest fits. What is in use stays, even beyond the bound."""
+        keys = [path.stem for path in self._folder.glob("*.size")]
+        total = sum(self._size(key) for key in keys)
+        for key in sorted(set(keys) - {keep}, key=self._used_at):
+            if total <= self._max_bytes:
+                return
+            total -= self._remove(key)
+
+    def _remove(self, key: str) -> int:
+        lock = FileLock(self._folder / f"{key}.lock")
+        if not lock.acquire():
+            return 0
+        try:
+            size = self._size(key)
+            log.info("removing data set %s from the cache (%d bytes)", key, size)
+            shutil.rmtree(self._folder / f"{key}.partial", ignore_errors=True)
+            if (self._folder / key).exists():
+                (self._folder / key).rename(self._folder / f"{key}.partial")
+            self._size_file(key).unlink(missing_ok=True)
+            shutil.rmtree(self._folder / f"{key}.partial", ignore_errors=True)
+            return size
+        finally:
+            lock.release()
+
+    def _size_file(self, key: str) -> Path:
+        return self._folder / f"{key}.size"
+
+    def _size(self, key: str) -> int:
+        try:
+            return int(self._size_file(key).read_text())
+        except (FileNotFoundError, ValueError):
+            return 0
+
+    def _used_at(self, key: str) -> float:
+        try:
+            return (self._folder / f"{key}.lock").stat().st_mtime
+        except FileNotFoundError:
+            return 0.0

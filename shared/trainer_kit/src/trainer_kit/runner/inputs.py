@@ -1,0 +1,78 @@
+"""Lays ready on this machine what a trainer needs: its data set and its checkpoints."""
+
+import hashlib
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from data_kit import ObjectNotFound, ObjectStore, StorageError, extract_archive
+from trainer_kit.attempt_folder import AttemptFolder
+from trainer_kit.file_lock import FileLock
+from trainer_kit.runner.dataset_cache import DatasetCache
+from trainer_kit.trainer.errors import TrainingError
+from trainer_kit.trainer.main import TrainerInputs
+from vision_contracts import CheckpointRef, DatasetRef, EndReason, JobSpec
+
+
+class InputFetcher:
+    """Fetches for one attempt. `dataset_lock` holds the data set in the cache while the attempt runs."""
+
+    def __init__(self, folder: AttemptFolder, store: ObjectStore, cache: DatasetCache) -> None:
+        self._folder = folder
+        self._store = store
+        self._cache = cache
+        self.dataset_lock: FileLock | None = None
+
+    def fetch(self, adapter: str, spec: JobSpec) -> TrainerInputs:
+        """Raises TrainingError for what is not there, or cannot be reached (the store itself tries several times)."""
+        resume_from = initial = None
+        if spec.resume_from_uri is not None:
+            resume_from = self._fetch_checkpoint("resume", CheckpointRef(uri=spec.resume_from_uri))
+        elif isinstance(spec.initial_weights, CheckpointRef):
+            initial = self._fetch_checkpoint("initial", spec.initial_weights)
+        return TrainerInputs(adapter, self._fetch_dataset(spec.dataset), resume_from, initial)
+
+    def _fetch_dataset(self, dataset: DatasetRef) -> Path:
+        path = local_path(dataset.uri)
+        if path is not None and path.is_dir():
+            return path
+        key = (dataset.digest or hashlib.sha256(dataset.uri.encode()).hexdigest()).replace(":", "-")
+        final, self.dataset_lock = self._cache.use(key, lambda partial: self._download(dataset.uri, partial))
+        return final
+
+    def _download(self, uri: str, target: Path) -> None:
+        archive = target.with_suffix(".zip")
+        try:
+            self._get(uri, archive, missing=EndReason.BAD_DATA)
+            extract_archive(archive, target)
+        finally:
+            archive.unlink(missing_ok=True)
+
+    def _fetch_checkpoint(self, name: str, checkpoint: CheckpointRef) -> Path:
+        self._folder.downloads.mkdir(exist_ok=True)
+        path = self._folder.downloads / f"{name}{PurePosixPath(urlsplit(checkpoint.uri).path).suffix}"
+        self._get(checkpoint.uri, path, missing=EndReason.WEIGHTS_UNAVAILABLE)
+        if checkpoint.sha256 is not None and _sha256(path) != checkpoint.sha256:
+            message = f"{checkpoint.uri} is not the file that it was (its SHA-256 differs). Choose another checkpoint."
+            raise TrainingError(EndReason.WEIGHTS_UNAVAILABLE, message)
+        return path
+
+    def _get(self, uri: str, path: Path, *, missing: EndReason) -> None:
+        try:
+            self._store.get_file(uri, path)
+        except ObjectNotFound as error:
+            raise TrainingError(missing, f"{uri} is not in the storage any more.") from error
+        except StorageError as error:
+            message = f"The object storage cannot be reached from the training service: {error}"
+            raise TrainingError(EndReason.STORAGE_UNAVAILABLE, message) from error
+
+
+def local_path(uri: str) -> Path | None:
+    """The path that a `file://` URI names on this machine; None for another kind of URI."""
+    parts = urlsplit(uri)
+    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

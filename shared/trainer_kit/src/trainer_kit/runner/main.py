@@ -1,0 +1,47 @@
+"""The runner process: takes the attempt's lock, and looks after it until it has ended."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from trainer_kit.attempt_folder import AttemptFolder
+from trainer_kit.event_log import EventLog
+from trainer_kit.file_lock import FileLock
+from trainer_kit.logs import configure_logging
+from trainer_kit.runner.recovery import end_attempt
+from trainer_kit.runner.runner import Runner, pause_on_sigterm
+from trainer_kit.settings import RunnerSettings
+
+LOCK_SECONDS = 5.0
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code 0 once the attempt has its terminal event, 1 if another runner holds it."""
+    parser = argparse.ArgumentParser(prog="trainer_kit.runner", description="Looks after one attempt of one job.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--adapter", required=True)
+    options = parser.parse_args(arguments)
+    settings = RunnerSettings()
+    configure_logging(settings.log_format)
+    folder = AttemptFolder(options.folder.resolve())
+    lock = FileLock(folder.lock_file)
+    if not lock.acquire(timeout_seconds=LOCK_SECONDS):
+        log.error("another runner holds %s", folder.path)
+        return 1
+    pause_on_sigterm(folder)
+    run_attempt(folder, options.adapter, settings)
+    return 0
+
+
+def run_attempt(folder: AttemptFolder, adapter: str, settings: RunnerSettings) -> None:
+    """For who holds the attempt's lock. One that was begun before is ended, never trained twice."""
+    events = EventLog(folder.events_file, folder.attempt)
+    try:
+        if events.last_seq == 0 and folder.trainer_identity() is None:
+            Runner(folder, adapter, settings, events).run()
+            return
+    finally:
+        events.close()
+    end_attempt(folder)

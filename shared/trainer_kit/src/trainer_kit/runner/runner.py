@@ -1,0 +1,155 @@
+"""One attempt, looked after from its first event to its last."""
+
+import logging
+import signal
+import time
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field
+
+from data_kit import ObjectStore, open_store
+from trainer_kit.attempt_folder import AttemptFolder, StopOrder
+from trainer_kit.event_log import EventLog
+from trainer_kit.runner.background import in_background
+from trainer_kit.runner.dataset_cache import DatasetCache
+from trainer_kit.runner.ending import Ending, Facts, decide_ending, stopped_ending
+from trainer_kit.runner.inputs import InputFetcher
+from trainer_kit.runner.memory import count_oom_kills
+from trainer_kit.runner.output import OutputCapture
+from trainer_kit.runner.stopping import Escalation, StopWatch
+from trainer_kit.runner.trainer_process import TrainerProcess
+from trainer_kit.runner.uploads import Uploader
+from trainer_kit.settings import RunnerSettings
+from trainer_kit.trainer.failures import describe_failure
+from trainer_kit.trainer.main import TrainerInputs
+from trainer_kit.trainer.messages import FileReport, message_adapter
+from vision_contracts import ArtifactKind, EndReason, Failed, Finished, JobSpec, Log, LogLevel
+
+POLL_SECONDS = 0.05
+PIPE_END_SECONDS = 5.0
+UPLOAD_SECONDS = 120.0
+UPLOAD_SECONDS_WHEN_STOPPED = 30.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Runner:
+    """Fetches, starts, captures, stores, stops and reaps; the only writer of the attempt's events while it lives."""
+
+    folder: AttemptFolder
+    adapter: str
+    settings: RunnerSettings
+    events: EventLog
+    _spec: JobSpec = field(init=False)
+    _stop_watch: StopWatch = field(init=False)
+    _told: Finished | Failed | None = field(init=False, default=None)
+
+    def run(self) -> None:
+        """Returns after the terminal event is written."""
+        try:
+            ending = self._run()
+        except Exception as error:
+            log.exception("the attempt has failed in its runner")
+            ending = describe_failure(error, self.folder.path)
+        self.events.append(ending)
+
+    def _run(self) -> Ending:
+        self._spec = self.folder.read_spec()
+        self._stop_watch = StopWatch(self.folder, self._spec.timeout_seconds, time.monotonic)
+        store = open_store(self.settings.storage_url)
+        inputs = self._fetch(store)
+        if isinstance(inputs, StopOrder):
+            return stopped_ending(inputs)
+        uploader = Uploader(store, self._spec.output_uri, self.folder, self.events.append)
+        facts = self._train(inputs, uploader)
+        return self._store_the_rest(uploader, decide_ending(facts), facts.stop)
+
+    def _fetch(self, store: ObjectStore) -> TrainerInputs | StopOrder:
+        """The order to stop, if it comes before everything is there; the fetching is then abandoned."""
+        cache = DatasetCache(self.settings.dataset_cache_dir, self.settings.dataset_cache_bytes)
+        self._fetcher = InputFetcher(self.folder, store, cache)
+        fetched = in_background(lambda: self._fetcher.fetch(self.adapter, self._spec), "fetch")
+        while True:
+            if (order := self._stop_watch.order()) is not None:
+                return order
+            if wait([fetched], timeout=POLL_SECONDS).done:
+                return fetched.result()
+
+    def _train(self, inputs: TrainerInputs, uploader: Uploader) -> Facts:
+        """From the start of the trainer until nothing of it is left."""
+        oom_kills = count_oom_kills()
+        output = OutputCapture(self.folder.output_log, self.events.append, time.monotonic)
+        trainer = TrainerProcess(self.folder, inputs)
+        readers: list[Future[None]] = [
+            in_background(lambda: self._read_messages(trainer, uploader), "messages"),
+            in_background(lambda: output.read(trainer.output), "output"),
+        ]
+        escalation = Escalation(time.monotonic)
+        try:
+            while trainer.is_running():
+                self._raise_what_went_wrong(readers, uploader)
+                if (order := self._stop_watch.order()) and (due := escalation.due_signal(order)):
+                    trainer.send_signal(due)
+                time.sleep(POLL_SECONDS)
+        finally:
+            exit_code = trainer.reap()
+        if wait(readers, timeout=PIPE_END_SECONDS).not_done:
+            log.warning("a process that has left the trainer's group keeps its output open")
+        self._raise_what_went_wrong(readers, uploader)
+        return Facts(
+            exit_code=exit_code,
+            told=self._told,
+            stop=self.folder.read_stop(),
+            used_force=escalation.has_used_force,
+            oom_kills=count_oom_kills() - oom_kills,
+            last_lines=tuple(output.last_lines),
+        )
+
+    def _read_messages(self, trainer: TrainerProcess, uploader: Uploader) -> None:
+        for line in trainer.messages:
+            if not line.endswith(b"\n"):
+                return  # the trainer was killed over it
+            message = message_adapter.validate_json(line)
+            match message:
+                case FileReport():
+                    uploader.submit(message)
+                case Finished() | Failed():
+                    self._told = message
+                case _:
+                    self.events.append(message)
+
+    def _raise_what_went_wrong(self, readers: list["Future[None]"], uploader: Uploader) -> None:
+        """An attempt whose events or files cannot be kept is over: better a clear end than a silent loss."""
+        for reader in readers:
+            if reader.done() and (error := reader.exception()) is not None:
+                raise error
+        if uploader.failure is not None:
+            raise uploader.failure
+
+    def _store_the_rest(self, uploader: Uploader, ending: Ending, stop: StopOrder | None) -> Ending:
+        """Nothing comes after the terminal event, so all files must be stored before it."""
+        if stop is not None and stop.mode == "kill":
+            uploader.close(0)
+            return ending
+        if self.folder.output_log.exists():
+            uploader.submit(FileReport(name="logs/output.log", kind=ArtifactKind.LOG, path="output.log"))
+        error = uploader.close(UPLOAD_SECONDS if stop is None else UPLOAD_SECONDS_WHEN_STOPPED)
+        if error is None:
+            return ending
+        self.events.append(Log(level=LogLevel.ERROR, message=f"Not every file could be stored: {error}"))
+        if not isinstance(ending, Finished):
+            return ending
+        failure = describe_failure(error, self.folder.path)
+        if failure.reason is EndReason.INTERNAL:
+            message = f"Training has finished, but its files could not be stored: {error}"
+            return Failed(reason=EndReason.STORAGE_UNAVAILABLE, message=message)
+        return failure
+
+
+def pause_on_sigterm(folder: AttemptFolder) -> None:
+    """Whoever ends the whole machine sends SIGTERM to every process: the training then goes on elsewhere, later."""
+
+    def order_pause(_number: int, _frame: object) -> None:
+        folder.order_stop(StopOrder(attempt=folder.attempt, mode="pause"))
+
+    signal.signal(signal.SIGTERM, order_pause)

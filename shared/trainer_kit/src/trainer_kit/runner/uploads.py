@@ -1,0 +1,149 @@
+"""Carries complete files to storage, one after the other, and then appends the event that names each."""
+
+import logging
+import mimetypes
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from itertools import chain, repeat
+from pathlib import PurePosixPath
+
+from data_kit import ObjectStore, StorageError, StoredObject
+from trainer_kit.attempt_folder import AttemptFolder
+from trainer_kit.trainer.messages import FileReport
+from vision_contracts import Artifact, ArtifactKind, Checkpoint, EventBody
+
+RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+
+log = logging.getLogger(__name__)
+
+
+class Uploader:
+    """A thread that stores files as they come.
+
+    A checkpoint that waits while a newer one comes is skipped, unless it is the best one so far: storage that is
+    slower than training then costs nothing but that copy. Storage that fails is tried again until `close`.
+    """
+
+    def __init__(
+        self, store: ObjectStore, output_uri: str, folder: AttemptFolder, append: Callable[[EventBody], object]
+    ) -> None:
+        self._store = store
+        self._output_uri = output_uri.rstrip("/")
+        self._folder = folder
+        self._append = append
+        self._queue: deque[FileReport] = deque()
+        self._used_keys: set[PurePosixPath] = set()
+        self._changed = threading.Condition()
+        self._deadline: float | None = None
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._work, name="uploader", daemon=True)
+        self._thread.start()
+
+    def submit(self, report: FileReport) -> None:
+        """Takes a file over. It is removed once it is stored, if it lies in the outbox."""
+        with self._changed:
+            if report.kind is ArtifactKind.CHECKPOINT:
+                self._skip_what_is_replaced_by(report)
+            self._queue.append(report)
+            self._changed.notify()
+
+    def close(self, timeout_seconds: float) -> Exception | None:
+        """Waits until everything is stored. Returns the error if something could not be."""
+        with self._changed:
+            self._deadline = time.monotonic() + timeout_seconds
+            self._changed.notify()
+        self._thread.join(timeout_seconds + 1)
+        if self._error is None and (self._thread.is_alive() or self._queue):
+            return TimeoutError(f"{len(self._queue) or 1} files were not stored within {timeout_seconds:g} s")
+        return self._error
+
+    @property
+    def failure(self) -> Exception | None:
+        """An error that no second try will mend."""
+        return self._error
+
+    def _skip_what_is_replaced_by(self, newer: FileReport) -> None:
+        for waiting in [report for report in self._queue if report.name == newer.name]:
+            if newer.is_best or not waiting.is_best:
+                self._queue.remove(waiting)
+                self._remove(waiting)
+
+    def _work(self) -> None:
+        try:
+            while (report := self._next()) is not None:
+                stored = self._store_file(report)
+                self._append(_event(report, stored))
+                self._remove(report)
+        except Exception as error:
+            log.exception("no more files will be stored")
+            self._error = error  # the runner sees it, and ends the attempt with it
+
+    def _next(self) -> FileReport | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._deadline is not None)
+            return self._queue.popleft() if self._queue else None
+
+    def _store_file(self, report: FileReport) -> StoredObject:
+        key = self._new_key(report)
+        for pause in chain(RETRY_SECONDS, repeat(RETRY_SECONDS[-1])):
+            try:
+                return self._store.put_file(self._folder.path / report.path, key)
+            except FileNotFoundError:
+                raise
+            except (StorageError, OSError) as error:
+                if not self._may_try_again_after(pause):
+                    raise
+                log.warning("%s could not be stored; trying again: %s", report.name, error)
+        raise AssertionError("unreachable")
+
+    def _may_try_again_after(self, pause: float) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._deadline is not None, pause)
+            if self._deadline is None:
+                return True
+            self._changed.wait(min(pause, max(0.0, self._deadline - time.monotonic())))
+            return time.monotonic() < self._deadline
+
+    def _new_key(self, report: FileReport) -> str:
+        """A key that was never used: what an event names does not change under its readers."""
+        name = PurePosixPath(report.name)
+        if name.is_absolute() or ".." in name.parts:
+            raise ValueError(f"{report.name!r} is not the name of an artifact.")
+        numbered = name if report.step is None else name.with_name(f"{report.step:08d}-{name.name}")
+        key, copies = numbered, 1
+        while key in self._used_keys:
+            copies += 1
+            key = numbered.with_name(f"{numbered.stem}-{copies}{numbered.suffix}")
+        self._used_keys.add(key)
+        return self._store.key(f"{self._output_uri}/{key}")
+
+    def _remove(self, report: FileReport) -> None:
+        path = self._folder.path / report.path
+        if path.parent == self._folder.outbox:
+            path.unlink(missing_ok=True)
+
+
+def _event(report: FileReport, stored: StoredObject) -> Checkpoint | Artifact:
+    if report.kind is ArtifactKind.CHECKPOINT:
+        return Checkpoint(
+            name=report.name,
+            uri=stored.uri,
+            step=report.step or 0,
+            epoch=report.epoch or 0,
+            is_best=report.is_best,
+            sha256=stored.sha256,
+            size_bytes=stored.size_bytes,
+            values=report.values,
+        )
+    content_type = mimetypes.guess_type(report.name)[0] or "application/octet-stream"
+    return Artifact(
+        name=report.name,
+        kind=report.kind,
+        uri=stored.uri,
+        size_bytes=stored.size_bytes,
+        sha256=stored.sha256,
+        content_type=content_type,
+        step=report.step,
+    )
