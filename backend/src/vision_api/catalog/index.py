@@ -63,6 +63,10 @@ class CatalogIndex:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def count(self, framework: str) -> int:
+        """How many models of a framework there are."""
+        return len(self._lists[framework].models) if framework in self._lists else 0
+
     def model_names(self, framework: str) -> list[str]:
         """The names of a framework's models."""
         return [card.model_name for card in self._lists[framework].models]

@@ -3,7 +3,7 @@
 from vision_api.training_services.address import Address
 from vision_api.training_services.client import ServiceClient
 from vision_api.training_services.errors import ServiceError, ServiceRejected, ServiceSilent, ServiceUnavailable
-from vision_api.training_services.lifespan import running_registry
+from vision_api.training_services.lifespan import make_source, running_registry
 from vision_api.training_services.registry import Instance, InstanceRegistry
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "ServiceRejected",
     "ServiceSilent",
     "ServiceUnavailable",
+    "make_source",
     "running_registry",
 ]

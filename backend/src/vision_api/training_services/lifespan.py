@@ -10,13 +10,17 @@ from vision_api.training_services.hosts import HostSource
 from vision_api.training_services.local import LocalServices, find_programs
 from vision_api.training_services.registry import AddressSource, InstanceRegistry
 
+STOP_MARGIN_SECONDS = 5.0
+"""What a service needs beyond the time that its trainers are given."""
+
 
 def make_source(settings: Settings) -> AddressSource:
     """The one difference between the two environments. Raises ConfigurationError for a URL that is none."""
     if settings.training_execution_mode == "http":
         token = settings.service_token
         return HostSource(settings.service_urls, token.get_secret_value() if token else "")
-    return LocalServices(find_programs(settings), stop_grace_seconds=settings.stop_grace_seconds)
+    stop_within_seconds = settings.stop_grace_seconds + STOP_MARGIN_SECONDS
+    return LocalServices(find_programs(settings), stop_within_seconds=stop_within_seconds)
 
 
 @asynccontextmanager

@@ -16,7 +16,6 @@ logger = logging.getLogger(__name__)
 FIRST_BACK_OFF_SECONDS = 1.0
 LONGEST_BACK_OFF_SECONDS = 30.0
 STABLE_AFTER_SECONDS = 60.0
-STOP_MARGIN_SECONDS = 5.0
 KILL_SECONDS = 3.0
 
 _NOT_FOR_SERVICES = frozenset(
@@ -70,9 +69,9 @@ def _environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, st
 class LocalServices:
     """Keeps one process of each service running, and ends them all with the backend."""
 
-    def __init__(self, programs: Sequence[Program], *, stop_grace_seconds: float) -> None:
+    def __init__(self, programs: Sequence[Program], *, stop_within_seconds: float) -> None:
         self._programs = programs
-        self._stop_seconds = stop_grace_seconds + STOP_MARGIN_SECONDS
+        self._stop_within_seconds = stop_within_seconds
         self._running: dict[str, ServiceProcess] = {}
         self._listening: set[str] = set()
         self._hurry = asyncio.Event()
@@ -109,7 +108,7 @@ class LocalServices:
             process.terminate()
         hurry = asyncio.create_task(self._hurry.wait())
         everything = asyncio.gather(*ends)
-        await asyncio.wait([everything, hurry], timeout=self._stop_seconds, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([everything, hurry], timeout=self._stop_within_seconds, return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()
         for process in processes:
             process.kill()

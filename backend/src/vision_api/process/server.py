@@ -1,0 +1,81 @@
+"""The HTTP server, and what a signal means to it."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
+from socket import socket
+
+import uvicorn
+from fastapi import FastAPI
+
+from vision_api.config import Settings
+from vision_api.process.banner import announce
+from vision_api.training_services import InstanceRegistry
+
+logger = logging.getLogger(__name__)
+
+OPEN_STREAMS_SECONDS = 2
+"""How long open requests may go on once we stop. Streams never end by themselves."""
+
+
+class PlatformServer(uvicorn.Server):
+    """Ends in order on the first signal: stop accepting, pause the local jobs, end the services.
+
+    The second signal takes away their time to write a checkpoint. Even then nothing is left running; uvicorn's own
+    way of hurrying would skip the shut-down of the application.
+    """
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=list(settings.trusted_proxies),
+                timeout_graceful_shutdown=OPEN_STREAMS_SECONDS,
+            )
+        )
+        self._app = app
+        self._settings = settings
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Serve, then say so."""
+        await super().startup(sockets)
+        if self.started and sockets:
+            self._start(announce(self._app, self._settings, port=sockets[0].getsockname()[1]))
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Handle signals in the event loop, and end with status 0 after one."""
+        loop = asyncio.get_running_loop()
+        handled = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # ignored under nohup
+            handled.append(signal.SIGHUP)
+        for number in handled:
+            loop.add_signal_handler(number, self._on_signal, number)
+        try:
+            yield
+        finally:
+            for number in handled:
+                loop.remove_signal_handler(number)
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        if not self.should_exit:
+            self.should_exit = True
+            logger.info("%s: stopping. Running jobs are paused; the same again hurries.", number.name)
+            return
+        logger.warning("%s again: jobs get no time for a checkpoint", number.name)
+        registry: InstanceRegistry | None = getattr(self._app.state, "instance_registry", None)
+        if registry is not None:
+            self._start(registry.hasten())
+
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
