@@ -3,31 +3,14 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import (
-    BmpImagePlugin,
-    ExifTags,
-    GifImagePlugin,
-    Image,
-    ImageOps,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, WebPImagePlugin
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-FORMATS = tuple(
-    decoder.format
-    for decoder in (
-        BmpImagePlugin.BmpImageFile,
-        GifImagePlugin.GifImageFile,
-        JpegImagePlugin.JpegImageFile,
-        PngImagePlugin.PngImageFile,
-        TiffImagePlugin.TiffImageFile,
-        WebPImagePlugin.WebPImageFile,
-    )
-)
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 """Decoders that may run on a user's file. JPEG's opens MPO, several pictures in one file, too."""
+
+LATE_DECODERS = (TiffImagePlugin, WebPImagePlugin)
+"""Registered by being imported; Pillow sees to the others."""
 
 _TRANSPOSED = frozenset({5, 6, 7, 8})
 _DEEP_GRAY = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})

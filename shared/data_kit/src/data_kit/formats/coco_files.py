@@ -142,7 +142,7 @@ def _parse(name: str, split: Split, content: Any) -> AnnotationFile:
 
 
 def _rows(content: Any, key: str) -> list[dict[str, Any]]:
-    rows = content[key] if isinstance(content, dict) else None
+    rows: Any = cast("dict[str, Any]", content)[key] if isinstance(content, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in cast("list[Any]", rows)):
         raise ValueError(f"`{key}` must be a list of objects")
     return cast("list[dict[str, Any]]", rows)

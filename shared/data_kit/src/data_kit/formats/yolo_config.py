@@ -1,6 +1,6 @@
 """`data.yaml`: what the classes are and where the images lie."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -67,7 +67,8 @@ def read_config(source: Source) -> YoloConfig | None:
 
 def _load(text: str) -> Mapping[str, Any]:
     # Aliases let a few lines grow to gigabytes; no data set needs them.
-    if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=yaml.SafeLoader)):
+    events: Iterable[yaml.Event] = yaml.parse(text, Loader=yaml.SafeLoader)  # pyright: ignore[reportUnknownMemberType]
+    if any(isinstance(event, yaml.AliasEvent) for event in events):
         raise ConfigError("YAML aliases (`*name`) are not allowed.", "Write the values out.")
     try:
         content = yaml.safe_load(text)

@@ -7,7 +7,7 @@ named by its URI everywhere outside the store that wrote it.
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, from_url
 
 from data_kit.storage.errors import InvalidKey, ObjectNotFound, StorageError
@@ -153,7 +153,9 @@ class ObjectStore:
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """All objects below the folder `prefix`."""
         with _translated(f"{self.url}/{prefix}"):
-            for batch in obstore.list(self._backend, _checked(prefix) if prefix else None, chunk_size=DELETE_BATCH):
+            folder = _checked(prefix) if prefix else None
+            batches = self._backend.list(folder, chunk_size=DELETE_BATCH)  # pyright: ignore[reportUnknownMemberType]
+            for batch in batches:
                 for meta in batch:
                     yield ObjectInfo(self.uri(meta["path"]), meta["size"], meta["last_modified"])
 
@@ -242,10 +244,10 @@ class _Tally:
 
 
 @contextmanager
-def _translated(uri: str) -> Iterator[None]:
+def _translated(uri: str) -> Generator[None]:
     try:
         yield
-    except (NotFoundError, FileNotFoundError) as error:
+    except FileNotFoundError as error:
         raise ObjectNotFound(f"There is no object {uri}.") from error
     except BaseError as error:
         if f"os error {errno.ENOSPC}" in str(error):
