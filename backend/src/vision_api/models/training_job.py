@@ -76,9 +76,7 @@ class TrainingJob(Base):
     hyperparameters: Mapped[dict[str, Any]] = mapped_column(JSON)
 
     # Where it is. Only `training_jobs.status` writes these.
-    status: Mapped[JobStatus] = mapped_column(
-        Enum(JobStatus, native_enum=False, length=16, values_callable=lambda kind: [member.value for member in kind])
-    )
+    status: Mapped[JobStatus] = mapped_column(Enum(JobStatus, native_enum=False, length=16, values_callable=list))
     status_reason: Mapped[str | None] = mapped_column(String(32))
     status_message: Mapped[str | None]
     error_message: Mapped[str | None]

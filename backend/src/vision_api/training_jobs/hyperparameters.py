@@ -3,10 +3,10 @@
 import difflib
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.exceptions import best_match  # pyright: ignore[reportUnknownVariableType]
 
 from vision_api.errors import Invalid
 from vision_contracts import NAMED_FIELDS, FieldProblem, ModelDetail
@@ -25,9 +25,17 @@ def settle_named_fields(card: ModelDetail, given: Mapping[str, Any]) -> dict[str
     """
     described: dict[str, dict[str, Any]] = card.hyperparameters.get("x-named-fields", {})
     chosen = {name: given[name] for name in CARD_FIELDS if given.get(name) is not None}
-    schema = card.hyperparameters | {"properties": described, "required": [], "additionalProperties": True}
+    schema: dict[str, Any] = card.hyperparameters | {
+        "properties": described,
+        "required": [],
+        "additionalProperties": True,
+    }
     _refuse(list(_problems(schema, chosen, prefix="")))
-    own = LAST_RESORT | {"batch_size": card.recommended_batch_size, "learning_rate": card.recommended_lr}
+    own: dict[str, Any] = {
+        **LAST_RESORT,
+        "batch_size": card.recommended_batch_size,
+        "learning_rate": card.recommended_lr,
+    }
     defaults = {name: described.get(name, {}).get("default", own[name]) for name in CARD_FIELDS}
     return defaults | chosen
 
@@ -57,7 +65,7 @@ def _refuse(problems: list[FieldProblem]) -> None:
 def _problems(schema: Mapping[str, Any], instance: Mapping[str, Any], *, prefix: str) -> Iterator[FieldProblem]:
     for path in _not_finite(instance, prefix):
         yield FieldProblem(field=path, code="not_finite", message="must be a finite number.")
-    for error in Draft202012Validator(schema).iter_errors(instance):  # pyright: ignore[reportUnknownMemberType]
+    for error in Draft202012Validator(schema).iter_errors(instance):
         yield from _explain(error, prefix)
 
 
@@ -66,25 +74,27 @@ def _not_finite(value: Any, path: str) -> Iterator[str]:
     if isinstance(value, float) and not math.isfinite(value):
         yield path
     elif isinstance(value, Mapping):
-        for name, item in value.items():  # pyright: ignore[reportUnknownVariableType]
+        for name, item in cast("Mapping[str, Any]", value).items():
             yield from _not_finite(item, _join(path, name))
     elif isinstance(value, list):
-        for index, item in enumerate(value):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        for index, item in enumerate(cast("list[Any]", value)):
             yield from _not_finite(item, _join(path, index))
 
 
-def _explain(error: ValidationError, prefix: str) -> Iterator[FieldProblem]:
+def _explain(error: Any, prefix: str) -> Iterator[FieldProblem]:
+    """A `jsonschema.ValidationError`, whose stubs say little, for people."""
     if error.validator == "additionalProperties":
         yield from _unknown_names(error, prefix)
         return
-    deepest = best_match([error]) or error
+    deepest: Any = best_match([error])
     path = _join(prefix, *deepest.absolute_path)
     yield FieldProblem(field=path, code=str(deepest.validator), message=f"{deepest.message}.")
 
 
-def _unknown_names(error: ValidationError, prefix: str) -> Iterator[FieldProblem]:
-    known: list[str] = sorted(error.schema.get("properties", {}))  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType]
-    for name in error.instance:
+def _unknown_names(error: Any, prefix: str) -> Iterator[FieldProblem]:
+    known: list[str] = sorted(error.schema.get("properties", {}))
+    given: list[str] = list(error.instance)
+    for name in given:
         if name in known:
             continue
         close = difflib.get_close_matches(name, known, n=1)

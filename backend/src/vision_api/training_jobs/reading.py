@@ -3,6 +3,7 @@
 from vision_api.models import Artifact, JobStatus, LogLine, TrainingJob
 from vision_api.training_jobs.primary_metrics import PRIMARY_METRICS
 from vision_api.training_jobs.schemas import ArtifactRead, JobProgress, LogLineRead, PrimaryMetric, TrainingJobRead
+from vision_contracts import LogLevel
 
 _DERIVED = ("queue_position", "progress", "primary_metric", "pretrained", "output_dir")
 _PLAIN = tuple(name for name in TrainingJobRead.model_fields if name not in _DERIVED)
@@ -38,13 +39,8 @@ def read_progress(job: TrainingJob) -> JobProgress:
 
 def read_log_line(line: LogLine) -> LogLineRead:
     """A line with its number."""
-    return LogLineRead(
-        id=line.line_id,
-        time=line.time,
-        level=line.level,
-        message=line.message,
-        attempt=line.attempt,  # pyright: ignore[reportArgumentType]
-    )
+    level = LogLevel(line.level)
+    return LogLineRead(id=line.line_id, time=line.time, level=level, message=line.message, attempt=line.attempt)
 
 
 def read_artifact(artifact: Artifact) -> ArtifactRead:

@@ -142,12 +142,11 @@ async def list_points(
         wanted = wanted.where(point.name.in_(names))
     if after_step is not None:
         wanted = wanted.where(point.step > after_step)
-    by_name = {"partition_by": point.name}
     stretches = max(1, (max_points - 1) // 2)
     cut = wanted.add_columns(
-        func.count().over(**by_name).label("count"),
-        func.max(point.step).over(**by_name).label("last"),
-        func.ntile(stretches).over(**by_name, order_by=point.step).label("stretch"),
+        func.count().over(partition_by=point.name).label("count"),
+        func.max(point.step).over(partition_by=point.name).label("last"),
+        func.ntile(stretches).over(partition_by=point.name, order_by=point.step).label("stretch"),
     ).subquery()
     within = [cut.c.name, cut.c.stretch]
     missing_last = case((cut.c.value.is_(None), 1), else_=0)

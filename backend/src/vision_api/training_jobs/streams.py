@@ -97,7 +97,7 @@ async def _reset(session: AsyncSession, job: TrainingJob) -> bytes:
     """Events that the client has missed are not kept any more: it must load everything again."""
     positions = await repository.queue_positions(session, [job])
     snapshot = read_job(job, positions.get(job.id)).model_dump(mode="json")
-    data = _head(job.id, job.attempt, utc_now()) | {"job": snapshot}
+    data: dict[str, JsonValue] = _head(job.id, job.attempt, utc_now()) | {"job": snapshot}
     return format_sse_event(event="reset", id=str(job.last_event_id), data_str=_dump(data))
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from sqlalchemy import event
@@ -59,7 +59,7 @@ class Wakeups:
         _listen_once(session, wake)
 
     @contextmanager
-    def following(self, job_id: int) -> Iterator[Wakeup]:
+    def following(self, job_id: int) -> Generator[Wakeup]:
         """A wake-up that is set by every new event of a job."""
         wakeup = Wakeup()
         self._followers[job_id].add(wakeup)

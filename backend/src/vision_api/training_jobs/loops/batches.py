@@ -37,9 +37,7 @@ async def in_batches(
         await asyncio.wait({reading})
 
 
-async def _read(
-    events: AsyncIterator[JobEvent | None], queue: asyncio.Queue[JobEvent | BaseException | None]
-) -> None:
+async def _read(events: AsyncIterator[JobEvent | None], queue: asyncio.Queue[JobEvent | BaseException | None]) -> None:
     """Put events into the queue, and how they ended. While the database is behind, the service waits."""
     try:
         async for event in events:

@@ -26,7 +26,7 @@ async def put_points(session: AsyncSession, points: Sequence[dict[str, Any]]) ->
     if not points:
         return
     dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    new = dialect.insert(MetricPoint.__table__)
+    new = dialect.insert(MetricPoint)
     replaced = {name: new.excluded[name] for name in ("epoch", "value", "time")}
     await session.execute(new.on_conflict_do_update(index_elements=["job_id", "name", "step"], set_=replaced), points)
 
@@ -41,18 +41,17 @@ async def delete_points(session: AsyncSession, job: TrainingJob, *, beyond: int)
 async def add_lines(session: AsyncSession, lines: Sequence[dict[str, Any]]) -> None:
     """Write log lines with one statement."""
     if lines:
-        await session.execute(insert(LogLine.__table__), lines)
+        await session.execute(insert(LogLine), lines)
 
 
 async def forget_old(session: AsyncSession, job: TrainingJob) -> None:
     """Keep the newest events and log lines of a job: a training that never ends must not fill the disk."""
-    for column, owner, last, kept in (
-        (JobEvent.event_id, JobEvent.job_id, job.last_event_id, EVENTS_KEPT),
-        (LogLine.line_id, LogLine.job_id, job.last_log_id, LINES_KEPT),
-    ):
-        if last > kept:
-            old = delete(column.class_).where(owner == job.id, column <= last - kept)
-            await session.execute(old.execution_options(synchronize_session=False))
+    if job.last_event_id > EVENTS_KEPT:
+        old = (JobEvent.job_id == job.id) & (JobEvent.event_id <= job.last_event_id - EVENTS_KEPT)
+        await session.execute(delete(JobEvent).where(old).execution_options(synchronize_session=False))
+    if job.last_log_id > LINES_KEPT:
+        old = (LogLine.job_id == job.id) & (LogLine.line_id <= job.last_log_id - LINES_KEPT)
+        await session.execute(delete(LogLine).where(old).execution_options(synchronize_session=False))
 
 
 async def put_artifact(session: AsyncSession, job: TrainingJob, body: ArtifactBody, time: datetime) -> None:

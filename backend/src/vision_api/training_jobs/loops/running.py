@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 from uuid import UUID, uuid4
@@ -74,7 +74,7 @@ class _Running:
 @asynccontextmanager
 async def running_loops(
     *, database: Database, registry: InstanceRegistry, wakeups: Wakeups, store: ObjectStore, settings: Settings
-) -> AsyncIterator[None]:
+) -> AsyncGenerator[None]:
     """Dispatch, collect, reconcile and sweep. Where the services are the backend's own children, what trains is
     paused at the end and goes on at the next start; elsewhere the trainers do not notice that the backend has gone.
     """

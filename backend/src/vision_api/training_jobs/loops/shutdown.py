@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from uuid import UUID
 
 from vision_api.db.session import Database
@@ -27,6 +28,7 @@ async def pause_active(database: Database, registry: InstanceRegistry, *, grace_
     """
     deadline = time.monotonic() + grace_seconds + MARGIN_SECONDS
     asked: set[UUID] = set()
+    active: Sequence[TrainingJob] = ()
     while time.monotonic() < deadline:
         try:
             async with database.snapshot() as session:

@@ -1,11 +1,15 @@
 """From a row to what a training service is sent."""
 
+from typing import Any, Literal
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.models import TrainingJob
 from vision_api.training_jobs import repository
 from vision_api.training_jobs.storage_layout import attempt_uri
 from vision_contracts import CheckpointRef, DatasetFormat, DatasetRef, JobSpec, TaskType, TrainingParams
+
+Weights = Literal["scratch", "pretrained"] | CheckpointRef
 
 
 class WeightsGone(Exception):  # noqa: N818 - a name that reads
@@ -38,10 +42,13 @@ async def make_spec(session: AsyncSession, job: TrainingJob) -> JobSpec:
     )
 
 
-async def _initial_weights(session: AsyncSession, job: TrainingJob) -> str | CheckpointRef:
-    wanted = job.initial_weights
-    if isinstance(wanted, str) or job.checkpoint_uri is not None:
-        return wanted if isinstance(wanted, str) else "scratch"
+async def _initial_weights(session: AsyncSession, job: TrainingJob) -> Weights:
+    """What to start from; a job that goes on from a checkpoint of its own needs nothing else."""
+    wanted: Any = job.initial_weights
+    if wanted in ("scratch", "pretrained"):
+        return wanted
+    if job.checkpoint_uri is not None:
+        return "scratch"
     source = await repository.find_artifact(session, wanted["job_id"], wanted["artifact"])
     if source is None:
         raise WeightsGone(
