@@ -12,8 +12,9 @@ DATA_DIR/jobs/{job_uid}/{attempt}/
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 from uuid import UUID
 
 import psutil
@@ -23,6 +24,7 @@ from vision_contracts import EndReason, JobSpec, StopRequest
 
 STOP_FILE = "stop.json"
 OUTBOX = "outbox"
+CLOCK_TOLERANCE_SECONDS = 2.0
 
 
 class StopOrder(StopRequest):
@@ -94,15 +96,32 @@ class AttemptFolder:
         write_atomically(self.path / STOP_FILE, order.model_dump_json().encode())
         return order
 
-    def remember_trainer(self, process: psutil.Process) -> None:
-        """Notes which process trains, so that it can be found after the runner's death."""
-        identity = {"pid": process.pid, "create_time": process.create_time()}
-        write_atomically(self.path / "trainer.json", json.dumps(identity).encode())
+    def remember_process(self, role: Literal["runner", "trainer"], process: psutil.Process) -> None:
+        """Notes which process plays a role, for whoever must end it later."""
+        identity = ProcessIdentity(process.pid, process.create_time())
+        write_atomically(self.path / f"{role}.json", json.dumps(asdict(identity)).encode())
 
-    def trainer_identity(self) -> tuple[int, float] | None:
-        """Process id (also of its process group) and start time of the trainer, if one was ever started."""
+    def find_process(self, role: Literal["runner", "trainer"]) -> "ProcessIdentity | None":
+        """The process that plays, or has played, the role."""
         try:
-            identity = json.loads((self.path / "trainer.json").read_bytes())
+            return ProcessIdentity(**json.loads((self.path / f"{role}.json").read_bytes()))
         except FileNotFoundError:
             return None
-        return int(identity["pid"]), float(identity["create_time"])
+
+
+@dataclass(frozen=True)
+class ProcessIdentity:
+    """A process for good: its number alone may be given to another one later."""
+
+    pid: int
+    create_time: float
+
+    def owner(self) -> Literal["itself", "nobody", "another"]:
+        """Who has the number now. A zombie is nobody."""
+        try:
+            process = psutil.Process(self.pid)
+            if abs(process.create_time() - self.create_time) > CLOCK_TOLERANCE_SECONDS:
+                return "another"
+            return "nobody" if process.status() == psutil.STATUS_ZOMBIE else "itself"
+        except psutil.NoSuchProcess:
+            return "nobody"

@@ -4,6 +4,8 @@ import argparse
 import logging
 from pathlib import Path
 
+import psutil
+
 from trainer_kit.attempt_folder import AttemptFolder
 from trainer_kit.event_log import EventLog
 from trainer_kit.file_lock import FileLock
@@ -30,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not lock.acquire(timeout_seconds=LOCK_SECONDS):
         log.error("another runner holds %s", folder.path)
         return 1
+    folder.remember_process("runner", psutil.Process())
     pause_on_sigterm(folder)
     run_attempt(folder, options.adapter, settings)
     return 0
@@ -39,7 +42,7 @@ def run_attempt(folder: AttemptFolder, adapter: str, settings: RunnerSettings) -
     """For who holds the attempt's lock. One that was begun before is ended, never trained twice."""
     events = EventLog(folder.events_file, folder.attempt)
     try:
-        if events.last_seq == 0 and folder.trainer_identity() is None:
+        if events.last_seq == 0 and folder.find_process("trainer") is None:
             Runner(folder, adapter, settings, events).run()
             return
     finally:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from data_kit import ObjectStore, open_store
 from trainer_kit.attempt_folder import AttemptFolder, StopOrder
 from trainer_kit.event_log import EventLog
+from trainer_kit.file_lock import FileLock
 from trainer_kit.runner.background import in_background
 from trainer_kit.runner.dataset_cache import DatasetCache
 from trainer_kit.runner.ending import Ending, Facts, decide_ending, stopped_ending
@@ -43,6 +44,8 @@ class Runner:
     _spec: JobSpec = field(init=False)
     _stop_watch: StopWatch = field(init=False)
     _told: Finished | Failed | None = field(init=False, default=None)
+    _dataset_lock: FileLock | None = field(init=False, default=None)
+    """Held until this process ends, so that nobody removes the data set from the cache meanwhile."""
 
     def run(self) -> None:
         """Returns after the terminal event is written."""
@@ -67,12 +70,13 @@ class Runner:
     def _fetch(self, store: ObjectStore) -> TrainerInputs | StopOrder:
         """The order to stop, if it comes before everything is there; the fetching is then abandoned."""
         cache = DatasetCache(self.settings.dataset_cache_dir, self.settings.dataset_cache_bytes)
-        self._fetcher = InputFetcher(self.folder, store, cache)
-        fetched = in_background(lambda: self._fetcher.fetch(self.adapter, self._spec), "fetch")
+        fetcher = InputFetcher(self.folder, store, cache)
+        fetched = in_background(lambda: fetcher.fetch(self.adapter, self._spec), "fetch")
         while True:
             if (order := self._stop_watch.order()) is not None:
                 return order
             if wait([fetched], timeout=POLL_SECONDS).done:
+                self._dataset_lock = fetcher.dataset_lock
                 return fetched.result()
 
     def _train(self, inputs: TrainerInputs, uploader: Uploader) -> Facts:

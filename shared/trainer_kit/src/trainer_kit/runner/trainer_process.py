@@ -16,7 +16,6 @@ from trainer_kit.trainer.main import TrainerInputs
 
 STORAGE_VARIABLES = ("AWS_", "AZURE_", "GOOGLE_", "STORAGE_URL")
 LEFTOVER_SECONDS = 5.0
-CLOCK_TOLERANCE_SECONDS = 2.0
 
 
 class TrainerProcess:
@@ -44,7 +43,7 @@ class TrainerProcess:
         self.messages: IO[bytes] = ours.makefile("rb")
         self.output: IO[bytes] = cast("IO[bytes]", self._process.stdout)
         with contextlib.suppress(psutil.NoSuchProcess):
-            folder.remember_trainer(psutil.Process(self._process.pid))
+            folder.remember_process("trainer", psutil.Process(self._process.pid))
 
     def is_running(self) -> bool:
         """Whether the trainer itself runs. It is not reaped by asking, so that its group keeps its number."""
@@ -64,34 +63,17 @@ class TrainerProcess:
         self.send_signal(signal.SIGKILL)
         return self._process.wait()
 
-    def close(self) -> None:
-        """Closes this end of its pipes; who still reads from them must have come to the end."""
-        self.messages.close()
-        self._socket.close()
-        self.output.close()
-
 
 def kill_leftovers(folder: AttemptFolder) -> None:
     """Ends what a dead runner has left running. Most often nothing: a trainer ends together with its runner."""
-    identity = folder.trainer_identity()
-    if identity is None:
+    trainer = folder.find_process("trainer")
+    if trainer is None or trainer.owner() == "another":  # a number is not given anew while its group has members
         return
-    pid, create_time = identity
-    with contextlib.suppress(psutil.NoSuchProcess):
-        if abs(psutil.Process(pid).create_time() - create_time) > CLOCK_TOLERANCE_SECONDS:
-            return  # the number belongs to somebody else by now, so no process of the old group is left
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
+        os.killpg(trainer.pid, signal.SIGKILL)
     deadline = time.monotonic() + LEFTOVER_SECONDS
-    while _is_alive(pid) and time.monotonic() < deadline:
+    while trainer.owner() == "itself" and time.monotonic() < deadline:
         time.sleep(0.02)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _trainer_environment() -> dict[str, str]:

@@ -1,0 +1,25 @@
+"""Holds attempts, starts their runners, and notices what has died."""
+
+from trainer_kit.supervisor.errors import (
+    AttemptSuperseded,
+    Draining,
+    NoFreeSlot,
+    StillRunning,
+    SupervisorError,
+    UnknownAttempt,
+)
+from trainer_kit.supervisor.launcher import Launcher, ProcessLauncher, RunnerHandle
+from trainer_kit.supervisor.supervisor import Supervisor
+
+__all__ = [
+    "AttemptSuperseded",
+    "Draining",
+    "Launcher",
+    "NoFreeSlot",
+    "ProcessLauncher",
+    "RunnerHandle",
+    "StillRunning",
+    "Supervisor",
+    "SupervisorError",
+    "UnknownAttempt",
+]

@@ -1,0 +1,77 @@
+"""One attempt as the service sees it: a folder, and perhaps a runner."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from trainer_kit.attempt_folder import AttemptFolder, StopOrder
+from trainer_kit.event_log import last_event
+from trainer_kit.file_lock import is_locked
+from trainer_kit.runner.recovery import recover_attempt
+from trainer_kit.supervisor.launcher import Launcher, RunnerHandle
+from vision_contracts import HeldJob
+
+UNRESPONSIVE_SECONDS = 60.0
+"""How long a runner may take after the grace of a stop: SIGTERM, SIGKILL and the last uploads lie in it."""
+
+
+@dataclass
+class Attempt:
+    """Held until it is deleted. Its state is what stands in its folder, so that a restart loses nothing."""
+
+    job_uid: UUID
+    folder: AttemptFolder
+    runner: RunnerHandle | None = None
+    clock: Callable[[], float] = time.monotonic
+    _ended: HeldJob | None = field(init=False, default=None)
+    _overdue_at: float | None = field(init=False, default=None)
+
+    @property
+    def number(self) -> int:
+        return self.folder.attempt
+
+    @property
+    def is_running(self) -> bool:
+        return self.describe().state == "running"
+
+    def describe(self) -> HeldJob:
+        """Running until there is a terminal event."""
+        if self._ended is not None:
+            return self._ended
+        event = last_event(self.folder.events_file)
+        held = HeldJob(
+            job_uid=self.job_uid,
+            attempt=self.number,
+            state="ended" if event is not None and event.is_terminal else "running",
+            last_seq=event.seq if event is not None else 0,
+            ended_as=event.body.type if event is not None and event.is_terminal else None,
+        )
+        if held.state == "ended":
+            self._ended = held
+        return held
+
+    def order_stop(self, order: StopOrder) -> None:
+        """The runner sees the order within a moment, and carries it out."""
+        standing = self.folder.order_stop(order)
+        self._overdue_at = (
+            self.clock() + UNRESPONSIVE_SECONDS + (0.0 if standing.mode == "kill" else standing.grace_seconds)
+        )
+
+    def look_after(self, launcher: Launcher) -> None:
+        """Reaps the runner; kills it if it does not obey; ends the attempt if it is dead. Costs little."""
+        has_runner = self.has_runner()
+        if not self.is_running:
+            return
+        if not has_runner:
+            recover_attempt(self.folder)
+        elif self._overdue_at is not None and self.clock() > self._overdue_at:
+            launcher.kill(self.folder)
+
+    def has_runner(self) -> bool:
+        """Whether a runner lives: one of ours, or one that an earlier process of this service has started."""
+        if self.runner is not None:
+            if self.runner.is_running():
+                return True
+            self.runner = None
+        return is_locked(self.folder.lock_file)
