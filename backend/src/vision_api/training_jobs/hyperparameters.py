@@ -25,17 +25,10 @@ def settle_named_fields(card: ModelDetail, given: Mapping[str, Any]) -> dict[str
     """
     described: dict[str, dict[str, Any]] = card.hyperparameters.get("x-named-fields", {})
     chosen = {name: given[name] for name in CARD_FIELDS if given.get(name) is not None}
-    schema: dict[str, Any] = card.hyperparameters | {
-        "properties": described,
-        "required": [],
-        "additionalProperties": True,
-    }
+    schema = {**card.hyperparameters, "properties": described, "required": [], "additionalProperties": True}
     _refuse(list(_problems(schema, chosen, prefix="")))
-    own: dict[str, Any] = {
-        **LAST_RESORT,
-        "batch_size": card.recommended_batch_size,
-        "learning_rate": card.recommended_lr,
-    }
+    recommended = {"batch_size": card.recommended_batch_size, "learning_rate": card.recommended_lr}
+    own = {**LAST_RESORT, **recommended}
     defaults = {name: described.get(name, {}).get("default", own[name]) for name in CARD_FIELDS}
     return defaults | chosen
 
@@ -65,7 +58,8 @@ def _refuse(problems: list[FieldProblem]) -> None:
 def _problems(schema: Mapping[str, Any], instance: Mapping[str, Any], *, prefix: str) -> Iterator[FieldProblem]:
     for path in _not_finite(instance, prefix):
         yield FieldProblem(field=path, code="not_finite", message="must be a finite number.")
-    for error in Draft202012Validator(schema).iter_errors(instance):
+    validator: Any = Draft202012Validator(schema)
+    for error in validator.iter_errors(instance):
         yield from _explain(error, prefix)
 
 
@@ -86,7 +80,7 @@ def _explain(error: Any, prefix: str) -> Iterator[FieldProblem]:
     if error.validator == "additionalProperties":
         yield from _unknown_names(error, prefix)
         return
-    deepest: Any = best_match([error])
+    deepest = cast("Any", best_match([error]))
     path = _join(prefix, *deepest.absolute_path)
     yield FieldProblem(field=path, code=str(deepest.validator), message=f"{deepest.message}.")
 

@@ -7,9 +7,10 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
-from pydantic import JsonValue, TypeAdapter
+from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.db.session import Database
@@ -32,7 +33,7 @@ JOBS_AT_ONCE = 200
 RECENT = timedelta(seconds=30)
 """A change may become visible this long after its `updated_at`: clocks differ, and transactions take time."""
 
-_json: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
+_json: TypeAdapter[Any] = TypeAdapter(Any)
 
 
 @dataclass
@@ -97,7 +98,7 @@ async def _reset(session: AsyncSession, job: TrainingJob) -> bytes:
     """Events that the client has missed are not kept any more: it must load everything again."""
     positions = await repository.queue_positions(session, [job])
     snapshot = read_job(job, positions.get(job.id)).model_dump(mode="json")
-    data: dict[str, JsonValue] = _head(job.id, job.attempt, utc_now()) | {"job": snapshot}
+    data = _head(job.id, job.attempt, utc_now()) | {"job": snapshot}
     return format_sse_event(event="reset", id=str(job.last_event_id), data_str=_dump(data))
 
 
@@ -106,11 +107,11 @@ def _message(event: JobEvent) -> bytes:
     return format_sse_event(event=event.type, id=str(event.event_id), data_str=_dump(data))
 
 
-def _head(job_id: int, attempt: int, moment: datetime) -> dict[str, JsonValue]:
+def _head(job_id: int, attempt: int, moment: datetime) -> dict[str, Any]:
     return {"job_id": job_id, "attempt": attempt, "time": format_time(moment)}
 
 
-def _dump(data: JsonValue) -> str:
+def _dump(data: Any) -> str:
     return _json.dump_json(data).decode()
 
 
