@@ -3,19 +3,19 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
-import bcrypt
 import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
+from support import JWT_SECRET, PASSWORD_HASH, AuthHeaders, MakeUser
 
 from vision_api.auth.tokens import AccessToken
 from vision_api.config import Settings
@@ -25,13 +25,6 @@ from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.main import create_app
 from vision_api.models import AuthSession, User, UserRole
-
-PASSWORD = "correct horse battery"
-PASSWORD_HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(rounds=4)).decode()
-JWT_SECRET = "f1ad0e55b27a4c9d8e6013579bdf2468ace0"
-
-MakeUser = Callable[..., Awaitable[User]]
-AuthHeaders = Callable[[User], Awaitable[dict[str, str]]]
 
 
 async def make_schema(url: str) -> None:
@@ -66,7 +59,7 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 async def _administer(server: str, statement: str) -> None:
     url = make_url(server)
-    connection = await asyncpg.connect(host=str(url.query["host"]), user=url.username, database="postgres")
+    connection = await asyncpg.connect(host=str(url.query["host"]), user=url.username, database=url.database)
     try:
         await connection.execute(statement)
     finally:
@@ -78,11 +71,23 @@ def _named(server: str, name: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(postgresql_server: str) -> str:
-    """The name of a migrated PostgreSQL database."""
-    asyncio.run(_administer(postgresql_server, "CREATE DATABASE template_platform"))
-    asyncio.run(make_schema(_named(postgresql_server, "template_platform")))
-    return "template_platform"
+def postgresql_database(postgresql_server: str) -> str:
+    """The address of a migrated PostgreSQL database, which each test finds empty."""
+    name = "platform"
+    asyncio.run(_administer(postgresql_server, f"CREATE DATABASE {name}"))
+    url = make_url(postgresql_server).set(database=name).render_as_string(hide_password=False)
+    asyncio.run(make_schema(url))
+    return url
+
+
+def _empty(url: str) -> None:
+    """Also ends what a test has left open: it could hold locks."""
+    end_others = """
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid();
+    """
+    deletes = "".join(f"DELETE FROM {table.name};" for table in reversed(Base.metadata.sorted_tables))
+    asyncio.run(_administer(url, end_others + deletes))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -93,12 +98,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite+aiosqlite:///{path}"
         return
-    template = request.getfixturevalue("postgresql_template")
-    server = request.getfixturevalue("postgresql_server")
-    name = f"test_{uuid4().hex}"
-    asyncio.run(_administer(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
-    yield _named(server, name)
-    asyncio.run(_administer(server, f"DROP DATABASE {name} WITH (FORCE)"))
+    url = request.getfixturevalue("postgresql_database")
+    yield url
+    _empty(url)
 
 
 @pytest.fixture

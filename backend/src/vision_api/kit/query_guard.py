@@ -1,6 +1,8 @@
 """A misspelt query parameter is an error, never ignored."""
 
-from functools import cache
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from fastapi import Request
 from fastapi.dependencies.utils import get_flat_params
@@ -10,6 +12,8 @@ from fastapi.routing import APIRoute
 from vision_api.errors import Invalid, NotFound
 from vision_api.kit.schemas import is_storable
 from vision_contracts import FieldProblem
+
+_known: WeakKeyDictionary[Callable[..., Any], frozenset[str]] = WeakKeyDictionary()
 
 
 async def refuse_unknown_query(request: Request) -> None:
@@ -41,6 +45,10 @@ async def refuse_unknown_query(request: Request) -> None:
         raise Invalid(f"{problems[0].field}: {problems[0].message}", errors=problems)
 
 
-@cache
 def _known_names(route: APIRoute) -> frozenset[str]:
-    return frozenset(field.alias for field in get_flat_params(route.dependant) if isinstance(field.field_info, Query))
+    if (known := _known.get(route.endpoint)) is None:
+        fields = get_flat_params(route.dependant)
+        known = _known[route.endpoint] = frozenset(
+            field.alias for field in fields if isinstance(field.field_info, Query)
+        )
+    return known

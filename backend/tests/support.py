@@ -1,0 +1,43 @@
+"""What tests of several packages share and no fixture can give."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import bcrypt
+import httpx
+
+from vision_api.models import User
+
+PASSWORD = "correct horse battery"
+PASSWORD_HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(rounds=4)).decode()
+JWT_SECRET = "f1ad0e55b27a4c9d8e6013579bdf2468ace0"
+
+MakeUser = Callable[..., Awaitable[User]]
+AuthHeaders = Callable[[User], Awaitable[dict[str, str]]]
+
+
+def problem_of(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """The problem in an answer, which must be one of this status and code."""
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    problem: dict[str, Any] = response.json()
+    assert (problem["status"], problem["code"]) == (status, code), problem
+    assert response.status_code == status
+    assert problem["title"]
+    assert problem["detail"]
+    return problem
+
+
+def fields_of(problem: dict[str, Any]) -> list[str]:
+    """The fields that a problem names."""
+    return [error["field"] for error in problem["errors"]]
+
+
+class Clock:
+    """A clock that a test sets forward."""
+
+    def __init__(self) -> None:
+        self.now = time.monotonic()
+
+    def __call__(self) -> float:
+        return self.now
