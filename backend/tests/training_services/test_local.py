@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -137,10 +136,10 @@ async def test_haste_does_not_wait_for_it(settings: Settings, services_dir: Path
 async def test_a_service_ends_when_the_backend_is_killed(settings: Settings, services_dir: Path) -> None:
     add_service(services_dir, "alpha")
     folder = settings.data_dir / "services/alpha"
-    backend = subprocess.Popen([sys.executable, "-c", BACKEND, settings.data_dir, services_dir])
+    backend = await asyncio.create_subprocess_exec(sys.executable, "-c", BACKEND, settings.data_dir, services_dir)
     await until((folder / "pid").exists)
     backend.kill()
-    backend.wait()
+    await backend.wait()
 
     await until((folder / "ended").exists)
     await until(lambda: not is_alive(int((folder / "pid").read_text())))

@@ -22,8 +22,7 @@ async def announce(app: FastAPI, settings: Settings, *, port: int) -> None:
     catalog: Catalog = app.state.catalog
     with suppress(TimeoutError):
         async with asyncio.timeout(WAIT_FOR_SERVICES_SECONDS):
-            while registry.unavailable_frameworks():
-                await asyncio.sleep(0.1)
+            await _until_all_answer(registry)
     url = f"http://{_shown_host(settings.host)}:{port}"
     states = {framework: _state(framework, registry, catalog) for framework in sorted(registry.frameworks)}
     if settings.log_format == "json":
@@ -41,6 +40,14 @@ async def announce(app: FastAPI, settings: Settings, *, port: int) -> None:
     ]
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
+
+
+async def _until_all_answer(registry: InstanceRegistry) -> None:
+    changed = asyncio.Event()
+    registry.on_change(changed.set)
+    while registry.unavailable_frameworks():
+        await changed.wait()
+        changed.clear()
 
 
 def _shown_host(host: str) -> str:

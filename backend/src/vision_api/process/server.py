@@ -35,8 +35,7 @@ class PlatformServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                proxy_headers=bool(settings.trusted_proxies),
-                forwarded_allow_ips=list(settings.trusted_proxies),
+                proxy_headers=False,  # the application looks at them, and only from TRUSTED_PROXIES
                 timeout_graceful_shutdown=OPEN_STREAMS_SECONDS,
             )
         )
