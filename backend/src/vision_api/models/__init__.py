@@ -3,6 +3,8 @@
 from vision_api.models.artifact import Artifact
 from vision_api.models.auth_session import AuthSession
 from vision_api.models.catalog_snapshot import CatalogSnapshot
+from vision_api.models.dataset import Dataset
+from vision_api.models.dataset_version import DatasetStatus, DatasetVersion
 from vision_api.models.garbage_object import GarbageObject
 from vision_api.models.idempotency_record import IdempotencyRecord
 from vision_api.models.job_event import JobEvent
@@ -19,6 +21,9 @@ __all__ = [
     "Artifact",
     "AuthSession",
     "CatalogSnapshot",
+    "Dataset",
+    "DatasetStatus",
+    "DatasetVersion",
     "GarbageObject",
     "IdempotencyRecord",
     "JobEvent",

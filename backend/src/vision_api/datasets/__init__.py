@@ -1,0 +1,1 @@
+"""Data sets: uploads, what is in them, and their versions."""

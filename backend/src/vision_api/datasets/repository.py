@@ -1,0 +1,87 @@
+"""Statements about data sets and their versions."""
+
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vision_api.datasets.access import visible_to
+from vision_api.kit.pagination import Page, PageRequest, paginate
+from vision_api.models import Dataset, DatasetStatus, DatasetVersion, JobStatus, TrainingJob, User
+
+ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
+
+
+def _with_latest() -> Select[Any]:
+    """Each data set with its newest version, in one statement."""
+    is_latest = (DatasetVersion.dataset_id == Dataset.id) & (DatasetVersion.number == Dataset.latest_version)
+    return select(Dataset, DatasetVersion).join(DatasetVersion, is_latest)
+
+
+async def page_datasets(
+    session: AsyncSession,
+    *,
+    user: User,
+    params: PageRequest,
+    project_id: int | None = None,
+    status: DatasetStatus | None = None,
+) -> Page[Any]:
+    """Newest first: rows of data set and newest version."""
+    statement = _with_latest().where(visible_to(user))
+    if project_id is not None:
+        statement = statement.where(Dataset.project_id == project_id)
+    if status is not None:
+        statement = statement.where(DatasetVersion.status == status)
+    return await paginate(session, statement, params, keys=[Dataset.id])
+
+
+async def get_version(session: AsyncSession, dataset_id: int, number: int) -> DatasetVersion | None:
+    """One version."""
+    statement = select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id, DatasetVersion.number == number)
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def get_ready_version(session: AsyncSession, dataset_id: int, number: int | None) -> DatasetVersion | None:
+    """The version of that number, or else the newest one, if it can be trained on."""
+    statement = (
+        select(DatasetVersion)
+        .where(DatasetVersion.dataset_id == dataset_id, DatasetVersion.status == DatasetStatus.READY)
+        .order_by(DatasetVersion.number.desc())
+        .limit(1)
+    )
+    if number is not None:
+        statement = statement.where(DatasetVersion.number == number)
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def page_versions(session: AsyncSession, dataset_id: int, params: PageRequest) -> Page[DatasetVersion]:
+    """Newest first."""
+    versions = select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id)
+    return await paginate(session, versions, params, keys=[DatasetVersion.number])
+
+
+async def lock_dataset(session: AsyncSession, dataset_id: int) -> None:
+    """Let nobody else add a version until the transaction ends."""
+    await session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update())
+
+
+async def list_versions(session: AsyncSession, dataset_id: int) -> list[DatasetVersion]:
+    """All of them."""
+    statement = select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id)
+    return list((await session.execute(statement)).scalars())
+
+
+async def count_jobs_that_need(session: AsyncSession, dataset_id: int) -> int:
+    """How many jobs still have to train on it."""
+    statement = select(func.count()).where(
+        TrainingJob.dataset_id == dataset_id, TrainingJob.deleted_at.is_(None), TrainingJob.status.not_in(ENDED)
+    )
+    return (await session.execute(statement)).scalar_one()
+
+
+async def is_digest_used_elsewhere(session: AsyncSession, digest: str, dataset_id: int) -> bool:
+    """Whether another data set has the same content, and so the same files in storage."""
+    statement = select(DatasetVersion.id).where(
+        DatasetVersion.digest == digest, DatasetVersion.dataset_id != dataset_id
+    )
+    return (await session.execute(statement.limit(1))).first() is not None

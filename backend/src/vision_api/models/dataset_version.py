@@ -1,0 +1,62 @@
+"""One version of a data set: immutable once it is ready."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Enum, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from vision_api.db.base import Base, BigInt, IdColumn
+from vision_api.kit.clock import utc_now
+
+
+class DatasetStatus(StrEnum):
+    """`invalid` is the data set's fault and `failed` is ours."""
+
+    PROCESSING = "processing"
+    READY = "ready"
+    INVALID = "invalid"
+    FAILED = "failed"
+
+
+class DatasetVersion(Base):
+    """What was uploaded, and what was found in it. Its files lie in storage under its digest."""
+
+    __tablename__ = "dataset_versions"
+    __table_args__ = (
+        UniqueConstraint("dataset_id", "number"),
+        Index("ix_dataset_versions_status_lease_expires_at", "status", "lease_expires_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[IdColumn]
+    dataset_id: Mapped[int] = mapped_column(BigInt, ForeignKey("datasets.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    created_by_id: Mapped[int] = mapped_column(BigInt, ForeignKey("users.id"))
+
+    status: Mapped[DatasetStatus] = mapped_column(
+        Enum(DatasetStatus, native_enum=False, length=16, values_callable=list), default=DatasetStatus.PROCESSING
+    )
+    upload_uri: Mapped[str | None]
+    """The archive as it was uploaded; removed once it is processed."""
+    upload_bytes: Mapped[int] = mapped_column(BigInt)
+    tries: Mapped[int] = mapped_column(default=0)
+    lease_expires_at: Mapped[datetime | None]
+    """By the database's clock. While it lasts, somebody is processing the upload."""
+
+    # What was found in it.
+    archive_uri: Mapped[str | None]
+    digest: Mapped[str | None] = mapped_column(String(64), index=True)
+    size_bytes: Mapped[int | None] = mapped_column(BigInt)
+    format: Mapped[str | None] = mapped_column(String(16))
+    task_types: Mapped[list[str]] = mapped_column(JSON, default=list)
+    class_names: Mapped[list[str]] = mapped_column(JSON, default=list)
+    splits: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """`{split: {images}}`."""
+    num_images: Mapped[int | None]
+    error_count: Mapped[int] = mapped_column(default=0)
+    warning_count: Mapped[int] = mapped_column(default=0)
+    findings: Mapped[list[Any]] = mapped_column(JSON, default=list, deferred=True)
+    statistics: Mapped[dict[str, Any] | None] = mapped_column(JSON, deferred=True)
