@@ -1,5 +1,6 @@
 """Holds attempts, starts their runners, and notices what has died."""
 
+from trainer_kit.supervisor.attempt import Attempt
 from trainer_kit.supervisor.errors import (
     AttemptSuperseded,
     Draining,
@@ -12,6 +13,7 @@ from trainer_kit.supervisor.launcher import Launcher, ProcessLauncher, RunnerHan
 from trainer_kit.supervisor.supervisor import Supervisor
 
 __all__ = [
+    "Attempt",
     "AttemptSuperseded",
     "Draining",
     "Launcher",

@@ -1,10 +1,11 @@
 """Everything that one instance holds: attempts that run, and attempts that have ended but are not deleted yet."""
 
+import contextlib
 import logging
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -16,6 +17,7 @@ from trainer_kit.supervisor.launcher import Launcher
 from vision_contracts import HeldJob, JobSpec, StopRequest
 
 SUPERSEDE_SECONDS = 5.0
+INCOMING = "incoming"
 TRASH = "trash"
 
 log = logging.getLogger(__name__)
@@ -36,7 +38,8 @@ class Supervisor:
         self._launcher = launcher
         self._mutex = threading.RLock()
         self.instance_id = _instance_id(data_dir / "instance_id")
-        self._empty_trash()
+        for left_by_a_kill in (INCOMING, TRASH):
+            shutil.rmtree(data_dir / left_by_a_kill, ignore_errors=True)
         self._attempts = {(attempt.job_uid, attempt.number): attempt for attempt in _find_attempts(data_dir)}
 
     @property
@@ -63,18 +66,19 @@ class Supervisor:
     def start(self, spec: JobSpec) -> HeldJob:
         """Starts an attempt; the same one again is answered with what has become of it.
 
-        A newer attempt ends an older one of its job. Raises NoFreeSlot, AttemptSuperseded or Draining, and OSError if
+        A newer attempt ends an older one of its job first. Raises NoFreeSlot, AttemptSuperseded or Draining, and OSError if
         no runner can be started; then nothing is held.
         """
         with self._mutex:
-            older = self._of_job(spec.job_uid)
-            if any(one.number == spec.attempt for one in older):
-                return self.find(spec.job_uid, spec.attempt).describe()
-            if any(one.number > spec.attempt for one in older):
-                raise AttemptSuperseded(f"Attempt {older[-1].number} of job {spec.job_uid} is newer.")
-            if self.is_draining:
-                raise Draining("This instance is about to end. Choose another one.")
-            self._end_all([one for one in older if one.is_running])
+            if (same := self._admit(spec)) is not None:
+                return same.describe()
+            older = [one for one in self._of_job(spec.job_uid) if one.is_running]
+            for one in older:
+                one.order_stop(StopOrder(attempt=one.number, mode="kill"))
+        _wait_for_end(older)
+        with self._mutex:
+            if (same := self._admit(spec)) is not None:
+                return same.describe()
             if self.free_slots == 0:
                 raise NoFreeSlot(f"All {self.slots} slots of this instance are taken. Try again when a job has ended.")
             return self._begin(spec).describe()
@@ -95,9 +99,10 @@ class Supervisor:
             if any(one.is_running for one in doomed):
                 raise StillRunning(f"Job {job_uid} is running. Stop it first.")
             for one in doomed:
-                self._move_to_trash(one.folder.path)
                 del self._attempts[one.job_uid, one.number]
-        self._empty_trash()
+            trash = [self._move_to_trash(one.folder.path) for one in doomed]
+        for folder in trash:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def look_after(self) -> None:
         """Notices what has died, and says so in its events."""
@@ -129,10 +134,21 @@ class Supervisor:
             (attempt for attempt in self._attempts.values() if attempt.job_uid == job_uid), key=lambda held: held.number
         )
 
+    def _admit(self, spec: JobSpec) -> Attempt | None:
+        """The same attempt, if it is held already."""
+        held = self._of_job(spec.job_uid)
+        if held and held[-1].number > spec.attempt:
+            raise AttemptSuperseded(f"Attempt {held[-1].number} of job {spec.job_uid} is newer.")
+        if held and held[-1].number == spec.attempt:
+            return held[-1]
+        if self.is_draining:
+            raise Draining("This instance is about to end. Choose another one.")
+        return None
+
     def _begin(self, spec: JobSpec) -> Attempt:
         """The folder appears complete: a service that is killed here leaves an attempt that the next one ends."""
         folder = AttemptFolder.at(self._data_dir, spec.job_uid, spec.attempt)
-        partial = self._data_dir / TRASH / f"new-{uuid4()}"
+        partial = self._data_dir / INCOMING / str(uuid4())
         write_atomically(partial / folder.spec_file.name, spec.model_dump_json(indent=1).encode())
         folder.path.parent.mkdir(parents=True, exist_ok=True)
         partial.rename(folder.path)
@@ -145,21 +161,20 @@ class Supervisor:
         self._attempts[spec.job_uid, spec.attempt] = attempt
         return attempt
 
-    def _end_all(self, attempts: list[Attempt]) -> None:
-        for attempt in attempts:
-            attempt.order_stop(StopOrder(attempt=attempt.number, mode="kill"))
-        deadline = time.monotonic() + SUPERSEDE_SECONDS
-        while any(attempt.is_running for attempt in attempts) and time.monotonic() < deadline:
-            time.sleep(0.05)
-
-    def _move_to_trash(self, folder: Path) -> None:
-        (self._data_dir / TRASH).mkdir(exist_ok=True)
-        folder.rename(self._data_dir / TRASH / str(uuid4()))
-        if not any(folder.parent.iterdir()):
+    def _move_to_trash(self, folder: Path) -> Path:
+        """In one step, so that no half of an attempt is ever found again."""
+        gone = self._data_dir / TRASH / str(uuid4())
+        gone.parent.mkdir(exist_ok=True)
+        folder.rename(gone)
+        with contextlib.suppress(OSError):  # other attempts of the job stay
             folder.parent.rmdir()
+        return gone
 
-    def _empty_trash(self) -> None:
-        shutil.rmtree(self._data_dir / TRASH, ignore_errors=True)
+
+def _wait_for_end(attempts: Sequence[Attempt]) -> None:
+    deadline = time.monotonic() + SUPERSEDE_SECONDS
+    while any(attempt.is_running for attempt in attempts) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _instance_id(path: Path) -> UUID:

@@ -1,0 +1,34 @@
+"""What this service can train."""
+
+from fastapi import APIRouter, HTTPException, Request, Response
+
+from trainer_kit.catalog import Catalog
+from vision_contracts import ModelDetail
+
+
+def model_routes(catalog: Catalog) -> APIRouter:
+    """The catalogue as a whole, and one card with its schema."""
+    router = APIRouter(prefix="/models")
+
+    @router.get("/list")
+    async def list_models(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        """The whole catalogue; 304 for who has it already."""
+        headers = {"ETag": catalog.etag}
+        if _names(request.headers.get("If-None-Match", ""), catalog.etag):
+            return Response(status_code=304, headers=headers)
+        return Response(catalog.body, media_type="application/json", headers=headers)
+
+    @router.get("/{model_name:path}")
+    async def get_model(model_name: str) -> ModelDetail:  # pyright: ignore[reportUnusedFunction]
+        """A card with the JSON Schema of its hyperparameters."""
+        card = catalog.cards.get(model_name)
+        if card is None:
+            raise HTTPException(404, f"There is no model {model_name!r} in the catalogue.")
+        return catalog.models.detail(card)
+
+    return router
+
+
+def _names(if_none_match: str, etag: str) -> bool:
+    given = [one.strip().removeprefix("W/") for one in if_none_match.split(",")]
+    return etag in given or "*" in given

@@ -1,0 +1,122 @@
+"""The process of a training service: what its console script runs."""
+
+import asyncio
+import logging
+import signal
+import sys
+import time
+from types import FrameType
+
+import uvicorn
+from pydantic import ValidationError
+
+from data_kit import StorageError
+from trainer_kit.catalog import CatalogError
+from trainer_kit.file_lock import FileLock
+from trainer_kit.imports import import_adapter
+from trainer_kit.logs import configure_logging
+from trainer_kit.runner.stopping import TERM_SECONDS
+from trainer_kit.server.app import create_app
+from trainer_kit.server.parent import watch_parent
+from trainer_kit.server.service import Service, create_service
+from trainer_kit.server.sockets import listen
+from trainer_kit.settings import ServiceSettings
+from trainer_kit.supervisor import ProcessLauncher, Supervisor
+
+LOCK_SECONDS = 10.0
+STREAM_SECONDS = 3
+"""How long streams may take to deliver what has happened last."""
+STORE_SECONDS = 10.0
+"""How long the last uploads of a pausing runner may take."""
+
+log = logging.getLogger(__name__)
+
+
+class StartError(Exception):
+    """The service cannot start. The message is the one line that its operator needs."""
+
+
+def serve(adapter_path: str) -> int:
+    """Serves the adapter behind `module:attribute` until SIGTERM, SIGINT or the end of the parent. Exit code."""
+    try:
+        settings = _read_settings()
+        configure_logging(settings.log_format)
+        lock = _lock_data_dir(settings)
+        try:
+            _serve(adapter_path, settings)
+        finally:
+            lock.release()
+    except (StartError, CatalogError, StorageError, OSError) as error:
+        sys.stderr.write(f"The training service {adapter_path} cannot start: {error}\n")
+        return 1
+    return 0
+
+
+def _serve(adapter_path: str, settings: ServiceSettings) -> None:
+    adapter = import_adapter(adapter_path)
+    launcher = ProcessLauncher(settings, adapter_path)
+    supervisor = Supervisor(settings.data_dir, settings.slots, launcher)
+    service = create_service(adapter, settings, supervisor)
+    config = uvicorn.Config(
+        create_app(service, settings), log_config=None, access_log=False, timeout_graceful_shutdown=STREAM_SECONDS
+    )
+    with listen(settings.host, settings.port) as listening:
+        host, port = listening.getsockname()[:2]
+        log.info("%s listens on %s port %d", adapter.framework, host, port)
+        server = _Server(config, service, settings)
+        if settings.parent_pipe_fd is not None:
+            watch_parent(settings.parent_pipe_fd, server.end)
+        asyncio.run(server.serve(sockets=[listening]))
+
+
+class _Server(uvicorn.Server):
+    """Ends in two steps on a signal: first every training is paused, then the server goes."""
+
+    def __init__(self, config: uvicorn.Config, service: Service, settings: ServiceSettings) -> None:
+        super().__init__(config)
+        self._service = service
+        self._grace_seconds = settings.stop_grace_seconds
+        self._drain_until: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A second signal does not wait for the trainings; they go on by themselves."""
+        if self._drain_until is None:
+            log.info("%s: pausing what runs", signal.Signals(sig).name)
+            self._drain_until = time.monotonic() + self._grace_seconds + TERM_SECONDS + STORE_SECONDS
+        else:
+            self.end()
+
+    def end(self) -> None:
+        """Ends the process and leaves the runners alone."""
+        self._service.is_closing = True
+        self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called by uvicorn ten times a second."""
+        if self._drain_until is not None:
+            supervisor = self._service.supervisor
+            if not supervisor.is_draining:
+                await asyncio.to_thread(supervisor.drain, self._grace_seconds)
+            is_over = time.monotonic() > self._drain_until
+            if is_over or await asyncio.to_thread(supervisor.is_idle):
+                self.should_exit = True
+        return await super().on_tick(counter)
+
+
+def _read_settings() -> ServiceSettings:
+    try:
+        return ServiceSettings()  # pyright: ignore[reportCallIssue] - the environment has the rest
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"]).upper()
+        message = "is not set" if first["type"] == "missing" else first["msg"]
+        raise StartError(f"{name} {message}.".strip()) from None
+
+
+def _lock_data_dir(settings: ServiceSettings) -> FileLock:
+    """Two services on the same data would fight over the same runners."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(settings.data_dir / "service.lock")
+    if not lock.acquire(timeout_seconds=LOCK_SECONDS):
+        raise StartError(f"another training service uses {settings.data_dir}. End it, or set another DATA_DIR.")
+    return lock

@@ -1,0 +1,75 @@
+"""Whether this service can train a job, decided before anything is started and without a machine-learning library."""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from data_kit import ObjectStore
+from trainer_kit.adapter import Adapter
+from trainer_kit.catalog import Catalog
+from trainer_kit.hyperparameters import optimizer_names
+from trainer_kit.runner.inputs import local_path
+from trainer_kit.server.problems import InvalidSpec, field_path
+from vision_contracts import FieldProblem, JobSpec, ModelCard
+
+
+class SpecValidator:
+    """Checks specs against the catalogue, the adapter's own models, and what this machine may read and write."""
+
+    def __init__(self, adapter: Adapter, catalog: Catalog, store: ObjectStore, dataset_roots: tuple[Path, ...]) -> None:
+        self._adapter = adapter
+        self._catalog = catalog
+        self._store = store
+        self._dataset_roots = tuple(root.resolve() for root in dataset_roots)
+
+    def check(self, spec: JobSpec) -> None:
+        """Raises InvalidSpec."""
+        if spec.framework != self._adapter.framework:
+            message = f"This service trains {self._adapter.framework}, not {spec.framework}."
+            raise _invalid("validation_failed", "framework", message)
+        card = self._catalog.cards.get(spec.model_name)
+        if card is None:
+            raise _invalid("model_unknown", "model_name", f"There is no model {spec.model_name!r} in the catalogue.")
+        if spec.task_type not in card.task_types:
+            known = ", ".join(card.task_types)
+            raise _invalid("task_not_supported", "task_type", f"{spec.model_name} can be trained for {known}.")
+        self._check_settings(spec, card)
+        self._check_places(spec)
+
+    def _check_settings(self, spec: JobSpec, card: ModelCard) -> None:
+        errors: list[FieldProblem] = []
+        try:
+            self._adapter.hyperparameters(card).model_validate(spec.hyperparameters)
+        except ValidationError as error:
+            errors = [
+                FieldProblem(field=field_path(("hyperparameters", *one["loc"])), code=one["type"], message=one["msg"])
+                for one in error.errors(include_url=False)
+            ]
+        optimizers = optimizer_names(self._catalog.models.schemas[card.hyperparameters_ref])
+        if spec.params.optimizer not in optimizers:
+            message = f"{spec.params.optimizer!r} is none of {', '.join(optimizers)}."
+            errors.append(FieldProblem(field="params.optimizer", code="enum", message=message))
+        if errors:
+            raise InvalidSpec("hyperparameters_invalid", errors)
+
+    def _check_places(self, spec: JobSpec) -> None:
+        if not self._store.contains(spec.output_uri):
+            message = f"It does not lie in the storage of this service, {self._store.url}."
+            raise _invalid("validation_failed", "output_uri", message)
+        path = local_path(spec.dataset.uri)
+        is_stored = self._store.contains(spec.dataset.uri)
+        if path is None and not is_stored:
+            message = f"It is neither a folder of this machine nor in the storage of this service, {self._store.url}."
+            raise _invalid("dataset_not_visible", "dataset.uri", message)
+        if path is None:
+            return
+        if not is_stored and not any(path.resolve().is_relative_to(root) for root in self._dataset_roots):
+            message = f"{path} lies in none of the DATASET_ROOTS of the training service."
+            raise _invalid("dataset_not_visible", "dataset.uri", message)
+        if not path.exists():
+            message = f"{path} does not exist on the machine of the training service."
+            raise _invalid("dataset_not_visible", "dataset.uri", message)
+
+
+def _invalid(code: str, field: str, message: str) -> InvalidSpec:
+    return InvalidSpec(code, [FieldProblem(field=field, code=code, message=message)])
