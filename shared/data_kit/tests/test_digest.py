@@ -4,7 +4,7 @@ from pathlib import Path
 
 from building import BOX, put_classes, put_yolo
 
-from data_kit import dataset_digest, extract_archive, open_dataset, write_archive
+from data_kit import dataset_digest, extract_archive, open_dataset, stored_files, write_archive
 
 
 def sha256(content: bytes) -> str:
@@ -57,4 +57,9 @@ def test_an_archive_of_the_same_content_has_the_same_bytes(tmp_path: Path) -> No
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
     with zipfile.ZipFile(tmp_path / "a.zip") as packed:
         assert packed.namelist() == sorted(packed.namelist())
+        places = stored_files(tmp_path / "a.zip")
+        content = (tmp_path / "a.zip").read_bytes()
+        assert {n: content[start : start + size] for n, (start, size) in places.items()} == {
+            name: packed.read(name) for name in packed.namelist()
+        }
         assert {entry.compress_type for entry in packed.infolist()} == {zipfile.ZIP_STORED}

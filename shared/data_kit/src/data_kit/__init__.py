@@ -1,11 +1,12 @@
 """Data sets and object storage, read the same way by the backend and by every trainer."""
 
-from data_kit.archive import ArchiveLimits, extract_archive, write_archive
+from data_kit.archive import ArchiveLimits, extract_archive, stored_files, write_archive
 from data_kit.dataset import Box, Dataset, Instance, Keypoint, Polygon, Sample, Split
-from data_kit.digest import dataset_digest
+from data_kit.digest import dataset_digest, dataset_manifest, manifest_digest
 from data_kit.errors import DatasetError, Finding
 from data_kit.images import load_image
 from data_kit.opening import detect_format, open_dataset
+from data_kit.statistics import DatasetStatistics, describe
 from data_kit.storage import ObjectNotFound, ObjectStore, StorageError, StoredObject, open_store
 from data_kit.writers import write_coco, write_imagefolder, write_voc, write_yolo
 
@@ -14,6 +15,7 @@ __all__ = [
     "Box",
     "Dataset",
     "DatasetError",
+    "DatasetStatistics",
     "Finding",
     "Instance",
     "Keypoint",
@@ -25,11 +27,15 @@ __all__ = [
     "StorageError",
     "StoredObject",
     "dataset_digest",
+    "dataset_manifest",
+    "describe",
     "detect_format",
     "extract_archive",
     "load_image",
+    "manifest_digest",
     "open_dataset",
     "open_store",
+    "stored_files",
     "write_archive",
     "write_coco",
     "write_imagefolder",

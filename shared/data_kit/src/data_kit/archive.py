@@ -24,6 +24,8 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.erro
 _UTF8_FLAG, _ENCRYPTED_FLAG = 0x800, 0x1
 _RATIO_FREE_BYTES = 1024**2
 _DIRECTORY_BYTES_PER_FILE = 1024
+_LOCAL_LENGTHS_AT = 26
+"""In the header before a file's content: the lengths of its name and of what follows the name."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,20 @@ def write_archive(dataset: Dataset, archive: Path) -> None:
             entry.external_attr = (stat.S_IFREG | 0o644) << 16
             with tree.path(name).open("rb") as source, packed.open(entry, "w") as into:
                 shutil.copyfileobj(source, into, 1024**2)
+
+
+def stored_files(archive: Path) -> dict[str, tuple[int, int]]:
+    """Where each file of a `write_archive` archive lies in it: first byte and number of bytes."""
+    places: dict[str, tuple[int, int]] = {}
+    with archive.open("rb") as file, zipfile.ZipFile(file) as packed:
+        for entry in packed.infolist():
+            file.seek(entry.header_offset + _LOCAL_LENGTHS_AT)
+            name_bytes, extra_bytes = struct.unpack("<HH", file.read(4))
+            places[entry.filename] = (
+                entry.header_offset + _LOCAL_LENGTHS_AT + 4 + name_bytes + extra_bytes,
+                entry.file_size,
+            )
+    return places
 
 
 def _extract(archive: Path, target: Path, limits: ArchiveLimits) -> None:

@@ -1,6 +1,7 @@
 """The name of a data set's content, the same however it was packed."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from data_kit.dataset import Dataset, Split
@@ -8,11 +9,11 @@ from data_kit.report import Report
 from data_kit.tree import Tree
 
 
-def dataset_digest(dataset: Dataset) -> str:
-    """SHA-256, in hexadecimal, of the sorted lines `path<TAB>size<TAB>sha256<TAB>split`, joined by line feeds.
+def dataset_manifest(dataset: Dataset) -> list[str]:
+    """A line `path<TAB>size<TAB>sha256<TAB>split` for every file below the root, sorted.
 
-    There is a line for every file below the root: the path in NFC with `/`, and as split what the files themselves
-    say of an image, else nothing. A `val` that was split off by seed is still `train`.
+    The path is in NFC with `/`. As split stands what the files themselves say of an image, else nothing; a `val` that
+    was split off by seed is still `train`.
     """
     tree = Tree(dataset.root, Report())
     splits = {
@@ -20,8 +21,17 @@ def dataset_digest(dataset: Dataset) -> str:
         for split, samples in dataset.splits.items()
         for sample in samples
     }
-    lines = sorted(_line(name, tree.path(name), splits.get(name)) for name in tree.names)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return sorted(_line(name, tree.path(name), splits.get(name)) for name in tree.names)
+
+
+def manifest_digest(manifest: Sequence[str]) -> str:
+    """SHA-256, in hexadecimal, of the manifest's lines joined by line feeds."""
+    return hashlib.sha256("\n".join(manifest).encode()).hexdigest()
+
+
+def dataset_digest(dataset: Dataset) -> str:
+    """The name of this content."""
+    return manifest_digest(dataset_manifest(dataset))
 
 
 def _line(name: str, path: Path, split: Split | None) -> str:

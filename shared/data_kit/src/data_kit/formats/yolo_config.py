@@ -67,7 +67,7 @@ def read_config(source: Source) -> YoloConfig | None:
 
 def _load(text: str) -> Mapping[str, Any]:
     # Aliases let a few lines grow to gigabytes; no data set needs them.
-    events: Iterable[yaml.Event] = yaml.parse(text, Loader=yaml.SafeLoader)  # pyright: ignore[reportUnknownMemberType]
+    events = cast("Iterable[object]", yaml.parse(text, Loader=yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType]
     if any(isinstance(event, yaml.AliasEvent) for event in events):
         raise ConfigError("YAML aliases (`*name`) are not allowed.", "Write the values out.")
     try:
