@@ -72,6 +72,9 @@ INPUT_SIZES: Mapping[TaskType, int] = {CLASSIFICATION: 224, DETECTION: 640, SEGM
 SIZE_STEPS: Mapping[str, int] = {"dinov2": 14, "tipsv2_dpt": 14, "rf_detr": 56, "lw_detr": 64, "imagegpt": 8}
 """The side of an image must be a multiple of this: 32 where nothing stands here."""
 
+RESIZE_POSITIONS = frozenset({"dinov2", "dinov2_with_registers", "yolos"})
+"""Models that fit their position embeddings to every image: the configured size stays that of the weights."""
+
 QUERIES_FROM_PATCHES = frozenset({"lw_detr", "rf_detr"})
 """Detectors whose queries are the best of the backbone's patches: there must be as many patches as queries."""
 
@@ -114,7 +117,8 @@ class Architecture:
 
     def native_size(self, task: TaskType) -> int:
         """Side of the images that the configuration is made for."""
-        return self.input_size or image_size_of(self.default_config(task)) or INPUT_SIZES[task]
+        configured = None if self.model_type in RESIZE_POSITIONS else image_size_of(self.default_config(task))
+        return self.input_size or configured or INPUT_SIZES[task]
 
 
 def build_model(config: PreTrainedConfig, task: TaskType) -> PreTrainedModel:
@@ -161,7 +165,7 @@ def fit_image_size(config: PreTrainedConfig, size: int) -> None:
     """Fits everything in a configuration that depends on the side of the images."""
     for part in _parts(config):
         current = getattr(part, "image_size", None)
-        if current is not None:
+        if current is not None and part.model_type not in RESIZE_POSITIONS:
             part.image_size = size if isinstance(current, int) else [size, size]
         if part.model_type in ("swin", "donut-swin", "maskformer-swin"):
             # Attention windows cannot be larger than the last feature map, a 32nd of the image.

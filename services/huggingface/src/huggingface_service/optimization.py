@@ -35,7 +35,7 @@ def make_optimizer(model: PreTrainedModel, params: TrainingParams, settings: Hyp
 
 
 def parameter_groups(model: nn.Module, rate: float, settings: Hyperparameters) -> list[dict[str, object]]:
-    """Weights that decay first, then biases and norms, which do not; a detector's backbone may have a rate of its own."""
+    """Weights, which decay, then biases and norms, which do not; a detector's backbone may have its own rate."""
     share = settings.backbone_lr if isinstance(settings, DetectionHyperparameters) else 1.0
     backbone = find_backbone(model) if share != 1 else None
     slow = {id(parameter) for parameter in backbone.parameters()} if backbone else set()

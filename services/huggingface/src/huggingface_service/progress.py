@@ -44,21 +44,21 @@ class Progress(TrainerCallback):
         if step == (self.epoch + 1) * self.steps_per_epoch:
             self.finish_epoch(step)
 
-    def on_epoch_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_epoch_begin(self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: Any) -> None:
         self.epoch_started_at = self.run.clock()
         self.trainer.training_batches.sampler.epoch = state.global_step // self.steps_per_epoch
 
-    def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_step_begin(self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: Any) -> None:
         # Every step has random numbers of its own, so that a training can go on from any step as if never stopped.
         set_seed(stable_seed(self.run.spec.params.seed, state.global_step))
         self.trainer.step_loss = 0.0
 
     def on_pre_optimizer_step(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+        self, _args: TrainingArguments, _state: TrainerState, _control: TrainerControl, **_: Any
     ) -> None:
         self.learning_rate = max(group["lr"] for group in self.trainer.optimizer.param_groups)
 
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_step_end(self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: Any) -> None:
         if self.run.reports(state.global_step):
             self.run.report_step(
                 state.global_step,
@@ -69,7 +69,7 @@ class Progress(TrainerCallback):
             )
         self.stop_if_asked(state.global_step)
 
-    def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_epoch_end(self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: Any) -> None:
         self.finish_epoch(state.global_step)
 
     def finish_epoch(self, step: int) -> None:

@@ -111,9 +111,9 @@ def _download(hub_id: str) -> Path:
 def _unavailable(hub_id: str, why: str) -> TrainingError:
     return TrainingError(
         EndReason.WEIGHTS_UNAVAILABLE,
-        f"The weights of {hub_id} are not in the cache ({constants.HF_HUB_CACHE}), and {why}. Give the training service "
-        f"access to the hub, mount a cache that holds them (HF_HOME), start from the checkpoint of an earlier job, or "
-        f"train from scratch.",
+        f"The weights of {hub_id} are not in the cache ({constants.HF_HUB_CACHE}), and {why}. Give the training "
+        f"service access to the hub, mount a cache that holds them (HF_HOME), start from the checkpoint of an earlier "
+        f"job, or train from scratch.",
     )
 
 

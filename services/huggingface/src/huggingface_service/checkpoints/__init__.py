@@ -1,0 +1,14 @@
+"""Well-known checkpoints of the hub, each with its architecture's configuration written out.
+
+Written by hand: so their parameters can be counted, and they can be trained from scratch, without the hub.
+"""
+
+from huggingface_service.checkpoints.base import HubCheckpoint
+from huggingface_service.checkpoints.convolutional import CONVOLUTIONAL
+from huggingface_service.checkpoints.detectors import DETECTORS
+from huggingface_service.checkpoints.segmenters import SEGMENTERS
+from huggingface_service.checkpoints.transformers import TRANSFORMERS
+
+CHECKPOINTS: tuple[HubCheckpoint, ...] = (*CONVOLUTIONAL, *TRANSFORMERS, *DETECTORS, *SEGMENTERS)
+
+__all__ = ["CHECKPOINTS", "HubCheckpoint"]
