@@ -14,6 +14,7 @@ from vision_api.catalog.catalog import running_catalog
 from vision_api.config import Settings
 from vision_api.db.engine import make_engine
 from vision_api.db.session import Database
+from vision_api.training_jobs.loops.running import running_loops
 from vision_api.training_jobs.wakeups import Wakeups
 from vision_api.training_services import running_registry
 
@@ -32,6 +33,16 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         registry = await parts.enter_async_context(running_registry(settings, is_idle=not app.state.background))
         app.state.instance_registry = registry
         app.state.catalog = await parts.enter_async_context(running_catalog(database, registry))
+        if app.state.background:
+            await parts.enter_async_context(
+                running_loops(
+                    database=database,
+                    registry=registry,
+                    wakeups=app.state.wakeups,
+                    store=app.state.store,
+                    settings=settings,
+                )
+            )
         yield
 
 

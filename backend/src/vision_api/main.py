@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -16,6 +16,7 @@ from vision_api.kit.query_guard import refuse_unknown_query
 from vision_api.lifespan import lifespan
 from vision_api.middleware import BodyLimit, RequestContext
 from vision_api.projects.endpoints import router as projects_router
+from vision_api.training_jobs.endpoints import router as training_jobs_router
 from vision_contracts import PROBLEM_CONTENT_TYPE, Problem
 
 PREFIX = "/api/v1"
@@ -65,10 +66,8 @@ def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
     app.state.request_metrics = RequestMetrics()
     add_error_handlers(app)
     _add_middleware(app, settings)
-    api = APIRouter(prefix=PREFIX)
-    for router in (auth_router, projects_router, catalog_router):
-        api.include_router(router)
-    app.include_router(api)
+    for router in (auth_router, projects_router, catalog_router, training_jobs_router):
+        app.include_router(router, prefix=PREFIX)
     app.include_router(health_router)
     return app
 

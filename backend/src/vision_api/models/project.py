@@ -13,6 +13,7 @@ class Project(Base):
     """Its members decide who sees it."""
 
     __tablename__ = "projects"
+    __table_args__ = ({"sqlite_autoincrement": True},)  # an id never comes back, as on PostgreSQL
 
     id: Mapped[IdColumn]
     name: Mapped[str] = mapped_column(String(200))

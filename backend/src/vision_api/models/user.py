@@ -21,7 +21,7 @@ class User(Base):
     """An account. `email` is stored in lower case: one person, one account, however it is typed."""
 
     __tablename__ = "users"
-    __table_args__ = (CheckConstraint("role IN ('user', 'admin')", name="role"),)
+    __table_args__ = (CheckConstraint("role IN ('user', 'admin')", name="role"), {"sqlite_autoincrement": True})
 
     id: Mapped[IdColumn]
     email: Mapped[str] = mapped_column(String(320), unique=True)

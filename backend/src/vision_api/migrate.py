@@ -1,0 +1,132 @@
+"""Bring the database's schema up to date: `python -m vision_api.migrate`.
+
+Locally the backend does it by itself when it starts; when deployed it is a command that runs once before a release.
+"""
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, event, text
+
+from vision_api.config import ConfigurationError, Settings, load_settings
+from vision_api.db.engine import BEGIN_OPTION, make_engine
+from vision_api.errors import DatabaseUnavailable
+from vision_api.kit.logging import configure_logging
+
+log = logging.getLogger(__name__)
+
+LOCK_KEY = 0x7669_7369_6F6E  # "vision": one number for everybody who migrates this database
+WAIT_MILLISECONDS = 60_000
+
+
+class MigrationError(ConfigurationError):
+    """The schema is not one that this version can work with, or cannot be reached. The text says what to do."""
+
+
+def migrations_dir() -> Path:
+    """In the installed package, or beside `src` in a checkout."""
+    packaged = Path(__file__).with_name("migrations")
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "migrations"
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(migrations_dir()).replace("%", "%%"))
+    return config
+
+
+def migrate(settings: Settings) -> None:
+    """Before the backend serves: locally migrate, elsewhere make sure that somebody has.
+
+    Raises MigrationError.
+    """
+    is_local = settings.is_sqlite or settings.training_execution_mode == "subprocess"
+    try:
+        asyncio.run(upgrade(settings) if is_local else require_schema(settings))
+    except DatabaseUnavailable as error:
+        raise MigrationError(f"the database does not answer: {error.__cause__ or error}") from error
+
+
+async def upgrade(settings: Settings) -> None:
+    """Migrate to the newest revision, in one transaction. Of two processes the second waits, and has nothing to do.
+
+    Raises MigrationError for a database of a newer version, DatabaseUnavailable.
+    """
+    engine = make_engine(settings)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    try:
+        async with engine.execution_options(**{BEGIN_OPTION: "BEGIN IMMEDIATE"}).begin() as connection:
+            await connection.run_sync(_upgrade)
+    except CommandError as error:
+        raise MigrationError(
+            f"the database belongs to another version of the platform ({error}). Install that version or a newer one."
+        ) from error
+    finally:
+        await engine.dispose()
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    """SQLite alters a table by copying it, and dropping the old one would delete what refers to it."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = OFF")
+    cursor.execute(f"PRAGMA busy_timeout = {WAIT_MILLISECONDS}")
+    cursor.close()
+
+
+def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+    before = current_revision(connection)
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    after = current_revision(connection)
+    if connection.dialect.name == "sqlite" and connection.execute(text("PRAGMA foreign_key_check")).first():
+        raise MigrationError("the migration would leave rows that refer to nothing. Nothing was changed.")
+    if before != after:
+        log.info("the database went from revision %s to %s", before or "none", after)
+
+
+def current_revision(connection: Connection) -> str | None:
+    """The revision that the database is at; None if it has no tables."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+async def require_schema(settings: Settings) -> None:
+    """Raises MigrationError if nobody has ever migrated this database, DatabaseUnavailable."""
+    engine = make_engine(settings)
+    try:
+        async with engine.connect() as connection:
+            revision = await connection.run_sync(current_revision)
+    finally:
+        await engine.dispose()
+    if revision is None:
+        raise MigrationError("the database has no tables yet. Run: python -m vision_api.migrate")
+
+
+def newest_revision() -> str | None:
+    """The revision that this version brings."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def main() -> None:
+    """Exits with 1 and one line when it cannot be done."""
+    try:
+        settings = load_settings()
+        configure_logging(settings.log_format, settings.log_level)
+        asyncio.run(upgrade(settings))
+    except (ConfigurationError, DatabaseUnavailable) as error:
+        sys.exit(f"vision-api cannot migrate the database: {error}")
+
+
+if __name__ == "__main__":
+    main()
