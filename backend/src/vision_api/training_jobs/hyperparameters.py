@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match  # pyright: ignore[reportUnknownVariableType]
 
 from vision_api.errors import Invalid
 from vision_contracts import NAMED_FIELDS, FieldProblem, ModelDetail
@@ -80,9 +79,11 @@ def _explain(error: Any, prefix: str) -> Iterator[FieldProblem]:
     if error.validator == "additionalProperties":
         yield from _unknown_names(error, prefix)
         return
-    deepest = cast("Any", best_match([error]))
-    path = _join(prefix, *deepest.absolute_path)
-    yield FieldProblem(field=path, code=str(deepest.validator), message=f"{deepest.message}.")
+    while error.context:  # of several alternatives, what is not null was meant
+        alternatives: list[Any] = error.context
+        error = next((each for each in alternatives if each.validator_value != "null"), alternatives[0])
+    path = _join(prefix, *error.absolute_path)
+    yield FieldProblem(field=path, code=str(error.validator), message=f"{error.message}.")
 
 
 def _unknown_names(error: Any, prefix: str) -> Iterator[FieldProblem]:

@@ -26,7 +26,7 @@ async def in_batches(
             taken = [first, *(queue.get_nowait() for _ in range(min(queue.qsize(), size - 1)))]
             batch = [item for item in taken if isinstance(item, JobEvent)]
             end = next((item for item in taken if isinstance(item, BaseException)), None)
-            if batch or end is None:
+            if batch or any(item is None for item in taken):
                 yield batch
             if isinstance(end, StopAsyncIteration):
                 return

@@ -1,0 +1,63 @@
+"""Projects, members, a catalogue, a data set and jobs of training_jobs' tests."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from small_service import make_card, make_list
+from support import PASSWORD_HASH
+from job_rows import MakeJob, job_fields
+
+from vision_api.config import Settings
+from vision_api.db.engine import make_engine
+from vision_api.db.session import Database
+from vision_api.models import Project, ProjectMember, ProjectRole, TrainingJob, User
+
+
+@pytest.fixture
+async def owner(database: Database) -> User:
+    """The user whose project it is."""
+    user = User(email="owner@example.com", password_hash=PASSWORD_HASH)
+    async with database.transaction() as session:
+        session.add(user)
+    return user
+
+
+@pytest.fixture
+async def project(database: Database, owner: User) -> Project:
+    """A project of `owner`'s."""
+    project = Project(name="Digits")
+    async with database.transaction() as session:
+        session.add(project)
+        await session.flush()
+        session.add(ProjectMember(project_id=project.id, user_id=owner.id, role=ProjectRole.OWNER))
+    return project
+
+
+@pytest.fixture
+def make_job(database: Database, project: Project, owner: User) -> MakeJob:
+    """`await make_job(status="running", attempt=1)`: a row, without the checks of a request."""
+
+    async def make(**fields: Any) -> TrainingJob:
+        defaults = {"project_id": project.id, "created_by_id": owner.id}
+        job = TrainingJob(**job_fields(**(defaults | fields)))
+        async with database.transaction() as session:
+            session.add(job)
+        return job
+
+    return make
+
+
+@pytest.fixture
+def digits(settings: Settings) -> Path:
+    """A small ImageFolder below the allowed roots."""
+    root = settings.dataset_roots[0] / "digits"
+    for split, count in (("train", 3), ("val", 1)):
+        for name in ("one", "two"):
+            folder = root / split / name
+            folder.mkdir(parents=True)
+            for index in range(count):
+                Image.new("RGB", (8, 8), (index, 0, 0)).save(folder / f"{index}.png")
+    return root
