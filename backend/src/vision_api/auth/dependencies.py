@@ -24,7 +24,7 @@ class SignIn:
     session_id: UUID
 
 
-def get_access_tokens(request: Request) -> AccessTokens:
+async def get_access_tokens(request: Request) -> AccessTokens:
     """The signer of this application."""
     tokens: AccessTokens = request.app.state.access_tokens
     return tokens

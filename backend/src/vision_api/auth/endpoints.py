@@ -44,7 +44,7 @@ _LOGIN_BODY: dict[str, Any] = {
 }
 
 
-def _sign_in_desk(request: Request) -> SignInDesk:
+async def _sign_in_desk(request: Request) -> SignInDesk:
     desk: SignInDesk = request.app.state.sign_in_desk
     return desk
 

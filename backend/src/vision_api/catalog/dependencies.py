@@ -9,7 +9,7 @@ from vision_api.catalog.catalog import Catalog
 from vision_api.db.session import DatabaseDep
 
 
-def get_catalog(request: Request) -> Catalog:
+async def get_catalog(request: Request) -> Catalog:
     """The catalogue of this application."""
     catalog: Catalog = request.app.state.catalog
     return catalog

@@ -16,7 +16,7 @@ LARGEST_COUNT = 2**63 - 1
 router = APIRouter(prefix="/models", tags=["models"], dependencies=[SignedIn])
 
 
-def _model_filter(
+async def _model_filter(
     framework: Annotated[str | None, Query(description="Such as `timm`.")] = None,
     task_type: Annotated[TaskType | None, Query(description="What it shall be trained for.")] = None,
     priority: Annotated[int | None, Query(ge=0, le=2, description="0 best known … 2.")] = None,

@@ -86,7 +86,7 @@ async def _unavailable_when_exhausted() -> AsyncIterator[None]:
         raise DatabaseUnavailable("Every database connection is in use. Try again shortly.") from error
 
 
-def get_database(request: Request) -> Database:
+async def get_database(request: Request) -> Database:
     """The database of this application."""
     database: Database = request.app.state.database
     return database

@@ -33,7 +33,7 @@ class PageRequest:
     cursor: str | None = None
 
 
-def _page_request(
+async def _page_request(
     limit: Annotated[int, Query(ge=1, le=LARGEST_LIMIT, description="How many at most.")] = DEFAULT_LIMIT,
     cursor: Annotated[
         str | None, Query(max_length=1000, description='From the `Link: <…>; rel="next"` of the page before.')

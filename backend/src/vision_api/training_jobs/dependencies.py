@@ -11,16 +11,16 @@ from vision_api.training_jobs.settling import Settler
 from vision_api.training_jobs.wakeups import Wakeups
 
 
-def _settler(request: Request, database: DatabaseDep, catalog: CatalogDep) -> Settler:
+async def _settler(request: Request, database: DatabaseDep, catalog: CatalogDep) -> Settler:
     return Settler(database, request.app.state.settings, catalog)
 
 
-def _wakeups(request: Request) -> Wakeups:
+async def _wakeups(request: Request) -> Wakeups:
     wakeups: Wakeups = request.app.state.wakeups
     return wakeups
 
 
-def _store(request: Request) -> ObjectStore:
+async def _store(request: Request) -> ObjectStore:
     store: ObjectStore = request.app.state.store
     return store
 
