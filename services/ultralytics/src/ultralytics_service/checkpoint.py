@@ -29,6 +29,7 @@ class SavedTraining:
     yaml: dict[str, Any]
     """The network's description, for readers without this library's files. Never built from."""
     epoch: int
+    step: int
     model: dict[str, Any]
     ema: dict[str, Any]
     """Averaged weights, which validation has used: these are the result."""
@@ -66,7 +67,7 @@ def read_checkpoint(path: Path) -> SavedTraining:
 def _refusal(path: Path, why: str) -> TrainingError:
     return TrainingError(
         EndReason.WEIGHTS_UNAVAILABLE,
-        f"The checkpoint {path.name} cannot be used: {why}. Choose a checkpoint of an ultralytics job of this platform.",
+        f"The checkpoint {path.name} cannot be used: {why}. Choose one of an ultralytics job of this platform.",
     )
 
 

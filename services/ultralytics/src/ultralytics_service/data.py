@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+from PIL import Image
+
 from data_kit import Dataset, Split, write_imagefolder, write_yolo
 from trainer_kit.trainer import TrainingError
 from ultralytics_service.config import ImageSize
@@ -14,23 +16,27 @@ SMALLEST_SIDE = 10
 
 _LARGEST = {Kind.CLASSIFY: 224}
 _SMALLEST = {Kind.CLASSIFY: 64}
-"""Other kinds are made for 640 px, and need 128 px for their coarsest grid to be worth its name."""
+"""Other kinds are made for 640 px, and their coarsest grid needs 128 px to tell places apart."""
 
 
 def lay_out(dataset: Dataset, kind: Kind, folder: Path) -> Path:
     """Links the images and writes the labels below `folder`; returns what the library calls `data`.
 
-    Raises TrainingError with `bad_data` for what would otherwise fail late, or train on nothing.
+    Raises TrainingError with `bad_data` where there is nothing to learn.
     """
-    _check(dataset, kind)
+    if kind is not Kind.CLASSIFY and not _has_objects(dataset):
+        raise TrainingError(
+            EndReason.BAD_DATA, "No image of `train` has a labelled object. Label objects in the images."
+        )
     shutil.rmtree(folder, ignore_errors=True)
-    if kind is Kind.CLASSIFY:
-        return write_imagefolder(dataset, folder)
-    return write_yolo(dataset, folder, kind.task_type)
+    data = write_imagefolder(dataset, folder) if kind is Kind.CLASSIFY else write_yolo(dataset, folder, kind.task_type)
+    if any(min(sample.width, sample.height) < SMALLEST_SIDE for split in dataset.splits.values() for sample in split):
+        _enlarge_tiny_images(folder)
+    return data
 
 
 def choose_image_size(requested: ImageSize, dataset: Dataset, kind: Kind, stride: int) -> int:
-    """Pixels; a multiple of the network's `stride`, which no longer fits where it is more than half of an image."""
+    """Pixels: a multiple of the network's coarsest `stride`."""
     if requested != "auto":
         return _round_up(requested, stride)
     longest = max(max(sample.width, sample.height) for samples in dataset.splits.values() for sample in samples)
@@ -42,20 +48,17 @@ def _round_up(size: int, stride: int) -> int:
     return -(-size // stride) * stride
 
 
-def _check(dataset: Dataset, kind: Kind) -> None:
-    for split in (Split.TRAIN, Split.VAL):
-        samples = dataset[split]
-        usable = [sample for sample in samples if min(sample.width, sample.height) >= SMALLEST_SIDE]
-        if not usable:
-            raise TrainingError(
-                EndReason.BAD_DATA,
-                f"No image of `{split}` is at least {SMALLEST_SIDE} px wide and high. Add larger images.",
-            )
-        if kind is not Kind.CLASSIFY and split is Split.TRAIN and not _has_objects(usable):
-            raise TrainingError(
-                EndReason.BAD_DATA, "No image of `train` has a labelled object. Label objects in the images."
-            )
+def _has_objects(dataset: Dataset) -> bool:
+    return any(not instance.is_crowd for sample in dataset[Split.TRAIN] for instance in sample.instances)
 
 
-def _has_objects(samples: list) -> bool:
-    return any(not instance.is_crowd for sample in samples for instance in sample.instances)
+def _enlarge_tiny_images(folder: Path) -> None:
+    """Labels are shares of the image and stay true. Never writes through a link to the user's file."""
+    for path in [path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".txt", ".yaml")]:
+        with Image.open(path) as image:
+            factor = -(-SMALLEST_SIDE // min(image.size))
+            if factor == 1:
+                continue
+            larger = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+        path.unlink()
+        larger.save(path.with_suffix(".png"))

@@ -28,7 +28,7 @@ from ultralytics_service.library import (
 )
 from ultralytics_service.loader import EpochLoader, mosaic_buffer, refill_mosaic_buffer
 from ultralytics_service.metrics import primary_metric, training_values, validation_values
-from vision_contracts import EndReason, LogLevel, metric_names
+from vision_contracts import EndReason, metric_names
 
 _ENOUGH = 3
 """Out-of-memory retries, each with half the batch size, after which the library gives up."""
@@ -99,7 +99,7 @@ class JobMixin(BaseTrainer):
     def plot_training_samples(self, batch: dict[str, Any], ni: int) -> None:
         """Left out, as the pictures of samples."""
 
-    def _load_checkpoint_state(self, ckpt: dict[str, Any]) -> None:
+    def _load_checkpoint_state(self, ckpt: dict[str, Any]) -> None:  # noqa: ARG002 - ours is `resume_from`
         saved = self.resume_from
         if saved is None:
             return
@@ -157,7 +157,7 @@ class JobMixin(BaseTrainer):
         self.best_fitness = fitness if self.best_fitness is None else max(self.best_fitness, fitness)
         return metrics, fitness
 
-    def _handle_nan_recovery(self, epoch: int) -> bool:
+    def _handle_nan_recovery(self, epoch: int) -> bool:  # noqa: ARG002
         """A loss that is not a number has ended the job already."""
         return False
 
@@ -193,6 +193,7 @@ class JobMixin(BaseTrainer):
             image_size=self.args.imgsz,
             yaml=dict(model.yaml),
             epoch=epoch,
+            step=self.step,
             model=model.state_dict(),
             ema=self.ema.ema.state_dict(),
             ema_updates=self.ema.updates,

@@ -3,7 +3,6 @@
 The library reads its environment while it is imported, so this module sets it first, and every other module takes the
 library's names from here. Never import `ultralytics` elsewhere.
 """
-# ruff: noqa: E402
 
 import os
 from pathlib import Path
@@ -29,6 +28,7 @@ from ultralytics.models.yolo.obb import OBBTrainer
 from ultralytics.models.yolo.pose import PoseTrainer
 from ultralytics.models.yolo.segment import SegmentationTrainer
 from ultralytics.models.yolo.semantic import SemanticSegmentationTrainer
+from ultralytics.nn import tasks as networks
 from ultralytics.nn.modules import head as heads
 from ultralytics.nn.tasks import torch_safe_load
 from ultralytics.utils import LOGGER, ROOT, SETTINGS, YAML
@@ -56,6 +56,7 @@ __all__ = [
     "SegmentationTrainer",
     "SemanticSegmentationTrainer",
     "heads",
+    "networks",
     "torch",
     "torch_safe_load",
     "ultralytics",

@@ -27,7 +27,7 @@ class EpochLoader:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         seed = self._epoch_seed()
         random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002 - the library's augmentation draws from it
+        np.random.seed(seed)
         torch.manual_seed(seed)
         self._loader.generator.manual_seed(seed)
         self._loader.reset()

@@ -7,7 +7,7 @@ from logging import Handler, LogRecord
 from trainer_kit.trainer import TrainingError, TrainingRun, resolve_device
 from ultralytics_service.architectures import find_architecture
 from ultralytics_service.arguments import library_arguments
-from ultralytics_service.checkpoint import read_checkpoint
+from ultralytics_service.checkpoint import SavedTraining, read_checkpoint
 from ultralytics_service.config import CommonHyperparameters
 from ultralytics_service.data import lay_out
 from ultralytics_service.initial_weights import find_weights
@@ -27,6 +27,9 @@ def train(run: TrainingRun[CommonHyperparameters]) -> None:
     )
     architecture = find_architecture(run.spec.model_name)
     resume_from = read_checkpoint(run.resume_from) if run.resume_from else None
+    if resume_from and resume_from.epoch >= run.spec.params.epochs:
+        finish_again(run, resume_from)
+        return
     source = None if resume_from else find_weights(run)
     data = lay_out(run.dataset, architecture.kind, run.folder / "data")
     arguments = library_arguments(run, device=device, data=str(data))
@@ -36,6 +39,12 @@ def train(run: TrainingRun[CommonHyperparameters]) -> None:
     if run.hyperparameters.plots:
         save_plots(run, trainer)
     run.finish(trainer.best_values)
+
+
+def finish_again(run: TrainingRun[CommonHyperparameters], saved: SavedTraining) -> None:
+    """The last epoch was done and kept, but the attempt was lost before it could say so."""
+    run.start(device="none", num_classes=run.dataset.num_classes, steps_per_epoch=1, resume_step=saved.step)
+    run.finish(saved.best_values)
 
 
 def forward_warnings(run: TrainingRun[CommonHyperparameters]) -> None:

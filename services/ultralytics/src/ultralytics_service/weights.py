@@ -51,6 +51,6 @@ def _download(url: str, file: Path) -> None:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise TrainingError(
             EndReason.WEIGHTS_UNAVAILABLE,
-            f"The pretrained weights {file.name} are not in {file.parent}, and cannot be fetched from {url} ({reason}). "
-            f"Put the file there (the folder is set by {WEIGHTS_DIR}), or train from scratch.",
+            f"The pretrained weights {file.name} are not in {file.parent}, and {url} does not give them ({reason}). "
+            f"Put the file into that folder ({WEIGHTS_DIR} sets it), or train from scratch.",
         ) from error

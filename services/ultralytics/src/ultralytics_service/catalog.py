@@ -1,0 +1,41 @@
+"""`python -m ultralytics_service.catalog`: builds the catalogue from what the installed library ships."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from trainer_kit.catalog import build_command
+from trainer_kit.hyperparameters import json_schema
+from ultralytics_service.adapter import adapter
+from ultralytics_service.config import HYPERPARAMETERS
+from ultralytics_service.kinds import Kind
+from vision_contracts import ModelCard
+
+OPTIMIZERS = ("adamw", "sgd", "adam", "rmsprop", "adamax", "nadam", "radam", "musgd")
+
+_EPOCHS = {Kind.CLASSIFY: 20}
+"""Detectors learn nothing that validation can see in their first hundred steps: 50 epochs for all others."""
+
+
+def build() -> tuple[Iterable[ModelCard], Mapping[str, dict[str, Any]]]:
+    """All cards, and a schema for each kind of network."""
+    with tempfile.TemporaryDirectory() as home:
+        os.environ.setdefault("YOLO_CONFIG_DIR", home)  # the library writes a file of settings while it is imported
+        from ultralytics_service.cards import make_cards
+
+        cards = make_cards()
+    return cards, schemas()
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """By kind, which is what a card's `hyperparameters_ref` names."""
+    return {
+        kind: json_schema(model, optimizers=OPTIMIZERS, epochs=_EPOCHS.get(Kind(kind), 50), batch_size=16)
+        for kind, model in HYPERPARAMETERS.items()
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(build_command(adapter, build))
