@@ -1,6 +1,7 @@
 """Images: their size from the header alone, and their pixels in the one form that trainers take."""
 
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, WebPImagePlugin
@@ -26,12 +27,12 @@ def read_size(path: Path) -> tuple[int, int]:
         return (height, width) if _orientation(image) in _TRANSPOSED else (width, height)
 
 
-def load_image(path: Path) -> Image.Image:
+def load_image(file: Path | BinaryIO) -> Image.Image:
     """The image as 8-bit RGB, upright. Of an animation the first frame; what is transparent becomes white.
 
     Raises OSError for a file that cannot be decoded completely.
     """
-    with Image.open(path, formats=FORMATS) as opened:
+    with Image.open(file, formats=FORMATS) as opened:
         orientation = _orientation(opened)
         try:
             opened.load()

@@ -55,7 +55,7 @@ def _split(dataset: Dataset, samples: Sequence[Sample]) -> SplitStatistics:
     return SplitStatistics(
         images=len(samples),
         objects=sum(len(sample.instances) for sample in samples),
-        images_without_objects=sum(not sample.instances for sample in samples),
+        images_without_objects=sum(sample.class_id is None and not sample.instances for sample in samples),
         classes={name: counts[class_id] for class_id, name in enumerate(dataset.class_names)},
     )
 

@@ -129,6 +129,15 @@ def test_a_presigned_url_opens_the_object(s3_url: str) -> None:
         assert response.read() == b"open"
 
 
+def test_objects_of_a_local_store_can_be_read_in_place(tmp_path: Path, s3_url: str) -> None:
+    local, remote = open_store((tmp_path / "a b").as_uri()), open_store(s3_url)
+    path = local.local_path(local.put_bytes(b"1", "deep/a").uri)
+
+    assert path is not None
+    assert path.read_bytes() == b"1"
+    assert remote.local_path(remote.uri("a")) is None
+
+
 def test_a_local_store_presigns_nothing(tmp_path: Path) -> None:
     store = open_store(tmp_path.as_uri())
 

@@ -97,8 +97,8 @@ class ObjectStore:
 
     def _sync(self, key: str) -> None:
         """A local object survives a power cut once this returns; the others' stores see to it themselves."""
-        if isinstance(self._backend, LocalStore) and self._backend.prefix is not None:
-            path = Path(self._backend.prefix, key)
+        path = self.local_path(self.uri(key))
+        if path is not None:
             for synced in (path, path.parent):
                 descriptor = os.open(synced, os.O_RDONLY)
                 try:
@@ -133,6 +133,12 @@ class ObjectStore:
             result = obstore.get(self._backend, self.key(uri), options={"range": (start, end)})
             for chunk in result.stream(min_chunk_size=CHUNK_BYTES):
                 yield bytes(chunk)
+
+    def local_path(self, uri: str) -> Path | None:
+        """The file that holds an object, to be read in place; None where objects are no files."""
+        if isinstance(self._backend, LocalStore) and self._backend.prefix is not None:
+            return Path(self._backend.prefix, self.key(uri))
+        return None
 
     def read_bytes(self, uri: str) -> bytes:
         """A small object as a whole."""
