@@ -8,6 +8,7 @@ import anyio.to_thread
 from fastapi import Depends, FastAPI
 
 from trainer_kit.server.auth import bearer_check
+from trainer_kit.server.orphans import reap_orphans
 from trainer_kit.server.problems import add_problem_handlers
 from trainer_kit.server.routes_jobs import job_routes
 from trainer_kit.server.routes_models import model_routes
@@ -48,4 +49,5 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
 async def _look_after(supervisor: Supervisor) -> None:
     while True:
         await anyio.to_thread.run_sync(supervisor.look_after)
+        await anyio.to_thread.run_sync(reap_orphans)
         await asyncio.sleep(LOOK_SECONDS)

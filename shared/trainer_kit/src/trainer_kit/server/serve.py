@@ -15,6 +15,7 @@ from trainer_kit.catalog import CatalogError
 from trainer_kit.file_lock import FileLock
 from trainer_kit.imports import import_adapter
 from trainer_kit.logs import configure_logging
+from trainer_kit.runner.runner import UPLOAD_SECONDS_WHEN_STOPPED
 from trainer_kit.runner.stopping import TERM_SECONDS
 from trainer_kit.server.app import create_app
 from trainer_kit.server.parent import watch_parent
@@ -26,8 +27,6 @@ from trainer_kit.supervisor import ProcessLauncher, Supervisor
 LOCK_SECONDS = 10.0
 STREAM_SECONDS = 3
 """How long streams may take to deliver what has happened last."""
-STORE_SECONDS = 10.0
-"""How long the last uploads of a pausing runner may take."""
 
 log = logging.getLogger(__name__)
 
@@ -78,11 +77,11 @@ class _Server(uvicorn.Server):
         self._grace_seconds = settings.stop_grace_seconds
         self._drain_until: float | None = None
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """A second signal does not wait for the trainings; they go on by themselves."""
         if self._drain_until is None:
             log.info("%s: pausing what runs", signal.Signals(sig).name)
-            self._drain_until = time.monotonic() + self._grace_seconds + TERM_SECONDS + STORE_SECONDS
+            self._drain_until = time.monotonic() + self._grace_seconds + TERM_SECONDS + UPLOAD_SECONDS_WHEN_STOPPED
         else:
             self.end()
 

@@ -66,8 +66,8 @@ class Supervisor:
     def start(self, spec: JobSpec) -> HeldJob:
         """Starts an attempt; the same one again is answered with what has become of it.
 
-        A newer attempt ends an older one of its job first. Raises NoFreeSlot, AttemptSuperseded or Draining, and OSError if
-        no runner can be started; then nothing is held.
+        A newer attempt ends an older one of its job first. Raises NoFreeSlot, AttemptSuperseded or Draining, and
+        OSError if no runner can be started; then nothing is held.
         """
         with self._mutex:
             if (same := self._admit(spec)) is not None:

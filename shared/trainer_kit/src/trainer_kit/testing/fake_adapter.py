@@ -1,0 +1,64 @@
+"""A framework that is none: softmax regression in numpy, complete with catalogue, checkpoints and ways to go wrong."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from trainer_kit.catalog import write_catalog
+from trainer_kit.hyperparameters import Hyperparameters, json_schema
+from vision_contracts import ModelCard, TaskType
+
+OPTIMIZERS = ("sgd", "adam")
+
+
+class FakeHyperparameters(Hyperparameters):
+    """How to learn, and how to misbehave."""
+
+    image_size: int = Field(8, ge=1, le=64, title="Image size", json_schema_extra={"group": "basic", "unit": "px"})
+    step_seconds: float = Field(0.0, ge=0, le=60, title="Duration of a step", json_schema_extra={"unit": "s"})
+    misbehaviour: Literal["none", "crash", "exit", "hang", "kill", "nan", "out_of_memory", "disk_full", "flood"] = (
+        Field("none", title="What goes wrong")
+    )
+    misbehave_at_step: int = Field(3, ge=1, title="When it goes wrong")
+
+
+class FakeAdapter:
+    """A complete adapter, for tests of the kit and of what talks to a training service."""
+
+    framework = "fake"
+    distribution = "trainer-kit"
+    trainer = "trainer_kit.testing.fake_train:train"
+    catalog_file = Path(__file__).with_name("fake_catalog.json")
+
+    def hyperparameters(self, card: ModelCard) -> type[BaseModel]:  # noqa: ARG002 - one model for all cards
+        return FakeHyperparameters
+
+
+adapter = FakeAdapter()
+
+
+def build() -> None:
+    """Writes the catalogue: `python -m trainer_kit.testing.fake_adapter`."""
+    cards = [
+        ModelCard(
+            framework=adapter.framework,
+            model_name=name,
+            display_name=name.title(),
+            description="Softmax regression on small pictures.",
+            task_types=[TaskType.IMAGE_CLASSIFICATION],
+            family="linear",
+            params=579,
+            input_size=8,
+            recommended_batch_size=8,
+            recommended_lr=0.5,
+            priority=priority,
+            hyperparameters_ref="linear",
+        )
+        for priority, name in enumerate(("linear", "hub/linear"))
+    ]
+    write_catalog(adapter, cards=cards, schemas={"linear": json_schema(FakeHyperparameters, optimizers=OPTIMIZERS)})
+
+
+if __name__ == "__main__":
+    build()

@@ -1,0 +1,176 @@
+"""Softmax regression, trained as every framework trains: data, model, loop, report."""
+
+import errno
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_kit import Sample, load_image
+from trainer_kit.testing.fake_adapter import FakeHyperparameters
+from trainer_kit.trainer import Stopped, TrainingRun, resolve_device
+from vision_contracts import metric_names
+
+Floats = NDArray[np.float64]
+
+
+@dataclass
+class Model:
+    """`weights` is features by classes; the last feature is always 1."""
+
+    weights: Floats
+    velocity: Floats
+    step: int = 0
+    best_accuracy: float = -1.0
+
+    def save(self, path: Path) -> None:
+        partial = path.with_suffix(".partial.npz")
+        np.savez(partial, weights=self.weights, velocity=self.velocity, step=self.step, best=self.best_accuracy)
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> "Model":
+        with np.load(path, allow_pickle=False) as saved:
+            return cls(saved["weights"], saved["velocity"], int(saved["step"]), float(saved["best"]))
+
+
+def train(run: TrainingRun[FakeHyperparameters]) -> None:
+    """Trains until the last epoch, an order to stop, or the misbehaviour that was asked for."""
+    params, settings = run.spec.params, run.hyperparameters
+    device = resolve_device(params.device, cuda_devices=0, has_mps=False)
+    train_x, train_y = read_samples(run.dataset["train"], settings.image_size)
+    val_x, val_y = read_samples(run.dataset["val"], settings.image_size)
+    model = build_model(run, train_x.shape[1])
+    steps_per_epoch = math.ceil(len(train_x) / params.batch_size)
+    run.start(
+        device=device,
+        num_classes=run.dataset.num_classes,
+        steps_per_epoch=steps_per_epoch,
+        resume_step=model.step,
+        versions={"numpy": np.__version__},
+    )
+    best: dict[str, float] = {}
+    for epoch in range(model.step // steps_per_epoch, params.epochs):
+        order = np.random.default_rng([params.seed, epoch]).permutation(len(train_x))
+        for batch in np.array_split(order, steps_per_epoch)[model.step % steps_per_epoch :]:
+            loss = train_step(model, train_x[batch], train_y[batch], params.learning_rate)
+            model.step += 1
+            loss = misbehave(settings, model.step, loss)
+            run.report_step(
+                model.step, {metric_names.TRAIN_LOSS: loss, metric_names.LEARNING_RATE: params.learning_rate}
+            )
+            time.sleep(settings.step_seconds)
+            if run.stop_requested():
+                save(run, model, epoch, is_best=False, values={})
+                raise Stopped
+        values = validate(model, val_x, val_y)
+        is_best = values[metric_names.VAL_ACCURACY] > model.best_accuracy
+        if is_best:
+            model.best_accuracy, best = values[metric_names.VAL_ACCURACY], values
+        run.report_epoch(epoch + 1, values)
+        save(run, model, epoch + 1, is_best=is_best, values=values)
+    run.finish(best)
+
+
+def read_samples(samples: Sequence[Sample], size: int) -> tuple[Floats, NDArray[np.int64]]:
+    """Pixels in 0…1 with a constant 1 behind them, and class numbers."""
+    pixels = [
+        np.asarray(load_image(sample.image).resize((size, size)), dtype=np.float64).ravel() / 255 for sample in samples
+    ]
+    features = np.array([np.append(one - 0.5, 1.0) for one in pixels])
+    return features, np.array([sample.class_id for sample in samples], dtype=np.int64)
+
+
+def build_model(run: TrainingRun[FakeHyperparameters], features: int) -> Model:
+    """New weights, those of another job, or everything as it was at the checkpoint."""
+    if run.resume_from is not None:
+        return Model.load(run.resume_from)
+    if run.initial_checkpoint is not None:
+        weights = Model.load(run.initial_checkpoint).weights
+    else:
+        weights = np.random.default_rng(run.spec.params.seed).normal(0, 0.01, (features, run.dataset.num_classes))
+    return Model(weights, np.zeros_like(weights))
+
+
+def train_step(model: Model, x: Floats, y: NDArray[np.int64], learning_rate: float) -> float:
+    """One step of gradient descent with momentum on the cross-entropy."""
+    probabilities = softmax(x @ model.weights)
+    loss = float(-np.log(probabilities[np.arange(len(y)), y] + 1e-12).mean())
+    probabilities[np.arange(len(y)), y] -= 1
+    model.velocity = 0.5 * model.velocity - learning_rate / len(x) * x.T @ probabilities
+    model.weights = model.weights + model.velocity
+    return loss
+
+
+def validate(model: Model, x: Floats, y: NDArray[np.int64]) -> dict[str, float]:
+    """Loss and accuracy."""
+    probabilities = softmax(x @ model.weights)
+    loss = float(-np.log(probabilities[np.arange(len(y)), y] + 1e-12).mean())
+    accuracy = float((probabilities.argmax(axis=1) == y).mean())
+    return {metric_names.VAL_LOSS: loss, metric_names.VAL_ACCURACY: accuracy}
+
+
+def softmax(scores: Floats) -> Floats:
+    exponents = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return exponents / exponents.sum(axis=1, keepdims=True)
+
+
+def save(
+    run: TrainingRun[FakeHyperparameters], model: Model, epoch: int, *, is_best: bool, values: dict[str, float]
+) -> None:
+    path = run.folder / "last.npz"
+    model.save(path)
+    run.save_checkpoint(path, step=model.step, epoch=epoch, is_best=is_best, values=values)
+
+
+def misbehave(settings: FakeHyperparameters, step: int, loss: float) -> float:
+    """The loss, unless it is time to go wrong."""
+    if step != settings.misbehave_at_step:
+        return loss
+    if settings.misbehaviour == "nan":
+        return math.nan
+    MISBEHAVIOURS[settings.misbehaviour]()
+    return loss
+
+
+def crash() -> None:
+    raise ValueError("the wheels came off")
+
+
+def leave_without_a_word() -> None:
+    os.write(sys.stderr.fileno(), b"something printed last\n")
+    os._exit(3)
+
+
+def hang() -> None:
+    """Neither looks at the order to stop nor obeys SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        time.sleep(1)
+
+
+def run_out_of_memory() -> None:
+    raise MemoryError
+
+
+def fill_the_disk() -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+MISBEHAVIOURS: dict[str, Callable[[], object]] = {
+    "none": lambda: None,
+    "crash": crash,
+    "disk_full": fill_the_disk,
+    "exit": leave_without_a_word,
+    "flood": lambda: sys.stdout.write("".join(f"line {number}\n" for number in range(20_000))),
+    "hang": hang,
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "out_of_memory": run_out_of_memory,
+}

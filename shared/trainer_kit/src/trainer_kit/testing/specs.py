@@ -1,0 +1,50 @@
+# ruff: noqa: S101 - assertions are what these are for
+"""Job specs, events and answers, taken apart for tests."""
+
+import hashlib
+from typing import Any, TypeVar
+from uuid import UUID
+
+import httpx
+
+from trainer_kit.runner.inputs import local_path
+from vision_contracts import PROBLEM_CONTENT_TYPE, EventBody, JobEvent, JobSpec, Problem
+
+B = TypeVar("B", bound=EventBody)
+
+
+def changed(spec: JobSpec, **changes: Any) -> JobSpec:
+    """The spec with other fields, those of `params` among them; its output goes where its identity says."""
+    params = {name: changes.pop(name) for name in list(changes) if name in type(spec.params).model_fields}
+    fields = spec.model_dump() | changes
+    fields["params"] = fields["params"] | params
+    if "output_uri" not in changes:
+        storage = spec.output_uri.partition("/jobs/")[0]
+        fields["output_uri"] = attempt_uri(storage, fields["job_uid"], fields["attempt"])
+    return JobSpec.model_validate(fields)
+
+
+def attempt_uri(storage: str, job_uid: UUID, attempt: int) -> str:
+    """Where an attempt leaves its files."""
+    return f"{storage}/jobs/{job_uid}/attempts/{attempt}"
+
+
+def bodies(events: list[JobEvent], kind: type[B]) -> list[B]:
+    """The events of one type."""
+    return [event.body for event in events if isinstance(event.body, kind)]
+
+
+def assert_problem(response: httpx.Response, status: int, code: str) -> Problem:
+    """The problem that the response must be."""
+    assert response.status_code == status, response.text
+    assert response.headers["Content-Type"] == PROBLEM_CONTENT_TYPE
+    problem = Problem.model_validate_json(response.content)
+    assert problem.code == code, response.text
+    return problem
+
+
+def sha256_of(uri: str) -> str:
+    """Of a file on this machine."""
+    path = local_path(uri)
+    assert path is not None
+    return hashlib.sha256(path.read_bytes()).hexdigest()

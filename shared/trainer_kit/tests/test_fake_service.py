@@ -1,0 +1,12 @@
+"""The whole kit at work: the conformance suite, run on the framework that is none."""
+
+from typing import Any, ClassVar
+
+from trainer_kit.testing.conformance import ServiceConformance
+
+
+class TestFakeService(ServiceConformance):
+    adapter_path = "trainer_kit.testing.fake_adapter:adapter"
+    model_name = "hub/linear"
+    learning_rate = 0.5
+    hyperparameters: ClassVar[dict[str, Any]] = {"step_seconds": 0.01}
