@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from sqlalchemy.exc import IntegrityError
 
 from vision_api.catalog import repository
+from vision_api.catalog.answers import AnswerCache
 from vision_api.catalog.confirmed_tokens import ConfirmedTokens
 from vision_api.catalog.index import CatalogIndex
-from vision_api.catalog.page import PageCache
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
 from vision_api.training_services import Instance, InstanceRegistry, ServiceError
@@ -45,9 +45,10 @@ class Catalog:
         self._wake = asyncio.Event()
         self._changed = asyncio.Condition()
         self.index = CatalogIndex()
-        self.pages = PageCache()
+        self.answers = AnswerCache()
         self.readers = ConfirmedTokens()
         registry.on_change(self._wake.set)
+        registry.on_change(self.answers.clear)
 
     @property
     def frameworks(self) -> frozenset[str]:
@@ -142,7 +143,7 @@ class Catalog:
 
     async def _rebuild(self) -> None:
         self.index = await asyncio.to_thread(CatalogIndex, list(self._lists.values()))
-        self.pages = PageCache()
+        self.answers.clear()
         async with self._changed:
             self._changed.notify_all()
 

@@ -1,14 +1,16 @@
 """Routes under `/models`."""
 
+from hashlib import sha256
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 
 from vision_api.catalog import use_cases
 from vision_api.catalog.dependencies import CatalogDep, SignedIn
+from vision_api.catalog.list_route import ListRoute
 from vision_api.catalog.schemas import ModelCardRead, ModelDetailRead, ModelFilter, ModelSort
 from vision_api.errors import NotFound
-from vision_api.kit.pagination import PageParams
+from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_contracts import TaskType
 
 LARGEST_COUNT = 2**63 - 1
@@ -28,7 +30,6 @@ async def _model_filter(
     return ModelFilter(framework, task_type, priority, q, pretrained, min_params, max_params)
 
 
-@router.get("/list", response_model=list[ModelCardRead], responses={304: {"description": "Nothing has changed."}})
 async def list_models(
     request: Request,
     catalog: CatalogDep,
@@ -42,22 +43,23 @@ async def list_models(
     listed all the same.
     """
     found = use_cases.page_models(catalog, wanted=wanted, sort=sort, page=page)
-    headers = {"ETag": found.etag, "X-Total-Count": str(found.total), "Cache-Control": "private, no-cache"}
+    body = b"[" + b",".join(entry.body for entry in found.items) + b"]"
+    answer = Response(body, media_type="application/json")
+    answer.headers["ETag"] = f'"{sha256(body).hexdigest()[:32]}"'
+    answer.headers["Cache-Control"] = "private, no-cache"
     if unavailable := catalog.unavailable_frameworks:
-        headers["X-Unavailable-Frameworks"] = ", ".join(unavailable)
-    if found.next_cursor is not None:
-        headers["Link"] = f'<{request.url.include_query_params(cursor=found.next_cursor)}>; rel="next"'
-    if _is_known(request.headers.get("if-none-match"), found.etag):
-        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
-    return Response(found.body, media_type="application/json", headers=headers)
+        answer.headers["X-Unavailable-Frameworks"] = ", ".join(unavailable)
+    set_page_headers(request, answer, found)
+    return answer
 
 
-def _is_known(if_none_match: str | None, etag: str) -> bool:
-    """Whether a client has this answer already (RFC 9110: weak comparison)."""
-    if if_none_match is None:
-        return False
-    known = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
-    return etag in known or "*" in known
+router.add_api_route(
+    "/list",
+    list_models,
+    response_model=list[ModelCardRead],
+    responses={status.HTTP_304_NOT_MODIFIED: {"description": "Nothing has changed since `If-None-Match`."}},
+    route_class_override=ListRoute,
+)
 
 
 @router.get("/{framework}/{model_name:path}")

@@ -3,26 +3,21 @@
 from difflib import get_close_matches
 
 from vision_api.catalog.catalog import Catalog
-from vision_api.catalog.index import entries_after, position
-from vision_api.catalog.page import SerializedPage
+from vision_api.catalog.index import Entry, entries_after, position
 from vision_api.catalog.schemas import ModelDetailRead, ModelFilter, ModelSort
 from vision_api.errors import Invalid
-from vision_api.kit.pagination import PageRequest, decode_cursor, encode_cursor
+from vision_api.kit.pagination import Page, PageRequest, decode_cursor, encode_cursor
 
 LONGEST_NAME = 200
 
 
-def page_models(catalog: Catalog, *, wanted: ModelFilter, sort: ModelSort, page: PageRequest) -> SerializedPage:
+def page_models(catalog: Catalog, *, wanted: ModelFilter, sort: ModelSort, page: PageRequest) -> Page[Entry]:
     """Some of the cards that meet every condition. Raises Invalid for a cursor that is not of this order."""
-    return catalog.pages.get((wanted, sort, page), lambda: _make_page(catalog, wanted, sort, page))
-
-
-def _make_page(catalog: Catalog, wanted: ModelFilter, sort: ModelSort, page: PageRequest) -> SerializedPage:
     found = catalog.index.find(wanted, sort)
     rest = entries_after(found, sort, _decode(page.cursor, sort)) if page.cursor else found
     shown = rest[: page.limit]
     next_cursor = encode_cursor([sort, *position(shown[-1].card, sort)]) if len(rest) > page.limit else None
-    return SerializedPage.of([entry.body for entry in shown], len(found), next_cursor)
+    return Page(shown, len(found), next_cursor=next_cursor)
 
 
 def _decode(cursor: str, sort: ModelSort) -> tuple[int | str, ...]:
