@@ -13,8 +13,8 @@ os.environ.update(
     YOLO_VERBOSE="false",  # no progress bars: the trainer reports instead
     MPLBACKEND="Agg",
 )
-os.environ.setdefault("YOLO_CONFIG_DIR", str(Path.cwd() / ".settings"))
-os.environ.setdefault("MPLCONFIGDIR", str(Path.cwd() / ".settings" / "matplotlib"))
+_home = os.environ.setdefault("YOLO_CONFIG_DIR", str(Path.cwd() / ".settings"))
+os.environ.setdefault("MPLCONFIGDIR", str(Path(_home) / "matplotlib"))
 
 import torch
 import ultralytics
