@@ -34,6 +34,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.instance_registry = registry
         app.state.catalog = await parts.enter_async_context(running_catalog(database, registry))
         if app.state.background:
+            await app.state.catalog.wait_for_first_catalogs()
             await parts.enter_async_context(
                 running_loops(
                     database=database,
