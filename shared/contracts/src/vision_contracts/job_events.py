@@ -156,8 +156,7 @@ class JobEvent(Message):
         Raises pydantic's ValidationError for a line that is no event (a newer service's unknown type, say).
         """
         fields = _json.validate_json(line)
-        head = {name: fields.get(name) for name in ("seq", "attempt", "time")}
-        return cls(**head, body=event_body_adapter.validate_python(fields))
+        return cls.model_validate(fields | {"body": fields})
 
 
 _json: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])

@@ -49,7 +49,7 @@ def stopped_ending(order: StopOrder) -> Cancelled | Paused:
 
 def _may_be_memory(facts: Facts) -> bool:
     """The trainer itself was killed, or died of the loss of a worker that was."""
-    if facts.told is not None:
+    if isinstance(facts.told, Failed):
         return facts.told.reason is EndReason.INTERNAL
     return facts.exit_code == -signal.SIGKILL or facts.exit_code > 0
 

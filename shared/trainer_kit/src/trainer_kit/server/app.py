@@ -2,16 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import anyio.to_thread
 from fastapi import Depends, FastAPI
 
+from trainer_kit.server import routes_jobs, routes_models
 from trainer_kit.server.auth import bearer_check
 from trainer_kit.server.orphans import reap_orphans
-from trainer_kit.server.problems import add_problem_handlers
-from trainer_kit.server.routes_jobs import job_routes
-from trainer_kit.server.routes_models import model_routes
+from trainer_kit.server.problems import PROBLEM_HANDLERS
 from trainer_kit.server.service import Service
 from trainer_kit.settings import ServiceSettings
 from trainer_kit.supervisor import Supervisor
@@ -21,29 +20,36 @@ LOOK_SECONDS = 0.25
 
 def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
     """All routes need the service's token, but for `/health`."""
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        watch = asyncio.create_task(_look_after(service.supervisor))
-        try:
-            yield
-        finally:
-            watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watch
-
-    app = FastAPI(title="Training service", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    add_problem_handlers(app)
-
-    @app.get("/health")
-    async def health() -> dict[str, str]:  # pyright: ignore[reportUnusedFunction]
-        """Whether this process answers at all. Open to everybody."""
-        return {"status": "ok"}
-
+    app = FastAPI(
+        title="Training service",
+        lifespan=_lifespan,
+        exception_handlers=PROBLEM_HANDLERS,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    app.state.service = service
     needs_token = [Depends(bearer_check(settings.service_token))]
-    app.include_router(model_routes(service.catalog), dependencies=needs_token)
-    app.include_router(job_routes(service), dependencies=needs_token)
+    app.include_router(routes_models.router, dependencies=needs_token)
+    app.include_router(routes_jobs.router, dependencies=needs_token)
+    app.add_api_route("/health", health)
     return app
+
+
+async def health() -> dict[str, str]:
+    """Whether this process answers at all. Open to everybody."""
+    return {"status": "ok"}
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    watch = asyncio.create_task(_look_after(app.state.service.supervisor))
+    try:
+        yield
+    finally:
+        watch.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watch
 
 
 async def _look_after(supervisor: Supervisor) -> None:

@@ -1,9 +1,11 @@
 """Every error of the HTTP interface as `application/problem+json`."""
 
 import logging
+from collections.abc import Callable, Coroutine
 from http import HTTPStatus
+from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
@@ -38,34 +40,38 @@ def problem_response(
     return Response(body, status, headers=headers, media_type=PROBLEM_CONTENT_TYPE)
 
 
-def add_problem_handlers(app: FastAPI) -> None:
-    """Makes the application answer with problems only."""
+async def _answer_http(_request: Request, error: HTTPException) -> Response:
+    code = _CODES.get(error.status_code, "error")
+    return problem_response(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
 
-    @app.exception_handler(HTTPException)
-    async def _http(_request: Request, error: HTTPException) -> Response:  # pyright: ignore[reportUnusedFunction]
-        code = _CODES.get(error.status_code, "error")
-        return problem_response(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
 
-    @app.exception_handler(RequestValidationError)
-    async def _validation(_request: Request, error: RequestValidationError) -> Response:  # pyright: ignore[reportUnusedFunction]
-        errors = [
-            FieldProblem(field=field_path(one["loc"][1:]), code=one["type"], message=one["msg"])
-            for one in error.errors()
-        ]
-        return problem_response(422, "validation_failed", "The request is not valid.", errors=errors)
+async def _answer_invalid_request(_request: Request, error: RequestValidationError) -> Response:
+    errors = [
+        FieldProblem(field=field_path(one["loc"][1:]), code=one["type"], message=one["msg"]) for one in error.errors()
+    ]
+    return problem_response(422, "validation_failed", "The request is not valid.", errors=errors)
 
-    @app.exception_handler(InvalidSpec)
-    async def _invalid(_request: Request, error: InvalidSpec) -> Response:  # pyright: ignore[reportUnusedFunction]
-        return problem_response(422, error.code, str(error), errors=error.errors)
 
-    @app.exception_handler(SupervisorError)
-    async def _refused(_request: Request, error: SupervisorError) -> Response:  # pyright: ignore[reportUnusedFunction]
-        return problem_response(404 if isinstance(error, UnknownAttempt) else 409, error.code, str(error))
+async def _answer_invalid_spec(_request: Request, error: InvalidSpec) -> Response:
+    return problem_response(422, error.code, str(error), errors=error.errors)
 
-    @app.exception_handler(Exception)
-    async def _defect(request: Request, error: Exception) -> Response:  # pyright: ignore[reportUnusedFunction]
-        log.error("%s %s has failed", request.method, request.url.path, exc_info=error)
-        return problem_response(500, "internal", "The training service has failed. Its log says why.")
+
+async def _answer_refusal(_request: Request, error: SupervisorError) -> Response:
+    return problem_response(404 if isinstance(error, UnknownAttempt) else 409, error.code, str(error))
+
+
+async def _answer_defect(request: Request, error: Exception) -> Response:
+    log.error("%s %s has failed", request.method, request.url.path, exc_info=error)
+    return problem_response(500, "internal", "The training service has failed. Its log says why.")
+
+
+PROBLEM_HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
+    HTTPException: _answer_http,
+    RequestValidationError: _answer_invalid_request,
+    InvalidSpec: _answer_invalid_spec,
+    SupervisorError: _answer_refusal,
+    Exception: _answer_defect,
+}
 
 
 def field_path(location: tuple[int | str, ...]) -> str:

@@ -2,31 +2,29 @@
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from trainer_kit.catalog import Catalog
+from trainer_kit.server.service import CurrentService
 from vision_contracts import ModelDetail
 
+router = APIRouter(prefix="/models")
 
-def model_routes(catalog: Catalog) -> APIRouter:
-    """The catalogue as a whole, and one card with its schema."""
-    router = APIRouter(prefix="/models")
 
-    @router.get("/list")
-    async def list_models(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        """The whole catalogue; 304 for who has it already."""
-        headers = {"ETag": catalog.etag}
-        if _names(request.headers.get("If-None-Match", ""), catalog.etag):
-            return Response(status_code=304, headers=headers)
-        return Response(catalog.body, media_type="application/json", headers=headers)
+@router.get("/list")
+async def list_models(request: Request, service: CurrentService) -> Response:
+    """The whole catalogue; 304 for who has it already."""
+    catalog = service.catalog
+    headers = {"ETag": catalog.etag}
+    if _names(request.headers.get("If-None-Match", ""), catalog.etag):
+        return Response(status_code=304, headers=headers)
+    return Response(catalog.body, media_type="application/json", headers=headers)
 
-    @router.get("/{model_name:path}")
-    async def get_model(model_name: str) -> ModelDetail:  # pyright: ignore[reportUnusedFunction]
-        """A card with the JSON Schema of its hyperparameters."""
-        card = catalog.cards.get(model_name)
-        if card is None:
-            raise HTTPException(404, f"There is no model {model_name!r} in the catalogue.")
-        return catalog.models.detail(card)
 
-    return router
+@router.get("/{model_name:path}")
+async def get_model(model_name: str, service: CurrentService) -> ModelDetail:
+    """A card with the JSON Schema of its hyperparameters."""
+    card = service.catalog.cards.get(model_name)
+    if card is None:
+        raise HTTPException(404, f"There is no model {model_name!r} in the catalogue.")
+    return service.catalog.models.detail(card)
 
 
 def _names(if_none_match: str, etag: str) -> bool:

@@ -1,6 +1,9 @@
 """What the routes of a training service work with."""
 
 from dataclasses import dataclass, field
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
 
 from data_kit import open_store
 from trainer_kit.adapter import Adapter
@@ -29,3 +32,10 @@ def create_service(adapter: Adapter, settings: ServiceSettings, supervisor: Supe
     catalog = load_catalog(adapter.catalog_file)
     validator = SpecValidator(adapter, catalog, open_store(settings.storage_url), settings.dataset_roots)
     return Service(catalog, supervisor, validator)
+
+
+def _current_service(request: Request) -> Service:
+    return cast("Service", request.app.state.service)
+
+
+CurrentService = Annotated[Service, Depends(_current_service)]

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -164,7 +164,7 @@ class ServiceProcess:
 @contextmanager
 def running_service(
     adapter: str, data_dir: Path, dataset_roots: list[Path], **environment: str
-) -> Iterator[ServiceProcess]:
+) -> Generator[ServiceProcess]:
     """A service that is gone afterwards, with all that it has started."""
     service = ServiceProcess(adapter, data_dir, dataset_roots, **environment)
     try:
