@@ -134,18 +134,6 @@ def fits_shared_memory(workers: int, batch_bytes: int) -> bool:
     return not SHARED_MEMORY.is_dir() or shutil.disk_usage(SHARED_MEMORY).free >= needed
 
 
-def check_classes(dataset: Dataset) -> None:
-    """Raises TrainingError with `bad_data` where there is nothing to tell apart."""
-    present = {sample.class_id for sample in dataset[Split.TRAIN]}
-    if len(present) > 1:
-        return
-    raise TrainingError(
-        EndReason.BAD_DATA,
-        f"All training images are of one class, out of {list(dataset.class_names)}. "
-        "Add images of at least one other class.",
-    )
-
-
 def natural_size(dataset: Dataset) -> int:
     """The median of the training images' shorter sides, in pixels."""
     return int(median(min(sample.width, sample.height) for sample in dataset[Split.TRAIN]))

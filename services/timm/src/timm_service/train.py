@@ -16,7 +16,7 @@ from timm_service.checkpoint import (
     seed_everything,
     write_checkpoint,
 )
-from timm_service.data import Batch, check_classes, epoch_seed
+from timm_service.data import Batch, epoch_seed
 from timm_service.model import build_model, choose_image_size, set_training_mode
 from timm_service.narration import tell_beginning, tell_end, tell_epoch
 from timm_service.optimization import learning_rate, set_learning_rate
@@ -27,7 +27,6 @@ from vision_contracts import EndReason, metric_names
 
 def train(run: Run) -> None:
     """Trains a classifier on `run.dataset`; `trainer_kit.adapter.Adapter.trainer` says how it may end."""
-    check_classes(run.dataset)
     device = choose_device(run.spec.params)
     seed_everything(run.spec.params.seed)
     side = choose_image_size(run.card, run.hyperparameters, run.dataset)

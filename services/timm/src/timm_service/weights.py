@@ -58,7 +58,7 @@ def _pretrained_name(card: ModelCard, tag: str) -> str:
             f"hyperparameters.pretrained_tag: {card.model_name} has no weights {tag!r}, "
             f"but {', '.join(card.pretrained_tags)}.",
         )
-    return f"{card.model_name}.{tag}" if tag else card.model_name
+    return f"{card.model_name}.{tag or card.pretrained_tags[0]}"
 
 
 def _look_only_in_the_cache_if_offline() -> None:
