@@ -12,6 +12,7 @@ from vision_api.auth.throttle import LoginThrottle
 from vision_api.auth.tokens import AccessTokens, signing_secret
 from vision_api.catalog.catalog import running_catalog
 from vision_api.config import Settings
+from vision_api.datasets.processing import running_processor
 from vision_api.db.engine import make_engine
 from vision_api.db.session import Database
 from vision_api.training_jobs.loops.running import running_loops
@@ -29,6 +30,9 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = database
         _prepare_auth(app, settings, database)
         app.state.store = open_store(settings.storage_url)
+        app.state.dataset_processor = await parts.enter_async_context(
+            running_processor(database, app.state.store, settings, is_idle=not app.state.background)
+        )
         app.state.wakeups = Wakeups()
         registry = await parts.enter_async_context(running_registry(settings, is_idle=not app.state.background))
         app.state.instance_registry = registry

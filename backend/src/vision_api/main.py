@@ -9,6 +9,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from vision_api.auth.endpoints import router as auth_router
 from vision_api.catalog.endpoints import router as catalog_router
 from vision_api.config import Settings
+from vision_api.datasets.endpoints import router as datasets_router
 from vision_api.error_handlers import add_error_handlers
 from vision_api.health.endpoints import router as health_router
 from vision_api.health.request_metrics import RequestMetrics
@@ -66,7 +67,7 @@ def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
     app.state.request_metrics = RequestMetrics()
     add_error_handlers(app)
     _add_middleware(app, settings)
-    for router in (auth_router, projects_router, catalog_router, training_jobs_router):
+    for router in (auth_router, projects_router, catalog_router, datasets_router, training_jobs_router):
         app.include_router(router, prefix=PREFIX)
     app.include_router(health_router)
     return app

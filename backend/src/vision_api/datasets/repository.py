@@ -1,15 +1,17 @@
 """Statements about data sets and their versions."""
 
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.datasets.access import visible_to
+from vision_api.db.base import database_now
 from vision_api.kit.pagination import Page, PageRequest, paginate
-from vision_api.models import Dataset, DatasetStatus, DatasetVersion, JobStatus, TrainingJob, User
-
-ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
+from vision_api.models import Dataset, DatasetStatus, DatasetVersion, GarbageObject, TrainingJob, User
+from vision_api.training_jobs.status import ENDED
 
 
 def _with_latest() -> Select[Any]:
@@ -85,3 +87,62 @@ async def is_digest_used_elsewhere(session: AsyncSession, digest: str, dataset_i
         DatasetVersion.digest == digest, DatasetVersion.dataset_id != dataset_id
     )
     return (await session.execute(statement.limit(1))).first() is not None
+
+
+async def is_digest_used(session: AsyncSession, digest: str) -> bool:
+    """Whether any version has this content."""
+    statement = select(DatasetVersion.id).where(DatasetVersion.digest == digest).limit(1)
+    return (await session.execute(statement)).first() is not None
+
+
+async def add_garbage(session: AsyncSession, uris: Sequence[str], *, due_at: datetime) -> None:
+    """Objects for the sweep to delete."""
+    for uri in uris:
+        await session.merge(GarbageObject(uri=uri, due_at=due_at))
+
+
+async def rescue_garbage(session: AsyncSession, uris: Collection[str]) -> None:
+    """Objects that are needed again."""
+    await session.execute(delete(GarbageObject).where(GarbageObject.uri.in_(uris)))
+
+
+async def claim_version(session: AsyncSession, *, lease_seconds: float) -> DatasetVersion | None:
+    """The oldest version that waits to be processed, leased and locked. `tries` tells this claim from later ones."""
+    is_free = or_(DatasetVersion.lease_expires_at.is_(None), DatasetVersion.lease_expires_at < database_now())
+    version = await session.scalar(
+        select(DatasetVersion)
+        .where(DatasetVersion.status == DatasetStatus.PROCESSING, is_free)
+        .order_by(DatasetVersion.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    if version is not None:
+        version.tries += 1
+        version.lease_expires_at = database_now(lease_seconds)
+        await session.flush()
+    return version
+
+
+async def lock_claimed(session: AsyncSession, version_id: int, tries: int) -> DatasetVersion | None:
+    """The version, locked, if it is still ours to change."""
+    return await session.scalar(
+        select(DatasetVersion)
+        .where(
+            DatasetVersion.id == version_id,
+            DatasetVersion.tries == tries,
+            DatasetVersion.status == DatasetStatus.PROCESSING,
+        )
+        .with_for_update()
+    )
+
+
+async def release_versions(session: AsyncSession) -> None:
+    """Give back every lease: where nobody else can be at work, they are left over from a backend that was killed."""
+    statement = update(DatasetVersion).where(DatasetVersion.status == DatasetStatus.PROCESSING)
+    await session.execute(statement.values(lease_expires_at=None))
+
+
+async def list_upload_uris(session: AsyncSession) -> set[str]:
+    """Uploads that a version still needs."""
+    statement = select(DatasetVersion.upload_uri).where(DatasetVersion.upload_uri.is_not(None))
+    return {uri for uri in (await session.execute(statement)).scalars() if uri is not None}

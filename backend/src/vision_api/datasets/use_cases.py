@@ -1,5 +1,168 @@
 """What can be done with data sets."""
 
+import logging
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from data_kit import ObjectStore, StoredObject
+from vision_api.datasets import repository
+from vision_api.datasets.access import get_dataset_for
+from vision_api.datasets.layout import content_keys
 from vision_api.datasets.resolving import ResolvedDataset, resolve_for_job
+from vision_api.datasets.schemas import DatasetCreate, DatasetRead, DatasetUpdate, VersionRead
+from vision_api.errors import InUse, NotFound
+from vision_api.kit.clock import utc_now
+from vision_api.kit.pagination import Page, PageRequest
+from vision_api.models import Dataset, DatasetStatus, DatasetVersion, User
 
 __all__ = ["ResolvedDataset", "resolve_for_job"]
+
+log = logging.getLogger(__name__)
+
+KEPT_AFTER_DELETION = timedelta(hours=1)
+"""Whoever has begun to read an archive may finish."""
+
+
+def read_version(version: DatasetVersion) -> VersionRead:
+    """A version as the API shows it."""
+    return VersionRead(
+        version=version.number,
+        status=version.status,
+        format=version.format,  # pyright: ignore[reportArgumentType] - pydantic makes the enum
+        task_types=version.task_types,  # pyright: ignore[reportArgumentType]
+        num_classes=len(version.class_names) if version.digest else None,
+        class_names=version.class_names,
+        num_images=version.num_images,
+        splits=version.splits,
+        digest=version.digest,
+        size_bytes=version.size_bytes if version.size_bytes is not None else version.upload_bytes,
+        error_count=version.error_count,
+        warning_count=version.warning_count,
+        created_at=version.created_at,
+    )
+
+
+def read_dataset(dataset: Dataset, latest: DatasetVersion) -> DatasetRead:
+    """A data set as the API shows it."""
+    return DatasetRead.model_validate(
+        read_version(latest).model_dump()
+        | {
+            "id": dataset.id,
+            "name": dataset.name,
+            "project_id": dataset.project_id,
+            "created_at": dataset.created_at,
+            "updated_at": dataset.updated_at,
+        }
+    )
+
+
+async def page_datasets(
+    session: AsyncSession,
+    *,
+    user: User,
+    params: PageRequest,
+    project_id: int | None = None,
+    status: DatasetStatus | None = None,
+) -> Page[DatasetRead]:
+    """Those that the user sees, newest first."""
+    page = await repository.page_datasets(session, user=user, params=params, project_id=project_id, status=status)
+    return page.map(lambda row: read_dataset(*row))
+
+
+async def get_dataset(session: AsyncSession, *, user: User, dataset_id: int) -> DatasetRead:
+    """One data set. Raises NotFound."""
+    dataset = await get_dataset_for(session, user, dataset_id)
+    return read_dataset(dataset, await get_version_of(session, dataset, None))
+
+
+async def get_version_of(session: AsyncSession, dataset: Dataset, number: int | None) -> DatasetVersion:
+    """The version of that number, or the newest. Raises NotFound."""
+    version = await repository.get_version(session, dataset.id, number or dataset.latest_version)
+    if version is None:
+        raise NotFound(f"Data set {dataset.id} has no version {number}.")
+    return version
+
+
+async def create_dataset(
+    session: AsyncSession, *, user: User, request: DatasetCreate, upload: StoredObject
+) -> DatasetRead:
+    """A new data set whose upload is to be processed."""
+    dataset = Dataset(name=request.name, project_id=request.project_id, owner_id=user.id)
+    session.add(dataset)
+    await session.flush()
+    version = _version(dataset, user, upload)
+    session.add(version)
+    await session.flush()
+    log.info("user %s uploaded data set %s (%d bytes)", user.id, dataset.id, upload.size_bytes)
+    return read_dataset(dataset, version)
+
+
+async def add_version(session: AsyncSession, *, user: User, dataset_id: int, upload: StoredObject) -> VersionRead:
+    """One more version, to be processed. Raises NotFound, Forbidden for a viewer."""
+    await repository.lock_dataset(session, dataset_id)
+    dataset = await get_dataset_for(session, user, dataset_id, role="editor")
+    dataset.latest_version += 1
+    version = _version(dataset, user, upload)
+    session.add(version)
+    await session.flush()
+    return read_version(version)
+
+
+def _version(dataset: Dataset, user: User, upload: StoredObject) -> DatasetVersion:
+    return DatasetVersion(
+        dataset_id=dataset.id,
+        number=dataset.latest_version,
+        created_by_id=user.id,
+        upload_uri=upload.uri,
+        upload_bytes=upload.size_bytes,
+        status=DatasetStatus.PROCESSING,
+        tries=0,
+        task_types=[],
+        class_names=[],
+        splits={},
+        error_count=0,
+        warning_count=0,
+    )
+
+
+async def page_versions(
+    session: AsyncSession, *, user: User, dataset_id: int, params: PageRequest
+) -> Page[VersionRead]:
+    """All versions, newest first. Raises NotFound."""
+    dataset = await get_dataset_for(session, user, dataset_id)
+    return (await repository.page_versions(session, dataset.id, params)).map(read_version)
+
+
+async def update_dataset(session: AsyncSession, *, user: User, dataset_id: int, request: DatasetUpdate) -> DatasetRead:
+    """Another name. Raises NotFound, Forbidden for a viewer."""
+    dataset = await get_dataset_for(session, user, dataset_id, role="editor")
+    dataset.name = request.name
+    await session.flush()
+    return read_dataset(dataset, await get_version_of(session, dataset, None))
+
+
+async def delete_dataset(session: AsyncSession, *, store: ObjectStore, user: User, dataset_id: int) -> None:
+    """The data set with all its versions; the sweep frees their files, unless another one has the same content.
+
+    Raises NotFound, Forbidden for a viewer, InUse while a job still has to train on it.
+    """
+    await repository.lock_dataset(session, dataset_id)
+    dataset = await get_dataset_for(session, user, dataset_id, role="editor")
+    jobs = await repository.count_jobs_that_need(session, dataset_id)
+    if jobs:
+        raise InUse(f"{jobs} experiments still have to train on this data set. Delete or stop them first.")
+    for version in await repository.list_versions(session, dataset_id):
+        await discard_files(session, store, version)
+    await session.delete(dataset)
+    log.info("user %s deleted data set %s", user.id, dataset_id)
+
+
+async def discard_files(session: AsyncSession, store: ObjectStore, version: DatasetVersion) -> None:
+    """Leave to the sweep what is stored of a version, as far as no other data set needs it."""
+    uris = [version.upload_uri] if version.upload_uri is not None else []
+    digest = version.digest
+    if digest is not None and not await repository.is_digest_used_elsewhere(session, digest, version.dataset_id):
+        images = {split: counts["images"] for split, counts in version.splits.items()}
+        uris += [store.uri(key) for key in content_keys(digest, images)]
+    await repository.add_garbage(session, uris, due_at=utc_now() + KEPT_AFTER_DELETION)

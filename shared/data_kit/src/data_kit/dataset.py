@@ -4,6 +4,7 @@ Coordinates are pixels of the upright image (after its EXIF orientation), origin
 left pixel, as floats.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -77,6 +78,10 @@ class Dataset:
     @property
     def num_classes(self) -> int:
         return len(self.class_names)
+
+    def name_of(self, sample: Sample) -> str:
+        """The image's path inside the data set, in NFC with `/`: as manifests and archives have it."""
+        return unicodedata.normalize("NFC", sample.image.relative_to(self.root).as_posix())
 
     def __getitem__(self, split: Split | str) -> Sequence[Sample]:
         return self.splits[Split(split)]

@@ -17,7 +17,7 @@ def dataset_manifest(dataset: Dataset) -> list[str]:
     """
     tree = Tree(dataset.root, Report())
     splits = {
-        tree.relative(sample.image): Split.TRAIN if dataset.is_val_split_off and split is Split.VAL else split
+        dataset.name_of(sample): Split.TRAIN if dataset.is_val_split_off and split is Split.VAL else split
         for split, samples in dataset.splits.items()
         for sample in samples
     }

@@ -79,10 +79,6 @@ class Tree:
         """The file itself. Raises KeyError for a name that is not listed."""
         return self.root / self._files[name]
 
-    def relative(self, path: Path) -> str:
-        """The name of a file that this tree gave."""
-        return unicodedata.normalize("NFC", path.relative_to(self.root).as_posix())
-
     def below(self, folder: str) -> list[str]:
         """Names of all files in `folder` and in the folders in it; `""` is the root."""
         # "0" is the character after "/".

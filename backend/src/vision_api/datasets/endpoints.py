@@ -1,0 +1,175 @@
+"""Routes of data sets."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from data_kit import DatasetStatistics, ObjectStore
+from vision_api.auth.dependencies import CurrentUser, StreamUser
+from vision_api.datasets import details, intake, use_cases
+from vision_api.datasets.processing import DatasetProcessor
+from vision_api.datasets.schemas import (
+    DatasetRead,
+    DatasetUpdate,
+    DiffRead,
+    FindingRead,
+    VersionRead,
+)
+from vision_api.db.session import DatabaseDep, ReadSession, WriteSession
+from vision_api.kit.idempotency import IdempotencyKey
+from vision_api.kit.pagination import PageParams, set_page_headers
+from vision_api.kit.schemas import ResourceId
+from vision_api.models import DatasetStatus
+
+router = APIRouter(prefix="/datasets", tags=["datasets"])
+
+
+def _form(**fields: dict[str, Any]) -> dict[str, Any]:
+    file = {"type": "string", "format": "binary", "description": "A zip archive."}
+    required = [name for name in ("name",) if name in fields]
+    schema = {"type": "object", "required": ["file", *required], "properties": {"file": file, **fields}}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+_CREATE_FORM = _form(
+    name={"type": "string", "maxLength": 200, "example": "Coins, first batch"},
+    project_id={"type": "integer", "description": "Without it the data set is yours alone."},
+)
+
+
+def _store(request: Request) -> ObjectStore:
+    store: ObjectStore = request.app.state.store
+    return store
+
+
+def _intake(request: Request, database: DatabaseDep) -> intake.Intake:
+    processor: DatasetProcessor = request.app.state.dataset_processor
+    folder = request.app.state.settings.data_dir / "uploads"
+    return intake.Intake(database, request.app.state.store, processor, folder)
+
+
+StoreDep = Annotated[ObjectStore, Depends(_store)]
+IntakeDep = Annotated[intake.Intake, Depends(_intake)]
+VersionNumber = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="The newest by default.")]
+
+
+@router.post("", status_code=202, openapi_extra=_CREATE_FORM)
+async def create_dataset(
+    request: Request, response: Response, user: CurrentUser, intake: IntakeDep, idempotency: IdempotencyKey
+) -> DatasetRead:
+    """Upload a zip archive of an ImageFolder, YOLO, COCO or Pascal VOC data set.
+
+    It is checked in the background: ask again until `status` is `ready`, or `invalid` with findings.
+    """
+    dataset = await intake.create_dataset(request, user, idempotency)
+    response.headers["Location"] = f"/api/v1/datasets/{dataset.id}"
+    return dataset
+
+
+@router.get("")
+async def list_datasets(
+    request: Request,
+    response: Response,
+    user: CurrentUser,
+    session: ReadSession,
+    params: PageParams,
+    project_id: Annotated[ResourceId | None, Query(description="Of this project only.")] = None,
+    status: DatasetStatus | None = None,
+) -> list[DatasetRead]:
+    """Your data sets and those of your projects, newest first."""
+    page = await use_cases.page_datasets(session, user=user, params=params, project_id=project_id, status=status)
+    set_page_headers(request, response, page)
+    return list(page.items)
+
+
+@router.get("/{dataset_id}")
+async def get_dataset(dataset_id: ResourceId, user: CurrentUser, session: ReadSession) -> DatasetRead:
+    """One data set, with what its newest version holds."""
+    return await use_cases.get_dataset(session, user=user, dataset_id=dataset_id)
+
+
+@router.patch("/{dataset_id}")
+async def update_dataset(
+    dataset_id: ResourceId, body: DatasetUpdate, user: CurrentUser, session: WriteSession
+) -> DatasetRead:
+    """Rename a data set."""
+    return await use_cases.update_dataset(session, user=user, dataset_id=dataset_id, request=body)
+
+
+@router.delete("/{dataset_id}", status_code=204)
+async def delete_dataset(dataset_id: ResourceId, user: CurrentUser, session: WriteSession, store: StoreDep) -> None:
+    """Delete a data set with all its versions, unless an experiment still has to train on it."""
+    await use_cases.delete_dataset(session, store=store, user=user, dataset_id=dataset_id)
+
+
+@router.get("/{dataset_id}/findings")
+async def list_findings(
+    dataset_id: ResourceId, user: CurrentUser, session: ReadSession, version: VersionNumber = None
+) -> list[FindingRead]:
+    """What is wrong with a version, errors first, each with its file and what to do. Of each kind up to a hundred."""
+    return await details.list_findings(session, user=user, dataset_id=dataset_id, version=version)
+
+
+@router.get("/{dataset_id}/statistics")
+async def get_statistics(
+    dataset_id: ResourceId, user: CurrentUser, session: ReadSession, version: VersionNumber = None
+) -> DatasetStatistics:
+    """Images, objects and classes of each split in numbers."""
+    return await details.get_statistics(session, user=user, dataset_id=dataset_id, version=version)
+
+
+@router.get(
+    "/{dataset_id}/preview",
+    response_class=Response,
+    responses={200: {"description": "A picture.", "content": {"image/jpeg": {}}}},
+)
+async def get_preview(
+    dataset_id: ResourceId,
+    user: StreamUser,
+    database: DatabaseDep,
+    store: StoreDep,
+    split: Annotated[str, Query(pattern="^(train|val|test)$")] = "train",
+    index: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    version: VersionNumber = None,
+) -> Response:
+    """One image with its labels drawn."""
+    picture = await details.get_preview(
+        database, store, user=user, dataset_id=dataset_id, version=version, split=split, index=index
+    )
+    return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+
+
+@router.get("/{dataset_id}/versions")
+async def list_versions(
+    dataset_id: ResourceId,
+    request: Request,
+    response: Response,
+    user: CurrentUser,
+    session: ReadSession,
+    params: PageParams,
+) -> list[VersionRead]:
+    """All versions, newest first."""
+    page = await use_cases.page_versions(session, user=user, dataset_id=dataset_id, params=params)
+    set_page_headers(request, response, page)
+    return list(page.items)
+
+
+@router.post("/{dataset_id}/versions", status_code=202, openapi_extra=_form())
+async def create_version(
+    dataset_id: ResourceId, request: Request, user: CurrentUser, intake: IntakeDep, idempotency: IdempotencyKey
+) -> VersionRead:
+    """Upload a new version. Experiments that were created before keep theirs."""
+    return await intake.add_version(request, user, dataset_id, idempotency)
+
+
+@router.get("/{dataset_id}/diff")
+async def get_diff(
+    dataset_id: ResourceId,
+    user: CurrentUser,
+    database: DatabaseDep,
+    store: StoreDep,
+    before: Annotated[int, Query(alias="from", ge=1, le=2**31 - 1)],
+    after: Annotated[int, Query(alias="to", ge=1, le=2**31 - 1)],
+) -> DiffRead:
+    """Which files came, went and changed from one version to another."""
+    return await details.get_diff(database, store, user=user, dataset_id=dataset_id, before=before, after=after)

@@ -1,0 +1,102 @@
+"""What becomes of an upload's row once somebody has processed it, or tried to."""
+
+import errno
+import logging
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from data_kit import Finding, ObjectNotFound, ObjectStore
+from vision_api.datasets import repository
+from vision_api.datasets.layout import archive_key, content_keys
+from vision_api.datasets.preparing import Facts, Prepared
+from vision_api.datasets.use_cases import KEPT_AFTER_DELETION
+from vision_api.db.base import database_now
+from vision_api.db.session import Database
+from vision_api.kit.clock import utc_now
+from vision_api.models import DatasetStatus, DatasetVersion
+
+log = logging.getLogger(__name__)
+
+MOST_TRIES = 3
+RETRY_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An upload that is ours to process, as long as the row has this number of tries."""
+
+    version_id: int
+    tries: int
+    upload_uri: str
+
+
+async def apply_prepared(database: Database, store: ObjectStore, claim: Claim, prepared: Prepared) -> bool:
+    """Write down what was found. False if the row is no longer ours: deleted, or taken over by somebody else."""
+    facts = prepared.facts
+    uris = _stored_uris(store, facts) if facts is not None else []
+    async with database.transaction() as session:
+        version = await repository.lock_claimed(session, claim.version_id, claim.tries)
+        if version is None:
+            if facts is not None and not await repository.is_digest_used(session, facts.digest):
+                await repository.add_garbage(session, uris, due_at=utc_now() + KEPT_AFTER_DELETION)
+            return False
+        if facts is not None:
+            version.archive_uri = store.uri(archive_key(facts.digest))
+            for name, value in vars(facts).items():
+                setattr(version, name, value)
+            await repository.rescue_garbage(session, uris)
+        status = DatasetStatus.READY if facts is not None else DatasetStatus.INVALID
+        await _finish(session, version, status, prepared.findings)
+    return True
+
+
+async def apply_trouble(database: Database, claim: Claim, error: Exception) -> None:
+    """It could not be processed, and that is not the data set's fault: try again later, but not for ever."""
+    log.warning("version row %d cannot be processed now: %r", claim.version_id, error)
+    async with database.transaction() as session:
+        version = await repository.lock_claimed(session, claim.version_id, claim.tries)
+        if version is None:
+            return
+        if claim.tries < MOST_TRIES and not isinstance(error, ObjectNotFound):
+            version.lease_expires_at = database_now(RETRY_SECONDS * claim.tries)
+            return
+        await _finish(session, version, DatasetStatus.FAILED, [_trouble(error)])
+
+
+async def give_back(database: Database, claim: Claim) -> None:
+    """We are stopping: somebody else may begin at once, and this try does not count."""
+    async with database.transaction() as session:
+        version = await repository.lock_claimed(session, claim.version_id, claim.tries)
+        if version is not None:
+            version.tries -= 1
+            version.lease_expires_at = None
+
+
+async def _finish(
+    session: AsyncSession, version: DatasetVersion, status: DatasetStatus, findings: list[Finding]
+) -> None:
+    version.status = status
+    version.findings = [finding.model_dump(mode="json") for finding in findings]
+    version.error_count = sum(finding.severity == "error" for finding in findings)
+    version.warning_count = len(findings) - version.error_count
+    version.lease_expires_at = None
+    if version.upload_uri is not None:
+        await repository.add_garbage(session, [version.upload_uri], due_at=utc_now())
+        version.upload_uri = None
+    log.info("version %d of data set %d is %s", version.number, version.dataset_id, status)
+
+
+def _stored_uris(store: ObjectStore, facts: Facts) -> list[str]:
+    images = {split: counts["images"] for split, counts in facts.splits.items()}
+    return [store.uri(key) for key in content_keys(facts.digest, images)]
+
+
+def _trouble(error: Exception) -> Finding:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        message, fix = "The server's disk is full.", "Ask an administrator to free some space, and upload it again."
+    elif isinstance(error, ObjectNotFound):
+        message, fix = "The uploaded archive is no longer in storage.", "Upload it again."
+    else:
+        message, fix = f"The server could not process it ({type(error).__name__}).", "Upload it again, or in parts."
+    return Finding(code="processing_failed", file="", message=message, fix=fix)

@@ -1,0 +1,93 @@
+"""From an uploaded archive to what is stored of it. Runs in a process of its own: it decodes what strangers made.
+
+Imports neither the web framework nor the database, so that the process starts quickly.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from data_kit import (
+    ArchiveLimits,
+    Dataset,
+    DatasetError,
+    Finding,
+    dataset_manifest,
+    describe,
+    extract_archive,
+    manifest_digest,
+    open_dataset,
+    stored_files,
+    write_archive,
+)
+from vision_api.datasets.layout import archive_key, manifest_key, sample_page_key
+from vision_api.datasets.samples import sample_pages
+
+FILES = "files"
+STORED = "stored"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a good data set is, as its row has it."""
+
+    format: str
+    task_types: list[str]
+    class_names: list[str]
+    splits: dict[str, Any]
+    num_images: int
+    digest: str
+    size_bytes: int
+    statistics: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What came of an upload. Without `facts` it cannot be trained on, and `findings` say why."""
+
+    findings: list[Finding] = field(default_factory=list[Finding])
+    facts: Facts | None = None
+
+
+def prepare_archive(archive: Path, folder: Path, limits: ArchiveLimits) -> Prepared:
+    """Unpacks an upload into `folder/files`, and goes on as `prepare_folder`. Raises OSError for a full disk."""
+    try:
+        extract_archive(archive, folder / FILES, limits)
+    except DatasetError as error:
+        return Prepared(error.findings)
+    return prepare_folder(folder / FILES, folder)
+
+
+def prepare_folder(source: Path, folder: Path) -> Prepared:
+    """Reads the data set in `source`, and lays out in `folder/stored` what goes into storage, under its keys."""
+    try:
+        dataset = open_dataset(source, deep=True)
+    except DatasetError as error:
+        return Prepared(error.findings)
+    manifest = dataset_manifest(dataset)
+    digest = manifest_digest(manifest)
+    archive = _new_file(folder, archive_key(digest))
+    write_archive(dataset, archive)
+    _new_file(folder, manifest_key(digest)).write_text("\n".join(manifest), "utf-8")
+    for split, page, content in sample_pages(dataset, stored_files(archive)):
+        _new_file(folder, sample_page_key(digest, split, page)).write_bytes(content)
+    return Prepared(list(dataset.findings), _facts(dataset, digest, manifest))
+
+
+def _new_file(folder: Path, key: str) -> Path:
+    path = folder / STORED / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _facts(dataset: Dataset, digest: str, manifest: list[str]) -> Facts:
+    return Facts(
+        format=dataset.format.value,
+        task_types=sorted(task.value for task in dataset.task_types),
+        class_names=list(dataset.class_names),
+        splits={split.value: {"images": len(samples)} for split, samples in dataset.splits.items()},
+        num_images=sum(map(len, dataset.splits.values())),
+        digest=digest,
+        size_bytes=sum(int(line.split("\t")[1]) for line in manifest),
+        statistics=describe(dataset).model_dump(mode="json"),
+    )

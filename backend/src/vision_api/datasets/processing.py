@@ -1,0 +1,166 @@
+"""Processes uploads in the background, one at a time, each in a process of its own.
+
+The row is the truth: whoever is killed over one leaves it `processing`, and it is taken up again when its lease ends.
+"""
+
+import asyncio
+import logging
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import anyio.to_process
+import anyio.to_thread
+from anyio import BrokenWorkerProcess
+
+from data_kit import ArchiveLimits, ObjectNotFound, ObjectStore, StorageError
+from vision_api.config import Settings
+from vision_api.datasets import repository
+from vision_api.datasets.layout import UPLOADS, archive_key
+from vision_api.datasets.outcomes import Claim, apply_prepared, apply_trouble, give_back
+from vision_api.datasets.preparing import STORED, Prepared, prepare_archive
+from vision_api.db.base import database_now
+from vision_api.db.session import Database
+from vision_api.errors import DatabaseUnavailable
+from vision_api.kit.clock import utc_now
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 5.0
+LEASE_SECONDS = 60.0
+RENEW_SECONDS = 15.0
+CLEAN_UP_SECONDS = 3600.0
+FORGOTTEN_AFTER = timedelta(days=1)
+
+
+class DatasetProcessor:
+    """Takes the oldest upload that waits, again and again."""
+
+    def __init__(self, database: Database, store: ObjectStore, folder: Path, limits: ArchiveLimits) -> None:
+        self._database = database
+        self._store = store
+        self._folder = folder
+        self._limits = limits
+        self._wakeup = asyncio.Event()
+
+    def wake(self) -> None:
+        """There is a new upload."""
+        self._wakeup.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        next_clean_up = 0.0
+        while True:
+            try:
+                while await self.process_next():
+                    pass
+                if asyncio.get_running_loop().time() >= next_clean_up:
+                    await self.remove_forgotten_uploads()
+                    next_clean_up = asyncio.get_running_loop().time() + CLEAN_UP_SECONDS
+            except (DatabaseUnavailable, StorageError) as error:
+                log.warning("data sets wait: %s", error)
+            except Exception:
+                log.exception("processing data sets failed in this round")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._wakeup.wait()
+            self._wakeup.clear()
+
+    async def process_next(self) -> bool:
+        """Process one upload; whether there was one."""
+        async with self._database.transaction() as session:
+            version = await repository.claim_version(session, lease_seconds=LEASE_SECONDS)
+            claim = Claim(version.id, version.tries, version.upload_uri or "") if version is not None else None
+        if claim is None:
+            return False
+        log.info("processing version row %d, try %d", claim.version_id, claim.tries)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(dir=self._folder))
+        renewing = asyncio.create_task(self._renew(claim))
+        try:
+            await self._process(claim, work)
+        finally:
+            renewing.cancel()
+            await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
+        return True
+
+    async def _process(self, claim: Claim, work: Path) -> None:
+        try:
+            prepared = await self._prepare(claim, work)
+            if prepared.facts is not None:
+                await anyio.to_thread.run_sync(self._store_files, work / STORED)
+        except (StorageError, OSError, BrokenWorkerProcess, MemoryError) as error:
+            await apply_trouble(self._database, claim, error)
+            return
+        except asyncio.CancelledError:
+            await asyncio.shield(give_back(self._database, claim))
+            raise
+        is_applied = await apply_prepared(self._database, self._store, claim, prepared)
+        facts = prepared.facts
+        if facts is not None and is_applied and not await self._is_stored(facts.digest):
+            # The sweep may just have deleted the same content of a data set that was deleted before.
+            await anyio.to_thread.run_sync(self._store_files, work / STORED)
+
+    async def _prepare(self, claim: Claim, work: Path) -> Prepared:
+        archive = self._store.local_path(claim.upload_uri)
+        if archive is None:
+            archive = work / "upload.zip"
+            await anyio.to_thread.run_sync(self._store.get_file, claim.upload_uri, archive)
+        elif not archive.exists():
+            raise ObjectNotFound(f"There is no object {claim.upload_uri}.")
+        return await anyio.to_process.run_sync(prepare_archive, archive, work, self._limits, cancellable=True)
+
+    def _store_files(self, folder: Path) -> None:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            key = path.relative_to(folder).as_posix()
+            if not self._store.exists(self._store.uri(key)):
+                self._store.put_file(path, key)
+
+    async def _is_stored(self, digest: str) -> bool:
+        return await anyio.to_thread.run_sync(self._store.exists, self._store.uri(archive_key(digest)))
+
+    async def _renew(self, claim: Claim) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            with suppress(DatabaseUnavailable):
+                async with self._database.transaction() as session:
+                    version = await repository.lock_claimed(session, claim.version_id, claim.tries)
+                    if version is not None:
+                        version.lease_expires_at = database_now(LEASE_SECONDS)
+
+    async def remove_forgotten_uploads(self) -> None:
+        """Delete uploads that no row names: their request ended between storing and writing the row."""
+        before = utc_now() - FORGOTTEN_AFTER
+        found = await anyio.to_thread.run_sync(lambda: list(self._store.list(UPLOADS)))
+        old = {item.uri for item in found if item.modified_at < before}
+        if not old:
+            return
+        async with self._database.snapshot() as session:
+            needed = await repository.list_upload_uris(session)
+        for uri in old - needed:
+            await anyio.to_thread.run_sync(self._store.delete, uri)
+
+
+@asynccontextmanager
+async def running_processor(
+    database: Database, store: ObjectStore, settings: Settings, *, is_idle: bool = False
+) -> AsyncGenerator[DatasetProcessor]:
+    """The processor at work; with `is_idle` it only takes notice. What it is at when it ends is done again later."""
+    folder = settings.data_dir / "processing"
+    processor = DatasetProcessor(database, store, folder, ArchiveLimits())
+    if is_idle:
+        yield processor
+        return
+    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    if database.is_sqlite:
+        async with database.transaction() as session:
+            await repository.release_versions(session)
+    task = asyncio.create_task(processor.run(), name="datasets")
+    try:
+        yield processor
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
