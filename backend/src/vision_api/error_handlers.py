@@ -1,5 +1,6 @@
 """Every error leaves as `application/problem+json`, whoever raised it."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -11,6 +12,8 @@ from starlette.exceptions import HTTPException
 
 from vision_api.errors import ApiError, Conflict, Invalid
 from vision_contracts import PROBLEM_CONTENT_TYPE, FieldProblem, Problem
+
+log = logging.getLogger(__name__)
 
 _CODES = {
     401: "token_invalid",
@@ -46,6 +49,8 @@ def add_error_handlers(app: FastAPI) -> None:
 
 async def _api_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)  # noqa: S101 - how the handler is registered
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("%s: %s", error.code, error.__cause__ or error)
     return problem_response(error.problem(), error.headers)
 
 

@@ -1,6 +1,5 @@
 """One engine for SQLite and PostgreSQL: addresses, time-outs, and failures that become one error."""
 
-import asyncio
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ BUSY_MILLISECONDS = 5000
 BEGIN_OPTION = "sqlite_begin"
 
 _LIBPQ_ONLY = ("channel_binding", "gssencmode", "connect_timeout")
-_SQLITE_UNAVAILABLE = (
+_SQLITE_TROUBLE = (
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_FULL,
@@ -27,6 +26,8 @@ _SQLITE_UNAVAILABLE = (
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_READONLY,
 )
+_POSTGRESQL_TROUBLE = ("08", "53", "57")
+"""Classes of SQLSTATE: connection, resources (disk, memory, connections), intervention (shut-down, time-out)."""
 
 
 def database_url(given: str) -> URL:
@@ -97,18 +98,22 @@ def _prepare_sqlite(engine: AsyncEngine, url: URL) -> None:
 
 
 def _connect(dialect: Dialect, _record: Any, arguments: Any, parameters: Any) -> Any:
-    """asyncpg's own errors while connecting are no DBAPI errors, and would end as a 500."""
+    """Whatever hinders a connection, from a refused socket to a wrong password, is the database's trouble."""
+    driver: Any = dialect.loaded_dbapi
     try:
         return dialect.connect(*arguments, **parameters)
-    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (OSError, TimeoutError, driver.Error, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise DatabaseUnavailable from error
 
 
 def _translate(context: ExceptionContext) -> None:
     """A lost connection, a lock that never came free or a full disk: not the request's fault."""
     error = context.original_exception
-    code = getattr(error, "sqlite_errorcode", None) or getattr(error.__cause__, "sqlite_errorcode", None)
-    if context.is_disconnect or (code is not None and code & 0xFF in _SQLITE_UNAVAILABLE):
+    if context.is_disconnect or any(map(_is_trouble, (error, error.__cause__))):
         raise DatabaseUnavailable from error
-    if isinstance(error.__cause__, asyncio.TimeoutError | asyncpg.QueryCanceledError):
-        raise DatabaseUnavailable from error
+
+
+def _is_trouble(error: BaseException | None) -> bool:
+    sqlite_code: int = getattr(error, "sqlite_errorcode", None) or 0
+    state = str(getattr(error, "sqlstate", None) or "")
+    return isinstance(error, TimeoutError) or sqlite_code & 0xFF in _SQLITE_TROUBLE or state[:2] in _POSTGRESQL_TROUBLE

@@ -1,0 +1,67 @@
+"""The schema that migrations build is the one that the models describe."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
+from support import refused_address
+
+from vision_api.config import Settings
+from vision_api.db.base import Base
+from vision_api.db.engine import make_engine
+from vision_api.migrate import MigrationError, current_revision, migrate, newest_revision, require_schema, upgrade
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings of a database without a single table."""
+    url = request.getfixturevalue("bare_postgresql_database") if request.param == "postgresql" else ""
+    return Settings(database_url=url, data_dir=tmp_path, service_urls={})
+
+
+async def _ask(settings: Settings, question: Callable[[Connection], Any]) -> Any:
+    engine = make_engine(settings)
+    async with engine.begin() as connection:
+        answer = await connection.run_sync(question)
+    await engine.dispose()
+    return answer
+
+
+def _differences(connection: Connection) -> list[Any]:
+    return compare_metadata(MigrationContext.configure(connection), Base.metadata)
+
+
+async def test_migrated_schema_is_that_of_the_models(bare: Settings) -> None:
+    await upgrade(bare)
+    assert await _ask(bare, _differences) == []
+    assert await _ask(bare, current_revision) == newest_revision()
+
+
+async def test_two_processes_that_migrate_at_once_do_it_once(bare: Settings) -> None:
+    await asyncio.gather(upgrade(bare), upgrade(bare), upgrade(bare))
+    assert await _ask(bare, current_revision) == newest_revision()
+
+
+async def test_database_of_a_newer_version_is_left_alone(bare: Settings) -> None:
+    await upgrade(bare)
+    await _ask(bare, lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = 'later'")))
+    with pytest.raises(MigrationError, match="another version"):
+        await upgrade(bare)
+
+
+async def test_database_that_nobody_migrated_is_named_with_the_remedy(bare: Settings) -> None:
+    with pytest.raises(MigrationError, match=r"python -m vision_api\.migrate"):
+        await require_schema(bare)
+    await upgrade(bare)
+    await require_schema(bare)
+
+
+def test_database_that_does_not_answer_is_one_clear_line(tmp_path: Path) -> None:
+    settings = Settings(database_url=f"postgres://u:p@{refused_address()}/x", data_dir=tmp_path, service_urls={})
+    with pytest.raises(MigrationError, match="the database does not answer"):
+        migrate(settings)

@@ -1,0 +1,177 @@
+"""What surrounds every request, and what operators ask for."""
+
+import asyncio
+import json
+import logging
+
+import httpx
+import pytest
+from fastapi import FastAPI, Request
+from support import AuthHeaders, MakeUser, fields_of, problem_of
+
+from vision_api.config import Settings
+from vision_api.main import EXPOSED_HEADERS, create_app
+
+PROJECTS = "/api/v1/projects"
+LOGIN = "/api/v1/auth/login"
+ORIGIN = {"Origin": "http://localhost:3000"}
+
+
+def _client(app: FastAPI, address: str = "127.0.0.1") -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 1))
+    return httpx.AsyncClient(transport=transport, base_url="http://test")
+
+
+@pytest.fixture
+async def headers(make_user: MakeUser, auth_headers: AuthHeaders) -> dict[str, str]:
+    return await auth_headers(await make_user())
+
+
+async def test_health_and_readiness(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/health")).json() == {"status": "ok"}
+    assert (await client.get("/ready")).json() == {"status": "ready", "database": "ok", "services": {}}
+
+
+async def test_service_that_does_not_answer_degrades_readiness(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"service_urls": {"timm": ("http://127.0.0.1:9",)}}), background=False)
+    async with app.router.lifespan_context(app), _client(app) as client:
+        response = await client.get("/ready")
+    assert response.status_code == 200
+    assert response.json() == {"status": "degraded", "database": "ok", "services": {"timm": "degraded"}}
+
+
+async def test_unknown_route_and_method_are_problems(client: httpx.AsyncClient) -> None:
+    problem_of(await client.get("/api/v1/nothing"), 404, "not_found")
+    problem_of(await client.put(PROJECTS), 405, "method_not_allowed")
+
+
+async def test_unknown_query_parameter_is_named(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
+    for path in (f"{PROJECTS}?limt=1", "/health?x=1", f"{LOGIN}?next=1"):
+        response = await client.request("POST" if path.startswith(LOGIN) else "GET", path, headers=headers)
+        problem = problem_of(response, 422, "validation_failed")
+        assert fields_of(problem) == [path.partition("?")[2].partition("=")[0]]
+
+
+async def test_text_that_cannot_be_stored_is_refused_everywhere(
+    client: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    for name in ("a\0b", "\ud800"):
+        body = json.dumps({"name": name}).encode()
+        response = await client.post(PROJECTS, content=body, headers=headers | {"Content-Type": "application/json"})
+        problem_of(response, 422, "validation_failed")
+    problem_of(await client.get(f"{PROJECTS}?cursor=%00", headers=headers), 422, "validation_failed")
+    problem_of(await client.get("/api/v1/models/timm/%00", headers=headers), 404, "not_found")
+
+
+async def test_deeply_nested_body_is_refused(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
+    body = b'{"name": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    response = await client.post(PROJECTS, content=body, headers=headers | {"Content-Type": "application/json"})
+    problem_of(response, 422, "validation_failed")
+
+
+async def test_body_that_is_too_large_is_refused_announced_or_not(
+    client: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    large = b'{"name": "' + b"x" * 1024**2 + b'"}'
+    json_headers = headers | {"Content-Type": "application/json"}
+
+    async def in_pieces() -> object:
+        for start in range(0, len(large), 65536):
+            yield large[start : start + 65536]
+
+    problem_of(await client.post(PROJECTS, content=large, headers=json_headers), 413, "too_large")
+    problem_of(await client.post(PROJECTS, content=in_pieces(), headers=json_headers), 413, "too_large")
+
+
+async def test_unforeseen_error_is_a_problem_with_the_request_id(
+    app: FastAPI, client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    @app.get("/broken", tags=["test"])
+    async def broken() -> None:
+        raise ZeroDivisionError
+
+    response = await client.get("/broken", headers={"X-Request-ID": "abc-1"} | ORIGIN)
+    problem = problem_of(response, 500, "internal_error")
+    assert "abc-1" in problem["detail"]
+    assert response.headers["X-Request-ID"] == "abc-1"
+    assert response.headers["Access-Control-Allow-Origin"] == ORIGIN["Origin"]
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_every_answer_has_a_request_id(client: httpx.AsyncClient) -> None:
+    given = await client.get("/health", headers={"X-Request-ID": "my.id-1"})
+    assert given.headers["X-Request-ID"] == "my.id-1"
+    forged = await client.get("/health", headers={"X-Request-ID": "a\tb" * 30})
+    assert forged.headers["X-Request-ID"] not in ("", "a\tb" * 30)
+
+
+async def test_log_names_the_flow_and_hides_tickets(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "vision_api"):
+        await client.post(LOGIN, json={"email": "x@example.com", "password": "hidden-word"})
+        await client.get(f"{PROJECTS}?ticket=hidden-ticket")
+    assert "auth.login" in caplog.text
+    assert f"POST {LOGIN} → 401" in caplog.text
+    assert f"{PROJECTS}?ticket=*** → " in caplog.text
+    assert "hidden" not in caplog.text
+
+
+async def test_other_origin_may_read_the_headers_of_the_contract(client: httpx.AsyncClient) -> None:
+    response = await client.get("/health", headers=ORIGIN)
+    assert response.headers["Access-Control-Allow-Origin"] == ORIGIN["Origin"]
+    assert set(response.headers["Access-Control-Expose-Headers"].split(", ")) == set(EXPOSED_HEADERS)
+    preflight = await client.options(
+        PROJECTS,
+        headers=ORIGIN
+        | {
+            "Access-Control-Request-Method": "PATCH",
+            "Access-Control-Request-Headers": "authorization, content-type, idempotency-key",
+        },
+    )
+    assert preflight.status_code == 200
+    stranger = await client.get("/health", headers={"Origin": "http://evil.example"})
+    assert "Access-Control-Allow-Origin" not in stranger.headers
+
+
+@pytest.mark.parametrize(
+    ("proxy", "seen"), [("10.0.0.1", "https://test/who from 192.0.2.7"), ("10.0.0.2", "http://test/who from 10.0.0.2")]
+)
+async def test_only_a_trusted_proxy_may_say_who_asks_and_how(settings: Settings, proxy: str, seen: str) -> None:
+    app = create_app(settings.model_copy(update={"trusted_proxies": ("10.0.0.1",)}), background=False)
+
+    @app.get("/who")
+    async def who(request: Request) -> str:
+        return f"{request.url} from {request.client.host if request.client else None}"
+
+    async with app.router.lifespan_context(app), _client(app, proxy) as client:
+        response = await client.get("/who", headers={"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"})
+    assert response.json() == seen
+
+
+async def test_requests_beyond_the_pool_wait_their_turn(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
+    answers = await asyncio.gather(*(client.get(PROJECTS, headers=headers) for _ in range(60)))
+    assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_metrics_count_requests_by_flow_and_status(app: FastAPI, client: httpx.AsyncClient) -> None:
+    await client.get("/health")
+    await client.get(PROJECTS)
+    text = (await client.get("/metrics")).text
+    assert 'http_requests_total{flow="health.get_health",status="200"} 1\n' in text
+    assert 'http_requests_total{flow="projects.list_projects",status="401"} 1\n' in text
+
+
+async def test_metrics_of_production_need_their_token(settings: Settings) -> None:
+    secret = "4be1c0ffee9d27a35f8016b2c4d7e9a1"
+    production = {"environment": "production", "jwt_secret": secret[::-1], "service_token": secret}
+    for token, given, status in (
+        (None, {}, 404),
+        (secret, {}, 401),
+        (secret, {"Authorization": "Bearer wrong"}, 401),
+        (secret, {"Authorization": f"Bearer {secret}"}, 200),
+    ):
+        fields = settings.model_dump() | production | {"metrics_token": token}
+        app = create_app(Settings.model_validate(fields), background=False)
+        async with app.router.lifespan_context(app), _client(app) as client:
+            assert (await client.get("/metrics", headers=given)).status_code == status
