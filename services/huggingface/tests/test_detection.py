@@ -1,0 +1,60 @@
+"""Object detection: real training, and what stands between labels and boxes."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import StartTraining
+from torchvision import tv_tensors
+
+from huggingface_service.tasks.detection import detections, visible_objects
+from vision_contracts import TaskType
+
+DETECTION = TaskType.OBJECT_DETECTION
+
+
+def test_a_detector_learns_and_is_measured_by_average_precision(attempt: StartTraining, squares: Path) -> None:
+    done = attempt(
+        data=squares,
+        task_type=DETECTION,
+        model_name="hustvl/yolos-tiny",
+        params={"epochs": 3, "batch_size": 4, "learning_rate": 3e-4},
+        hyperparameters={"image_size": 64, "backbone_lr": 0.5},
+    ).run()
+
+    losses = list(done.points("train/loss").values())
+    assert sum(losses[-2:]) < 0.8 * sum(losses[:2])
+    assert list(done.points("val/map50_95")) == list(done.points("val/map50")) == [2, 4, 6]
+    assert done.final is not None
+    assert 0 <= done.final["val/map50_95"] <= done.final["val/map50"] <= 1
+    assert done.started.num_classes == 2
+
+
+def test_objects_are_relative_to_the_image_and_lost_ones_are_dropped() -> None:
+    boxes = tv_tensors.BoundingBoxes(
+        torch.tensor([[10.0, 0.0, 30.0, 20.0], [-50.0, 0.0, -10.0, 20.0], [90.0, 40.0, 120.0, 60.0]]),
+        format="XYXY",
+        canvas_size=(50, 100),
+    )
+
+    kept = visible_objects({"boxes": boxes, "classes": torch.tensor([2, 1, 0])})
+
+    assert kept["class_labels"].tolist() == [2, 0]
+    assert torch.allclose(kept["boxes"], torch.tensor([[0.2, 0.2, 0.2, 0.4], [0.95, 0.9, 0.1, 0.2]]))
+
+
+@pytest.mark.parametrize(
+    ("logits", "expected"),
+    [
+        pytest.param([[0.0, 2.0, 9.0], [3.0, 0.0, 0.0]], (0, 1), id="last-output-is-no-object"),
+        pytest.param([[-2.0, 4.0], [1.0, -3.0]], (1, 0), id="each-class-by-itself"),
+    ],
+)
+def test_the_most_probable_class_of_all_queries_comes_first(
+    logits: list[list[float]], expected: tuple[int, int]
+) -> None:
+    scores, classes, queries = detections(torch.tensor([logits]), num_labels=2)
+
+    assert (int(classes[0, 0]), int(queries[0, 0])) == expected
+    assert scores[0].tolist() == sorted(scores[0].tolist(), reverse=True)
+    assert scores.shape == (1, 4)
