@@ -29,6 +29,12 @@ UNANSWERED_SECONDS = 15.0
 """How long a start is repeated to an instance that does not answer, before the job is taken away from it."""
 
 _BUSY = frozenset({"no_free_slot", "draining"})
+_REASONS = {
+    "dataset_not_visible": EndReason.BAD_DATA,
+    "hyperparameters_invalid": EndReason.BAD_HYPERPARAMETERS,
+    "model_unknown": EndReason.BAD_HYPERPARAMETERS,
+    "task_not_supported": EndReason.BAD_HYPERPARAMETERS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +164,14 @@ def _refused(session: AsyncSession, job: TrainingJob, answer: ServiceRejected) -
     elif answer.code == "attempt_superseded":
         logger.warning("job %s: its instance knows a later attempt than %d", job.job_uid, job.attempt)
     else:
-        is_data = answer.code.startswith("dataset")
-        reason = EndReason.BAD_DATA if is_data else EndReason.BAD_HYPERPARAMETERS
-        switch_status(session, job, JobStatus.FAILED, Why(reason, _explanation(answer)))
+        reason = _REASONS.get(answer.code, EndReason.INTERNAL)
+        message = f"The training service refused this experiment: {_explanation(answer)}"
+        switch_status(session, job, JobStatus.FAILED, Why(reason, message))
 
 
 def _explanation(answer: ServiceRejected) -> str:
     errors = answer.problem.errors or []
-    return " ".join([answer.problem.detail, *(f"{error.field}: {error.message}" for error in errors)])
+    return " ".join(f"{error.field}: {error.message}" for error in errors) or answer.problem.detail
 
 
 async def _not_answered(session: AsyncSession, job: TrainingJob, answer: ServiceUnavailable) -> None:

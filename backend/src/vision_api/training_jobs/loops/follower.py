@@ -21,8 +21,15 @@ from vision_contracts import SILENCE_SECONDS, EndReason, JobEvent
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.5
-FIRST_CONTACT_SECONDS = 30.0
-"""After a start of the backend the services may still be starting too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an instance may not be heard of before it is lost."""
+
+    silence_seconds: float = SILENCE_SECONDS
+    first_contact_seconds: float = 30.0
+    """After a start of the backend the services may still be starting too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +54,7 @@ class Follower:
         *,
         owner: UUID,
         followed: Followed,
-        silence_seconds: float = SILENCE_SECONDS,
-        first_contact_seconds: float = FIRST_CONTACT_SECONDS,
+        patience: Patience,
     ) -> None:
         self._database = database
         self._registry = registry
@@ -56,8 +62,8 @@ class Follower:
         self._owner = owner
         self._followed = followed
         self._cursor = followed.cursor
-        self._silence_seconds = silence_seconds
-        self._lost_at = time.monotonic() + first_contact_seconds
+        self._patience = patience
+        self._lost_at = time.monotonic() + patience.first_contact_seconds
         self._is_over = False
 
     async def run(self) -> None:
@@ -85,7 +91,7 @@ class Follower:
         stream = self._registry.client(instance).events(followed.job_uid, followed.attempt, self._cursor)
         async with aclosing(stream) as events, aclosing(in_batches(events)) as batches:
             async for batch in batches:
-                self._lost_at = time.monotonic() + self._silence_seconds
+                self._lost_at = time.monotonic() + self._patience.silence_seconds
                 if batch:
                     await self._apply(batch)
                 if self._is_over:

@@ -14,7 +14,7 @@ from vision_api.errors import DatabaseUnavailable
 from vision_api.training_jobs.loops import leases
 from vision_api.training_jobs.loops.collect import CollectLoop
 from vision_api.training_jobs.loops.dispatch import DispatchLoop
-from vision_api.training_jobs.loops.follower import Followed, Follower
+from vision_api.training_jobs.loops.follower import Followed, Follower, Patience
 from vision_api.training_jobs.loops.reconcile import ReconcileLoop
 from vision_api.training_jobs.loops.shutdown import pause_active
 from vision_api.training_jobs.loops.sweep import SweepLoop
@@ -73,7 +73,13 @@ class _Running:
 
 @asynccontextmanager
 async def running_loops(
-    *, database: Database, registry: InstanceRegistry, wakeups: Wakeups, store: ObjectStore, settings: Settings
+    *,
+    database: Database,
+    registry: InstanceRegistry,
+    wakeups: Wakeups,
+    store: ObjectStore,
+    settings: Settings,
+    patience: Patience = Patience(),
 ) -> AsyncGenerator[None]:
     """Dispatch, collect, reconcile and sweep. Where the services are the backend's own children, what trains is
     paused at the end and goes on at the next start; elsewhere the trainers do not notice that the backend has gone.
@@ -83,7 +89,7 @@ async def running_loops(
     grace = settings.stop_grace_seconds
 
     def follow(followed: Followed) -> Follower:
-        return Follower(database, registry, wakeups, owner=owner, followed=followed)
+        return Follower(database, registry, wakeups, owner=owner, followed=followed, patience=patience)
 
     collect = CollectLoop(database, wakeups, follow, owner=owner)
     dispatch = DispatchLoop(
