@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import re
 import secrets
 import signal
 import socket
@@ -15,14 +14,13 @@ from pathlib import Path
 from typing import Self
 
 from vision_api.training_services.lines import LineTooLong, split_lines
+from vision_api.training_services.service_log import pass_on
 
 logger = logging.getLogger(__name__)
 
 LISTEN_POLL_SECONDS = 0.1
 DRAIN_SECONDS = 1.0
 CHUNK_BYTES = 64 * 1024
-
-_LEVEL = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
 
 
 def free_port() -> int:
@@ -133,7 +131,7 @@ class ServiceProcess:
             try:
                 async for line in split_lines(self._output()):
                     if text := line.decode(errors="replace").rstrip():
-                        logger.log(_level_of(text), "[%s] %s", self.program.name, text)
+                        pass_on(self.program.name, text)
             except LineTooLong as error:
                 logger.warning("[%s] skipping %s", self.program.name, error)
 
@@ -145,9 +143,3 @@ class ServiceProcess:
     async def _output(self) -> AsyncGenerator[bytes]:
         while chunk := await self._stdout.read(CHUNK_BYTES):
             yield chunk
-
-
-def _level_of(line: str) -> int:
-    """The level that a line of log names near its beginning, so that a warning stays one."""
-    named = _LEVEL.search(line, 0, 80)
-    return logging.getLevelNamesMapping()[named[1]] if named else logging.INFO
