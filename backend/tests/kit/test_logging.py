@@ -24,6 +24,7 @@ def _keep_handlers() -> object:
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
         ("postgresql://mina:secret@host/db", "postgresql://mina:***@host/db"),
         ("JWT_SECRET=abc and password=def", "JWT_SECRET=*** and password=***"),
+        ("http://127.0.0.1:8001 is ready", "http://127.0.0.1:8001 is ready"),
         ("nothing to hide", "nothing to hide"),
     ],
 )

@@ -12,7 +12,7 @@ import structlog
 request_id_var: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 _SECRET = re.compile(
-    r"(?i)((?:ticket|access_token|refresh_token|password|token|secret)=|bearer\s+|://[^:/@\s]+:)[^&\s\"'@]+"
+    r"(?i)((?:ticket|access_token|refresh_token|password|token|secret)=|bearer\s+|://[^:/@\s]+:(?=\S*@))[^&\s\"'@]+"
 )
 
 
