@@ -36,7 +36,7 @@ def test_every_kind_has_the_cards_that_the_library_makes_of_it() -> None:
     assert sum(counts.values()) >= 190
 
 
-@pytest.mark.parametrize("name", ["yolo11n", "yolo26n-seg", "yolov8n-pose", "yolo12n-cls", "yolov10n"])
+@pytest.mark.parametrize("name", ["yolo26n-pose", "yolo12n-cls", "yolov10n"])
 def test_a_card_counts_what_the_library_builds(name: str) -> None:
     with _weightless():
         params, gmacs = _measure(find_architecture(name))

@@ -10,7 +10,7 @@ from shapes import write_bars, write_blank
 
 from ultralytics_service import weights
 from ultralytics_service.architectures import find_architecture
-from ultralytics_service.library import networks
+from ultralytics_service.networks import build_network
 from vision_contracts import EndReason
 
 
@@ -50,7 +50,7 @@ def test_a_network_without_published_weights_says_so(tmp_path: Path, weights_fol
 def test_pretrained_weights_from_a_mounted_folder_are_what_training_starts_from(
     tmp_path: Path, colours: Path, weights_folder: Path
 ) -> None:
-    network = networks.ClassificationModel(find_architecture("yolov8n-cls").read(), verbose=False).half()
+    network = build_network(find_architecture("yolov8n-cls")).half()
     torch.nn.init.constant_(network.model[0].conv.weight, 0.25)
     weights_folder.mkdir()
     torch.save({"model": network, "ema": None}, weights_folder / "yolov8n-cls.pt")
@@ -95,7 +95,11 @@ def write_other(path: Path, target: Path) -> None:
     torch.save({"state_dict": {"weight": torch.zeros(2)}}, path)
 
 
-@pytest.mark.parametrize("write", [write_pickle, write_torch_pickle, write_noise, write_other])
+def write_incomplete(path: Path, target: Path) -> None:
+    torch.save({"format": "ultralytics-service/1", "model_name": "yolov8n-cls", "names": 3}, path)
+
+
+@pytest.mark.parametrize("write", [write_pickle, write_torch_pickle, write_noise, write_other, write_incomplete])
 def test_a_file_that_is_no_checkpoint_of_ours_is_refused_and_never_run(
     tmp_path: Path, colours: Path, write: Any
 ) -> None:
@@ -124,6 +128,14 @@ def test_an_earlier_job_with_other_classes_gives_all_weights_that_fit(tmp_path: 
     earlier, later = (torch.load(run.checkpoint, weights_only=True)["ema"] for run in (first, second))
     torch.testing.assert_close(later["model.0.conv.weight"], earlier["model.0.conv.weight"])
     assert later["model.9.linear.weight"].shape[0] == 2
+
+
+def test_a_classifier_gives_its_backbone_to_a_detector(tmp_path: Path, colours: Path) -> None:
+    first = run_job(tmp_path / "first", "yolov8n-cls", colours)
+    frozen = {"initial_checkpoint": first.checkpoint, "hyperparameters": {"freeze": 1}}
+    second = run_job(tmp_path / "second", "yolov8n", write_bars(tmp_path / "bars", "detect"), **frozen)
+    earlier, later = (torch.load(run.checkpoint, weights_only=True)["ema"] for run in (first, second))
+    torch.testing.assert_close(later["model.0.conv.weight"], earlier["model.0.conv.weight"])
 
 
 @pytest.mark.parametrize(

@@ -26,15 +26,15 @@ def assert_continues(resumed: Attempt, whole: Attempt, *, after_epoch: int) -> N
             torch.testing.assert_close(tensor, getattr(theirs, part)[name], atol=1e-3, rtol=1e-3)
 
 
-@pytest.mark.parametrize("model_name", ["yolov8n", "yolo26n"])
-def test_a_stopped_detector_goes_on_as_if_it_had_not_been_stopped(tmp_path: Path, model_name: str) -> None:
+def test_a_stopped_detector_goes_on_as_if_it_had_not_been_stopped(tmp_path: Path) -> None:
+    """YOLO26 has the most to resume: its loss changes from epoch to epoch."""
     bars = write_bars(tmp_path / "bars", "detect")
     settings = {"epochs": EPOCHS, "hyperparameters": {"mixup": 0.5, "close_mosaic": 1, "warmup_epochs": 2.0}}
-    whole = run_job(tmp_path / "whole", model_name, bars, **settings)
-    first = run_job(tmp_path / "first", model_name, bars, stop_after_epoch=1, **settings)
+    whole = run_job(tmp_path / "whole", "yolo26n", bars, **settings)
+    first = run_job(tmp_path / "first", "yolo26n", bars, stop_after_epoch=1, **settings)
     assert (first.exit_code, first.of_type("finished"), first.of_type("failed")) == (0, [], [])
     assert first.of_type("progress")[-1].epoch == 1
-    resumed = run_job(tmp_path / "resumed", model_name, bars, resume_from=first.checkpoint, **settings)
+    resumed = run_job(tmp_path / "resumed", "yolo26n", bars, resume_from=first.checkpoint, **settings)
     assert_continues(resumed, whole, after_epoch=1)
 
 

@@ -10,18 +10,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ultralytics_service.architectures import Architecture, architectures, published_weights
 from ultralytics_service.kinds import Kind
-from ultralytics_service.library import heads, networks, torch
+from ultralytics_service.library import heads, torch
+from ultralytics_service.networks import build_network
 from vision_contracts import ModelCard
 
-_NETWORKS = {
-    Kind.DETECT: networks.DetectionModel,
-    Kind.RTDETR: networks.RTDETRDetectionModel,
-    Kind.SEGMENT: networks.SegmentationModel,
-    Kind.POSE: networks.PoseModel,
-    Kind.OBB: networks.OBBModel,
-    Kind.SEMANTIC: networks.SemanticSegmentationModel,
-    Kind.CLASSIFY: networks.ClassificationModel,
-}
 _PURPOSES = {
     Kind.DETECT: "object detection",
     Kind.RTDETR: "object detection with a transformer decoder",
@@ -65,7 +57,7 @@ def _measure(architecture: Architecture) -> tuple[int, float]:
     """Parameters, and billions of multiply-adds for one image."""
     size = _input_size(architecture)
     with torch.device("meta"), torch.no_grad():
-        network = _NETWORKS[architecture.kind](architecture.read(), verbose=False)
+        network = build_network(architecture)
         with FlopCounterMode(display=False) as counter:
             network.predict(torch.zeros(1, 3, size, size))
     return sum(parameter.numel() for parameter in network.parameters()), counter.get_total_flops() / 2e9

@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from trainer_kit.trainer import TrainingError
 from ultralytics_service.library import torch
 from vision_contracts import EndReason
@@ -55,13 +57,18 @@ def read_checkpoint(path: Path) -> SavedTraining:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise _refusal(path, "it is no file of plain tensors, or it is not whole") from error
-    expected = {field.name for field in fields(SavedTraining)}
-    if not isinstance(content, dict) or content.pop("format", None) != FORMAT or set(content) != expected:
+    if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
         raise _refusal(path, "another framework or another version made it")
-    saved = SavedTraining(**content)
+    try:
+        saved = _saved_training.validate_python(content)
+    except ValidationError as error:
+        raise _refusal(path, f"a part of it is missing or wrong ({error.error_count()} in all)") from error
     if not all(isinstance(value, torch.Tensor) for state in (saved.model, saved.ema) for value in state.values()):
         raise _refusal(path, "its weights are not tensors")
     return saved
+
+
+_saved_training = TypeAdapter(SavedTraining)
 
 
 def _refusal(path: Path, why: str) -> TrainingError:

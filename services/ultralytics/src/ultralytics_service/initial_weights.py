@@ -8,6 +8,7 @@ from ultralytics_service.architectures import find_architecture
 from ultralytics_service.checkpoint import SavedTraining, read_checkpoint
 from ultralytics_service.config import CommonHyperparameters
 from ultralytics_service.library import torch
+from ultralytics_service.networks import build_network
 from ultralytics_service.weights import load_published
 from vision_contracts import EndReason
 
@@ -30,30 +31,22 @@ def find_weights(run: TrainingRun[CommonHyperparameters]) -> torch.nn.Module | S
     return load_published(run.card.pretrained_tags[0])
 
 
-def load_weights(trainer: Any, source: torch.nn.Module | SavedTraining) -> None:
+def load_weights(model: Any, source: torch.nn.Module | SavedTraining) -> None:
     """Takes over every tensor that fits; rows of classes with the same name keep their meaning."""
-    network = source if isinstance(source, torch.nn.Module) else _rebuild(trainer, source)
-    trainer.model.load(network, verbose=False)
+    model.load(source if isinstance(source, torch.nn.Module) else _rebuild(source), verbose=False)
 
 
-def _rebuild(trainer: Any, saved: SavedTraining) -> torch.nn.Module:
+def _rebuild(saved: SavedTraining) -> torch.nn.Module:
     """The earlier job's network, with its own classes. Its result are the averaged weights."""
     architecture = find_architecture(saved.model_name)
-    own = trainer.data
-    trainer.data = own | {"names": saved.names, "nc": len(saved.names)}
-    if saved.keypoint_shape:
-        trainer.data["kpt_shape"] = saved.keypoint_shape
+    network = build_network(architecture, num_classes=len(saved.names), keypoint_shape=saved.keypoint_shape)
+    network.names = saved.names
     try:
-        network = trainer.get_model(cfg=architecture.read(), verbose=False)
-        network.names = saved.names
         network.load_state_dict(saved.ema)
-    except (RuntimeError, TypeError, ValueError) as error:
+    except RuntimeError as error:
         raise TrainingError(
-            EndReason.WEIGHTS_UNAVAILABLE,
-            f"The checkpoint of {saved.model_name} does not fit {trainer.architecture.name}: {error}",
+            EndReason.WEIGHTS_UNAVAILABLE, f"The checkpoint does not hold the weights of {saved.model_name}: {error}"
         ) from error
-    finally:
-        trainer.data = own
     return network
 
 

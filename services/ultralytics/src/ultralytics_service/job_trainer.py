@@ -72,7 +72,7 @@ class JobMixin(BaseTrainer):
         if self.resume_from:
             self.model.load_state_dict(self.resume_from.model)
         elif self.source is not None:
-            load_weights(self, self.source)
+            load_weights(self.model, self.source)
         stride = max(int(self.model.stride.max()), 32)
         requested = self.resume_from.image_size if self.resume_from else self.run.hyperparameters.image_size
         self.args.imgsz = choose_image_size(requested, self.run.dataset, self.architecture.kind, stride)
@@ -103,8 +103,11 @@ class JobMixin(BaseTrainer):
         saved = self.resume_from
         if saved is None:
             return
+        for theirs, ours in zip(saved.optimizer["param_groups"], self.optimizer.param_groups, strict=True):
+            theirs["fused"] = ours.get("fused")  # this device decides, not the one that trained before
         self.optimizer.load_state_dict(saved.optimizer)
-        self.scaler.load_state_dict(saved.scaler)
+        if saved.scaler:
+            self.scaler.load_state_dict(saved.scaler)
         self.ema.ema.load_state_dict(saved.ema)
         self.ema.updates = saved.ema_updates
         self.best_fitness, self.best_values = saved.best_fitness, saved.best_values
@@ -145,7 +148,7 @@ class JobMixin(BaseTrainer):
         self.step += 1
         if self.run.reports(self.step):
             losses = {name: float(value) for name, value in self.loss_items.items()}
-            rate = self.optimizer.param_groups[0]["lr"]
+            rate = self.optimizer.param_groups[1]["lr"]  # the first group of MuSGD has three times the rate
             self.run.report_step(self.step, {**training_values(losses), metric_names.LEARNING_RATE: rate})
 
     def validate(self) -> tuple[dict[str, float], float]:
@@ -178,7 +181,10 @@ class JobMixin(BaseTrainer):
     def final_eval(self) -> None:
         """The best epoch's numbers are known; the library would validate it again."""
         if self.stopper.possible_stop and self.epoch + 1 < self.epochs:
-            self.run.log(f"Ended early: no better epoch than {self.stopper.best_epoch} for {self.args.patience}.")
+            self.run.log(
+                f"Ended early: epoch {self.stopper.best_epoch} was the best, and {self.args.patience} more (patience) "
+                f"brought nothing better."
+            )
 
     # What is kept -----------------------------------------------------------------------------------------------
 

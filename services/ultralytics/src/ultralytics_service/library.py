@@ -13,8 +13,8 @@ os.environ.update(
     YOLO_VERBOSE="false",  # no progress bars: the trainer reports instead
     MPLBACKEND="Agg",
 )
-_home = os.environ.setdefault("YOLO_CONFIG_DIR", str(Path.cwd() / ".settings"))
-os.environ.setdefault("MPLCONFIGDIR", str(Path(_home) / "matplotlib"))
+os.environ.setdefault("YOLO_CONFIG_DIR", str(Path.cwd() / ".settings"))
+os.environ.setdefault("MPLCONFIGDIR", str(Path(os.environ["YOLO_CONFIG_DIR"]) / "matplotlib"))
 
 import torch
 import ultralytics
@@ -28,7 +28,7 @@ from ultralytics.models.yolo.obb import OBBTrainer
 from ultralytics.models.yolo.pose import PoseTrainer
 from ultralytics.models.yolo.segment import SegmentationTrainer
 from ultralytics.models.yolo.semantic import SemanticSegmentationTrainer
-from ultralytics.nn import tasks as networks
+from ultralytics.nn import tasks
 from ultralytics.nn.modules import head as heads
 from ultralytics.nn.tasks import torch_safe_load
 from ultralytics.utils import LOGGER, ROOT, SETTINGS, YAML
@@ -56,7 +56,7 @@ __all__ = [
     "SegmentationTrainer",
     "SemanticSegmentationTrainer",
     "heads",
-    "networks",
+    "tasks",
     "torch",
     "torch_safe_load",
     "ultralytics",

@@ -10,7 +10,6 @@ _CHARTS = ("results.png", "confusion_matrix.png", "confusion_matrix_normalized.p
 
 def save_plots(run: TrainingRun[CommonHyperparameters], trainer: JobMixin) -> None:
     """The curves of all epochs of this attempt, and the confusion matrix of the last validation."""
-    trainer.plot_metrics()
     for name in _CHARTS:
         if (chart := trainer.save_dir / name).is_file():
             run.save_artifact(chart, name=f"plots/{name}", kind=ArtifactKind.PLOT)
