@@ -1,6 +1,7 @@
 """Lays ready on this machine what a trainer needs: its data set and its checkpoints."""
 
 import hashlib
+import re
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -12,6 +13,8 @@ from trainer_kit.runner.dataset_cache import DatasetCache
 from trainer_kit.trainer.errors import TrainingError
 from trainer_kit.trainer.main import TrainerInputs
 from vision_contracts import CheckpointRef, DatasetRef, EndReason, JobSpec
+
+SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class InputFetcher:
@@ -36,7 +39,7 @@ class InputFetcher:
         path = local_path(dataset.uri)
         if path is not None and path.is_dir():
             return path
-        key = (dataset.digest or hashlib.sha256(dataset.uri.encode()).hexdigest()).replace(":", "-")
+        key = dataset.digest if dataset.digest and SHA256.fullmatch(dataset.digest) else _sha256_text(dataset.uri)
         final, self.dataset_lock = self._cache.use(key, lambda partial: self._download(dataset.uri, partial))
         return final
 
@@ -71,6 +74,10 @@ def local_path(uri: str) -> Path | None:
     """The path that a `file://` URI names on this machine; None for another kind of URI."""
     parts = urlsplit(uri)
     return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
+
+
+def _sha256_text(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -9,6 +9,7 @@ from trainer_kit.catalog import write_catalog
 from trainer_kit.hyperparameters import Hyperparameters, json_schema
 from vision_contracts import ModelCard, TaskType
 
+ADAPTER_PATH = "trainer_kit.testing.fake_adapter:adapter"
 OPTIMIZERS = ("sgd", "adam")
 
 

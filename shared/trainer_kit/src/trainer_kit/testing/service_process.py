@@ -26,7 +26,7 @@ class ServiceProcess:
     def __init__(self, adapter: str, data_dir: Path, dataset_roots: list[Path], **environment: str) -> None:
         self.data_dir = data_dir
         self._adapter = adapter
-        self._environment = {
+        self.environment = {
             "HOST": "127.0.0.1",
             "PORT": "0",
             "SERVICE_TOKEN": TOKEN,
@@ -54,7 +54,7 @@ class ServiceProcess:
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-m", "trainer_kit.server", self._adapter],
-                env=os.environ | self._environment,
+                env=os.environ | self.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=pass_fds,

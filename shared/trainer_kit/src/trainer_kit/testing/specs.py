@@ -3,12 +3,21 @@
 
 import hashlib
 from typing import Any, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 
 from trainer_kit.runner.inputs import local_path
-from vision_contracts import PROBLEM_CONTENT_TYPE, EventBody, JobEvent, JobSpec, Problem
+from vision_contracts import (
+    PROBLEM_CONTENT_TYPE,
+    DatasetRef,
+    EventBody,
+    JobEvent,
+    JobSpec,
+    Problem,
+    TaskType,
+    TrainingParams,
+)
 
 B = TypeVar("B", bound=EventBody)
 
@@ -48,3 +57,19 @@ def sha256_of(uri: str) -> str:
     path = local_path(uri)
     assert path is not None
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def make_fake_spec(storage: str, dataset_uri: str) -> JobSpec:
+    """A job of the fake framework. Ten thousand epochs of slow steps: it runs until something ends it."""
+    job_uid = uuid4()
+    return JobSpec(
+        job_uid=job_uid,
+        attempt=1,
+        framework="fake",
+        model_name="linear",
+        task_type=TaskType.IMAGE_CLASSIFICATION,
+        dataset=DatasetRef(uri=dataset_uri),
+        output_uri=attempt_uri(storage, job_uid, 1),
+        params=TrainingParams(epochs=10_000, batch_size=8, learning_rate=0.5, optimizer="sgd"),
+        hyperparameters={"step_seconds": 0.02},
+    )

@@ -1,0 +1,155 @@
+"""A service process from its start to each of its ends."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from trainer_kit.testing.fake_adapter import ADAPTER_PATH
+from trainer_kit.testing.service_process import TOKEN, ServiceProcess
+from trainer_kit.testing.specs import assert_problem, bodies, changed, make_fake_spec
+from trainer_kit.testing.waiting import wait_until
+from vision_contracts import Checkpoint, Failed, JobSpec
+
+
+@pytest.fixture
+def service(dataset_path: Path, tmp_path: Path) -> Iterator[ServiceProcess]:
+    """Not started yet; one for each test."""
+    service = ServiceProcess(ADAPTER_PATH, tmp_path / "data", [dataset_path.parent])
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def spec(service: ServiceProcess, dataset_path: Path) -> JobSpec:
+    return make_fake_spec((service.data_dir / "storage").as_uri(), dataset_path.as_uri())
+
+
+def test_sigterm_pauses_what_runs_delivers_its_last_events_and_exits_with_0(
+    service: ServiceProcess, spec: JobSpec
+) -> None:
+    service.start().begin_ok(spec)
+    events = service.follow(spec)
+    wait_until(lambda: next(events).body.type == "metrics", "a first metric")
+    os.kill(service.process.pid, signal.SIGTERM)
+    rest = list(events)
+    assert rest[-1].body.type == "paused"
+    assert bodies(rest, Checkpoint)
+    assert service.process.wait(10) == 0
+
+
+def test_a_draining_service_takes_nothing_on(service: ServiceProcess, spec: JobSpec) -> None:
+    hanging = changed(spec, hyperparameters={"misbehaviour": "hang", "misbehave_at_step": 1})
+    service.start().begin_ok(hanging)
+    wait_until(lambda: service.folder(hanging).find_process("trainer"), "the trainer")
+    service.process.terminate()
+    wait_until(lambda: service.ready().draining, "draining")
+    assert_problem(
+        service.begin(make_fake_spec(spec.output_uri.partition("/jobs")[0], spec.dataset.uri)), 409, "draining"
+    )
+    assert service.ready().free_slots == 0
+    service.process.terminate()  # a second time: does not wait any longer
+    assert service.process.wait(10) == 0
+
+
+def test_the_end_of_the_parent_ends_the_service_and_leaves_the_training_alone(
+    service: ServiceProcess, spec: JobSpec
+) -> None:
+    theirs, ours = os.pipe()
+    os.set_inheritable(theirs, True)
+    service.environment["PARENT_PIPE_FD"] = str(theirs)
+    service.start(pass_fds=(theirs,)).begin_ok(spec)
+    os.close(theirs)
+    service.wait_for(spec, "metrics")
+    os.close(ours)
+    assert service.process.wait(10) == 0
+    assert psutil.pid_exists(service.trainer_pid(spec))
+
+    del service.environment["PARENT_PIPE_FD"]
+    seen = len(service.start().events(spec))
+    wait_until(lambda: len(service.events(spec)) > seen, "the training to go on")
+
+
+def test_a_runner_that_died_together_with_the_service_is_recovered_at_the_next_start(
+    service: ServiceProcess, spec: JobSpec
+) -> None:
+    service.start().begin_ok(spec)
+    service.wait_for(spec, "metrics")
+    service.kill()
+    os.kill(service.runner_pid(spec), signal.SIGKILL)
+    service.start()
+    wait_until(lambda: service.events(spec)[-1].is_terminal, "the end", timeout_seconds=3)
+    ending = service.events(spec)[-1].body
+    assert isinstance(ending, Failed)
+    assert ending.reason == "trainer_killed"
+    assert service.ready().free_slots == 1
+
+
+def test_a_wiped_disk_is_a_new_instance(service: ServiceProcess) -> None:
+    first = service.start().ready()
+    service.kill()
+    (service.data_dir / "instance_id").unlink()
+    assert service.start().ready().instance_id != first.instance_id
+
+
+def test_no_process_that_is_started_sees_the_token_or_an_open_socket(service: ServiceProcess, spec: JobSpec) -> None:
+    service.start().begin_ok(spec)
+    service.wait_for(spec, "metrics")
+    for pid in (service.runner_pid(spec), service.trainer_pid(spec)):
+        process = psutil.Process(pid)
+        assert TOKEN not in process.environ().values()
+        assert process.net_connections("inet") == []
+
+
+def test_the_trainer_works_in_the_folder_of_its_attempt(service: ServiceProcess, spec: JobSpec) -> None:
+    service.start().begin_ok(spec)
+    service.wait_for(spec, "metrics")
+    assert Path(psutil.Process(service.trainer_pid(spec)).cwd()) == service.folder(spec).path
+    assert Path(psutil.Process(service.runner_pid(spec)).cwd()) == service.data_dir
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+@pytest.mark.parametrize("host", ["", "::"])
+def test_without_a_host_it_listens_on_both_families(service: ServiceProcess, host: str) -> None:
+    service.environment["HOST"] = host
+    service.start()
+    port = service.client.base_url.port
+    for address in (f"http://127.0.0.1:{port}/health", f"http://[::1]:{port}/health"):
+        assert httpx.get(address).json() == {"status": "ok"}
+
+
+def start_and_fail(service: ServiceProcess, **environment: str) -> str:
+    """What it says before it ends with an exit code that is not 0."""
+    result = subprocess.run(
+        [sys.executable, "-m", "trainer_kit.server", ADAPTER_PATH],
+        env=os.environ | service.environment | environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert result.returncode == 1
+    lines = [line for line in result.stderr.splitlines() if "cannot start" in line]
+    assert len(lines) == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    return lines[0]
+
+
+def test_what_keeps_it_from_starting_is_one_clear_line(service: ServiceProcess) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert "in use" in start_and_fail(service, PORT=str(taken.getsockname()[1]))
+    assert "SERVICE_TOKEN is not set" in start_and_fail(service, SERVICE_TOKEN="")
+    assert "32 characters" in start_and_fail(service, SERVICE_TOKEN="short", ENVIRONMENT="production")
+    assert "TRAINER_LAUNCHER" in start_and_fail(service, TRAINER_LAUNCHER="ray")
+    assert "storage URL" in start_and_fail(service, STORAGE_URL="ftp://somewhere")
+
+
+def test_two_services_on_the_same_data_are_refused(service: ServiceProcess) -> None:
+    service.start()
+    assert "another training service uses" in start_and_fail(service, LOCK_SECONDS="0")
