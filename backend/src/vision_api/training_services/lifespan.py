@@ -10,8 +10,9 @@ from vision_api.training_services.hosts import HostSource
 from vision_api.training_services.local import LocalServices, find_programs
 from vision_api.training_services.registry import AddressSource, InstanceRegistry
 
-STOP_MARGIN_SECONDS = 5.0
-"""What a service needs beyond the time that its trainers are given."""
+STOP_MARGIN_SECONDS = 40.0
+"""What a service may need beyond the time that its trainers are given: to kill one that does not listen, and to let
+its runner upload what it has left. With nothing running it takes a fraction of a second."""
 
 
 def make_source(settings: Settings) -> AddressSource:
