@@ -6,11 +6,22 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    EmailStr,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SERVICE_URL_VARIABLE = re.compile(r"^(?!RAILWAY_)([A-Z0-9]+)_SERVICE_URL$")
 SHORTEST_SECRET = 32
+SHORTEST_PASSWORD = 12
+LONGEST_PASSWORD_BYTES = 72
 WELL_KNOWN_SECRETS = ("change", "secret", "default", "password", "example", "insecure")
 
 
@@ -56,12 +67,11 @@ class Settings(BaseSettings):
     database_max_overflow: int = Field(default=10, ge=0, le=500)
     database_pool_timeout_seconds: float = Field(default=5.0, gt=0)
     storage_url: str = Field(default="", description="Default: `storage` in `data_dir`.")
-    dataset_roots: Annotated[tuple[Path, ...], NoDecode] = ()
 
     jwt_secret: SecretStr | None = None
     access_token_seconds: int = Field(default=3600, ge=1)
     refresh_token_seconds: int = Field(default=30 * 24 * 3600, ge=1)
-    admin_email: str = "admin@example.com"
+    admin_email: Annotated[EmailStr, AfterValidator(str.lower)] = "admin@example.com"
     admin_password: SecretStr | None = None
     registration: Literal["open", "closed"] = Field(
         default_factory=lambda known: "closed" if known.get("environment") == "production" else "open"
@@ -81,6 +91,9 @@ class Settings(BaseSettings):
     services_dir: Path | None = Field(default=None, description="Default: `services` of the checkout.")
     samples_dir: Path | None = Field(default=None, description="Default: `samples` of the checkout.")
     trainer_launcher: Literal["process", "container", "ray"] = "process"
+    dataset_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(), description="Default: `datasets` in `data_dir`. Locally the bundled samples are always one too."
+    )
     slots: int = Field(default=1, ge=1, le=1024)
     max_running_jobs_per_user: int = Field(default=0, ge=0, description="0: no limit.")
     stop_grace_seconds: float = Field(default=10.0, ge=0, le=600)
@@ -117,28 +130,43 @@ class Settings(BaseSettings):
     @field_validator("dataset_roots", mode="after")
     @classmethod
     def _default_roots(cls, roots: tuple[Path, ...], known: ValidationInfo) -> tuple[Path, ...]:
-        return tuple(root.expanduser().absolute() for root in roots) or (known.data["data_dir"] / "datasets",)
+        data_dir: Path = known.data["data_dir"]
+        found = tuple(root.expanduser().absolute() for root in roots) or (data_dir / "datasets",)
+        samples = data_dir / "samples"
+        is_local = known.data.get("training_execution_mode") == "subprocess"
+        return (*found, samples) if is_local and samples not in found else found
+
+    @field_validator("admin_password", mode="after")
+    @classmethod
+    def _fits_bcrypt(cls, password: SecretStr | None) -> SecretStr | None:
+        if password is not None and len(password.get_secret_value().encode()) > LONGEST_PASSWORD_BYTES:
+            raise ValueError(f"may have at most {LONGEST_PASSWORD_BYTES} bytes")
+        return password
 
     @model_validator(mode="after")
     def _refuse_weak_secrets(self) -> Self:
         if not self.is_production:
             return self
-        required = {"jwt_secret": self.jwt_secret}
+        secrets = {"JWT_SECRET": (self.jwt_secret, SHORTEST_SECRET)}
         if self.training_execution_mode == "http":
-            required["service_token"] = self.service_token
-        problems = [f"{name.upper()} {problem}" for name, value in required.items() if (problem := _weakness(value))]
+            secrets["SERVICE_TOKEN"] = (self.service_token, SHORTEST_SECRET)
+        if self.metrics_token is not None:
+            secrets["METRICS_TOKEN"] = (self.metrics_token, SHORTEST_PASSWORD)
+        if self.admin_password is not None:
+            secrets["ADMIN_PASSWORD"] = (self.admin_password, SHORTEST_PASSWORD)
+        problems = [f"{name} {problem}" for name, secret in secrets.items() if (problem := _weakness(*secret))]
         if problems:
             raise ValueError("; ".join(problems))
         return self
 
 
-def _weakness(secret: SecretStr | None) -> str | None:
+def _weakness(secret: SecretStr | None, shortest: int) -> str | None:
     """What makes a secret unfit for production, or None."""
     if secret is None:
         return "must be set in production"
     value = secret.get_secret_value()
-    if len(value) < SHORTEST_SECRET:
-        return f"is too short for production: use at least {SHORTEST_SECRET} characters (openssl rand -hex 32)"
+    if len(value) < shortest:
+        return f"is too short for production: use at least {shortest} characters (openssl rand -hex 32)"
     if len(set(value)) < 8 or any(word in value.lower() for word in WELL_KNOWN_SECRETS):
         return "looks like a default: use a random one (openssl rand -hex 32)"
     return None

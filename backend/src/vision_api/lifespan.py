@@ -15,7 +15,10 @@ from vision_api.config import Settings
 from vision_api.datasets.processing import running_processor
 from vision_api.db.engine import make_engine
 from vision_api.db.session import Database
+from vision_api.first_run.administrator import welcome
+from vision_api.first_run.sample_project import filled_sample_project
 from vision_api.training_jobs.loops.running import running_loops
+from vision_api.training_jobs.settling import Settler
 from vision_api.training_jobs.wakeups import Wakeups
 from vision_api.training_services import running_registry
 
@@ -29,6 +32,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         parts.push_async_callback(database.close)
         app.state.database = database
         _prepare_auth(app, settings, database)
+        if app.state.background:
+            await welcome(database, settings)
         app.state.store = open_store(settings.storage_url)
         app.state.dataset_processor = await parts.enter_async_context(
             running_processor(database, app.state.store, settings, is_idle=not app.state.background)
@@ -39,6 +44,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.catalog = await parts.enter_async_context(running_catalog(database, registry))
         if app.state.background:
             await app.state.catalog.wait_for_first_catalogs()
+            settler = Settler(database, settings, app.state.catalog)
+            await parts.enter_async_context(filled_sample_project(settler, registry))
             await parts.enter_async_context(
                 running_loops(
                     database=database,

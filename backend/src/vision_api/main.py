@@ -1,6 +1,6 @@
 """The application: `create_app(settings)` is all that a server or a test needs."""
 
-from typing import Any
+from functools import partial
 
 from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -16,9 +16,9 @@ from vision_api.health.request_metrics import RequestMetrics
 from vision_api.kit.query_guard import refuse_unknown_query
 from vision_api.lifespan import lifespan
 from vision_api.middleware import BodyLimit, RequestContext
+from vision_api.openapi import RESPONSES, describe
 from vision_api.projects.endpoints import router as projects_router
 from vision_api.training_jobs.endpoints import router as training_jobs_router
-from vision_contracts import PROBLEM_CONTENT_TYPE, Problem
 
 PREFIX = "/api/v1"
 VERSION = "0.1.0"
@@ -40,11 +40,6 @@ Press **Authorize** and sign in with your e-mail (as *username*) and password. E
 with a stable `code`; lists come in pages, with the next one's address in `Link`.
 """
 
-_PROBLEM: dict[str, Any] = {
-    "description": "A problem; `code` says which.",
-    "content": {PROBLEM_CONTENT_TYPE: {"schema": Problem.model_json_schema()}},
-}
-
 
 def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
     """The backend. Nothing starts before its lifespan does.
@@ -59,9 +54,11 @@ def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
         redirect_slashes=False,
         redoc_url=None,
         dependencies=[Depends(refuse_unknown_query)],
-        responses={"4XX": _PROBLEM, "5XX": _PROBLEM},
+        responses=RESPONSES,
+        generate_unique_id_function=lambda route: route.name,
         swagger_ui_parameters={"persistAuthorization": True},
     )
+    app.openapi = partial(describe, app)  # pyright: ignore[reportAttributeAccessIssue] - how FastAPI is extended
     app.state.settings = settings
     app.state.background = background
     app.state.request_metrics = RequestMetrics()

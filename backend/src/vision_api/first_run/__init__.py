@@ -1,0 +1,1 @@
+"""What a fresh database gets: an administrator, and locally a project with which to try the platform."""

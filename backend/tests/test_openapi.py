@@ -1,0 +1,52 @@
+"""The description of the API that is checked in is the one that the code gives."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vision_api.config import Settings
+from vision_api.main import create_app
+
+CHECKED_IN = Path(__file__).resolve().parents[2] / "docs/openapi.json"
+
+
+@pytest.fixture(scope="module")
+def described() -> dict[str, Any]:
+    """What `/openapi.json` answers."""
+    return create_app(Settings(environment="development", service_urls={}), background=False).openapi()
+
+
+def _operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for operations in schema["paths"].values():
+        yield from operations.values()
+
+
+def test_checked_in_description_is_up_to_date() -> None:
+    command = [sys.executable, "-m", "vision_api.openapi"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert json.loads(printed) == json.loads(CHECKED_IN.read_text()), f"run: {' '.join(command[1:])} > {CHECKED_IN}"
+
+
+def test_every_operation_is_described_and_has_a_name_of_its_own(described: dict[str, Any]) -> None:
+    operations = list(_operations(described))
+    names = [operation["operationId"] for operation in operations]
+    assert len(names) == len(set(names))
+    assert [operation["operationId"] for operation in operations if not operation.get("description")] == []
+
+
+def test_every_reference_leads_somewhere(described: dict[str, Any]) -> None:
+    text = json.dumps(described)
+    names = {part.partition('"')[0] for part in text.split('"#/components/schemas/')[1:]}
+    assert names <= described["components"]["schemas"].keys()
+    assert "HTTPValidationError" not in text
+
+
+def test_bodies_show_examples(described: dict[str, Any]) -> None:
+    schemas = described["components"]["schemas"]
+    for name in ("UserCreate", "ProjectCreate", "TrainingJobCreate"):
+        assert "example" in json.dumps(schemas[name]), name
