@@ -64,7 +64,8 @@ def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
     app.state.request_metrics = RequestMetrics()
     add_error_handlers(app)
     _add_middleware(app, settings)
-    for router in (auth_router, projects_router, catalog_router, datasets_router, training_jobs_router):
+    # Routes are tried one after the other: the model list, which does next to nothing itself, is the first.
+    for router in (catalog_router, auth_router, projects_router, datasets_router, training_jobs_router):
         app.include_router(router, prefix=PREFIX)
     app.include_router(health_router)
     return app
