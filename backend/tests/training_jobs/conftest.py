@@ -1,17 +1,14 @@
 """Projects, members, a catalogue, a data set and jobs of training_jobs' tests."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
-from small_service import make_card, make_list
-from support import PASSWORD_HASH
 from job_rows import MakeJob, job_fields
+from PIL import Image
+from support import PASSWORD_HASH
 
 from vision_api.config import Settings
-from vision_api.db.engine import make_engine
 from vision_api.db.session import Database
 from vision_api.models import Project, ProjectMember, ProjectRole, TrainingJob, User
 

@@ -1,11 +1,10 @@
 """Routes of what a training tells and leaves: metrics, logs, artifacts and event streams."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response, status
-from fastapi.responses import PlainTextResponse
-from fastapi.sse import EventSourceResponse
+from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from vision_api.auth.dependencies import CurrentUser, StreamUser
 from vision_api.db.session import DatabaseDep, ReadSession
@@ -20,6 +19,8 @@ from vision_contracts import LogLevel, format_time
 router = APIRouter()
 
 NDJSON = "application/x-ndjson"
+SSE = "text/event-stream"
+EVENT_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {SSE: {}}, "description": "Server-sent events."}}
 STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 Count = 2**31 - 1
 
@@ -95,8 +96,8 @@ async def get_artifact(
 
 @router.get(
     "/training/jobs/{job_id}/events",
-    response_class=EventSourceResponse,
-    responses={204: {"description": "The experiment has ended and you have its last event."}},
+    response_class=StreamingResponse,
+    responses={**EVENT_STREAM, 204: {"description": "The experiment has ended and you have its last event."}},
 )
 async def follow_training_job(
     job_id: ResourceId,
@@ -116,17 +117,17 @@ async def follow_training_job(
     if job.status in ENDED and after == job.last_event_id:
         return Response(status_code=status.HTTP_204_NO_CONTENT)
     events = streams.job_events(database, wakeups, user=user, job_id=job_id, after=after)
-    return EventSourceResponse(events, headers=STREAM_HEADERS)
+    return StreamingResponse(events, headers=STREAM_HEADERS, media_type=SSE)
 
 
-@router.get("/projects/{project_id}/events", response_class=EventSourceResponse)
+@router.get("/projects/{project_id}/events", response_class=StreamingResponse, responses=EVENT_STREAM)
 async def follow_project(
     project_id: ResourceId, session: ReadSession, user: StreamUser, database: DatabaseDep
 ) -> Response:
     """Follow a project: a `snapshot` of every experiment, then of each one that changes; `deleted` names one gone."""
     await get_project_for(session, user, project_id)
     snapshots = streams.project_snapshots(database, user=user, project_id=project_id)
-    return EventSourceResponse(snapshots, headers=STREAM_HEADERS)
+    return StreamingResponse(snapshots, headers=STREAM_HEADERS, media_type=SSE)
 
 
 def _event_id(header: str | None) -> int:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from vision_api.kit.schemas import ReadModel, RequestModel, ResourceId
 from vision_contracts import ArtifactKind, DatasetFormat, Device, LogLevel, TaskType, Time
@@ -13,6 +13,17 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Notes = Annotated[str, StringConstraints(max_length=20_000)]
 ArtifactName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 LONGEST_TIMEOUT_SECONDS = 366 * 24 * 3600
+
+
+EXAMPLE = {
+    "project_id": 1,
+    "name": "ResNet-18 on digits",
+    "framework": "timm",
+    "model_name": "resnet18",
+    "task_type": "image_classification",
+    "dataset_id": 1,
+    "epochs": 10,
+}
 
 
 class InitialCheckpoint(RequestModel):
@@ -51,6 +62,8 @@ class JobSettings(RequestModel):
 
 class TrainingJobCreate(JobSettings):
     """A new experiment. Nothing runs until it is started."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     project_id: ResourceId
     framework: Annotated[str, StringConstraints(min_length=1, max_length=64)]

@@ -4,7 +4,7 @@ No database session is open while a stream waits.
 """
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -60,7 +60,7 @@ class _Pace:
 
 async def job_events(
     database: Database, wakeups: Wakeups, *, user: User, job_id: int, after: int
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     """The events that come after one, up to the job's end. The first is 1."""
     yield RETRY
     pace, cursor, is_over = _Pace(), after, False
@@ -115,7 +115,7 @@ def _dump(data: Any) -> str:
     return _json.dump_json(data).decode()
 
 
-async def project_snapshots(database: Database, *, user: User, project_id: int) -> AsyncIterator[bytes]:
+async def project_snapshots(database: Database, *, user: User, project_id: int) -> AsyncGenerator[bytes]:
     """Every job of a project, then each one that changes. There is nothing to replay."""
     yield RETRY
     since, before, seen = utc_now(), None, dict[int, int]()
@@ -135,7 +135,7 @@ async def project_snapshots(database: Database, *, user: User, project_id: int) 
 
 async def _changes(
     database: Database, user: User, project_id: int, since: datetime, seen: dict[int, int]
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     pace, wakeup = _Pace(), Wakeup()
     while True:
         await wakeup.wait(POLL_SECONDS)

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,6 +19,7 @@ from data_kit import open_store
 from vision_api.config import Settings
 from vision_api.db.session import Database
 from vision_api.models import TrainingJob
+from vision_api.training_jobs.loops import reconcile, sweep
 from vision_api.training_jobs.loops.follower import Patience
 from vision_api.training_jobs.loops.running import running_loops
 from vision_api.training_jobs.storage_layout import job_uri
@@ -60,8 +62,11 @@ async def service(tmp_path: Path, storage_url: str, colors: Path) -> AsyncIterat
 
 
 @pytest.fixture
-def backend(settings: Settings, database: Database, storage_url: str) -> Backend:
+def backend(settings: Settings, database: Database, storage_url: str, monkeypatch: pytest.MonkeyPatch) -> Backend:
     """`async with backend(service):` runs everything of a backend but HTTP; more than one at a time may run."""
+    monkeypatch.setattr(sweep, "POLL_SECONDS", 0.2)
+    monkeypatch.setattr(sweep, "SEEN_AS_DELETED", timedelta(0))
+    monkeypatch.setattr(reconcile, "POLL_SECONDS", 0.5)
 
     @asynccontextmanager
     async def run(

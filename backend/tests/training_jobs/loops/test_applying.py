@@ -13,6 +13,7 @@ from vision_api.models import Artifact, GarbageObject, JobStatus, MetricPoint, T
 from vision_api.training_jobs.loops import outputs
 from vision_api.training_jobs.loops.applying import Batch
 from vision_api.training_jobs.repository import list_events, list_log_lines
+from vision_contracts import Artifact as ArtifactBody
 from vision_contracts import (
     ArtifactKind,
     Cancelled,
@@ -29,7 +30,6 @@ from vision_contracts import (
     Progress,
     Started,
 )
-from vision_contracts import Artifact as ArtifactBody
 
 S = JobStatus
 Apply = Callable[..., Awaitable[TrainingJob]]
@@ -299,9 +299,7 @@ async def test_checkpoints_allow_five_restarts(database: Database, make_job: Mak
     assert "restarted 5 times" in stored.error_message
 
 
-async def test_the_platforms_own_stops_are_not_counted(
-    database: Database, make_job: MakeJob, apply: Apply
-) -> None:
+async def test_the_platforms_own_stops_are_not_counted(database: Database, make_job: MakeJob, apply: Apply) -> None:
     job = await make_job(status=S.RUNNING, attempt=1)
 
     stored = await apply(job, Paused())

@@ -1,0 +1,195 @@
+"""Server-sent events: what is sent, what is sent again, and when a stream ends."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from job_rows import MakeJob, reload
+from sqlalchemy import delete
+from support import AuthHeaders
+
+from vision_api.db.session import Database
+from vision_api.kit.clock import utc_now
+from vision_api.models import JobEvent, JobStatus, Project, ProjectMember, TrainingJob, User
+from vision_api.training_jobs import streams
+from vision_api.training_jobs.journal import append_event
+from vision_api.training_jobs.status import switch_status
+from vision_api.training_jobs.wakeups import Wakeups
+
+S = JobStatus
+
+
+@dataclass
+class Sent:
+    """One event as a browser sees it."""
+
+    event: str
+    id: int | None
+    data: dict[str, Any]
+
+
+def parse(message: bytes) -> Sent | None:
+    """The event in a message; None for a comment or `retry:`."""
+    fields = dict(line.split(": ", 1) for line in message.decode().splitlines() if line and not line.startswith(":"))
+    if "event" not in fields:
+        return None
+    return Sent(fields["event"], int(fields["id"]) if "id" in fields else None, json.loads(fields["data"]))
+
+
+async def parsed(messages: AsyncIterator[bytes]) -> AsyncGenerator[Sent]:
+    async for message in messages:
+        sent = parse(message)
+        if sent is not None:
+            yield sent
+
+
+async def take(events: AsyncIterator[Sent], count: int) -> list[Sent]:
+    async with asyncio.timeout(10):
+        return [await anext(events) for _ in range(count)]
+
+
+@pytest.fixture
+async def job(make_job: MakeJob) -> TrainingJob:
+    return await make_job(status=S.RUNNING, attempt=1)
+
+
+@pytest.fixture
+def wakeups() -> Wakeups:
+    return Wakeups()
+
+
+async def tell(database: Database, wakeups: Wakeups, job: TrainingJob, *texts: str) -> None:
+    async with database.transaction() as session:
+        row = await reload(session, job)
+        for text in texts:
+            append_event(session, row, "log", {"message": text})
+        wakeups.after_commit(session, job.id)
+
+
+async def complete(database: Database, wakeups: Wakeups, job: TrainingJob) -> None:
+    async with database.transaction() as session:
+        switch_status(session, await reload(session, job), S.COMPLETED)
+        wakeups.after_commit(session, job.id)
+
+
+async def test_events_are_numbered_and_end(database: Database, wakeups: Wakeups, owner: User, job: TrainingJob) -> None:
+    await tell(database, wakeups, job, "one", "two")
+    stream = streams.job_events(database, wakeups, user=owner, job_id=job.id, after=0)
+    async with aclosing(parsed(stream)) as events:
+        first = await take(events, 2)
+        await complete(database, wakeups, job)
+        async with asyncio.timeout(10):
+            rest = [sent async for sent in events]
+
+    assert [(sent.id, sent.event) for sent in first + rest] == [(1, "log"), (2, "log"), (3, "status"), (4, "end")]
+    assert set(first[0].data) == {"job_id", "attempt", "time", "message"}
+    assert first[0].data["time"].endswith("Z")
+
+
+async def test_a_reconnect_gets_exactly_what_it_missed(
+    database: Database, wakeups: Wakeups, owner: User, job: TrainingJob
+) -> None:
+    await tell(database, wakeups, job, "one", "two", "three")
+    await complete(database, wakeups, job)
+
+    stream = streams.job_events(database, wakeups, user=owner, job_id=job.id, after=2)
+    missed = [sent async for sent in parsed(stream)]
+
+    assert [sent.id for sent in missed] == [3, 4, 5]
+    assert missed[0].data["message"] == "three"
+
+
+@pytest.mark.parametrize("after", [1, 99, -1])
+async def test_an_id_that_cannot_be_replayed_gets_a_reset_with_a_snapshot(
+    database: Database, wakeups: Wakeups, owner: User, job: TrainingJob, after: int
+) -> None:
+    await tell(database, wakeups, job, "one", "two", "three", "four")
+    async with database.transaction() as session:
+        await session.execute(delete(JobEvent).where(JobEvent.event_id <= 2))
+
+    stream = streams.job_events(database, wakeups, user=owner, job_id=job.id, after=after)
+    async with aclosing(parsed(stream)) as events:
+        [reset] = await take(events, 1)
+        await tell(database, wakeups, job, "five")
+        [following] = await take(events, 1)
+
+    assert (reset.event, reset.id, reset.data["job"]["status"]) == ("reset", 4, "running")
+    assert (following.id, following.data["message"]) == (5, "five")
+
+
+async def test_a_quiet_stream_is_kept_alive(
+    database: Database, wakeups: Wakeups, owner: User, job: TrainingJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "PING_SECONDS", 0)
+    monkeypatch.setattr(streams, "POLL_SECONDS", 0.01)
+
+    stream = streams.job_events(database, wakeups, user=owner, job_id=job.id, after=0)
+    async with aclosing(stream), asyncio.timeout(10):
+        assert await anext(stream) == b"retry: 2000\n\n"
+        assert await anext(stream) == b": ping\n\n"
+
+
+async def test_a_stream_ends_when_the_user_may_not_see_it_any_more(
+    database: Database, wakeups: Wakeups, owner: User, job: TrainingJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "ACCESS_CHECK_SECONDS", 0)
+    monkeypatch.setattr(streams, "POLL_SECONDS", 0.01)
+    await tell(database, wakeups, job, "one")
+    stream = streams.job_events(database, wakeups, user=owner, job_id=job.id, after=0)
+    async with aclosing(parsed(stream)) as events:
+        await take(events, 1)
+        async with database.transaction() as session:
+            await session.execute(delete(ProjectMember))
+        async with asyncio.timeout(10):
+            assert [sent async for sent in events] == []
+
+
+async def test_after_the_end_there_is_nothing_to_reconnect_to(
+    client: httpx.AsyncClient,
+    auth_headers: AuthHeaders,
+    database: Database,
+    wakeups: Wakeups,
+    owner: User,
+    job: TrainingJob,
+) -> None:
+    await complete(database, wakeups, job)
+    path, headers = f"/api/v1/training/jobs/{job.id}/events", await auth_headers(owner)
+
+    replayed = await client.get(path, headers=headers)
+    over = await client.get(path, headers=headers | {"Last-Event-ID": "2"})
+
+    assert replayed.headers["content-type"].startswith("text/event-stream")
+    assert replayed.text.startswith("retry: 2000\n\nevent: status\n")
+    assert "event: end\n" in replayed.text
+    assert (over.status_code, over.content) == (204, b"")
+
+
+async def test_a_project_shows_all_its_jobs_and_then_what_changes(
+    database: Database,
+    wakeups: Wakeups,
+    owner: User,
+    project: Project,
+    make_job: MakeJob,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(streams, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(streams, "JOBS_AT_ONCE", 2)
+    old = utc_now() - timedelta(hours=1)
+    jobs = [await make_job(status=S.RUNNING, updated_at=old) for _ in range(3)]
+    async with aclosing(parsed(streams.project_snapshots(database, user=owner, project_id=project.id))) as events:
+        all_of_them = await take(events, 3)
+        await complete(database, wakeups, jobs[1])
+        [changed] = await take(events, 1)
+        async with database.transaction() as session:
+            (await reload(session, jobs[0])).deleted_at = utc_now()
+        [gone] = await take(events, 1)
+
+    assert [sent.data["id"] for sent in all_of_them] == [job.id for job in reversed(jobs)]
+    assert (changed.event, changed.data["id"], changed.data["status"]) == ("snapshot", jobs[1].id, "completed")
+    assert (gone.event, gone.data) == ("deleted", {"id": jobs[0].id})
