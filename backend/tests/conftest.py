@@ -15,7 +15,6 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
 from support import JWT_SECRET, PASSWORD_HASH, AuthHeaders, MakeUser
 
 from vision_api.auth.tokens import AccessToken
@@ -25,22 +24,20 @@ from vision_api.db.engine import make_engine
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.main import create_app
+from vision_api.migrate import upgrade
 from vision_api.models import AuthSession, User, UserRole
 
 
-async def make_schema(url: str) -> None:
-    """The schema that every test's database is copied from."""
-    engine = create_async_engine(url)
-    async with engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
-    await engine.dispose()
+def make_schema(url: str, data_dir: Path) -> None:
+    """The schema that every test's database has: the one that migrations build."""
+    asyncio.run(upgrade(Settings(database_url=url, data_dir=data_dir, service_urls={})))
 
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file."""
     path = tmp_path_factory.mktemp("sqlite") / "template.db"
-    asyncio.run(make_schema(f"sqlite+aiosqlite:///{path}"))
+    make_schema(f"sqlite:///{path}", path.parent)
     return path
 
 
@@ -75,10 +72,10 @@ def _create_database(server: str, name: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgresql_database(postgresql_server: str) -> str:
+def postgresql_database(postgresql_server: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address of a migrated PostgreSQL database, which each test finds empty."""
     url = _create_database(postgresql_server, "platform")
-    asyncio.run(make_schema(url))
+    make_schema(url, tmp_path_factory.mktemp("data"))
     return url
 
 
