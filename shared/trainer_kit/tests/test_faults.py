@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 import pytest
 
-from trainer_kit.testing.service_process import ServiceProcess
+from trainer_kit.testing.service_process import TOKEN, ServiceProcess
 from trainer_kit.testing.specs import bodies, changed
 from trainer_kit.testing.waiting import wait_until
 from vision_contracts import Cancelled, Checkpoint, EndReason, Failed, Finished, JobSpec, Log, LogLevel, Paused, Started
@@ -153,6 +153,19 @@ def test_resumed_training_gives_the_same_weights_as_an_unbroken_one(service: Ser
     second = service.begin_ok(changed(spec, epochs=4, attempt=3, resume_from_uri=half.uri))
     resumed = bodies(list(service.follow(second)), Checkpoint)[-1]
     assert (resumed.step, resumed.sha256) == (whole.step, whole.sha256)
+
+
+def test_neither_runner_nor_trainer_sees_the_token_or_an_open_socket(service: ServiceProcess, spec: JobSpec) -> None:
+    service.begin_ok(spec)
+    service.wait_for(spec, "metrics")
+    for pid in (service.runner_pid(spec), service.trainer_pid(spec)):
+        process = psutil.Process(pid)
+        assert TOKEN not in process.environ().values()
+        assert process.net_connections("inet") == []
+    assert Path(psutil.Process(service.trainer_pid(spec)).cwd()) == service.folder(spec).path
+    assert Path(psutil.Process(service.runner_pid(spec)).cwd()) == service.data_dir
+    service.stop(spec, "kill")
+    list(service.follow(spec))
 
 
 def test_nothing_of_what_has_ended_is_left_running(service: ServiceProcess, spec: JobSpec) -> None:

@@ -24,7 +24,7 @@ from trainer_kit.server.sockets import listen
 from trainer_kit.settings import ServiceSettings
 from trainer_kit.supervisor import ProcessLauncher, Supervisor
 
-LOCK_SECONDS = 10.0
+LOCK_SECONDS = 5.0
 STREAM_SECONDS = 3
 """How long streams may take to deliver what has happened last."""
 

@@ -1,0 +1,56 @@
+import signal
+
+import pytest
+
+from trainer_kit.attempt_folder import StopOrder
+from trainer_kit.runner.ending import Ending, Facts, decide_ending
+from vision_contracts import Cancelled, EndReason, Failed, Finished, Paused
+
+STOP = StopOrder(attempt=1, mode="stop")
+PAUSE = StopOrder(attempt=1, mode="pause")
+TIMEOUT = StopOrder(attempt=1, reason=EndReason.TIMED_OUT)
+FINISHED = Finished(values={"val/accuracy": 1.0})
+BAD_DATA = Failed(reason=EndReason.BAD_DATA, message="No images.")
+DEFECT = Failed(reason=EndReason.INTERNAL, message="KeyError")
+KILLED, TERMINATED, CRASHED = -signal.SIGKILL, -signal.SIGTERM, -signal.SIGSEGV
+
+
+@pytest.mark.parametrize(
+    ("facts", "ending"),
+    [
+        (Facts(0, FINISHED), FINISHED),
+        (Facts(0, FINISHED, stop=STOP), FINISHED),
+        (Facts(CRASHED, FINISHED), FINISHED),
+        (Facts(1, BAD_DATA), BAD_DATA),
+        (Facts(1, DEFECT), DEFECT),
+        (Facts(0, None, stop=STOP), Cancelled()),
+        (Facts(0, None, stop=PAUSE), Paused()),
+        (Facts(0, None, stop=TIMEOUT), Cancelled(reason=EndReason.TIMED_OUT)),
+        (Facts(TERMINATED, None, stop=PAUSE, used_force=True), Paused()),
+        (Facts(KILLED, None, stop=STOP, used_force=True, oom_kills=1), Cancelled()),
+        (Facts(1, BAD_DATA, stop=STOP), BAD_DATA),
+        (Facts(1, DEFECT, stop=STOP, used_force=True), Cancelled()),
+    ],
+)
+def test_what_the_trainer_says_counts_then_the_order_to_stop(facts: Facts, ending: Ending) -> None:
+    assert decide_ending(facts) == ending
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason", "says"),
+    [
+        (Facts(KILLED, None), EndReason.TRAINER_KILLED, "SIGKILL"),
+        (Facts(CRASHED, None), EndReason.TRAINER_KILLED, "SIGSEGV"),
+        (Facts(CRASHED, None, oom_kills=1), EndReason.TRAINER_KILLED, "SIGSEGV"),
+        (Facts(KILLED, None, oom_kills=1), EndReason.OUT_OF_MEMORY, "batch size"),
+        (Facts(1, DEFECT, oom_kills=1), EndReason.OUT_OF_MEMORY, "batch size"),
+        (Facts(1, BAD_DATA, oom_kills=1), EndReason.BAD_DATA, "No images"),
+        (Facts(3, None), EndReason.INTERNAL, "exit code 3"),
+        (Facts(3, None, last_lines=["one", "two"]), EndReason.INTERNAL, "one\ntwo"),
+    ],
+)
+def test_a_death_without_a_word_is_explained(facts: Facts, reason: EndReason, says: str) -> None:
+    ending = decide_ending(facts)
+    assert isinstance(ending, Failed)
+    assert ending.reason is reason
+    assert says in ending.message

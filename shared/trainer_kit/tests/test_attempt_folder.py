@@ -1,0 +1,43 @@
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from trainer_kit.attempt_folder import AttemptFolder, StopOrder
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "standing"),
+    [
+        ("pause", "stop", "stop"),
+        ("pause", "kill", "kill"),
+        ("stop", "kill", "kill"),
+        ("stop", "pause", "stop"),
+        ("kill", "pause", "kill"),
+    ],
+)
+def test_a_harder_order_replaces_a_milder_one_and_never_the_other_way_round(
+    folder: AttemptFolder, first: str, second: str, standing: str
+) -> None:
+    for mode in (first, second):
+        folder.order_stop(StopOrder.model_validate({"attempt": 1, "mode": mode}))
+    order = folder.read_stop()
+    assert order is not None
+    assert order.mode == standing
+
+
+def test_a_process_is_told_from_another_one_of_the_same_number(folder: AttemptFolder) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        folder.remember_process("trainer", psutil.Process(child.pid))
+        found = folder.find_process("trainer")
+        assert found is not None
+        assert found.owner() == "itself"
+        assert type(found)(found.pid, found.create_time - 3600).owner() == "another"
+        child.kill()
+    assert found.owner() == "nobody"
+
+
+def test_a_role_that_nobody_played_yet_is_none(folder: AttemptFolder) -> None:
+    assert folder.find_process("runner") is None
+    assert folder.read_stop() is None
