@@ -17,9 +17,9 @@ from trainer_kit.hyperparameters import Hyperparameters
 from ultralytics_service.kinds import Kind
 
 
-def setting(default: Any, title: str, description: str, group: str, *, unit: str | None = None, **limits: float) -> Any:
+def setting(default: Any, title: str, description: str, group: str, *, unit: str | None = None, **limits: Any) -> Any:
     """A field that a form can show."""
-    extra = {"group": group} | ({"unit": unit} if unit else {})
+    extra: dict[str, Any] = {"group": group} | ({"unit": unit} if unit else {})
     return Field(default, title=title, description=description, json_schema_extra=extra, **limits)
 
 

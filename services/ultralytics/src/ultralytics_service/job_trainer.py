@@ -126,7 +126,7 @@ class JobMixin(BaseTrainer):
         )
         self.run.start(
             device=str(self.device),
-            num_classes=self.run.dataset.num_classes,
+            num_classes=min(self.data["nc"], self.run.dataset.num_classes),  # the library adds a background class
             steps_per_epoch=steps,
             resume_step=self.start_epoch * steps,
             versions={"ultralytics": ultralytics.__version__, "torch": torch.__version__},

@@ -17,6 +17,7 @@ os.environ.setdefault("YOLO_CONFIG_DIR", str(Path.cwd() / ".settings"))
 os.environ.setdefault("MPLCONFIGDIR", str(Path(os.environ["YOLO_CONFIG_DIR"]) / "matplotlib"))
 
 import torch
+import torch._inductor.config  # seeding imports it in any case, for seconds: here a process that is kept warm has it
 import ultralytics
 from ultralytics.engine import trainer as _engine
 from ultralytics.engine.trainer import BaseTrainer
