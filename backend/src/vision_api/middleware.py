@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vision_api.error_handlers import problem_response
@@ -46,6 +47,8 @@ class RequestContext:
 
         try:
             await self.app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            status = 0  # nobody is left to be answered
         except Exception:
             log.exception("%s failed", _flow(scope))
             if status:

@@ -19,10 +19,12 @@ router = APIRouter(prefix="/models", tags=["models"], dependencies=[SignedIn])
 
 
 async def _model_filter(
-    framework: Annotated[str | None, Query(description="Such as `timm`.")] = None,
+    framework: Annotated[str | None, Query(description="Such as `timm`.", examples=["timm"])] = None,
     task_type: Annotated[TaskType | None, Query(description="What it shall be trained for.")] = None,
     priority: Annotated[int | None, Query(ge=0, le=2, description="0 best known … 2.")] = None,
-    q: Annotated[str | None, Query(max_length=200, description="Words in the name, description or tags.")] = None,
+    q: Annotated[
+        str | None, Query(max_length=200, description="Words in the name, description or tags.", examples=["resnet"])
+    ] = None,
     pretrained: Annotated[bool | None, Query(description="Whether there are pretrained weights.")] = None,
     min_params: Annotated[int | None, Query(ge=0, le=LARGEST_COUNT, description="Parameters, at least.")] = None,
     max_params: Annotated[int | None, Query(ge=0, le=LARGEST_COUNT, description="Parameters, at most.")] = None,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from vision_contracts import ModelCard, ModelDetail, TaskType
 
@@ -32,8 +32,30 @@ class ModelFilter:
     max_params: int | None = None
 
 
+_EXAMPLE = {
+    "framework": "timm",
+    "model_name": "resnet18",
+    "display_name": "ResNet-18",
+    "description": "Residual network with 18 layers.",
+    "task_types": ["image_classification"],
+    "family": "resnet",
+    "params": 11_689_512,
+    "gmacs": 1.82,
+    "input_size": 224,
+    "pretrained_available": True,
+    "pretrained_tags": ["a1_in1k"],
+    "license": "apache-2.0",
+    "recommended_batch_size": 32,
+    "recommended_lr": 0.001,
+    "tags": ["cnn"],
+    "priority": 0,
+}
+
+
 class ModelCardRead(ModelCard):
     """A model that can be trained. Its `hyperparameters` come with the single card."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     hyperparameters_ref: str = Field(exclude=True)
 

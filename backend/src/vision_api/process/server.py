@@ -16,8 +16,11 @@ from vision_api.training_services import InstanceRegistry
 
 logger = logging.getLogger(__name__)
 
-OPEN_STREAMS_SECONDS = 2
+HANG_UP_SECONDS = 1
 """How long open requests may go on once we stop. Streams never end by themselves."""
+
+CANCEL_SECONDS = 3
+"""When a request is cancelled that does not notice that its client is gone."""
 
 
 class PlatformServer(uvicorn.Server):
@@ -36,7 +39,7 @@ class PlatformServer(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,  # the application looks at them, and only from TRUSTED_PROXIES
-                timeout_graceful_shutdown=OPEN_STREAMS_SECONDS,
+                timeout_graceful_shutdown=CANCEL_SECONDS,
             )
         )
         self._app = app
@@ -48,6 +51,19 @@ class PlatformServer(uvicorn.Server):
         await super().startup(sockets)
         if self.started and sockets:
             self._start(announce(self._app, self._settings, port=sockets[0].getsockname()[1]))
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Stop accepting, hang up, shut the application down."""
+        self._start(self._hang_up())
+        await super().shutdown(sockets)
+
+    async def _hang_up(self) -> None:
+        """To a request this looks as if its client had gone, for which every stream is made; uvicorn would cancel it,
+        with a traceback for each.
+        """
+        await asyncio.sleep(HANG_UP_SECONDS)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
