@@ -73,5 +73,6 @@ async def get_diff(
 ) -> DiffRead:
     """Raises NotFound, Conflict for a version that is not ready."""
     async with database.snapshot() as session:
-        versions = [await _get_version(session, user, dataset_id, number) for number in (before, after)]
-    return await anyio.to_thread.run_sync(diff_versions, store, *map(_digest_of, versions))
+        old = _digest_of(await _get_version(session, user, dataset_id, before))
+        new = _digest_of(await _get_version(session, user, dataset_id, after))
+    return await anyio.to_thread.run_sync(diff_versions, store, old, new)

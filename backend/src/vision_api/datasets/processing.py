@@ -7,7 +7,7 @@ import asyncio
 import logging
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -36,10 +36,27 @@ CLEAN_UP_SECONDS = 3600.0
 FORGOTTEN_AFTER = timedelta(days=1)
 
 
+Prepare = Callable[[Path, Path, ArchiveLimits], Awaitable[Prepared]]
+"""See `preparing.prepare_archive`."""
+
+
+async def prepare_in_process(archive: Path, folder: Path, limits: ArchiveLimits) -> Prepared:
+    """In a process that ends with us. Raises BrokenWorkerProcess if it dies, of a lack of memory say."""
+    return await anyio.to_process.run_sync(prepare_archive, archive, folder, limits, cancellable=True)
+
+
 class DatasetProcessor:
     """Takes the oldest upload that waits, again and again."""
 
-    def __init__(self, database: Database, store: ObjectStore, folder: Path, limits: ArchiveLimits) -> None:
+    def __init__(
+        self,
+        database: Database,
+        store: ObjectStore,
+        folder: Path,
+        limits: ArchiveLimits,
+        prepare: Prepare = prepare_in_process,
+    ) -> None:
+        self._prepare_archive = prepare
         self._database = database
         self._store = store
         self._folder = folder
@@ -111,7 +128,7 @@ class DatasetProcessor:
             await anyio.to_thread.run_sync(self._store.get_file, claim.upload_uri, archive)
         elif not archive.exists():
             raise ObjectNotFound(f"There is no object {claim.upload_uri}.")
-        return await anyio.to_process.run_sync(prepare_archive, archive, work, self._limits, cancellable=True)
+        return await self._prepare_archive(archive, work, self._limits)
 
     def _store_files(self, folder: Path) -> None:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):

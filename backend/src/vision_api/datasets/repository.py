@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Select, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,12 +14,6 @@ from vision_api.models import Dataset, DatasetStatus, DatasetVersion, GarbageObj
 from vision_api.training_jobs.status import ENDED
 
 
-def _with_latest() -> Select[Any]:
-    """Each data set with its newest version, in one statement."""
-    is_latest = (DatasetVersion.dataset_id == Dataset.id) & (DatasetVersion.number == Dataset.latest_version)
-    return select(Dataset, DatasetVersion).join(DatasetVersion, is_latest)
-
-
 async def page_datasets(
     session: AsyncSession,
     *,
@@ -29,7 +23,9 @@ async def page_datasets(
     status: DatasetStatus | None = None,
 ) -> Page[Any]:
     """Newest first: rows of data set and newest version."""
-    statement = _with_latest().where(visible_to(user))
+    is_latest = (DatasetVersion.dataset_id == Dataset.id) & (DatasetVersion.number == Dataset.latest_version)
+    rows = select(Dataset, DatasetVersion).join(DatasetVersion, is_latest).where(visible_to(user))
+    statement = cast("Select[Any]", rows)
     if project_id is not None:
         statement = statement.where(Dataset.project_id == project_id)
     if status is not None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 from uuid import uuid4
 
 from fastapi import Request
@@ -15,6 +15,9 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from vision_api.errors import Invalid
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 LARGEST_FIELD_BYTES = 64 * 1024
 MOST_FIELDS = 20
@@ -65,9 +68,10 @@ async def _receive(request: Request, reader: "_FormReader", boundary: bytes) -> 
             parser.write(chunk)
             if reader.waiting_bytes >= FLUSH_BYTES:
                 await asyncio.to_thread(reader.flush)
-        parser.finalize()
     except FormParserError as error:
-        raise Invalid(f"The form is broken or was cut off: {error}.", field="file") from error
+        raise Invalid(f"The form is broken: {error}.", field="file") from error
+    if not reader.is_complete:
+        raise Invalid("The form was cut off before its end. Send it again.", field="file")
     await asyncio.to_thread(reader.flush)
 
 
@@ -84,8 +88,9 @@ class _FormReader:
         self._name: str | None = None
         self._is_file = False
         self._text = bytearray()
+        self.is_complete = False
 
-    def callbacks(self) -> dict[str, object]:
+    def callbacks(self) -> "MultipartCallbacks":
         """What the parser calls."""
         return {
             "on_part_begin": self._headers.clear,
@@ -95,6 +100,7 @@ class _FormReader:
             "on_headers_finished": self._on_headers_finished,
             "on_part_data": self._on_part_data,
             "on_part_end": self._on_part_end,
+            "on_end": self._on_end,
         }
 
     def flush(self) -> None:
@@ -135,3 +141,6 @@ class _FormReader:
     def _on_part_end(self) -> None:
         if not self._is_file and self._name is not None:
             self._upload.fields[self._name] = self._text.decode("utf-8", "replace")
+
+    def _on_end(self) -> None:
+        self.is_complete = True

@@ -1,0 +1,37 @@
+"""The routes of data sets as a signed-in user sees them. Uploads are processed when a test says so."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from dataset_api import DatasetApi, prepare_in_thread
+from fastapi import FastAPI
+from support import AuthHeaders, MakeUser
+
+from data_kit import ArchiveLimits
+from vision_api.datasets.processing import DatasetProcessor
+
+
+@pytest.fixture
+def processor(app: FastAPI, tmp_path: Path) -> DatasetProcessor:
+    state = app.state
+    folder = tmp_path / "processing"
+    processor = DatasetProcessor(state.database, state.store, folder, ArchiveLimits(), prepare_in_thread)
+    state.dataset_processor = processor
+    return processor
+
+
+@pytest.fixture
+async def api(
+    processor: DatasetProcessor, client: httpx.AsyncClient, make_user: MakeUser, auth_headers: AuthHeaders
+) -> DatasetApi:
+    user = await make_user()
+    return DatasetApi(client, processor, user, await auth_headers(user))
+
+
+@pytest.fixture
+async def stranger(
+    processor: DatasetProcessor, client: httpx.AsyncClient, make_user: MakeUser, auth_headers: AuthHeaders
+) -> DatasetApi:
+    user = await make_user()
+    return DatasetApi(client, processor, user, await auth_headers(user))

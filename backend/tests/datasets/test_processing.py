@@ -1,0 +1,177 @@
+"""Uploads are processed once, whatever happens to those who process them."""
+
+import asyncio
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from dataset_api import DatasetApi, coins, prepare_in_thread
+from fastapi import FastAPI
+from sqlalchemy import select, update
+
+from data_kit import ArchiveLimits
+from vision_api.datasets import outcomes, repository
+from vision_api.datasets.preparing import Prepared
+from vision_api.datasets.processing import DatasetProcessor, Prepare, prepare_in_process, running_processor
+from vision_api.db.session import Database
+from vision_api.kit.clock import utc_now
+from vision_api.models import DatasetVersion, GarbageObject
+
+
+async def version_of(database: Database) -> DatasetVersion:
+    async with database.snapshot() as session:
+        return (await session.execute(select(DatasetVersion))).scalar_one()
+
+
+@pytest.fixture
+def database(app: FastAPI) -> Database:
+    database: Database = app.state.database
+    return database
+
+
+def processor_with(app: FastAPI, tmp_path: Path, prepare: Prepare) -> DatasetProcessor:
+    return DatasetProcessor(app.state.database, app.state.store, tmp_path / "work", ArchiveLimits(), prepare)
+
+
+async def test_an_upload_is_processed_in_a_process_of_its_own(api: DatasetApi, app: FastAPI, tmp_path: Path) -> None:
+    dataset = (await api.upload(coins())).json()
+
+    assert await processor_with(app, tmp_path, prepare_in_process).process_next()
+
+    assert (await api.get(f"/{dataset['id']}")).json()["status"] == "ready"
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+async def test_an_upload_that_kills_whoever_processes_it_fails_in_the_end(
+    api: DatasetApi, app: FastAPI, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcomes, "RETRY_SECONDS", 0.0)
+    await api.upload(coins())
+
+    async def killed(archive: Path, folder: Path, limits: ArchiveLimits) -> Prepared:
+        raise MemoryError
+
+    processor = processor_with(app, tmp_path, killed)
+    for tries in (1, 2):
+        assert await processor.process_next()
+        version = await version_of(database)
+        assert (version.status, version.tries) == ("processing", tries)
+    assert await processor.process_next()
+
+    assert (await version_of(database)).status == "failed"
+    assert not await processor.process_next()
+
+
+async def test_an_upload_that_vanished_fails_at_once(
+    api: DatasetApi, app: FastAPI, database: Database, tmp_path: Path
+) -> None:
+    dataset = (await api.upload(coins())).json()
+    app.state.store.delete((await version_of(database)).upload_uri)
+
+    await api.process()
+
+    assert (await version_of(database)).status == "failed"
+    (finding,) = (await api.get(f"/{dataset['id']}/findings")).json()
+    assert finding["code"] == "processing_failed"
+
+
+async def test_a_full_disk_is_said_as_such_in_the_end(
+    api: DatasetApi, app: FastAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcomes, "MOST_TRIES", 1)
+    dataset = (await api.upload(coins())).json()
+
+    async def full(archive: Path, folder: Path, limits: ArchiveLimits) -> Prepared:
+        raise OSError(28, "No space left on device")
+
+    assert await processor_with(app, tmp_path, full).process_next()
+
+    (finding,) = (await api.get(f"/{dataset['id']}/findings")).json()
+    assert "disk is full" in finding["message"]
+
+
+async def test_what_somebody_is_at_is_left_alone_until_the_lease_ends(
+    api: DatasetApi, app: FastAPI, database: Database
+) -> None:
+    await api.upload(coins())
+    async with database.transaction() as session:
+        assert await repository.claim_version(session, lease_seconds=60) is not None
+
+    assert not await api.processor.process_next()
+    async with database.transaction() as session:
+        await session.execute(update(DatasetVersion).values(lease_expires_at=utc_now() - timedelta(seconds=1)))
+    assert await api.processor.process_next()
+
+    assert (await version_of(database)).status == "ready"
+
+
+async def test_what_was_begun_when_the_backend_stopped_is_done_at_once_after_it_starts(
+    api: DatasetApi, app: FastAPI, database: Database, tmp_path: Path
+) -> None:
+    await api.upload(coins())
+    begun = asyncio.Event()
+
+    async def slow(archive: Path, folder: Path, limits: ArchiveLimits) -> Prepared:
+        begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    stopped = asyncio.create_task(processor_with(app, tmp_path, slow).run())
+    await begun.wait()
+    stopped.cancel()
+    await asyncio.wait({stopped})
+
+    version = await version_of(database)
+    assert (version.status, version.tries, version.lease_expires_at) == ("processing", 0, None)
+    assert await api.processor.process_next()
+    assert (await version_of(database)).status == "ready"
+
+
+async def test_on_sqlite_a_lease_of_a_backend_that_was_killed_ends_at_the_start(
+    api: DatasetApi, app: FastAPI, database: Database
+) -> None:
+    if not database.is_sqlite:
+        pytest.skip("on PostgreSQL another backend may hold the lease")
+    dataset = (await api.upload(coins())).json()
+    async with database.transaction() as session:
+        await repository.claim_version(session, lease_seconds=600)
+
+    async with running_processor(database, app.state.store, app.state.settings), asyncio.timeout(30):
+        while (await api.get(f"/{dataset['id']}")).json()["status"] == "processing":  # noqa: ASYNC110 - bounded
+            await asyncio.sleep(0.05)
+
+    assert (await version_of(database)).status == "ready"
+
+
+async def test_what_is_deleted_while_it_is_processed_leaves_nothing_behind(
+    api: DatasetApi, app: FastAPI, database: Database, tmp_path: Path
+) -> None:
+    dataset = (await api.upload(coins())).json()
+
+    async def deleted(archive: Path, folder: Path, limits: ArchiveLimits) -> Prepared:
+        prepared = await prepare_in_thread(archive, folder, limits)
+        await api.delete(dataset["id"])
+        return prepared
+
+    assert await processor_with(app, tmp_path, deleted).process_next()
+
+    stored = {path.as_uri() for path in (tmp_path / "storage").rglob("*") if path.is_file()}
+    async with database.snapshot() as session:
+        assert stored <= set((await session.execute(select(GarbageObject.uri))).scalars())
+
+
+async def test_uploads_that_no_row_names_are_removed_after_a_day(api: DatasetApi, app: FastAPI, tmp_path: Path) -> None:
+    await api.upload(coins())
+    store = app.state.store
+    old, new = store.put_bytes(b"", "uploads/old.zip").uri, store.put_bytes(b"", "uploads/new.zip").uri
+    for path in (tmp_path / "storage" / "uploads").iterdir():
+        if path.name != "new.zip":
+            os.utime(path, (0, 0))
+
+    await api.processor.remove_forgotten_uploads()
+
+    assert not store.exists(old)
+    assert store.exists(new)
+    await api.process()
+    assert (await version_of(app.state.database)).status == "ready"
