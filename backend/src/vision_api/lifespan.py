@@ -1,6 +1,6 @@
 """What the application starts, in order, and stops in the reverse order."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ from vision_api.training_services import running_registry
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     """Database → first run → training services → loops."""
     settings: Settings = app.state.settings
     async with AsyncExitStack() as parts:

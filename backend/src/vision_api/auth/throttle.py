@@ -28,8 +28,8 @@ class LoginThrottle:
         now = self._clock()
         self._forget_old(now)
         for key, most in self._keys(email, address):
-            times = self._attempts.get(key, ())
-            if len(times) >= most:
+            times = self._attempts.get(key)
+            if times and len(times) >= most:
                 wait = int(times[0] + WINDOW_SECONDS - now) + 1
                 raise RateLimited(f"Too many attempts to sign in. Try again in {wait} s.", retry_after_seconds=wait)
         for key, _ in self._keys(email, address):

@@ -1,7 +1,7 @@
 """Sessions. This is the only place that commits."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, nullcontext
 from typing import Annotated
 
@@ -33,7 +33,7 @@ class Database:
             self._writer = engine
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncSession]:
+    async def transaction(self) -> AsyncGenerator[AsyncSession]:
         """Write: commits at the end, rolls back on any exception.
 
         Raises DatabaseUnavailable.
@@ -47,7 +47,7 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[AsyncSession]:
+    async def snapshot(self) -> AsyncGenerator[AsyncSession]:
         """Read: every statement sees the same state. Nothing is committed.
 
         Raises DatabaseUnavailable.
@@ -65,7 +65,7 @@ class Database:
         await self.engine.dispose()
 
     @asynccontextmanager
-    async def _writer_turn(self) -> AsyncIterator[None]:
+    async def _writer_turn(self) -> AsyncGenerator[None]:
         try:
             async with asyncio.timeout(self._lock_timeout_seconds):
                 await self._write_lock.acquire()
@@ -78,7 +78,7 @@ class Database:
 
 
 @asynccontextmanager
-async def _unavailable_when_exhausted() -> AsyncIterator[None]:
+async def _unavailable_when_exhausted() -> AsyncGenerator[None]:
     """No free connection within the pool's time-out is the database's trouble, not the request's."""
     try:
         yield
@@ -95,12 +95,12 @@ async def get_database(request: Request) -> Database:
 DatabaseDep = Annotated[Database, Depends(get_database)]
 
 
-async def _read_session(database: DatabaseDep) -> AsyncIterator[AsyncSession]:
+async def _read_session(database: DatabaseDep) -> AsyncGenerator[AsyncSession]:
     async with database.snapshot() as session:
         yield session
 
 
-async def _write_session(database: DatabaseDep) -> AsyncIterator[AsyncSession]:
+async def _write_session(database: DatabaseDep) -> AsyncGenerator[AsyncSession]:
     async with database.transaction() as session:
         yield session
 

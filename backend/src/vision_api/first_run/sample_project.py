@@ -9,7 +9,7 @@ import contextlib
 import logging
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def _note_path(settings: Settings) -> Path:
 
 
 @asynccontextmanager
-async def filled_sample_project(settler: Settler, registry: InstanceRegistry) -> AsyncIterator[None]:
+async def filled_sample_project(settler: Settler, registry: InstanceRegistry) -> AsyncGenerator[None]:
     """Owed experiments are made: at once for services that answer, meanwhile for the others."""
     path = _note_path(settler.settings)
     if not path.exists():

@@ -21,6 +21,9 @@ COUNTED_AT_MOST = 10_000
 
 _cursor_values: TypeAdapter[list[Any]] = TypeAdapter(list[Any])
 
+Rows = Select[*tuple[Any, ...]]
+"""A statement of any columns."""
+
 T = TypeVar("T")
 S = TypeVar("S")
 
@@ -87,7 +90,7 @@ def _restore(value: Any, kind: type) -> Any:
 
 async def paginate(
     session: AsyncSession,
-    statement: Select[Any],
+    statement: Rows,
     params: PageRequest,
     *,
     keys: Sequence[InstrumentedAttribute[Any]],
@@ -111,12 +114,12 @@ async def paginate(
 
 
 def _page_statement(
-    statement: Select[Any],
+    statement: Rows,
     params: PageRequest,
     keys: Sequence[InstrumentedAttribute[Any]],
     after: Sequence[Any] | None,
     descending: bool,
-) -> Select[Any]:
+) -> Rows:
     page = statement.add_columns(_count(statement).label("total")).limit(params.limit + 1)
     page = page.order_by(*(key.desc() if descending else key.asc() for key in keys))
     if after is None:
@@ -126,13 +129,13 @@ def _page_statement(
     return page.where(position < bound if descending else position > bound)
 
 
-def _count(statement: Select[Any]) -> ColumnElement[int]:
+def _count(statement: Rows) -> ColumnElement[int]:
     """How many rows there are, counted no further than needed."""
     rows = statement.with_only_columns(literal(1)).order_by(None).limit(COUNTED_AT_MOST + 1).subquery()
     return select(func.count()).select_from(rows).scalar_subquery()
 
 
-async def _total(session: AsyncSession, statement: Select[Any], after: Sequence[Any] | None) -> int:
+async def _total(session: AsyncSession, statement: Rows, after: Sequence[Any] | None) -> int:
     """The total when no row came back that could carry it: none at all, or none after the cursor."""
     return 0 if after is None else (await session.execute(select(_count(statement)))).scalar_one()
 

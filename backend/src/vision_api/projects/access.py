@@ -1,12 +1,14 @@
 """Who may do what: the one place that decides about projects."""
 
-from typing import Literal
+from typing import Literal, cast
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.errors import Forbidden, NotFound
 from vision_api.models import Project, ProjectMember, ProjectRole, User
+
+MISSING = "There is no such project, or you are not a member of it."
 
 
 async def get_project_for(
@@ -26,9 +28,14 @@ async def get_project_for(
             .where(Project.id == project_id)
         )
     ).one_or_none()
-    if row is None or (row[1] is None and not user.is_admin):
-        raise NotFound("There is no such project, or you are not a member of it.")
+    if row is None:
+        raise NotFound(MISSING)
     project: Project = row[0]
-    if not user.is_admin and ProjectRole(row[1]).rank < ProjectRole(role).rank:
-        raise Forbidden(f"This needs the role {role} in the project; yours is {row[1]}. Ask an owner.")
+    own_role = cast("str | None", row[1])  # an outer join
+    if user.is_admin:
+        return project
+    if own_role is None:
+        raise NotFound(MISSING)
+    if ProjectRole(own_role).rank < ProjectRole(role).rank:
+        raise Forbidden(f"This needs the role {role} in the project; yours is {own_role}. Ask an owner.")
     return project

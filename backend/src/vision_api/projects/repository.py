@@ -9,7 +9,7 @@ from vision_api.kit.pagination import Page, PageRequest, paginate
 from vision_api.models import Project, ProjectMember, ProjectRole, TrainingJob, User
 
 
-def _seen_by(user: User) -> Select[Any]:
+def _seen_by(user: User) -> Select[Project, int, str]:
     """Each project that `user` sees, with its number of experiments and the user's role.
 
     The count is a subquery of the one statement: no statement for each project, however many there are.

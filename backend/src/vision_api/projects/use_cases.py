@@ -9,7 +9,7 @@ from vision_api.errors import NotFound
 from vision_api.kit.pagination import Page, PageRequest
 from vision_api.models import Project, ProjectMember, ProjectRole, User
 from vision_api.projects import repository
-from vision_api.projects.access import get_project_for
+from vision_api.projects.access import MISSING, get_project_for
 from vision_api.projects.schemas import ProjectCreate, ProjectRead, ProjectUpdate
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ async def get_project(session: AsyncSession, *, user: User, project_id: int) -> 
     """One project. Raises NotFound."""
     row = await repository.get_project_row(session, user=user, project_id=project_id)
     if row is None:
-        raise NotFound("There is no such project, or you are not a member of it.")
+        raise NotFound(MISSING)
     return _read_row(row)
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from vision_api.kit.schemas import ReadModel, RequestModel, ResourceId
 from vision_contracts import ArtifactKind, DatasetFormat, Device, LogLevel, TaskType, Time
@@ -15,7 +15,7 @@ ArtifactName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 LONGEST_TIMEOUT_SECONDS = 366 * 24 * 3600
 
 
-EXAMPLE = {
+EXAMPLE: dict[str, JsonValue] = {
     "project_id": 1,
     "name": "ResNet-18 on digits",
     "framework": "timm",
