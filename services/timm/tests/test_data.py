@@ -13,7 +13,7 @@ from timm_service.data import Batches, Images, choose_workers, fits_shared_memor
 from timm_service.transforms import training_transform
 
 CPU = torch.device("cpu")
-CONFIG = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5), "interpolation": "bicubic"}
+CONFIG = {"input_size": (3, 32, 32), "mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5), "interpolation": "bicubic"}
 
 
 def indices(batches: Batches) -> list[list[int]]:
@@ -54,7 +54,7 @@ def test_validation_goes_through_the_images_in_order() -> None:
 
 
 def test_workers_change_nothing_about_the_images(shapes: Path) -> None:
-    images = Images(open_shapes(shapes)[Split.TRAIN], training_transform(Hyperparameters(), 32, CONFIG))
+    images = Images(open_shapes(shapes)[Split.TRAIN], training_transform(Hyperparameters(), CONFIG))
     alone, helped = (
         list(make_loader(images, Batches(len(images), 10, seed=5, shuffle=True), device=CPU, workers=workers))
         for workers in (0, 2)
@@ -63,7 +63,7 @@ def test_workers_change_nothing_about_the_images(shapes: Path) -> None:
 
 
 def test_reading_images_leaves_the_global_random_state_alone(shapes: Path) -> None:
-    images = Images(open_shapes(shapes)[Split.TRAIN], training_transform(Hyperparameters(), 32, CONFIG))
+    images = Images(open_shapes(shapes)[Split.TRAIN], training_transform(Hyperparameters(), CONFIG))
     before = torch.get_rng_state()
     list(make_loader(images, Batches(len(images), 10, seed=5, shuffle=True), device=CPU, workers=0))
     assert torch.equal(before, torch.get_rng_state())

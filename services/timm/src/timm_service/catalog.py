@@ -136,14 +136,11 @@ def _takes_step(optimizer: str) -> bool:
 
 
 def _describe(architecture: Architecture, weights: int, batch_size: int) -> str:
-    gigabytes = training_bytes(architecture, batch_size) / (1 << 30)
-    sources = {0: "no published weights", 1: "one set of published weights"}.get(
-        weights, f"{weights} sets of published weights"
-    )
+    sets = {0: "no published weights", 1: "one set of weights"}.get(weights, f"{weights} sets of weights")
+    gigabytes = max(0.1, training_bytes(architecture, batch_size) / (1 << 30))
     return (
-        f"A network of timm's {family(architecture.name)} family with {_count(architecture.params)} parameters, made "
-        f"for images of {architecture.input_size} px, with {sources}. Training it with AdamW on batches of "
-        f"{batch_size} such images takes about {max(0.1, gigabytes):.1f} GiB."
+        f"{_count(architecture.params)} parameters, made for images of {architecture.input_size} px; {sets}. "
+        f"Training with AdamW in batches of {batch_size} takes about {gigabytes:.1f} GiB."
     )
 
 

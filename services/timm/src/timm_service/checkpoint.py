@@ -63,8 +63,12 @@ def write_checkpoint(folder: Path, state: TrainingState, facts: dict[str, Any]) 
     }
     path = folder / FILE
     partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:  # torch itself would hide the errno of a full disk
-        torch.save(content, file)
+    try:
+        with partial.open("wb") as file:  # a path instead would hide the errno of a full disk
+            torch.save(content, file)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
     os.replace(partial, path)
     return path
 

@@ -11,7 +11,7 @@ def setting(
     default: Any, title: str, description: str, *, basic: bool = False, unit: str | None = None, **limits: Any
 ) -> Any:
     """A field that a form can show: name, explanation, unit, and whether beginners see it."""
-    extra = {"group": "basic" if basic else "advanced", **({"unit": unit} if unit else {})}
+    extra: dict[str, Any] = {"group": "basic" if basic else "advanced", **({"unit": unit} if unit else {})}
     return Field(default, title=title, description=description, json_schema_extra=extra, **limits)
 
 

@@ -15,8 +15,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from data_kit import Dataset, Sample, Split
-from data_kit.images import load_image
+from data_kit import Dataset, Sample, Split, load_image
 from timm_service.transforms import Transform
 from trainer_kit.trainer import TrainingError
 from vision_contracts import EndReason

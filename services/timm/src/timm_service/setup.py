@@ -63,8 +63,8 @@ def build_setup(run: Run, model: nn.Module, side: int, device: torch.device) -> 
     """Everything but the state, for images of `side` pixels."""
     settings, params, dataset = run.hyperparameters, run.spec.params, run.dataset
     data_config = resolve_model_data_config(model, args={"img_size": side})
-    train_images = Images(dataset[Split.TRAIN], training_transform(settings, side, data_config))
-    val_images = Images(dataset[Split.VAL], validation_transform(side, data_config))
+    train_images = Images(dataset[Split.TRAIN], training_transform(settings, data_config))
+    val_images = Images(dataset[Split.VAL], validation_transform(data_config))
     train_batches = Batches(len(train_images), params.batch_size, seed=params.seed, shuffle=True)
     val_batches = Batches(len(val_images), params.batch_size, seed=params.seed, shuffle=False)
     workers = _count_workers(run, side, device)

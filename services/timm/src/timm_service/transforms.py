@@ -17,11 +17,12 @@ Transform = Callable[[Image.Image], torch.Tensor]
 POLICIES = {"randaugment": v2.RandAugment, "trivialaugment": v2.TrivialAugmentWide}
 
 
-def training_transform(settings: Hyperparameters, side: int, data_config: dict[str, Any]) -> Transform:
+def training_transform(settings: Hyperparameters, data_config: dict[str, Any]) -> Transform:
     """Draws from torch's own generator alone, so that one seed decides all of an image's changes.
 
-    `data_config` is timm's: mean, std and interpolation that the architecture was made for.
+    `data_config` is timm's: image size, and mean, std and interpolation that the architecture was made for.
     """
+    side = data_config["input_size"][-1]
     interpolation = str_to_interp_mode(data_config["interpolation"])
     steps: list[Any] = [v2.RandomResizedCrop(side, scale=(settings.min_crop, 1.0), interpolation=interpolation)]
     if settings.horizontal_flip:
@@ -44,6 +45,6 @@ def training_transform(settings: Hyperparameters, side: int, data_config: dict[s
     return v2.Compose([*steps, v2.ToPureTensor()])
 
 
-def validation_transform(side: int, data_config: dict[str, Any]) -> Transform:
+def validation_transform(data_config: dict[str, Any]) -> Transform:
     """The architecture's own resize and centre crop, as timm evaluates it."""
-    return create_transform(**{**data_config, "input_size": (3, side, side)}, is_training=False)
+    return create_transform(**data_config, is_training=False)

@@ -1,0 +1,78 @@
+"""Checkpoints: complete or not there, and readable by anyone."""
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from trainings import StartTraining
+
+from data_kit import Split, load_image
+from timm_service.checkpoint import TrainingState, write_checkpoint
+from timm_service.model import build_model
+from timm_service.setup import build_setup, build_state
+from vision_contracts import metric_names
+
+
+@contextmanager
+def largest_file(size_bytes: int) -> Iterator[None]:
+    """The operating system refuses to write more, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def new_state(training: StartTraining) -> TrainingState:
+    run = training().run
+    model = build_model(run, 32)
+    return build_state(run, model, build_setup(run, model, 32, torch.device("cpu")))
+
+
+def test_a_full_disk_keeps_the_checkpoint_before_and_leaves_no_rest(training: StartTraining, tmp_path: Path) -> None:
+    state, folder = new_state(training), tmp_path / "checkpoints"
+    folder.mkdir()
+    path = write_checkpoint(folder, state, {})
+    before = path.read_bytes()
+    with largest_file(10_000), pytest.raises((OSError, RuntimeError)) as caught:
+        write_checkpoint(folder, state, {})
+    causes = [caught.value, caught.value.__cause__, caught.value.__context__]
+    assert any(isinstance(cause, OSError) and cause.errno for cause in causes)
+    assert path.read_bytes() == before
+    assert list(folder.iterdir()) == [path]
+
+
+def test_the_best_validation_has_the_highest_accuracy_then_the_smallest_loss(training: StartTraining) -> None:
+    state = new_state(training)
+
+    def accept(accuracy: float, loss: float) -> bool:
+        return state.accept({metric_names.VAL_ACCURACY: accuracy, metric_names.VAL_LOSS: loss})
+
+    assert [accept(0.5, 1.0), accept(0.5, 1.0), accept(0.4, 0.1), accept(0.5, 0.9), accept(0.6, 2.0)] == [
+        True,
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
+def test_a_checkpoint_alone_is_enough_to_use_the_model(training: StartTraining) -> None:
+    """As the README shows it: the accuracy that was reported comes out again."""
+    result = training(params={"epochs": 3}, ema_decay=0.5).train()
+    checkpoint = torch.load(result.checkpoints[-1], weights_only=True)
+    model = timm.create_model(
+        checkpoint["model_name"], num_classes=len(checkpoint["class_names"]), **checkpoint["model_options"]
+    )
+    model.load_state_dict(checkpoint["ema"] or checkpoint["model"])
+    transform = timm.data.create_transform(**checkpoint["data_config"])
+    samples = result.run.dataset[Split.VAL]
+    with torch.inference_mode():
+        logits = model.eval()(torch.stack([transform(load_image(sample.image)) for sample in samples]))
+    correct = sum(int(answer) == sample.class_id for answer, sample in zip(logits.argmax(1), samples, strict=True))
+    assert correct / len(samples) == list(result.series(metric_names.VAL_ACCURACY).values())[-1]
