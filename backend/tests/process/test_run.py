@@ -17,6 +17,7 @@ import pytest
 from service_folders import add_service
 
 PATIENCE_SECONDS = 60.0
+PASSWORD = "a long enough passphrase"
 
 
 @dataclass
@@ -67,7 +68,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             "DATA_DIR": str(data_dir),
             "SERVICES_DIR": str(tmp_path / "services"),
             "PORT": str(port),
-            "ADMIN_PASSWORD": "a long enough passphrase",
+            "ADMIN_PASSWORD": PASSWORD,
         }
         with log.open("wb") as file:
             process = subprocess.Popen(
@@ -133,6 +134,22 @@ def test_a_request_that_never_ends_does_not_hold_the_end_up(start: Start) -> Non
         slow.sendall(b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
         backend.process.send_signal(signal.SIGTERM)
         assert backend.end() == 0
+    assert "Traceback" not in backend.output
+
+
+def test_an_open_event_stream_is_hung_up_on(start: Start) -> None:
+    backend = start(SERVICES_DIR="nowhere")
+    backend.wait_for("Ctrl-C stops everything")
+    with httpx.Client(base_url=f"http://127.0.0.1:{backend.port}/api/v1", timeout=PATIENCE_SECONDS) as client:
+        credentials = {"email": "admin@example.com", "password": PASSWORD}
+        token = client.post("/auth/login", json=credentials).json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        project_id = client.post("/projects", json={"name": "Watched"}).json()["id"]
+        with client.stream("GET", f"/projects/{project_id}/events") as events:
+            assert events.status_code == 200
+            backend.process.send_signal(signal.SIGINT)
+            assert backend.end() == 0
+    assert "Traceback" not in backend.output
 
 
 def test_a_second_ctrl_c_does_not_wait_for_a_service(start: Start, tmp_path: Path) -> None:
