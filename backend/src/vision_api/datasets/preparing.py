@@ -3,6 +3,7 @@
 Imports neither the web framework nor the database, so that the process starts quickly.
 """
 
+import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,12 @@ def prepare_archive(archive: Path, folder: Path, limits: ArchiveLimits) -> Prepa
     except DatasetError as error:
         return Prepared(error.findings)
     return prepare_folder(folder / FILES, folder)
+
+
+def prepare_as_worker(archive: Path, folder: Path, limits: ArchiveLimits) -> Prepared:
+    """`prepare_archive` as all that a process does: Ctrl-C in the terminal is for the backend, which ends us."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return prepare_archive(archive, folder, limits)
 
 
 def prepare_folder(source: Path, folder: Path) -> Prepared:

@@ -21,7 +21,7 @@ from vision_api.config import Settings
 from vision_api.datasets import repository
 from vision_api.datasets.layout import UPLOADS, archive_key
 from vision_api.datasets.outcomes import Claim, apply_prepared, apply_trouble, give_back
-from vision_api.datasets.preparing import STORED, Prepared, prepare_archive
+from vision_api.datasets.preparing import STORED, Prepared, prepare_as_worker
 from vision_api.db.base import database_now
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
@@ -42,7 +42,7 @@ Prepare = Callable[[Path, Path, ArchiveLimits], Awaitable[Prepared]]
 
 async def prepare_in_process(archive: Path, folder: Path, limits: ArchiveLimits) -> Prepared:
     """In a process that ends with us. Raises BrokenWorkerProcess if it dies, of a lack of memory say."""
-    return await anyio.to_process.run_sync(prepare_archive, archive, folder, limits, cancellable=True)
+    return await anyio.to_process.run_sync(prepare_as_worker, archive, folder, limits, cancellable=True)
 
 
 class DatasetProcessor:
