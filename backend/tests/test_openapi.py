@@ -1,12 +1,14 @@
 """The description of the API that is checked in is the one that the code gives."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from vision_api.config import Settings
@@ -30,6 +32,18 @@ def test_checked_in_description_is_up_to_date() -> None:
     command = [sys.executable, "-m", "vision_api.openapi"]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert json.loads(printed) == json.loads(CHECKED_IN.read_text()), f"run: {' '.join(command[1:])} > {CHECKED_IN}"
+
+
+async def test_documentation_page_needs_nothing_from_elsewhere() -> None:
+    app = create_app(Settings(environment="development", service_urls={}), background=False)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        page = await client.get("/", follow_redirects=True)
+        addresses = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+        assert page.url.path == "/docs"
+        assert len(addresses) >= 3
+        for address in addresses:
+            assert httpx.URL(address).host in ("", "test")
+            assert len((await client.get(address)).content) > 500
 
 
 def test_every_operation_is_described_and_has_a_name_of_its_own(described: dict[str, Any]) -> None:

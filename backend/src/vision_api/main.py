@@ -10,6 +10,7 @@ from vision_api.auth.endpoints import router as auth_router
 from vision_api.catalog.endpoints import router as catalog_router
 from vision_api.config import Settings
 from vision_api.datasets.endpoints import router as datasets_router
+from vision_api.docs_page import add_docs_page
 from vision_api.error_handlers import add_error_handlers
 from vision_api.health.endpoints import router as health_router
 from vision_api.health.request_metrics import RequestMetrics
@@ -52,16 +53,18 @@ def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
         dependencies=[Depends(refuse_unknown_query)],
         responses=RESPONSES,
         generate_unique_id_function=lambda route: route.name,
-        swagger_ui_parameters={"persistAuthorization": True},
     )
     app.openapi = partial(describe, app)  # pyright: ignore[reportAttributeAccessIssue] - how FastAPI is extended
     app.state.settings = settings
     app.state.background = background
     app.state.request_metrics = RequestMetrics()
+    add_docs_page(app)
     add_error_handlers(app)
     _add_middleware(app, settings)
     # Routes are tried one after the other: the model list, which does next to nothing itself, is the first.
