@@ -11,12 +11,13 @@ from typing import Any
 import httpx
 import pytest
 from job_rows import MakeJob, reload
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from support import AuthHeaders
 
+from vision_api.auth.dependencies import StreamAccess
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
-from vision_api.models import JobEvent, JobStatus, Project, ProjectMember, TrainingJob, User
+from vision_api.models import AuthSession, JobEvent, JobStatus, Project, ProjectMember, TrainingJob, User
 from vision_api.training_jobs import streams
 from vision_api.training_jobs.journal import append_event
 from vision_api.training_jobs.status import switch_status
@@ -60,6 +61,15 @@ async def job(make_job: MakeJob) -> TrainingJob:
 
 
 @pytest.fixture
+async def viewer(database: Database, owner: User) -> StreamAccess:
+    """The owner, signed in."""
+    login = AuthSession(user_id=owner.id, expires_at=utc_now() + timedelta(days=1))
+    async with database.transaction() as session:
+        session.add(login)
+    return StreamAccess(database, owner, login.id)
+
+
+@pytest.fixture
 def wakeups() -> Wakeups:
     return Wakeups()
 
@@ -78,9 +88,11 @@ async def complete(database: Database, wakeups: Wakeups, job: TrainingJob) -> No
         wakeups.after_commit(session, job.id)
 
 
-async def test_events_are_numbered_and_end(database: Database, wakeups: Wakeups, owner: User, job: TrainingJob) -> None:
+async def test_events_are_numbered_and_end(
+    database: Database, wakeups: Wakeups, viewer: StreamAccess, job: TrainingJob
+) -> None:
     await tell(database, wakeups, job, "one", "two")
-    stream = streams.job_events(database, wakeups, user=owner, job_id=job.id, after=0)
+    stream = streams.job_events(database, wakeups, viewer=viewer, job_id=job.id, after=0)
     async with aclosing(parsed(stream)) as events:
         first = await take(events, 2)
         await complete(database, wakeups, job)
@@ -93,27 +105,44 @@ async def test_events_are_numbered_and_end(database: Database, wakeups: Wakeups,
 
 
 async def test_a_reconnect_gets_exactly_what_it_missed(
-    database: Database, wakeups: Wakeups, owner: User, job: TrainingJob
+    database: Database, wakeups: Wakeups, viewer: StreamAccess, job: TrainingJob
 ) -> None:
     await tell(database, wakeups, job, "one", "two", "three")
     await complete(database, wakeups, job)
 
-    stream = streams.job_events(database, wakeups, user=owner, job_id=job.id, after=2)
+    stream = streams.job_events(database, wakeups, viewer=viewer, job_id=job.id, after=2)
     missed = [sent async for sent in parsed(stream)]
 
     assert [sent.id for sent in missed] == [3, 4, 5]
     assert missed[0].data["message"] == "three"
 
 
+async def test_a_stream_ends_after_a_logout(
+    database: Database,
+    wakeups: Wakeups,
+    viewer: StreamAccess,
+    job: TrainingJob,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(streams, "ACCESS_CHECK_SECONDS", 0)
+    monkeypatch.setattr(streams, "POLL_SECONDS", 0.01)
+    async with database.transaction() as session:
+        await session.execute(update(AuthSession).values(revoked_at=utc_now()))
+
+    async with asyncio.timeout(10):
+        stream = streams.job_events(database, wakeups, viewer=viewer, job_id=job.id, after=0)
+        assert [message async for message in stream] == [b"retry: 2000\n\n"]
+
+
 @pytest.mark.parametrize("after", [1, 99, -1])
 async def test_an_id_that_cannot_be_replayed_gets_a_reset_with_a_snapshot(
-    database: Database, wakeups: Wakeups, owner: User, job: TrainingJob, after: int
+    database: Database, wakeups: Wakeups, viewer: StreamAccess, job: TrainingJob, after: int
 ) -> None:
     await tell(database, wakeups, job, "one", "two", "three", "four")
     async with database.transaction() as session:
         await session.execute(delete(JobEvent).where(JobEvent.event_id <= 2))
 
-    stream = streams.job_events(database, wakeups, user=owner, job_id=job.id, after=after)
+    stream = streams.job_events(database, wakeups, viewer=viewer, job_id=job.id, after=after)
     async with aclosing(parsed(stream)) as events:
         [reset] = await take(events, 1)
         await tell(database, wakeups, job, "five")
@@ -124,24 +153,24 @@ async def test_an_id_that_cannot_be_replayed_gets_a_reset_with_a_snapshot(
 
 
 async def test_a_quiet_stream_is_kept_alive(
-    database: Database, wakeups: Wakeups, owner: User, job: TrainingJob, monkeypatch: pytest.MonkeyPatch
+    database: Database, wakeups: Wakeups, viewer: StreamAccess, job: TrainingJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams, "PING_SECONDS", 0)
     monkeypatch.setattr(streams, "POLL_SECONDS", 0.01)
 
-    stream = streams.job_events(database, wakeups, user=owner, job_id=job.id, after=0)
+    stream = streams.job_events(database, wakeups, viewer=viewer, job_id=job.id, after=0)
     async with aclosing(stream), asyncio.timeout(10):
         assert await anext(stream) == b"retry: 2000\n\n"
         assert await anext(stream) == b": ping\n\n"
 
 
 async def test_a_stream_ends_when_the_user_may_not_see_it_any_more(
-    database: Database, wakeups: Wakeups, owner: User, job: TrainingJob, monkeypatch: pytest.MonkeyPatch
+    database: Database, wakeups: Wakeups, viewer: StreamAccess, job: TrainingJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams, "ACCESS_CHECK_SECONDS", 0)
     monkeypatch.setattr(streams, "POLL_SECONDS", 0.01)
     await tell(database, wakeups, job, "one")
-    stream = streams.job_events(database, wakeups, user=owner, job_id=job.id, after=0)
+    stream = streams.job_events(database, wakeups, viewer=viewer, job_id=job.id, after=0)
     async with aclosing(parsed(stream)) as events:
         await take(events, 1)
         async with database.transaction() as session:
@@ -173,7 +202,7 @@ async def test_after_the_end_there_is_nothing_to_reconnect_to(
 async def test_a_project_shows_all_its_jobs_and_then_what_changes(
     database: Database,
     wakeups: Wakeups,
-    owner: User,
+    viewer: StreamAccess,
     project: Project,
     make_job: MakeJob,
     monkeypatch: pytest.MonkeyPatch,
@@ -182,7 +211,7 @@ async def test_a_project_shows_all_its_jobs_and_then_what_changes(
     monkeypatch.setattr(streams, "JOBS_AT_ONCE", 2)
     old = utc_now() - timedelta(hours=1)
     jobs = [await make_job(status=S.RUNNING, updated_at=old) for _ in range(3)]
-    async with aclosing(parsed(streams.project_snapshots(database, user=owner, project_id=project.id))) as events:
+    async with aclosing(parsed(streams.project_snapshots(database, viewer=viewer, project_id=project.id))) as events:
         all_of_them = await take(events, 3)
         await complete(database, wakeups, jobs[1])
         [changed] = await take(events, 1)

@@ -24,7 +24,12 @@ def settle_named_fields(card: ModelDetail, given: Mapping[str, Any]) -> dict[str
     """
     described: dict[str, dict[str, Any]] = card.hyperparameters.get("x-named-fields", {})
     chosen = {name: given[name] for name in CARD_FIELDS if given.get(name) is not None}
-    schema = {**card.hyperparameters, "properties": described, "required": [], "additionalProperties": True}
+    schema: dict[str, Any] = {
+        **card.hyperparameters,
+        "properties": described,
+        "required": [],
+        "additionalProperties": True,
+    }
     _refuse(list(_problems(schema, chosen, prefix="")))
     recommended = {"batch_size": card.recommended_batch_size, "learning_rate": card.recommended_lr}
     own = {**LAST_RESORT, **recommended}

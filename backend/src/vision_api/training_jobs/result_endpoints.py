@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response, status
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
-from vision_api.auth.dependencies import CurrentUser, StreamUser
+from vision_api.auth.dependencies import CurrentStream, CurrentUser, StreamUser
 from vision_api.db.session import DatabaseDep, ReadSession
 from vision_api.kit.schemas import ResourceId
 from vision_api.projects.access import get_project_for
@@ -102,7 +102,7 @@ async def get_artifact(
 async def follow_training_job(
     job_id: ResourceId,
     session: ReadSession,
-    user: StreamUser,
+    viewer: CurrentStream,
     database: DatabaseDep,
     wakeups: WakeupsDep,
     last_event_id: Annotated[str | None, Header(description="As an EventSource sends it.")] = None,
@@ -112,21 +112,21 @@ async def follow_training_job(
     `reset` carries a snapshot, where events that you have missed are not kept any more. After `end`, a reconnect is
     answered with 204.
     """
-    job = await access.get_job_for(session, user, job_id)
+    job = await access.get_job_for(session, viewer.user, job_id)
     after = _event_id(last_event_id)
     if job.status in ENDED and after == job.last_event_id:
         return Response(status_code=status.HTTP_204_NO_CONTENT)
-    events = streams.job_events(database, wakeups, user=user, job_id=job_id, after=after)
+    events = streams.job_events(database, wakeups, viewer=viewer, job_id=job_id, after=after)
     return StreamingResponse(events, headers=STREAM_HEADERS, media_type=SSE)
 
 
 @router.get("/projects/{project_id}/events", response_class=StreamingResponse, responses=EVENT_STREAM)
 async def follow_project(
-    project_id: ResourceId, session: ReadSession, user: StreamUser, database: DatabaseDep
+    project_id: ResourceId, session: ReadSession, viewer: CurrentStream, database: DatabaseDep
 ) -> Response:
     """Follow a project: a `snapshot` of every experiment, then of each one that changes; `deleted` names one gone."""
-    await get_project_for(session, user, project_id)
-    snapshots = streams.project_snapshots(database, user=user, project_id=project_id)
+    await get_project_for(session, viewer.user, project_id)
+    snapshots = streams.project_snapshots(database, viewer=viewer, project_id=project_id)
     return StreamingResponse(snapshots, headers=STREAM_HEADERS, media_type=SSE)
 
 

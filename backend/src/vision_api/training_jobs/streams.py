@@ -13,10 +13,11 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from vision_api.auth.dependencies import StreamAccess
 from vision_api.db.session import Database
-from vision_api.errors import ApiError, Unauthorized
+from vision_api.errors import ApiError
 from vision_api.kit.clock import utc_now
-from vision_api.models import JobEvent, TrainingJob, User
+from vision_api.models import JobEvent, TrainingJob
 from vision_api.projects.access import get_project_for
 from vision_api.training_jobs import access, repository
 from vision_api.training_jobs.reading import read_job
@@ -50,16 +51,20 @@ class _Pace:
         self.sent_at = time.monotonic()
         return [KEEPALIVE_COMMENT]
 
-    def is_check_due(self) -> bool:
-        """Whether the user's rights were last looked at too long ago."""
+    async def recheck(self, viewer: StreamAccess) -> bool:
+        """Every 30 s: whether the sign-in still holds. True if the membership must be looked at too.
+
+        Raises Unauthorized.
+        """
         if time.monotonic() - self.checked_at < ACCESS_CHECK_SECONDS:
             return False
         self.checked_at = time.monotonic()
+        await viewer.recheck()
         return True
 
 
 async def job_events(
-    database: Database, wakeups: Wakeups, *, user: User, job_id: int, after: int
+    database: Database, wakeups: Wakeups, *, viewer: StreamAccess, job_id: int, after: int
 ) -> AsyncGenerator[bytes]:
     """The events that come after one, up to the job's end. The first is 1."""
     yield RETRY
@@ -67,10 +72,10 @@ async def job_events(
     with wakeups.following(job_id) as wakeup:
         while not is_over:
             try:
+                is_check_due = await pace.recheck(viewer)
                 async with database.snapshot() as session:
-                    if pace.is_check_due():
-                        await _check_user(session, user)
-                        await access.get_job_for(session, user, job_id)
+                    if is_check_due:
+                        await access.get_job_for(session, viewer.user, job_id)
                     messages, cursor, is_over = await _next_messages(session, job_id, cursor)
             except ApiError:
                 return  # the client connects again, and is told why it may not
@@ -115,7 +120,7 @@ def _dump(data: Any) -> str:
     return _json.dump_json(data).decode()
 
 
-async def project_snapshots(database: Database, *, user: User, project_id: int) -> AsyncGenerator[bytes]:
+async def project_snapshots(database: Database, *, viewer: StreamAccess, project_id: int) -> AsyncGenerator[bytes]:
     """Every job of a project, then each one that changes. There is nothing to replay."""
     yield RETRY
     since, before, seen = utc_now(), None, dict[int, int]()
@@ -129,21 +134,21 @@ async def project_snapshots(database: Database, *, user: User, project_id: int) 
         if len(jobs) < JOBS_AT_ONCE:
             break
         before = jobs[-1].id
-    async for message in _changes(database, user, project_id, since, seen):
+    async for message in _changes(database, viewer, project_id, since, seen):
         yield message
 
 
 async def _changes(
-    database: Database, user: User, project_id: int, since: datetime, seen: dict[int, int]
+    database: Database, viewer: StreamAccess, project_id: int, since: datetime, seen: dict[int, int]
 ) -> AsyncGenerator[bytes]:
     pace, wakeup = _Pace(), Wakeup()
     while True:
         await wakeup.wait(POLL_SECONDS)
         try:
+            is_check_due = await pace.recheck(viewer)
             async with database.snapshot() as session:
-                if pace.is_check_due():
-                    await _check_user(session, user)
-                    await get_project_for(session, user, project_id)
+                if is_check_due:
+                    await get_project_for(session, viewer.user, project_id)
                 recent = await repository.list_changed_jobs(session, project_id, since=since - RECENT)
                 changed = [job for job in recent if seen.get(job.id) != _version(job)]
                 messages = await _snapshots(session, changed)
@@ -168,10 +173,3 @@ async def _snapshots(session: AsyncSession, jobs: Sequence[TrainingJob]) -> list
         else format_sse_event(event="snapshot", data_str=read_job(job, positions.get(job.id)).model_dump_json())
         for job in jobs
     ]
-
-
-async def _check_user(session: AsyncSession, user: User) -> None:
-    """Raises Unauthorized once the account is closed."""
-    current = await session.get(User, user.id)
-    if current is None or not current.is_active:
-        raise Unauthorized("This account has been closed.")

@@ -11,13 +11,14 @@ import pytest
 from fake_service import FakeService
 from job_rows import MakeJob, reload
 from sqlalchemy import select
+from waiting import until
 
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import Artifact, JobStatus, MetricPoint, TrainingJob
 from vision_api.training_jobs.loops import restarts
 from vision_api.training_jobs.loops.follower import Patience
-from vision_api.training_jobs.repository import list_events
+from vision_api.training_jobs.repository import get_job_for_update, list_events
 from vision_api.training_jobs.status import switch_status
 from vision_api.training_jobs.wakeups import Wakeups
 
@@ -30,7 +31,9 @@ STEPS_PER_EPOCH = 4
 async def ask(database: Database, job: TrainingJob, status: JobStatus) -> None:
     """What a user's request writes."""
     async with database.transaction() as session:
-        switch_status(session, await reload(session, job), status)
+        row = await get_job_for_update(session, job.id)
+        assert row is not None
+        switch_status(session, row, status)
 
 
 async def events_of(database: Database, job: TrainingJob) -> list[tuple[str, dict[str, Any]]]:
@@ -109,7 +112,7 @@ async def test_a_paused_job_goes_on_from_its_checkpoint_and_can_be_stopped_and_d
         async with database.transaction() as session:
             (await reload(session, job)).deleted_at = utc_now()
         await gone(database, job)
-        await until_empty(service.folder / "jobs")
+        await holds_nothing(service)
 
     assert not files.exists()
 
@@ -123,12 +126,9 @@ async def gone(database: Database, job: TrainingJob) -> None:
     raise AssertionError("the deleted job is still there")
 
 
-async def until_empty(folder: Path) -> None:
-    for _ in range(400):
-        if not any(folder.iterdir()):
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"{folder} still holds {list(folder.iterdir())}")
+async def holds_nothing(service: FakeService) -> None:
+    """The service's disk is free again."""
+    await until(lambda: not any((service.folder / "jobs").iterdir()), within_seconds=20)
 
 
 async def test_neither_a_new_backend_nor_a_new_service_process_loses_anything(
@@ -164,7 +164,7 @@ async def test_a_vanished_service_is_replaced_and_its_ghost_is_stopped(
         again = await becomes(job, lambda row: row.attempt == 2 and row.status == "running")
         await service.start()
         done = await becomes(job, "completed")
-        await until_empty(service.folder / "jobs")
+        await holds_nothing(service)
     await other.end()
 
     assert (again.restarts, done.attempt) == (1, 2)
@@ -182,7 +182,7 @@ async def test_a_service_that_is_down_does_not_keep_a_job_from_being_stopped(
         stopped = await becomes(job, "cancelled")
         assert stopped.status_reason == "stopped_by_user"
         await service.start()
-        await until_empty(service.folder / "jobs")
+        await holds_nothing(service)
 
 
 async def test_when_the_platform_stops_its_jobs_are_paused_and_go_on_at_the_next_start(

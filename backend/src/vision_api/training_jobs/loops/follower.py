@@ -32,6 +32,9 @@ class Patience:
     """After a start of the backend the services may still be starting too."""
 
 
+PATIENCE = Patience()
+
+
 @dataclass(frozen=True, slots=True)
 class Followed:
     """The attempt that is followed."""

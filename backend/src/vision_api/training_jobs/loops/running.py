@@ -14,7 +14,7 @@ from vision_api.errors import DatabaseUnavailable
 from vision_api.training_jobs.loops import leases
 from vision_api.training_jobs.loops.collect import CollectLoop
 from vision_api.training_jobs.loops.dispatch import DispatchLoop
-from vision_api.training_jobs.loops.follower import Followed, Follower, Patience
+from vision_api.training_jobs.loops.follower import PATIENCE, Followed, Follower, Patience
 from vision_api.training_jobs.loops.reconcile import ReconcileLoop
 from vision_api.training_jobs.loops.shutdown import pause_active
 from vision_api.training_jobs.loops.sweep import SweepLoop
@@ -79,7 +79,7 @@ async def running_loops(
     wakeups: Wakeups,
     store: ObjectStore,
     settings: Settings,
-    patience: Patience = Patience(),
+    patience: Patience = PATIENCE,
 ) -> AsyncGenerator[None]:
     """Dispatch, collect, reconcile and sweep. Where the services are the backend's own children, what trains is
     paused at the end and goes on at the next start; elsewhere the trainers do not notice that the backend has gone.
