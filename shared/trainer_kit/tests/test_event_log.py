@@ -64,6 +64,19 @@ def test_a_file_with_nothing_but_a_torn_line_starts_from_1(path: Path) -> None:
     assert [event.seq for event in read_all(path)] == [1]
 
 
+def test_lines_that_a_power_cut_has_garbled_are_cut_off(path: Path) -> None:
+    log = open_log(path)
+    log.append(Log(message="whole"))
+    log.close()
+    with path.open("ab") as file:
+        file.write(b"\0" * 5000 + b"\n" + b'{"seq":2}\n')
+    event = last_event(path)
+    assert event is not None
+    assert event.seq == 1
+    open_log(path).append(Paused())
+    assert [event.seq for event in read_all(path)] == [1, 2]
+
+
 def test_threads_do_not_tear_each_others_lines(path: Path) -> None:
     log = open_log(path)
 

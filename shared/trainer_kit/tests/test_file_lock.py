@@ -20,6 +20,14 @@ sys.stdin.read()
 """
 
 
+ASK = """
+import sys
+from pathlib import Path
+from trainer_kit.file_lock import is_locked
+sys.exit(is_locked(Path(sys.argv[1])))
+"""
+
+
 @contextmanager
 def held_elsewhere(path: Path, mode: str = "exclusive") -> "Iterator[subprocess.Popen[str]]":
     holder = subprocess.Popen(
@@ -79,8 +87,7 @@ def test_a_forked_child_does_not_hold_the_lock_of_its_parent(path: Path) -> None
 
 
 def is_locked_for_others(path: Path) -> bool:
-    code = "import sys, pathlib; from trainer_kit.file_lock import is_locked; sys.exit(is_locked(pathlib.Path(sys.argv[1])))"
-    return subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == 1
+    return subprocess.run([sys.executable, "-c", ASK, str(path)], check=False).returncode == 1
 
 
 def test_a_refused_lock_leaves_no_descriptor_open(path: Path) -> None:

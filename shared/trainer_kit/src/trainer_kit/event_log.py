@@ -132,19 +132,27 @@ def _mend(fd: int) -> tuple[int, JobEvent | None]:
 
 
 def _last_event(fd: int) -> tuple[int, JobEvent | None]:
-    """Where the last complete line ends, and its event."""
+    """Where the last complete line ends, and its event. What cannot be read, as after a power cut, is no line."""
     size = os.fstat(fd).st_size
     window = 1 << 16
     while True:
         start = max(0, size - window)
-        tail = os.pread(fd, size - start, start)
-        end = tail.rfind(b"\n")
-        begin = tail.rfind(b"\n", 0, max(end, 0))
-        if end >= 0 and (begin >= 0 or start == 0):
-            return start + end + 1, JobEvent.from_line(tail[begin + 1 : end])
+        lines = os.pread(fd, size - start, start).splitlines(keepends=True)
+        end = size
+        for line in reversed(lines[1:] if start else lines):
+            if line.endswith(b"\n") and (event := _parse(line)) is not None:
+                return end, event
+            end -= len(line)
         if start == 0:
             return 0, None
         window *= 4
+
+
+def _parse(line: bytes) -> JobEvent | None:
+    try:
+        return JobEvent.from_line(line)
+    except ValueError:
+        return None
 
 
 def _write_all(fd: int, data: bytes) -> None:

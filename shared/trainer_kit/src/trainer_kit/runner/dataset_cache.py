@@ -7,14 +7,17 @@
 """
 
 import logging
+import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from trainer_kit.file_lock import FileLock
 from trainer_kit.files import write_atomically
 
-LOCK_SECONDS = 3600.0
+WAIT_SECONDS = 3600.0
+SHARE_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -33,21 +36,31 @@ class DatasetCache:
         The lock keeps it from being removed; its end, or that of this process, gives it free.
         """
         lock = FileLock(self._folder / f"{key}.lock")
-        if not lock.acquire(timeout_seconds=LOCK_SECONDS):
-            raise TimeoutError(f"Another runner has been fetching this data set for {LOCK_SECONDS:g} s.")
+        final = self._folder / key
+        deadline = time.monotonic() + WAIT_SECONDS
         try:
-            final = self._folder / key
-            if not final.exists():
-                self._make(key, final, make)
-            lock.path.touch()
-            lock.acquire(shared=True)
+            while not self._share(lock, final):
+                if lock.acquire():
+                    self._make(key, final, make)
+                elif time.monotonic() > deadline:
+                    raise TimeoutError(f"Another runner has been fetching this data set for {WAIT_SECONDS:g} s.")
+            os.utime(lock.path)  # not `touch`, which may open the file: closing it would drop the lock
             self._evict(keep=key)
         except BaseException:
             lock.release()
             raise
         return final, lock
 
+    def _share(self, lock: FileLock, final: Path) -> bool:
+        """Whether the data set is there, and held. An exclusive lock becomes a shared one without a gap."""
+        if lock.acquire(timeout_seconds=SHARE_SECONDS, shared=True) and final.exists():
+            return True
+        lock.release()
+        return False
+
     def _make(self, key: str, final: Path, make: Callable[[Path], None]) -> None:
+        if final.exists():
+            return
         partial = self._folder / f"{key}.partial"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()

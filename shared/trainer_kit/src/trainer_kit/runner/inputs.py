@@ -61,6 +61,8 @@ class InputFetcher:
         return path
 
     def _get(self, uri: str, path: Path, *, missing: EndReason) -> None:
+        if not self._store.contains(uri):
+            raise TrainingError(missing, f"{uri} does not lie in the storage of this service, {self._store.url}.")
         try:
             self._store.get_file(uri, path)
         except ObjectNotFound as error:

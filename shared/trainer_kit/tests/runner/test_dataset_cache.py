@@ -1,0 +1,112 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from trainer_kit.runner.dataset_cache import DatasetCache
+
+USE = """
+import sys, time
+from pathlib import Path
+from trainer_kit.runner.dataset_cache import DatasetCache
+
+def make(folder):
+    print("making", flush=True)
+    (folder / "half").write_text("half")
+    if sys.argv[3] == "hang":
+        time.sleep(60)
+    (folder / "image").write_text("x" * 100)
+
+path, lock = DatasetCache(Path(sys.argv[1]), 10**9).use(sys.argv[2], make)
+print("have", sorted(p.name for p in path.iterdir()), flush=True)
+sys.stdin.read()
+"""
+
+
+def start_user(cache: Path, key: str, how: str = "well") -> "subprocess.Popen[str]":
+    """Another runner that uses a data set until its input ends."""
+    command = [sys.executable, "-c", USE, str(cache), key, how]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def say(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def make(folder: Path) -> None:
+    (folder / "image").write_text("x" * 100)
+
+
+def refuse(_folder: Path) -> None:
+    raise AssertionError("it is there already")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "datasets"
+
+
+def use_and_leave(cache: Path, key: str, max_bytes: int = 10**9, used_at: float | None = None) -> None:
+    path, lock = DatasetCache(cache, max_bytes).use(key, make)
+    assert path.is_dir()
+    lock.release()
+    if used_at is not None:
+        os.utime(cache / f"{key}.lock", (used_at, used_at))
+
+
+def test_a_data_set_is_made_once(cache: Path) -> None:
+    use_and_leave(cache, "a")
+    path, lock = DatasetCache(cache, 10**9).use("a", refuse)
+    assert (path / "image").exists()
+    lock.release()
+
+
+def test_two_runners_at_once_make_it_once_and_both_use_it(cache: Path) -> None:
+    with start_user(cache, "a") as first, start_user(cache, "a") as second:
+        said = [say(first), say(second)]
+        maker = first if said[0] == "making" else second
+        assert sorted(said) == ["have ['half', 'image']", "making"]
+        assert say(maker) == "have ['half', 'image']"
+        first.kill()
+        second.kill()
+
+
+def test_what_a_killed_runner_left_half_made_is_made_anew(cache: Path) -> None:
+    with start_user(cache, "a", "hang") as killed:
+        assert say(killed) == "making"
+        killed.send_signal(signal.SIGKILL)
+    path, lock = DatasetCache(cache, 10**9).use("a", make)
+    assert [file.name for file in path.iterdir()] == ["image"]
+    lock.release()
+
+
+def test_a_making_that_fails_leaves_nothing_under_the_final_name(cache: Path) -> None:
+    def fail(folder: Path) -> None:
+        make(folder)
+        raise ValueError("broken archive")
+
+    with pytest.raises(ValueError, match="broken archive"):
+        DatasetCache(cache, 10**9).use("a", fail)
+    use_and_leave(cache, "a")
+
+
+def test_what_was_unused_for_longest_goes_first_when_there_is_too_much(cache: Path) -> None:
+    for key, used_at in (("old", 1.0), ("older", 0.0), ("new", 2.0)):
+        use_and_leave(cache, key, used_at=used_at)
+    use_and_leave(cache, "newest", max_bytes=250)
+    assert {path.name for path in cache.iterdir() if path.is_dir()} == {"new", "newest"}
+
+
+def test_what_is_in_use_stays_even_beyond_the_bound(cache: Path) -> None:
+    with start_user(cache, "used") as user:
+        assert say(user) == "making"
+        assert say(user).startswith("have")
+        use_and_leave(cache, "new", max_bytes=0)
+        assert (cache / "used" / "image").exists()
+        user.kill()
+    use_and_leave(cache, "newer", max_bytes=0)
+    assert {path.name for path in cache.iterdir() if path.is_dir()} == {"newer"}

@@ -1,0 +1,117 @@
+"""The routes without a process behind them."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from trainer_kit.server.app import create_app
+from trainer_kit.server.service import Service, create_service
+from trainer_kit.settings import ServiceSettings
+from trainer_kit.supervisor import ProcessLauncher, Supervisor
+from trainer_kit.testing.fake_adapter import ADAPTER_PATH, adapter
+from trainer_kit.testing.specs import assert_problem, changed, make_fake_spec
+from vision_contracts import JobSpec, ModelDetail
+
+TOKEN = "t" * 32
+
+
+@pytest.fixture
+def settings(tmp_path: Path, dataset_path: Path) -> ServiceSettings:
+    return ServiceSettings(
+        data_dir=tmp_path / "data", service_token=SecretStr(TOKEN), dataset_roots=(dataset_path.parent,)
+    )
+
+
+@pytest.fixture
+def service(settings: ServiceSettings) -> Service:
+    supervisor = Supervisor(settings.data_dir, settings.slots, ProcessLauncher(settings, ADAPTER_PATH))
+    return create_service(adapter, settings, supervisor)
+
+
+@pytest.fixture
+async def client(service: Service, settings: ServiceSettings) -> AsyncIterator[httpx.AsyncClient]:
+    async with open_client(service, settings) as client:
+        client.headers["Authorization"] = f"Bearer {TOKEN}"
+        yield client
+
+
+def open_client(service: Service, settings: ServiceSettings) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(create_app(service, settings), raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://service")
+
+
+@pytest.fixture
+def spec(settings: ServiceSettings, dataset_path: Path) -> JobSpec:
+    return make_fake_spec(settings.storage_url, dataset_path.as_uri())
+
+
+@pytest.mark.parametrize("given", ["", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer é"])
+async def test_only_the_token_opens(service: Service, settings: ServiceSettings, given: str) -> None:
+    async with open_client(service, settings) as client:
+        refused = await client.get("/ready", headers={"Authorization": given.encode()})
+        assert TOKEN not in assert_problem(refused, 401, "token_invalid").detail
+        assert_problem(await client.get("/ready"), 401, "token_invalid")
+
+
+async def test_a_name_with_a_slash_is_found_however_it_is_written(client: httpx.AsyncClient) -> None:
+    for path in ("/models/hub/linear", "/models/hub%2Flinear"):
+        assert ModelDetail.model_validate_json((await client.get(path)).content).model_name == "hub/linear"
+
+
+@pytest.mark.parametrize("given", ["{etag}", "W/{etag}", '"other", {etag}', "*"])
+async def test_who_has_the_list_already_does_not_get_it_again(client: httpx.AsyncClient, given: str) -> None:
+    etag = (await client.get("/models/list")).headers["ETag"]
+    for names, status in ((given.format(etag=etag), 304), ('"other"', 200)):
+        assert (await client.get("/models/list", headers={"If-None-Match": names})).status_code == status
+
+
+async def test_every_error_is_a_problem(
+    client: httpx.AsyncClient, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert_problem(await client.get("/nowhere"), 404, "not_found")
+    assert_problem(await client.delete("/models/list"), 405, "method_not_allowed")
+    assert_problem(await client.get("/training/status/no-uuid"), 422, "validation_failed")
+    assert_problem(await client.get(f"/training/jobs/{uuid4()}/events"), 404, "not_found")
+
+    def fail() -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(service.supervisor, "list_held", fail)
+    problem = assert_problem(await client.get("/training/jobs"), 500, "internal")
+    assert "secret" not in problem.model_dump_json()
+
+
+async def test_all_wrong_fields_are_named_at_once(client: httpx.AsyncClient, spec: JobSpec) -> None:
+    wrong = changed(spec, optimizer="lion", hyperparameters={"image_size": 0, "typo": 1})
+    problem = assert_problem(
+        await client.post("/training/start", json=wrong.model_dump(mode="json")), 422, "hyperparameters_invalid"
+    )
+    assert {error.field for error in problem.errors or []} == {
+        "hyperparameters.image_size",
+        "hyperparameters.typo",
+        "params.optimizer",
+    }
+
+
+async def test_a_link_out_of_the_roots_is_not_followed(
+    client: httpx.AsyncClient, spec: JobSpec, dataset_path: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    link = dataset_path.parent / f"link-{uuid4()}"
+    link.symlink_to(outside)
+    body = changed(spec, dataset={"uri": link.as_uri()}).model_dump(mode="json")
+    assert_problem(await client.post("/training/start", json=body), 422, "dataset_not_visible")
+    dotted = {"uri": f"{dataset_path.as_uri()}/../../../etc"}
+    body = changed(spec, dataset=dotted).model_dump(mode="json")
+    assert_problem(await client.post("/training/start", json=body), 422, "dataset_not_visible")
+
+
+async def test_another_frameworks_job_is_refused(client: httpx.AsyncClient, spec: JobSpec) -> None:
+    body = changed(spec, framework="timm").model_dump(mode="json")
+    problem = assert_problem(await client.post("/training/start", json=body), 422, "validation_failed")
+    assert [error.field for error in problem.errors or []] == ["framework"]

@@ -1,0 +1,27 @@
+import pytest
+
+from trainer_kit.trainer import TrainingError, resolve_device
+from vision_contracts import EndReason
+
+
+@pytest.mark.parametrize(
+    ("requested", "cuda_devices", "has_mps", "device"),
+    [
+        ("auto", 0, False, "cpu"),
+        ("auto", 0, True, "mps"),
+        ("auto", 2, True, "cuda:0"),
+        ("cuda", 1, False, "cuda:0"),
+        ("cuda:1", 2, False, "cuda:1"),
+        ("mps", 0, True, "mps"),
+        ("cpu", 2, True, "cpu"),
+    ],
+)
+def test_a_device_that_is_there_is_taken(requested: str, cuda_devices: int, has_mps: bool, device: str) -> None:
+    assert resolve_device(requested, cuda_devices=cuda_devices, has_mps=has_mps) == device
+
+
+@pytest.mark.parametrize("requested", ["cuda", "cuda:0", "cuda:5", "mps"])
+def test_a_device_that_is_not_there_is_refused_with_those_that_are(requested: str) -> None:
+    with pytest.raises(TrainingError, match="has cpu") as caught:
+        resolve_device(requested, cuda_devices=0, has_mps=False)
+    assert caught.value.reason is EndReason.BAD_HYPERPARAMETERS

@@ -1,0 +1,66 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from data_kit import DatasetError, Finding
+from trainer_kit.trainer import TrainingError, failures
+from trainer_kit.trainer.failures import describe_failure
+from vision_contracts import EndReason
+
+
+class OutOfMemoryError(RuntimeError):
+    """As torch names it; torch is not installed here."""
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+BAD_IMAGE = DatasetError([Finding(code="broken", file="a/b.png", message="It is broken.", fix="Remove it.")])
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "says"),
+    [
+        (TrainingError(EndReason.NAN_LOSS, "Lower it."), EndReason.NAN_LOSS, "Lower it."),
+        (BAD_IMAGE, EndReason.BAD_DATA, "a/b.png"),
+        (caused(RuntimeError("in worker 1"), BAD_IMAGE), EndReason.BAD_DATA, "a/b.png"),
+        (MemoryError(), EndReason.OUT_OF_MEMORY, "batch size"),
+        (OutOfMemoryError("CUDA"), EndReason.OUT_OF_MEMORY, "batch size"),
+        (RuntimeError("CUDA error: out of memory"), EndReason.OUT_OF_MEMORY, "batch size"),
+        (RuntimeError("MPS backend out of memory (allocated…)"), EndReason.OUT_OF_MEMORY, "batch size"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), EndReason.OUT_OF_MEMORY, "batch size"),
+        (RuntimeError("workers are out of shared memory"), EndReason.OUT_OF_MEMORY, "/dev/shm"),
+        (FULL, EndReason.DISK_FULL, "Free space"),
+        (caused(RuntimeError("write failed"), FULL), EndReason.DISK_FULL, "Free space"),
+        (KeyError("model"), EndReason.INTERNAL, "KeyError: 'model'"),
+        (ValueError("out of memory cards"), EndReason.INTERNAL, "out of memory cards"),
+        (SystemExit(2), EndReason.INTERNAL, "SystemExit: 2"),
+    ],
+)
+def test_an_exception_has_a_reason_and_a_message(
+    error: BaseException, reason: EndReason, says: str, tmp_path: Path
+) -> None:
+    failure = describe_failure(error, tmp_path)
+    assert failure.reason is reason
+    assert says in failure.message
+
+
+def test_a_failed_write_without_a_number_is_a_full_disk_if_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed")
+    assert describe_failure(error, tmp_path).reason is EndReason.INTERNAL
+    monkeypatch.setattr(failures, "FULL_DISK_BYTES", 2**80)
+    assert describe_failure(error, tmp_path).reason is EndReason.DISK_FULL
+    assert describe_failure(KeyError("x"), tmp_path).reason is EndReason.INTERNAL
+
+
+def test_a_loop_of_causes_ends(tmp_path: Path) -> None:
+    one, two = ValueError("one"), ValueError("two")
+    one.__cause__, two.__cause__ = two, one
+    assert describe_failure(one, tmp_path).reason is EndReason.INTERNAL

@@ -1,0 +1,119 @@
+import math
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from data_kit import open_dataset
+from trainer_kit.attempt_folder import AttemptFolder, StopOrder
+from trainer_kit.catalog import load_catalog
+from trainer_kit.testing.fake_adapter import FakeHyperparameters, adapter
+from trainer_kit.testing.specs import changed
+from trainer_kit.trainer import TrainingError, TrainingRun
+from trainer_kit.trainer.messages import FileReport, Message
+from vision_contracts import ArtifactKind, EndReason, Finished, Log, LogLevel, Metrics, Progress, Started
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def told() -> list[Message]:
+    return []
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def run(folder: AttemptFolder, dataset_path: Path, told: list[Message], clock: Clock) -> TrainingRun[BaseModel]:
+    return TrainingRun(
+        spec=changed(folder.read_spec(), epochs=4),
+        card=load_catalog(adapter.catalog_file).cards["linear"],
+        hyperparameters=FakeHyperparameters(),
+        dataset=open_dataset(dataset_path),
+        folder=folder.path,
+        send=told.append,
+        clock=clock,
+    )
+
+
+def test_progress_tells_epochs_steps_and_the_time_that_is_left(
+    run: TrainingRun[BaseModel], told: list[Message], clock: Clock
+) -> None:
+    run.start(device="cpu", num_classes=3, steps_per_epoch=10, resume_step=10)
+    clock.now = 20.0
+    run.report_epoch(2, {"val/loss": 1.0})
+    assert told == [
+        Started(resume_step=10, device="cpu", num_classes=3),
+        Metrics(step=20, epoch=2, values={"val/loss": 1.0}),
+        Progress(epoch=2, epochs=4, step=20, steps=40, eta_seconds=40.0),
+    ]
+
+
+def test_which_steps_are_told_depends_on_their_number_alone(run: TrainingRun[BaseModel], told: list[Message]) -> None:
+    run.start(device="cpu", num_classes=3, steps_per_epoch=120)
+    whole = [step for step in range(1, 481) if run.reports(step)]
+    run.start(device="cpu", num_classes=3, steps_per_epoch=120, resume_step=131)
+    assert [step for step in range(1, 481) if run.reports(step)] == whole
+    assert {120, 240, 360, 480} <= set(whole)
+    assert len(whole) == 240
+    told.clear()
+    for step in range(1, 481):
+        run.report_step(step, {"train/loss": 1.0})
+    assert [message.step for message in told if isinstance(message, Metrics)] == whole
+    assert [message.epoch for message in told if isinstance(message, Progress)][-1] == 3, (
+        "the epoch is not validated yet"
+    )
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_training_loss_that_is_not_finite_ends_the_training(run: TrainingRun[BaseModel], loss: float) -> None:
+    run.start(device="cpu", num_classes=3, steps_per_epoch=1)
+    with pytest.raises(TrainingError, match="learning rate") as caught:
+        run.report_step(1, {"train/loss": loss})
+    assert caught.value.reason is EndReason.NAN_LOSS
+
+
+def test_any_other_number_that_is_not_finite_is_null(run: TrainingRun[BaseModel], told: list[Message]) -> None:
+    run.start(device="cpu", num_classes=3, steps_per_epoch=1)
+    run.report_epoch(1, {"val/loss": math.nan, "val/accuracy": 0.5})
+    run.finish({"val/loss": math.inf})
+    assert told[1] == Metrics(step=1, epoch=1, values={"val/loss": None, "val/accuracy": 0.5})
+    assert told[-1] == Finished(values={"val/loss": None})
+
+
+def test_a_checkpoint_is_handed_over_as_it_is_now(run: TrainingRun[BaseModel], told: list[Message]) -> None:
+    path = run.folder / "last.pt"
+    path.write_text("first")
+    run.save_checkpoint(path, step=3, epoch=1, is_best=True, values={"val/loss": 1.0})
+    path.write_text("second, written in place")
+    run.save_artifact(path, name="plots/a.png", kind=ArtifactKind.PLOT, step=4)
+    checkpoint, artifact = told
+    assert isinstance(checkpoint, FileReport)
+    assert isinstance(artifact, FileReport)
+    assert (run.folder / checkpoint.path).read_text() == "first"
+    assert (checkpoint.name, checkpoint.step, checkpoint.epoch, checkpoint.is_best) == (
+        "checkpoints/last.pt",
+        3,
+        1,
+        True,
+    )
+    assert (artifact.name, artifact.kind, artifact.step) == ("plots/a.png", ArtifactKind.PLOT, 4)
+
+
+def test_an_order_to_stop_is_seen(run: TrainingRun[BaseModel], folder: AttemptFolder) -> None:
+    assert not run.stop_requested()
+    folder.order_stop(StopOrder(attempt=1))
+    assert run.stop_requested()
+
+
+def test_a_log_line_is_told_with_its_level(run: TrainingRun[BaseModel], told: list[Message]) -> None:
+    run.log("careful", LogLevel.WARNING)
+    assert told == [Log(level=LogLevel.WARNING, message="careful")]
