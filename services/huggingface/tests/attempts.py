@@ -62,25 +62,26 @@ class Attempt:
     watch: Callable[["Attempt", Message], None] = lambda _attempt, _message: None
     said: list[Message] = field(default_factory=list)
 
-    def run(self) -> "Attempt":
-        """Trains. Raises what the trainer raises."""
-        self.folder.mkdir(parents=True)
+    def make_run(self) -> TrainingRun[Any]:
+        """What the trainer process would be given."""
         weights = CheckpointRef(uri=self.initial_checkpoint.as_uri()) if self.initial_checkpoint else None
         spec = make_spec(self.model_name, self.data, self.task_type, weights or self.initial_weights, self.params)
         card = CARDS[self.model_name]
-        settings = {"image_size": 32, **self.hyperparameters}
-        train(
-            TrainingRun(
-                spec=spec,
-                card=card,
-                hyperparameters=adapter.hyperparameters(card).model_validate(settings),
-                dataset=open_dataset(self.data, task_type=self.task_type, seed=spec.params.seed),
-                folder=self.folder,
-                send=self.receive,
-                resume_from=self.resume_from,
-                initial_checkpoint=self.initial_checkpoint,
-            )
+        self.folder.mkdir(parents=True)
+        return TrainingRun(
+            spec=spec,
+            card=card,
+            hyperparameters=adapter.hyperparameters(card).model_validate({"image_size": 32, **self.hyperparameters}),
+            dataset=open_dataset(self.data, task_type=self.task_type, seed=spec.params.seed),
+            folder=self.folder,
+            send=self.receive,
+            resume_from=self.resume_from,
+            initial_checkpoint=self.initial_checkpoint,
         )
+
+    def run(self) -> "Attempt":
+        """Trains. Raises what the trainer raises."""
+        train(self.make_run())
         return self
 
     def receive(self, message: Message) -> None:

@@ -32,9 +32,7 @@ def test_weights_of_a_mounted_cache_are_used_without_the_hub(attempt: StartTrain
     (repository / "refs" / "main").write_text("0123abc")
     published.save_pretrained(repository / "snapshots" / "0123abc")
 
-    done = attempt(
-        model_name=CHECKPOINT, initial_weights="pretrained", hyperparameters={"freeze_backbone": True}
-    ).run()
+    done = attempt(model_name=CHECKPOINT, initial_weights="pretrained", hyperparameters={"freeze_backbone": True}).run()
 
     own, trained = published.state_dict(), read_checkpoint(done.checkpoint(5)).model
     assert len(trained) == len(own)
@@ -44,7 +42,7 @@ def test_weights_of_a_mounted_cache_are_used_without_the_hub(attempt: StartTrain
 
 @pytest.mark.usefixtures("cache")
 def test_without_cache_and_hub_the_user_is_told_what_to_do(attempt: StartTraining) -> None:
-    with pytest.raises(TrainingError, match="HF_HUB_OFFLINE.*mount a cache.*from scratch") as caught:
+    with pytest.raises(TrainingError, match=r"HF_HUB_OFFLINE.*mount a cache.*from scratch") as caught:
         attempt(model_name=CHECKPOINT, initial_weights="pretrained").run()
     assert caught.value.reason == EndReason.WEIGHTS_UNAVAILABLE
 
