@@ -39,6 +39,9 @@ Train vision models of timm, Ultralytics and Hugging Face transformers.
 
 Press **Authorize** and sign in with your e-mail (as *username*) and password. Errors are `application/problem+json`
 with a stable `code`; lists come in pages, with the next one's address in `Link`.
+
+An account with a generated password must change it first, by `PATCH /api/v1/auth/me`: until then every other route
+answers 403 with the code `password_change_required`.
 """
 
 

@@ -69,7 +69,7 @@ def _flow(scope: Scope) -> str:
     """Which flow a request belongs to: `auth.login`, or `-` if no route took it."""
     route = scope.get("route")
     tags: list[str] = getattr(route, "tags", None) or ["-"]
-    return f"{tags[0]}.{route.name}" if route is not None and hasattr(route, "name") else "-"
+    return f"{tags[0].replace(' ', '_')}.{route.name}" if route is not None and hasattr(route, "name") else "-"
 
 
 def _tell(scope: Scope, status: int, seconds: float) -> None:

@@ -25,21 +25,17 @@ log = logging.getLogger(__name__)
 
 LOCK_KEY = 0x7669_7369_6F6E  # "vision": one number for everybody who migrates this database
 WAIT_MILLISECONDS = 60_000
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+"""The backend runs from its checkout, in a container too."""
 
 
 class MigrationError(ConfigurationError):
     """The schema is not one that this version can work with, or cannot be reached. The text says what to do."""
 
 
-def migrations_dir() -> Path:
-    """In the installed package, or beside `src` in a checkout."""
-    packaged = Path(__file__).with_name("migrations")
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "migrations"
-
-
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(migrations_dir()).replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config
 
 

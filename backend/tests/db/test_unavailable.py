@@ -120,3 +120,16 @@ async def test_writer_that_takes_too_long_makes_the_next_one_a_503(sqlite_templa
     async with database.transaction():
         pass
     await database.close()
+
+
+async def test_statement_that_takes_too_long_is_cut_off(
+    postgresql_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "STATEMENT_SECONDS", 0.2)
+    settings = Settings(database_url=postgresql_database, data_dir=tmp_path, service_urls={})
+    database = Database(make_engine(settings))
+    with pytest.raises(DatabaseUnavailable):
+        async with database.snapshot() as session:
+            await session.execute(text("SELECT pg_sleep(30)"))
+    await database.ping()
+    await database.close()
