@@ -273,8 +273,23 @@ def upgrade() -> None:
     with op.batch_alter_table("training_jobs", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_training_jobs_created_by_id"), ["created_by_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_training_jobs_dataset_id"), ["dataset_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_training_jobs_deleted_at"), ["deleted_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_training_jobs_instance_id"), ["instance_id"], unique=False)
+        batch_op.create_index(
+            "ix_training_jobs_deleted_at",
+            ["deleted_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NOT NULL"),
+            postgresql_where=sa.text("deleted_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_training_jobs_instance_id",
+            ["instance_id"],
+            unique=False,
+            sqlite_where=sa.text("instance_id IS NOT NULL"),
+            postgresql_where=sa.text("instance_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_training_jobs_project_id_status", ["project_id", "status", "deleted_at", "id"], unique=False
+        )
         batch_op.create_index(
             "ix_training_jobs_project_id_deleted_at_id", ["project_id", "deleted_at", "id"], unique=False
         )
@@ -353,8 +368,9 @@ def downgrade() -> None:
         batch_op.drop_index("ix_training_jobs_status_framework")
         batch_op.drop_index("ix_training_jobs_project_id_updated_at")
         batch_op.drop_index("ix_training_jobs_project_id_deleted_at_id")
-        batch_op.drop_index(batch_op.f("ix_training_jobs_instance_id"))
-        batch_op.drop_index(batch_op.f("ix_training_jobs_deleted_at"))
+        batch_op.drop_index("ix_training_jobs_project_id_status")
+        batch_op.drop_index("ix_training_jobs_instance_id")
+        batch_op.drop_index("ix_training_jobs_deleted_at")
         batch_op.drop_index(batch_op.f("ix_training_jobs_dataset_id"))
         batch_op.drop_index(batch_op.f("ix_training_jobs_created_by_id"))
 

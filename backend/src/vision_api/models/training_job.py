@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Enum, Float, ForeignKey, Index, SmallInteger, String, Uuid
+from sqlalchemy import JSON, Enum, Float, ForeignKey, Index, SmallInteger, String, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vision_api.db.base import Base, BigInt, IdColumn
@@ -27,14 +27,23 @@ class JobStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+def _index_of_the_few(column: str) -> Index:
+    """An index of the rows that have a value. One of all rows would tempt SQLite to look for NULL in it."""
+    has_value = text(f"{column} IS NOT NULL")
+    return Index(f"ix_training_jobs_{column}", column, sqlite_where=has_value, postgresql_where=has_value)
+
+
 class TrainingJob(Base):
     """The row is the truth about a job; users call it an experiment."""
 
     __tablename__ = "training_jobs"
     __table_args__ = (
         Index("ix_training_jobs_project_id_deleted_at_id", "project_id", "deleted_at", "id"),
+        Index("ix_training_jobs_project_id_status", "project_id", "status", "deleted_at", "id"),
         Index("ix_training_jobs_project_id_updated_at", "project_id", "updated_at"),
         Index("ix_training_jobs_status_framework", "status", "framework", "priority", "queued_at"),
+        _index_of_the_few("deleted_at"),
+        _index_of_the_few("instance_id"),
         {"sqlite_autoincrement": True},
     )
 
@@ -46,7 +55,7 @@ class TrainingJob(Base):
     created_by_id: Mapped[int] = mapped_column(BigInt, ForeignKey("users.id"), index=True)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime] = mapped_column(onupdate=utc_now)
-    deleted_at: Mapped[datetime | None] = mapped_column(index=True)
+    deleted_at: Mapped[datetime | None]
     """Invisible from then on; the sweep stops it, frees everything and removes the row."""
 
     # What to train: decided before the start.
@@ -91,8 +100,8 @@ class TrainingJob(Base):
     lease_expires_at: Mapped[datetime | None]
     """By the database's clock. While it lasts, nobody but the owner dispatches, collects or cleans up this job."""
     attempt: Mapped[int] = mapped_column(default=0)
-    instance_id: Mapped[UUID | None] = mapped_column(Uuid, index=True)
-    """Where the current attempt was sent; committed before it is sent."""
+    instance_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """Where the current attempt is, or is being sent; committed before it is sent, null as soon as it is over."""
     dispatched_at: Mapped[datetime | None]
     service_cursor: Mapped[int] = mapped_column(default=0)
     """`seq` of the last collected event of the current attempt."""

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.models import JobStatus, TrainingJob
-from vision_api.training_jobs.journal import append_event
+from vision_api.training_jobs.journal import next_event
 from vision_api.training_jobs.loops import outputs
 from vision_api.training_jobs.loops.restarts import leave_instance, lose, requeue_stopped
 from vision_api.training_jobs.primary_metrics import PRIMARY_METRICS
@@ -40,6 +40,7 @@ class Batch:
         self._job = job
         self._points: dict[tuple[str, int], dict[str, Any]] = {}
         self._lines: list[dict[str, Any]] = []
+        self._events: list[dict[str, Any]] = []
         self._progress_at: datetime | None = None
 
     async def apply(self, events: Sequence[JobEvent]) -> None:
@@ -51,6 +52,7 @@ class Batch:
         self._flush_progress()
         await outputs.put_points(self._session, list(self._points.values()))
         await outputs.add_lines(self._session, self._lines)
+        await outputs.add_events(self._session, self._events)
         await self._session.flush()
         await outputs.forget_old(self._session, self._job)
 
@@ -74,7 +76,7 @@ class Batch:
                 self._ended(body, time)
 
     def _tell(self, kind: str, data: Mapping[str, Any], time: datetime) -> None:
-        append_event(self._session, self._job, kind, data, time=time)
+        self._events.append(next_event(self._job, kind, data, time=time))
 
     def _progress(self, body: Progress, time: datetime) -> None:
         """Only the last of a batch is told: each one replaces the one before."""
@@ -89,24 +91,27 @@ class Batch:
             self._progress_at = None
 
     def _metrics(self, body: Metrics, time: datetime) -> None:
+        job_id, step, epoch = self._job.id, body.step, body.epoch
         for name, value in body.values.items():
-            self._points[name, body.step] = {
-                "job_id": self._job.id,
+            self._points[name, step] = {
+                "job_id": job_id,
                 "name": name,
-                "step": body.step,
-                "epoch": body.epoch,
+                "step": step,
+                "epoch": epoch,
                 "value": value,
                 "time": time,
             }
         self._take_scores(body.values)
-        self._tell("metrics", body.model_dump(exclude={"type"}), time)
+        self._tell("metrics", {"step": step, "epoch": epoch, "values": body.values}, time)
 
     def _take_scores(self, values: Mapping[str, float | None]) -> None:
         """The scores of a validation, where `values` have them."""
-        job, primary = self._job, PRIMARY_METRICS[self._job.task_type]
-        job.accuracy = values.get(metric_names.VAL_ACCURACY, job.accuracy)
-        job.loss = values.get(metric_names.VAL_LOSS, job.loss)
-        job.primary_value = values.get(primary, job.primary_value)
+        if metric_names.VAL_ACCURACY in values:
+            self._job.accuracy = values[metric_names.VAL_ACCURACY]
+        if metric_names.VAL_LOSS in values:
+            self._job.loss = values[metric_names.VAL_LOSS]
+        if (primary := PRIMARY_METRICS[self._job.task_type]) in values:
+            self._job.primary_value = values[primary]
 
     def _log(self, body: Log, time: datetime) -> None:
         self._job.last_log_id += 1

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, insert, select
+from sqlalchemy import CursorResult, Table, delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,6 +18,9 @@ LINES_KEPT = 100_000
 GARBAGE_GRACE = timedelta(minutes=10)
 """A new attempt, or another job, may still be reading what has just been replaced."""
 
+# Tables instead of ORM models: writing in bulk is three times as fast without a unit of work.
+_POINTS, _LINES, _EVENTS = (cast("Table", model.__table__) for model in (MetricPoint, LogLine, JobEvent))
+
 CHECKPOINT_TYPE = "application/octet-stream"
 
 
@@ -26,9 +29,10 @@ async def put_points(session: AsyncSession, points: Sequence[dict[str, Any]]) ->
     if not points:
         return
     dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    new = dialect.insert(MetricPoint)
+    new = dialect.insert(_POINTS)
     replaced = {name: new.excluded[name] for name in ("epoch", "value", "time")}
-    await session.execute(new.on_conflict_do_update(index_elements=["job_id", "name", "step"], set_=replaced), points)
+    put = new.on_conflict_do_update(index_elements=["job_id", "name", "step"], set_=replaced)
+    await (await session.connection()).execute(put, points)
 
 
 async def delete_points(session: AsyncSession, job: TrainingJob, *, beyond: int) -> int:
@@ -41,7 +45,13 @@ async def delete_points(session: AsyncSession, job: TrainingJob, *, beyond: int)
 async def add_lines(session: AsyncSession, lines: Sequence[dict[str, Any]]) -> None:
     """Write log lines with one statement."""
     if lines:
-        await session.execute(insert(LogLine), lines)
+        await (await session.connection()).execute(insert(_LINES), lines)
+
+
+async def add_events(session: AsyncSession, events: Sequence[dict[str, Any]]) -> None:
+    """Write a job's events with one statement."""
+    if events:
+        await (await session.connection()).execute(insert(_EVENTS), events)
 
 
 async def forget_old(session: AsyncSession, job: TrainingJob) -> None:

@@ -33,7 +33,7 @@ def is_sent() -> ColumnElement[bool]:
 
 def occupies_slot() -> ColumnElement[bool]:
     """An instance has it, or may have it."""
-    return TrainingJob.status.in_(ACTIVE) | is_sent()
+    return TrainingJob.instance_id.is_not(None)
 
 
 async def lock_queued(session: AsyncSession) -> Sequence[TrainingJob]:
