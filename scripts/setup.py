@@ -61,12 +61,14 @@ def find_uv() -> str:
 
 
 def run(command: list[str], what: str) -> None:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         output = (done.stderr or done.stdout).strip()
         if "No space left on device" in output or "os error 28" in output:
-            raise SetupError(f"The disk is full: {what} could not be installed. Free some space (the three services need "
-                             "about 8 GB) and run the same command again.")
+            raise SetupError(
+                f"The disk is full: {what} could not be installed. Free some space (the three services need "
+                "about 8 GB) and run the same command again."
+            )
         raise SetupError(f"{what} could not be installed:\n{output[-2000:]}")
 
 
@@ -148,12 +150,13 @@ def main() -> int:
         uv = find_uv() if missing else ""
         for number, project in enumerate(missing, start=1):
             packages = lock_of(project, dev=options.dev).read_text().count("==")
-            say(f"setup [{number}/{len(missing)}] {project.relative_to(ROOT)}: {packages} packages …")
+            label = f"setup [{number}/{len(missing)}] {project.relative_to(ROOT)}"
+            say(f"{label}: {packages} packages …")
             started = time.monotonic()
             install_locked(uv, project, dev=options.dev)
             if not options.locked_only:
                 install_own(uv, project, dev=options.dev)
-            say(f"setup [{number}/{len(missing)}] {project.relative_to(ROOT)}: ready ({time.monotonic() - started:.0f} s)")
+            say(f"{label}: ready ({time.monotonic() - started:.0f} s)")
     except SetupError as error:
         say(f"setup: {error}")
         return 1

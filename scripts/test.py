@@ -37,20 +37,22 @@ def run_suite(project: Path, reports: Path) -> Result:
     report = reports / f"{name.replace('/', '-')}.xml"
     report.unlink(missing_ok=True)
     started = time.monotonic()
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [str(project / ".venv/bin/python"), "-m", "pytest", "-q", "--durations=5", f"--junitxml={report}"],
         cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     result = Result(name, done.returncode, time.monotonic() - started, done.stdout)
     if report.exists():
-        count(ET.parse(report).getroot(), result)  # noqa: S314 - written by pytest a moment ago
+        count(ET.parse(report).getroot(), result)
     return result
 
 
 def count(report: ET.Element, result: Result) -> None:
     for suite in report.iter("testsuite"):
-        total, failures, errors, skipped = (int(suite.get(key, 0)) for key in ("tests", "failures", "errors", "skipped"))
+        total, failures, errors, skipped = (
+            int(suite.get(key, 0)) for key in ("tests", "failures", "errors", "skipped")
+        )
         result.failed += failures + errors
         result.skipped += skipped
         result.passed += total - failures - errors - skipped
@@ -75,8 +77,10 @@ def main() -> int:
     say("")
     for result in results:
         broken = result.exit_code and not result.failed
-        say(f"{result.name:24} {result.passed:5} passed {result.failed:4} failed {result.skipped:4} skipped"
-            f" {result.seconds:6.0f} s{'  (did not run to its end)' if broken else ''}")
+        say(
+            f"{result.name:24} {result.passed:5} passed {result.failed:4} failed {result.skipped:4} skipped"
+            f" {result.seconds:6.0f} s{'  (did not run to its end)' if broken else ''}"
+        )
     # A suite that could not even start counts as one failure: a total must never look better than it is.
     failed = sum(max(result.failed, int(result.exit_code != 0)) for result in results)
     say(f"\n{sum(r.passed for r in results)} passed, {failed} failed, {sum(r.skipped for r in results)} skipped")

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 from httpx_sse import ServerSentEvent, connect_sse
@@ -13,10 +13,13 @@ FINAL = ("completed", "failed", "cancelled")
 class Client:
     """One signed-in user of the platform."""
 
+    opened: ClassVar[list["Client"]] = []
+
     def __init__(self, url: str, token: str | None = None) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.http = httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=30)
         self.url = url
+        Client.opened.append(self)
 
     @classmethod
     def sign_in(cls, url: str, email: str, password: str) -> "Client":
@@ -29,6 +32,11 @@ class Client:
         answer = httpx.post(f"{url}/api/v1/auth/register", json={"email": email, "password": password}, timeout=30)
         assert answer.status_code == httpx.codes.CREATED, answer.text
         return cls.sign_in(url, email, password)
+
+    @classmethod
+    def close_all(cls) -> None:
+        while cls.opened:
+            cls.opened.pop().http.close()
 
     def get(self, path: str, **query: Any) -> Any:
         return self._ok(self.http.get(path, params=query))

@@ -27,6 +27,12 @@ def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         running.stop()
 
 
+@pytest.fixture(autouse=True)
+def _no_connection_is_left() -> Iterator[None]:
+    yield
+    Client.close_all()
+
+
 @pytest.fixture
 def admin(platform: Platform) -> Client:
     return Client.sign_in(platform.url, ADMIN_EMAIL, ADMIN_PASSWORD)

@@ -66,7 +66,9 @@ class Process:
         except subprocess.TimeoutExpired:
             self.popen.kill()
             self.popen.wait()
-            raise AssertionError(f"{self.name} did not stop within {STOP_SECONDS} s of SIGTERM; see {self.log}") from None
+            raise AssertionError(
+                f"{self.name} did not stop within {STOP_SECONDS} s of SIGTERM; see {self.log}"
+            ) from None
         finally:
             self.popen = None
 
@@ -156,7 +158,10 @@ class DeployedPlatform:
         own_folders = {name: self._make_folder(f"{name}-data") for name in ("backend", *self.frameworks)}
         common = {"SERVICE_TOKEN": "the-token-between-backend-and-services", "STORAGE_URL": storage.as_uri()}
         environment = backend_environment(own_folders["backend"], self.datasets, port) | common
-        environment |= {"TRAINING_EXECUTION_MODE": "http", "JWT_SECRET": "a-secret-for-tests-that-is-long-enough-0123456789"}
+        environment |= {
+            "TRAINING_EXECUTION_MODE": "http",
+            "JWT_SECRET": "a-secret-for-tests-that-is-long-enough-0123456789",
+        }
         for framework in self.frameworks:
             service_port = free_port()
             environment[f"{framework.upper()}_SERVICE_URL"] = f"http://127.0.0.1:{service_port}"

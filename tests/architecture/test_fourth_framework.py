@@ -54,4 +54,3 @@ def test_no_source_file_knows_it() -> None:
 @pytest.fixture
 def tiny_images(platform: DeployedPlatform) -> Path:
     return shutil.copytree(ROOT / "samples/digits", platform.datasets / "digits", dirs_exist_ok=True)
-

@@ -29,11 +29,12 @@ def test_the_top_level_is_as_agreed(name: str) -> None:
 
 
 def test_every_document_that_a_page_links_to_exists() -> None:
-    broken = []
-    for page in (ROOT / name for name in tracked_files() if name.endswith(".md")):
-        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
-            if "://" not in target and not target.startswith("mailto:") and not (page.parent / target).exists():
-                broken.append(f"{page.relative_to(ROOT)} → {target}")
+    broken = [
+        f"{page.relative_to(ROOT)} → {target}"
+        for page in (ROOT / name for name in tracked_files() if name.endswith(".md"))
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text())
+        if "://" not in target and not target.startswith("mailto:") and not (page.parent / target).exists()
+    ]
 
     assert broken == []
 

@@ -1,4 +1,4 @@
-"""Scenario 2: the projects one may see, each with its number of experiments (docs/scenarios/02-project-list-flow.md)."""
+"""Scenario 2: the projects one may see, each with its experiments counted (docs/scenarios/02-project-list-flow.md)."""
 
 from typing import Any
 
