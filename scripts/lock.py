@@ -21,10 +21,10 @@ def main() -> int:
         base += ["--no-emit-package", package]
     for project in find_projects(dev=True):
         say(f"lock: {project.relative_to(ROOT)}")
-        subprocess.run([*base, "pyproject.toml", "-o", "requirements.lock"], cwd=project, check=True)
+        subprocess.run([*base, "pyproject.toml", "-o", "requirements.lock"], cwd=project, check=True)  # noqa: S603
         if "[dependency-groups]" in (project / "pyproject.toml").read_text():
             extra = ["--group", "dev", "-c", "requirements.lock", "-o", "requirements-dev.lock"]
-            subprocess.run([*base, "pyproject.toml", *extra], cwd=project, check=True)
+            subprocess.run([*base, "pyproject.toml", *extra], cwd=project, check=True)  # noqa: S603
     return 0
 
 

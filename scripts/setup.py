@@ -61,7 +61,7 @@ def find_uv() -> str:
 
 
 def run(command: list[str], what: str) -> None:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         output = (done.stderr or done.stdout).strip()
         if "No space left on device" in output or "os error 28" in output:

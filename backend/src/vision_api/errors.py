@@ -13,8 +13,6 @@ ApiError
 └── DatabaseUnavailable   503 database_unavailable
 """
 
-# ruff: noqa: N818 - the base says Error; the others are named after the answer that they are
-
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 

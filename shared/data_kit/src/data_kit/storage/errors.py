@@ -11,9 +11,9 @@ class StorageError(Exception):
     """The store does not answer, or refuses."""
 
 
-class ObjectNotFound(StorageError):  # noqa: N818 - a name that reads
+class ObjectNotFound(StorageError):
     """There is no such object."""
 
 
-class InvalidKey(StorageError, ValueError):  # noqa: N818
+class InvalidKey(StorageError, ValueError):
     """A key or URI that does not belong to this store."""

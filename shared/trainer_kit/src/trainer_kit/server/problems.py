@@ -17,7 +17,7 @@ _CODES = {401: "token_invalid", 404: "not_found", 405: "method_not_allowed"}
 log = logging.getLogger(__name__)
 
 
-class InvalidSpec(Exception):  # noqa: N818 - a refusal with a code
+class InvalidSpec(Exception):
     """A job that this service cannot train. `errors` name the fields."""
 
     def __init__(self, code: str, errors: list[FieldProblem]) -> None:

@@ -17,31 +17,31 @@ class SupervisorError(Exception):
     code: ClassVar[str]
 
 
-class NoFreeSlot(SupervisorError):  # noqa: N818 - refusals, named as the codes are
+class NoFreeSlot(SupervisorError):
     """Every slot trains."""
 
     code = "no_free_slot"
 
 
-class AttemptSuperseded(SupervisorError):  # noqa: N818
+class AttemptSuperseded(SupervisorError):
     """A newer attempt of the same job is held."""
 
     code = "attempt_superseded"
 
 
-class Draining(SupervisorError):  # noqa: N818
+class Draining(SupervisorError):
     """The service is about to end."""
 
     code = "draining"
 
 
-class StillRunning(SupervisorError):  # noqa: N818
+class StillRunning(SupervisorError):
     """What runs cannot be deleted."""
 
     code = "in_use"
 
 
-class UnknownAttempt(SupervisorError):  # noqa: N818
+class UnknownAttempt(SupervisorError):
     """Nothing of that name is held."""
 
     code = "not_found"

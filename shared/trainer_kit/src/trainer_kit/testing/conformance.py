@@ -1,4 +1,3 @@
-# ruff: noqa: S101 - assertions are what these are for
 """What every training service must do. Each runs it on itself, over HTTP, with real trainings:
 
 class TestTimm(ServiceConformance):

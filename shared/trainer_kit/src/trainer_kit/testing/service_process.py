@@ -1,4 +1,3 @@
-# ruff: noqa: S101 - assertions are what these are for
 """A training service as a process of its own, and what a backend would say to it."""
 
 import os

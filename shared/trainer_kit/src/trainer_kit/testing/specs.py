@@ -1,4 +1,3 @@
-# ruff: noqa: S101 - assertions are what these are for
 """Job specs, events and answers, taken apart for tests."""
 
 import hashlib

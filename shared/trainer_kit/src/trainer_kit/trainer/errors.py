@@ -16,5 +16,5 @@ class TrainingError(Exception):
         super().__init__(message)
 
 
-class Stopped(Exception):  # noqa: N818 - not an error
+class Stopped(Exception):
     """Raised by a trainer that has seen `stop_requested()`."""
