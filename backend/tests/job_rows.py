@@ -11,6 +11,7 @@ from vision_api.kit.clock import utc_now
 from vision_api.models import TrainingJob
 
 MakeJob = Callable[..., Awaitable[TrainingJob]]
+Becomes = Callable[..., Awaitable[TrainingJob]]
 
 
 def job_fields(**fields: Any) -> dict[str, Any]:

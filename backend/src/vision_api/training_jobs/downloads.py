@@ -20,14 +20,14 @@ PRESIGNED_FOR = timedelta(hours=1)
 _ONE_RANGE = re.compile(r"^bytes=(\d*)-(\d*)$")
 
 
-class RangeNotSatisfiable(ApiError):  # noqa: N818 - named as its siblings are
+class RangeNotSatisfiable(ApiError):
     """The range lies outside the file."""
 
     status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
     code = "range_not_satisfiable"
 
 
-class StorageUnavailable(ApiError):  # noqa: N818 - named as its siblings are
+class StorageUnavailable(ApiError):
     """Object storage does not answer."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE

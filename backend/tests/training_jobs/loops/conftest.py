@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 from fake_service import TOKEN, FakeService
-from job_rows import MakeJob, reload
+from job_rows import Becomes, MakeJob, reload
 from PIL import Image
 
 from data_kit import open_store
@@ -27,7 +27,6 @@ from vision_api.training_jobs.wakeups import Wakeups
 from vision_api.training_services import running_registry
 
 Backend = Callable[..., AbstractAsyncContextManager[Wakeups]]
-Becomes = Callable[..., Awaitable[TrainingJob]]
 
 COLORS = {"blue": (40, 60, 200), "red": (200, 50, 40)}
 STEPS_PER_EPOCH = 4

@@ -165,6 +165,17 @@ async def test_log_lines_are_numbered(database: Database, running: TrainingJob, 
     assert [line.message for line in errors] == ["two"]
 
 
+async def test_a_trainer_may_write_what_no_database_takes(
+    database: Database, running: TrainingJob, apply: Apply
+) -> None:
+    stored = await apply(running, Log(message="a\0b\ud800"), Failed(reason=EndReason.INTERNAL, message="\0 and \udfff"))
+
+    assert stored.error_message == "\ufffd and ?"
+    async with database.snapshot() as session:
+        [line] = await list_log_lines(session, running.id, after=0, level=LogLevel.DEBUG, limit=10)
+    assert line.message == "a\ufffdb?"
+
+
 async def test_only_the_newest_events_and_lines_are_kept(
     database: Database, running: TrainingJob, apply: Apply, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,14 +2,14 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_service import FakeService
-from job_rows import MakeJob, reload
+from job_rows import Becomes, MakeJob, reload
 from sqlalchemy import select
 from waiting import until
 
@@ -23,7 +23,6 @@ from vision_api.training_jobs.status import switch_status
 from vision_api.training_jobs.wakeups import Wakeups
 
 Backend = Callable[..., AbstractAsyncContextManager[Wakeups]]
-Becomes = Callable[..., Awaitable[TrainingJob]]
 
 STEPS_PER_EPOCH = 4
 

@@ -115,9 +115,10 @@ class Batch:
 
     def _log(self, body: Log, time: datetime) -> None:
         self._job.last_log_id += 1
-        line = {"level": body.level, "message": body.message, "attempt": self._job.attempt}
+        message = _storable(body.message)
+        line = {"level": body.level, "message": message, "attempt": self._job.attempt}
         self._lines.append(line | {"job_id": self._job.id, "line_id": self._job.last_log_id, "time": time})
-        self._tell("log", {"id": self._job.last_log_id, "level": body.level, "message": body.message}, time)
+        self._tell("log", {"id": self._job.last_log_id, "level": body.level, "message": message}, time)
 
     async def _started(self, body: Started, time: datetime) -> None:
         """Points beyond the resume point will come again: they go now, in the same transaction."""
@@ -147,10 +148,10 @@ class Batch:
                 leave_instance(job)
                 switch_status(session, job, JobStatus.COMPLETED, time=time)
             case Failed() if body.reason in INFRASTRUCTURE_REASONS:
-                lose(session, job, body.reason, body.message)
+                lose(session, job, body.reason, _storable(body.message))
             case Failed():
                 leave_instance(job)
-                switch_status(session, job, JobStatus.FAILED, Why(body.reason, body.message), time=time)
+                switch_status(session, job, JobStatus.FAILED, Why(body.reason, _storable(body.message)), time=time)
             case Paused() if job.status == JobStatus.PAUSING:
                 leave_instance(job)
                 switch_status(session, job, JobStatus.PAUSED, Why(None, "It was paused by a user."), time=time)
@@ -159,6 +160,11 @@ class Batch:
             case _:
                 leave_instance(job)
                 switch_status(session, job, JobStatus.CANCELLED, _why_cancelled(job, body), time=time)
+
+
+def _storable(text: str) -> str:
+    """A trainer writes what it likes; PostgreSQL takes neither NUL nor half a surrogate pair."""
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
 def _why_cancelled(job: TrainingJob, body: Cancelled | Paused) -> Why:

@@ -3,17 +3,21 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
+from vision_api.models import JobStatus, TrainingJob
 from vision_api.training_jobs.loops import leases
 from vision_api.training_jobs.loops.applying import Batch
 from vision_api.training_jobs.loops.batches import in_batches
-from vision_api.training_jobs.loops.restarts import lose
+from vision_api.training_jobs.loops.restarts import leave_instance, lose
+from vision_api.training_jobs.status import Why, switch_status
 from vision_api.training_jobs.wakeups import Wakeups
 from vision_api.training_services import InstanceRegistry, ServiceRejected, ServiceUnavailable
 from vision_contracts import SILENCE_SECONDS, EndReason, JobEvent
@@ -21,6 +25,8 @@ from vision_contracts import SILENCE_SECONDS, EndReason, JobEvent
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.5
+TROUBLE_SECONDS = 1.0
+MAX_TROUBLES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +74,22 @@ class Follower:
         self._patience = patience
         self._lost_at = time.monotonic() + patience.first_contact_seconds
         self._is_over = False
+        self._troubles = 0
 
     async def run(self) -> None:
         """Until the attempt is over, or somebody else has it."""
+        while not self._is_over:
+            try:
+                await self._follow_patiently()
+            except Exception:
+                self._troubles += 1
+                logger.exception("job %s: its events cannot be stored", self._followed.job_uid)
+                if self._troubles >= MAX_TROUBLES:
+                    await self._give_up()
+                await asyncio.sleep(TROUBLE_SECONDS)
+
+    async def _follow_patiently(self) -> None:
+        """Follow for as long as nothing goes wrong but the service or the database."""
         while not self._is_over:
             try:
                 await self._follow()
@@ -111,16 +130,30 @@ class Follower:
             if job is not None:
                 await Batch(session, job).apply(batch)
         self._cursor = batch[-1].seq
+        self._troubles = 0
         self._is_over = job is None or batch[-1].is_terminal
         self._tell()
 
     async def _lose(self, message: str) -> None:
+        logger.warning("job %s: attempt %d is lost: %s", self._followed.job_uid, self._followed.attempt, message)
+        await self._end(lambda session, job: lose(session, job, EndReason.SERVICE_LOST, message))
+
+    async def _give_up(self) -> None:
+        """A job that cannot be followed must not look as if it ran."""
+
+        def fail(session: AsyncSession, job: TrainingJob) -> None:
+            leave_instance(job)
+            why = "The platform could not store what the trainer told. Its log says more; tell whoever operates it."
+            switch_status(session, job, JobStatus.FAILED, Why(EndReason.INTERNAL, why))
+
+        await self._end(fail)
+
+    async def _end(self, change: Callable[[AsyncSession, TrainingJob], None]) -> None:
         followed = self._followed
-        logger.warning("job %s: attempt %d is lost: %s", followed.job_uid, followed.attempt, message)
         async with self._database.transaction() as session:
             job = await leases.lock_leased(session, job_id=followed.job_id, owner=self._owner, attempt=followed.attempt)
             if job is not None:
-                lose(session, job, EndReason.SERVICE_LOST, message)
+                change(session, job)
         self._is_over = True
         self._tell()
 

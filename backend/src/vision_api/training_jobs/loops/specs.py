@@ -12,7 +12,7 @@ from vision_contracts import CheckpointRef, DatasetFormat, DatasetRef, JobSpec, 
 Weights = Literal["scratch", "pretrained"] | CheckpointRef
 
 
-class WeightsGone(Exception):  # noqa: N818 - a name that reads
+class WeightsGone(Exception):
     """The checkpoint that a job should start from is not there any more."""
 
 

@@ -1,0 +1,103 @@
+"""A follower when things go wrong on the way."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+from job_rows import Becomes, MakeJob, reload
+from small_service import TOKEN, SmallService, serving
+from waiting import until
+
+from vision_api.config import Settings
+from vision_api.db.session import Database
+from vision_api.kit.clock import utc_now
+from vision_api.models import JobStatus, TrainingJob
+from vision_api.training_jobs.loops import follower as follower_module
+from vision_api.training_jobs.loops.follower import Followed, Follower, Patience
+from vision_api.training_jobs.wakeups import Wakeups
+from vision_api.training_services import InstanceRegistry, running_registry
+from vision_contracts import Finished, JobEvent, Metrics, Started
+
+OWNER = uuid4()
+
+
+@pytest.fixture
+def service() -> SmallService:
+    return SmallService()
+
+
+@pytest.fixture
+async def registry(settings: Settings, service: SmallService) -> AsyncIterator[InstanceRegistry]:
+    async with serving(service) as port:
+        urls = {"small": (f"http://127.0.0.1:{port}",)}
+        own = Settings(**(settings.model_dump() | {"service_urls": urls, "service_token": TOKEN}))
+        async with running_registry(own) as registry:
+            await until(lambda: registry.instances)
+            yield registry
+
+
+@pytest.fixture
+async def job(make_job: MakeJob, service: SmallService) -> TrainingJob:
+    return await make_job(status=JobStatus.STARTING, attempt=1, instance_id=service.instance_id, lease_owner=OWNER)
+
+
+@pytest.fixture
+def follower(database: Database, registry: InstanceRegistry, job: TrainingJob) -> Follower:
+    assert job.instance_id is not None
+    followed = Followed(job.id, job.job_uid, job.attempt, job.instance_id, 0)
+    patience = Patience(silence_seconds=1, first_contact_seconds=1)
+    return Follower(database, registry, Wakeups(), owner=OWNER, followed=followed, patience=patience)
+
+
+def tell(service: SmallService, *bodies: Started | Metrics | Finished) -> None:
+    service.events = [
+        JobEvent(seq=seq, attempt=1, time=utc_now(), body=body) for seq, body in enumerate(bodies, start=1)
+    ]
+
+
+async def stored(database: Database, job: TrainingJob) -> TrainingJob:
+    async with database.snapshot() as session:
+        return await reload(session, job)
+
+
+async def test_a_stream_that_is_cut_is_taken_up_where_it_was(
+    database: Database, service: SmallService, follower: Follower, job: TrainingJob, becomes: Becomes
+) -> None:
+    begun = (Started(resume_step=0, device="cpu"), Metrics(step=1, epoch=0, values={"lr": 1.0}))
+    tell(service, *begun)
+    following = asyncio.create_task(follower.run())
+    await becomes(job, lambda row: row.service_cursor == len(begun))
+    tell(service, *begun, Finished())
+    await following
+
+    done = await stored(database, job)
+    assert (done.status, done.service_cursor) == ("completed", 3)
+
+
+async def test_whoever_has_lost_the_lease_writes_nothing(
+    database: Database, service: SmallService, follower: Follower, job: TrainingJob
+) -> None:
+    async with database.transaction() as session:
+        (await reload(session, job)).lease_owner = uuid4()
+    tell(service, Started(resume_step=0, device="cpu"), Finished())
+
+    await follower.run()
+
+    assert ((await stored(database, job)).status, (await stored(database, job)).last_event_id) == ("starting", 0)
+
+
+async def test_a_job_whose_events_cannot_be_stored_fails_instead_of_hanging(
+    database: Database,
+    service: SmallService,
+    follower: Follower,
+    job: TrainingJob,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(follower_module, "TROUBLE_SECONDS", 0)
+    tell(service, Finished())  # the end of what has never started
+
+    await follower.run()
+
+    failed = await stored(database, job)
+    assert (failed.status, failed.status_reason) == ("failed", "internal")
