@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import make_url, text
 from support import PASSWORD, AuthHeaders, MakeUser, problem_of, refused_address
+from waiting import until
 
 from vision_api.config import Settings
 from vision_api.db import engine as engine_module
@@ -100,12 +102,14 @@ async def test_address_where_no_database_is_raises_database_unavailable(kind: st
         "postgresql": f"postgresql://mina:secret@{refused_address()}/platform?sslmode=prefer",
     }[kind]
     database = Database(make_engine(Settings(database_url=address, data_dir=tmp_path, service_urls={})))
+    threads = threading.active_count()
     with pytest.raises(DatabaseUnavailable):
         await database.ping()
     with pytest.raises(DatabaseUnavailable):
         async with database.transaction() as session:
             await session.execute(text("SELECT 1"))
     await database.close()
+    await until(lambda: threading.active_count() <= threads)  # they still want to tell the event loop
 
 
 async def test_writer_that_takes_too_long_makes_the_next_one_a_503(sqlite_template: Path, tmp_path: Path) -> None:
