@@ -5,13 +5,26 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 
 from trainer_kit.testing.service_process import TOKEN, ServiceProcess
 from trainer_kit.testing.specs import bodies, changed
 from trainer_kit.testing.waiting import wait_until
-from vision_contracts import Cancelled, Checkpoint, EndReason, Failed, Finished, JobSpec, Log, LogLevel, Paused, Started
+from vision_contracts import (
+    HEARTBEAT_SECONDS,
+    Cancelled,
+    Checkpoint,
+    EndReason,
+    Failed,
+    Finished,
+    JobSpec,
+    Log,
+    LogLevel,
+    Paused,
+    Started,
+)
 
 
 def misbehaving(spec: JobSpec, how: str, **more: Any) -> JobSpec:
@@ -168,10 +181,28 @@ def test_neither_runner_nor_trainer_sees_the_token_or_an_open_socket(service: Se
     list(service.follow(spec))
 
 
-def test_nothing_of_what_has_ended_is_left_running(service: ServiceProcess, spec: JobSpec) -> None:
-    service.begin_ok(changed(spec, epochs=1))
-    list(service.follow(spec))
-    wait_until(lambda: not psutil.Process(service.process.pid).children(recursive=True), "the end of all children")
+def test_what_has_ended_leaves_neither_processes_nor_descriptors(service: ServiceProcess, spec: JobSpec) -> None:
+    process = psutil.Process(service.process.pid)
+
+    def run_and_delete(attempt: int) -> int:
+        short = service.begin_ok(changed(spec, epochs=1, attempt=attempt))
+        list(service.follow(short))
+        wait_until(lambda: not process.children(recursive=True), "the end of all children")
+        service.client.delete(f"/training/jobs/{short.job_uid}").raise_for_status()
+        return process.num_fds()
+
+    assert run_and_delete(1) == run_and_delete(2)
+
+
+def test_a_followed_stream_has_a_heartbeat_while_nothing_happens(service: ServiceProcess, spec: JobSpec) -> None:
+    hanging = service.begin_ok(misbehaving(spec, "hang"))
+    address = f"/training/jobs/{hanging.job_uid}/events"
+    silence = httpx.Timeout(10, read=HEARTBEAT_SECONDS + 2)
+    with service.client.stream("GET", address, params={"follow": True}, timeout=silence) as lines:
+        assert lines.headers["Content-Type"] == "application/x-ndjson"
+        assert "" in lines.iter_lines()
+    service.stop(hanging, "kill")
+    list(service.follow(hanging))
 
 
 def is_alive(pid: int) -> bool:

@@ -135,7 +135,7 @@ class Runner:
         if stop is not None and stop.mode == "kill":
             uploader.close(0)
             return ending
-        if self.folder.output_log.exists():
+        if self.folder.output_log.stat().st_size:
             uploader.submit(FileReport(name="logs/output.log", kind=ArtifactKind.LOG, path="output.log"))
         error = uploader.close(UPLOAD_SECONDS if stop is None else UPLOAD_SECONDS_WHEN_STOPPED)
         if error is None:

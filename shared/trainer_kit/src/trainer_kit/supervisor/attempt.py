@@ -1,5 +1,6 @@
 """One attempt as the service sees it: a folder, and perhaps a runner."""
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from vision_contracts import HeldJob
 UNRESPONSIVE_SECONDS = 60.0
 """How long a runner may take after the grace of a stop: SIGTERM, SIGKILL and the last uploads lie in it."""
 
+log = logging.getLogger(__name__)
+
 
 @dataclass
 class Attempt:
@@ -23,6 +26,7 @@ class Attempt:
     job_uid: UUID
     folder: AttemptFolder
     runner: RunnerHandle | None = None
+    """None also for a runner that an earlier process of this service has started: that one is known by its lock."""
     clock: Callable[[], float] = time.monotonic
     _ended: HeldJob | None = field(init=False, default=None)
     _overdue_at: float | None = field(init=False, default=None)
@@ -60,18 +64,17 @@ class Attempt:
 
     def look_after(self, launcher: Launcher) -> None:
         """Reaps the runner; kills it if it does not obey; ends the attempt if it is dead. Costs little."""
-        has_runner = self.has_runner()
+        if self.runner is not None and not self.runner.is_running():
+            self.runner = None
         if not self.is_running:
             return
-        if not has_runner:
-            recover_attempt(self.folder)
+        if self.runner is None and not is_locked(self.folder.lock_file):
+            self._recover()
         elif self._overdue_at is not None and self.clock() > self._overdue_at:
+            log.warning("attempt %d of job %s does not obey: killing its runner", self.number, self.job_uid)
             launcher.kill(self.folder)
 
-    def has_runner(self) -> bool:
-        """Whether a runner lives: one of ours, or one that an earlier process of this service has started."""
-        if self.runner is not None:
-            if self.runner.is_running():
-                return True
-            self.runner = None
-        return is_locked(self.folder.lock_file)
+    def _recover(self) -> None:
+        if recover_attempt(self.folder):
+            ended_as = self.describe().ended_as
+            log.warning("attempt %d of job %s had no runner any more: %s", self.number, self.job_uid, ended_as)

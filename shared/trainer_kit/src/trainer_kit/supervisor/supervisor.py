@@ -88,6 +88,7 @@ class Supervisor:
         with self._mutex:
             attempt = self.find(job_uid, request.attempt)
             if attempt.is_running:
+                log.info("attempt %d of job %s is ordered to end: %s", request.attempt, job_uid, request.mode)
                 attempt.order_stop(StopOrder(**request.model_dump()))
             return attempt.describe()
 
@@ -157,6 +158,10 @@ class Supervisor:
         except BaseException:
             self._move_to_trash(folder.path)
             raise
+        log.info(
+            "attempt %d of job %s is started: %s, request %s",
+            spec.attempt, spec.job_uid, spec.model_name, spec.request_id,
+        )  # fmt: skip
         attempt = Attempt(spec.job_uid, folder, runner)
         self._attempts[spec.job_uid, spec.attempt] = attempt
         return attempt
