@@ -58,7 +58,7 @@ class ServiceSettings(RunnerSettings):
     host: str = Field(default="", description="Empty or `::` listens on IPv4 and IPv6.")
     port: int = Field(default=8000, ge=0, le=65535)
     service_token: SecretStr
-    slots: int = Field(default=1, ge=1, le=64)
+    slots: int = Field(default=1, ge=1, le=1024)
     trainer_launcher: Literal["process"] = "process"
     environment_name: Literal["development", "production"] = Field(default="development", alias="ENVIRONMENT")
     stop_grace_seconds: float = Field(default=10.0, ge=0, le=600)

@@ -25,6 +25,8 @@ from trainer_kit.settings import ServiceSettings
 from trainer_kit.supervisor import ProcessLauncher, Supervisor
 
 LOCK_SECONDS = 5.0
+KEEP_ALIVE_SECONDS = 75
+"""Longer than the pause between two calls of a backend, which would else meet a closed connection now and then."""
 STREAM_SECONDS = 3
 """How long streams may take to deliver what has happened last."""
 
@@ -57,7 +59,11 @@ def _serve(adapter_path: str, settings: ServiceSettings) -> None:
     supervisor = Supervisor(settings.data_dir, settings.slots, launcher)
     service = create_service(adapter, settings, supervisor)
     config = uvicorn.Config(
-        create_app(service, settings), log_config=None, access_log=False, timeout_graceful_shutdown=STREAM_SECONDS
+        create_app(service, settings),
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=STREAM_SECONDS,
     )
     with listen(settings.host, settings.port) as listening:
         host, port = listening.getsockname()[:2]

@@ -15,6 +15,8 @@ from vision_contracts import HeldJob
 
 UNRESPONSIVE_SECONDS = 60.0
 """How long a runner may take after the grace of a stop: SIGTERM, SIGKILL and the last uploads lie in it."""
+RECOVERY_SECONDS = 5.0
+"""How long to wait before a second try to end an attempt, such as on a full disk."""
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +32,7 @@ class Attempt:
     clock: Callable[[], float] = time.monotonic
     _ended: HeldJob | None = field(init=False, default=None)
     _overdue_at: float | None = field(init=False, default=None)
+    _recover_at: float = field(init=False, default=0.0)
 
     @property
     def number(self) -> int:
@@ -75,6 +78,9 @@ class Attempt:
             launcher.kill(self.folder)
 
     def _recover(self) -> None:
+        if self.clock() < self._recover_at:
+            return
+        self._recover_at = self.clock() + RECOVERY_SECONDS
         if recover_attempt(self.folder):
             ended_as = self.describe().ended_as
             log.warning("attempt %d of job %s had no runner any more: %s", self.number, self.job_uid, ended_as)

@@ -30,7 +30,8 @@ from vision_contracts import (
 )
 
 REPORTS_PER_EPOCH = 50
-MAX_FILES_IN_OUTBOX = 3
+MAX_FILES_IN_OUTBOX = 4
+"""One on its way, the best and the newest checkpoint that wait, and one more."""
 
 H = TypeVar("H", bound=BaseModel)
 
