@@ -2,6 +2,7 @@
 PYTHON ?= python3
 SETUP := $(PYTHON) scripts/setup.py
 TOOLS := tests/.venv/bin
+TYPED := $(wildcard shared/*) backend $(wildcard services/*)
 EMPTY :=
 SOURCES := $(subst $(EMPTY) $(EMPTY),:,$(wildcard */src */*/src))
 
@@ -40,7 +41,7 @@ check: setup ## lint, format, types, import rules
 	@$(TOOLS)/ruff check .
 	@$(TOOLS)/ruff format --check .
 	@$(MAKE) --no-print-directory imports
-	@$(TOOLS)/basedpyright
+	@for project in $(TYPED); do echo "types: $$project"; $(TOOLS)/basedpyright --project $$project || exit 1; done
 
 imports: ## who may import whom
 	@PYTHONPATH=$(SOURCES) $(TOOLS)/lint-imports --config tests/architecture/importlinter.ini --no-cache

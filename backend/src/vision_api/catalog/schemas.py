@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, JsonValue
 
 from vision_contracts import ModelCard, ModelDetail, TaskType
 
@@ -32,7 +32,7 @@ class ModelFilter:
     max_params: int | None = None
 
 
-_EXAMPLE = {
+_EXAMPLE: dict[str, JsonValue] = {
     "framework": "timm",
     "model_name": "resnet18",
     "display_name": "ResNet-18",
