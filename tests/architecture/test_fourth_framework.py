@@ -1,29 +1,52 @@
 """A fourth framework is a folder and a setting: no edit in the backend, the kit or another service."""
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from client import Client
-from platform_under_test import ADMIN_EMAIL, ADMIN_PASSWORD, ROOT, DeployedPlatform, Process
+from platform_under_test import ADMIN_EMAIL, ADMIN_PASSWORD, ROOT, DeployedPlatform, LocalPlatform, Process
 
 NEWCOMER = "toyvision"
+PYTHON = ROOT / "shared/trainer_kit/.venv/bin/python"
+PACKAGE_PATH = str(Path(__file__).parent)
+
+Platform = LocalPlatform | DeployedPlatform
 
 
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedPlatform]:
-    """A platform whose only service is one that nobody has heard of."""
-    running = DeployedPlatform(tmp_path_factory.mktemp("fourth"), frameworks=(NEWCOMER,))
-    service = running.services[NEWCOMER]
-    package = Path(__file__).parent
-    running.services[NEWCOMER] = Process(
+def with_a_folder(folder: Path) -> LocalPlatform:
+    """Locally: one more folder beside the others, with an environment whose console script serves it."""
+    platform = LocalPlatform(folder)
+    script = folder / f"services/{NEWCOMER}/.venv/bin/training-service"
+    script.parent.mkdir(parents=True)
+    script.write_text(f'#!/bin/sh\nPYTHONPATH="{PACKAGE_PATH}" exec "{PYTHON}" -m {NEWCOMER}_service\n')
+    script.chmod(0o755)
+    (folder / f"services/{NEWCOMER}/pyproject.toml").write_text(f'[project]\nname = "{NEWCOMER}-service"\n')
+    platform.backend.environment = {**platform.backend.environment, "SERVICES_DIR": str(folder / "services")}
+    return platform
+
+
+def with_a_url(folder: Path) -> DeployedPlatform:
+    """Deployed: one more container, and `TOYVISION_SERVICE_URL`."""
+    platform = DeployedPlatform(folder, frameworks=(NEWCOMER,))
+    service = platform.services[NEWCOMER]
+    platform.services[NEWCOMER] = Process(
         NEWCOMER,
-        (str(ROOT / "shared/trainer_kit/.venv/bin/python"), "-m", "toyvision_service"),
-        dict(service.environment) | {"PYTHONPATH": str(package)},
+        (str(PYTHON), "-m", f"{NEWCOMER}_service"),
+        {**service.environment, "PYTHONPATH": PACKAGE_PATH},
         service.log,
         service.hidden,
     )
+    return platform
+
+
+@pytest.fixture(params=[with_a_folder, with_a_url], ids=["local", "deployed"])
+def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Platform]:
+    """A platform whose only service is one that nobody has heard of."""
+    running: Platform = request.param(tmp_path)
+    shutil.copytree(ROOT / "samples/digits", running.datasets / "digits")
     try:
         running.start()
         yield running
@@ -31,26 +54,31 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedPlatf
         running.stop()
 
 
-def test_it_is_listed_and_trains_by_a_folder_and_a_url(platform: DeployedPlatform, tiny_images: Path) -> None:
+def test_it_is_listed_and_trains(platform: Platform) -> None:
     admin = Client.sign_in(platform.url, ADMIN_EMAIL, ADMIN_PASSWORD)
     [card] = admin.get("/models/list", framework=NEWCOMER)
     project = admin.post("/projects", {"name": "Newcomers"})
+    job = admin.post(
+        "/training/jobs",
+        {
+            "project_id": project["id"],
+            "framework": NEWCOMER,
+            "model_name": card["model_name"],
+            "task_type": card["task_types"][0],
+            "dataset_path": str(platform.datasets / "digits"),
+            "epochs": 2,
+        },
+    )
 
-    job = admin.post("/training/jobs", {
-        "project_id": project["id"], "framework": NEWCOMER, "model_name": card["model_name"],
-        "task_type": card["task_types"][0], "dataset_path": str(tiny_images), "epochs": 2,
-    })  # fmt: skip
     admin.post(f"/training/jobs/{job['id']}/start")
 
     assert admin.wait_for(job["id"], "completed")["framework"] == NEWCOMER
 
 
 def test_no_source_file_knows_it() -> None:
-    sources = [path for folder in ("backend", "shared", "services") for path in (ROOT / folder).rglob("src/**/*.py")]
+    listing = subprocess.run(
+        ["git", "ls-files", "backend", "shared", "services"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
 
-    assert [path for path in sources if NEWCOMER in path.read_text()] == []
-
-
-@pytest.fixture
-def tiny_images(platform: DeployedPlatform) -> Path:
-    return shutil.copytree(ROOT / "samples/digits", platform.datasets / "digits", dirs_exist_ok=True)
+    sources = [name for name in listing.stdout.split() if "/tests/" not in name]
+    assert [name for name in sources if NEWCOMER in (ROOT / name).read_text(errors="ignore")] == []

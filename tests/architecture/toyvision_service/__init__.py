@@ -1,0 +1,1 @@
+"""A fourth framework, which exists only here."""
