@@ -62,7 +62,7 @@ bench: setup ## measure against named peers; writes build/bench.json
 
 docs: setup ## regenerate what is made from the code: openapi.json, DATABASE_SCHEMA.md
 	@backend/.venv/bin/python -m vision_api.openapi > docs/openapi.json
-	@backend/.venv/bin/python -m vision_api.db.schema_page > docs/architecture/DATABASE_SCHEMA.md
+	@backend/.venv/bin/python -m vision_api.schema_page > docs/architecture/DATABASE_SCHEMA.md
 
 clean: ## remove every environment and build output (never DATA_DIR)
 	@rm -rf .tools build */.venv */*/.venv
