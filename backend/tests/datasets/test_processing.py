@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy import select, update
 
 from data_kit import ArchiveLimits
-from vision_api.datasets import outcomes, repository
+from vision_api.datasets import outcomes, preparing, repository
 from vision_api.datasets.preparing import Prepared
 from vision_api.datasets.processing import DatasetProcessor, Prepare, prepare_in_process, running_processor
 from vision_api.db.session import Database
@@ -49,10 +49,8 @@ async def test_an_upload_that_kills_whoever_processes_it_fails_in_the_end(
     monkeypatch.setattr(outcomes, "RETRY_SECONDS", 0.0)
     await api.upload(coins())
 
-    async def killed(archive: Path, folder: Path, limits: ArchiveLimits) -> Prepared:
-        raise MemoryError
-
-    processor = processor_with(app, tmp_path, killed)
+    monkeypatch.setattr(preparing, "__name__", "a_module_that_is_not_there")
+    processor = processor_with(app, tmp_path, prepare_in_process)
     for tries in (1, 2):
         assert await processor.process_next()
         version = await version_of(database)
@@ -138,7 +136,7 @@ async def test_on_sqlite_a_lease_of_a_backend_that_was_killed_ends_at_the_start(
         await repository.claim_version(session, lease_seconds=600)
 
     async with running_processor(database, app.state.store, app.state.settings), asyncio.timeout(30):
-        while (await api.get(f"/{dataset['id']}")).json()["status"] == "processing":  # noqa: ASYNC110 - bounded
+        while (await api.get(f"/{dataset['id']}")).json()["status"] == "processing":
             await asyncio.sleep(0.05)
 
     assert (await version_of(database)).status == "ready"

@@ -1,12 +1,17 @@
 """From an uploaded archive to what is stored of it. Runs in a process of its own: it decodes what strangers made.
 
-Imports neither the web framework nor the database, so that the process starts quickly.
+    python -m vision_api.datasets.preparing ARCHIVE FOLDER LIMITS
+
+writes what came of it as JSON. Imports neither the web framework nor the database, so that it starts quickly.
 """
 
-import signal
+import errno
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from data_kit import (
     ArchiveLimits,
@@ -50,6 +55,13 @@ class Prepared:
     facts: Facts | None = None
 
 
+prepared_json: TypeAdapter[Prepared] = TypeAdapter(Prepared)
+limits_json: TypeAdapter[ArchiveLimits] = TypeAdapter(ArchiveLimits)
+
+DISK_FULL = errno.ENOSPC
+"""The exit code that says so."""
+
+
 def prepare_archive(archive: Path, folder: Path, limits: ArchiveLimits) -> Prepared:
     """Unpacks an upload into `folder/files`, and goes on as `prepare_folder`. Raises OSError for a full disk."""
     try:
@@ -57,12 +69,6 @@ def prepare_archive(archive: Path, folder: Path, limits: ArchiveLimits) -> Prepa
     except DatasetError as error:
         return Prepared(error.findings)
     return prepare_folder(folder / FILES, folder)
-
-
-def prepare_as_worker(archive: Path, folder: Path, limits: ArchiveLimits) -> Prepared:
-    """`prepare_archive` as all that a process does: Ctrl-C in the terminal is for the backend, which ends us."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return prepare_archive(archive, folder, limits)
 
 
 def prepare_folder(source: Path, folder: Path) -> Prepared:
@@ -98,3 +104,20 @@ def _facts(dataset: Dataset, digest: str, manifest: list[str]) -> Facts:
         size_bytes=sum(int(line.split("\t")[1]) for line in manifest),
         statistics=describe(dataset).model_dump(mode="json"),
     )
+
+
+def main(arguments: list[str]) -> int:
+    """See the module."""
+    archive, folder, limits = arguments
+    try:
+        prepared = prepare_archive(Path(archive), Path(folder), limits_json.validate_json(limits))
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            return DISK_FULL
+        raise
+    sys.stdout.buffer.write(prepared_json.dump_json(prepared))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -4,24 +4,24 @@ The row is the truth: whoever is killed over one leaves it `processing`, and it 
 """
 
 import asyncio
+import errno
 import logging
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
-import anyio.to_process
 import anyio.to_thread
-from anyio import BrokenWorkerProcess
 
 from data_kit import ArchiveLimits, ObjectNotFound, ObjectStore, StorageError
 from vision_api.config import Settings
-from vision_api.datasets import repository
+from vision_api.datasets import preparing, repository
 from vision_api.datasets.layout import UPLOADS, archive_key
 from vision_api.datasets.outcomes import Claim, apply_prepared, apply_trouble, give_back
-from vision_api.datasets.preparing import STORED, Prepared, prepare_as_worker
+from vision_api.datasets.preparing import STORED, Prepared
 from vision_api.db.base import database_now
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
@@ -40,9 +40,31 @@ Prepare = Callable[[Path, Path, ArchiveLimits], Awaitable[Prepared]]
 """See `preparing.prepare_archive`."""
 
 
+class PreparingDied(Exception):
+    """The process ended without an answer, for lack of memory say."""
+
+
 async def prepare_in_process(archive: Path, folder: Path, limits: ArchiveLimits) -> Prepared:
-    """In a process that ends with us. Raises BrokenWorkerProcess if it dies, of a lack of memory say."""
-    return await anyio.to_process.run_sync(prepare_as_worker, archive, folder, limits, cancellable=True)
+    """In a process that ends with us; Ctrl-C in the terminal does not reach it. Raises PreparingDied, OSError."""
+    arguments = ["-m", preparing.__name__, str(archive), str(folder), preparing.limits_json.dump_json(limits).decode()]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await asyncio.shield(process.wait())
+    if process.returncode == preparing.DISK_FULL:
+        raise OSError(errno.ENOSPC, "No space left to unpack a data set")
+    if process.returncode != 0:
+        raise PreparingDied(f"exit code {process.returncode}")
+    return preparing.prepared_json.validate_json(output)
 
 
 class DatasetProcessor:
@@ -62,17 +84,28 @@ class DatasetProcessor:
         self._folder = folder
         self._limits = limits
         self._wakeup = asyncio.Event()
+        self._is_closing = False
 
     def wake(self) -> None:
         """There is a new upload."""
         self._wakeup.set()
 
+    async def close(self, running: "asyncio.Task[None]") -> None:
+        """End `run`, also in the middle of an upload.
+
+        The flag is for a cancellation that meets the database's driver in a statement, and comes out as its error.
+        """
+        self._is_closing = True
+        self._wakeup.set()
+        running.cancel()
+        await asyncio.wait({running})
+
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until `close`."""
         next_clean_up = 0.0
-        while True:
+        while not self._is_closing:
             try:
-                while await self.process_next():
+                while not self._is_closing and await self.process_next():
                     pass
                 if asyncio.get_running_loop().time() >= next_clean_up:
                     await self.remove_forgotten_uploads()
@@ -109,7 +142,7 @@ class DatasetProcessor:
             prepared = await self._prepare(claim, work)
             if prepared.facts is not None:
                 await anyio.to_thread.run_sync(self._store_files, work / STORED)
-        except (StorageError, OSError, BrokenWorkerProcess, MemoryError) as error:
+        except (StorageError, OSError, PreparingDied) as error:
             await apply_trouble(self._database, claim, error)
             return
         except asyncio.CancelledError:
@@ -179,5 +212,4 @@ async def running_processor(
     try:
         yield processor
     finally:
-        task.cancel()
-        await asyncio.wait({task})
+        await processor.close(task)
