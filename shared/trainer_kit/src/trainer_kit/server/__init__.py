@@ -1,5 +1,5 @@
 """The HTTP side of every training service."""
 
-from trainer_kit.server.serve import serve
+from trainer_kit.server.process import serve
 
 __all__ = ["serve"]

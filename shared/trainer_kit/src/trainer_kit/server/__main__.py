@@ -2,7 +2,7 @@
 
 import sys
 
-from trainer_kit.server.serve import serve
+from trainer_kit.server.process import serve
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
