@@ -118,7 +118,7 @@ def recommended_lr(architecture: Architecture, task: TaskType) -> float:
         return 1e-4
     if task is TaskType.IMAGE_CLASSIFICATION and architecture.model_type in CONVOLUTIONAL:
         return 5e-4 if architecture.hub_id else 1e-3
-    return 2e-4
+    return 2e-4 if architecture.hub_id else 3e-4
 
 
 if __name__ == "__main__":

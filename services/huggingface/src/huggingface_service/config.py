@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
+from pydantic.config import JsonDict
 
 from trainer_kit import hyperparameters as kit
 
@@ -17,7 +18,7 @@ def setting(
     default: Any, title: str, description: str, *, basic: bool = False, unit: str | None = None, **limits: Any
 ) -> Any:
     """A field that a form can show: name, explanation, unit, and whether beginners see it."""
-    extra = {"group": "basic" if basic else "advanced", **({"unit": unit} if unit else {})}
+    extra: JsonDict = {"group": "basic" if basic else "advanced", **({"unit": unit} if unit else {})}
     return Field(default, title=title, description=description, json_schema_extra=extra, **limits)
 
 
@@ -197,7 +198,7 @@ HYPERPARAMETERS: Mapping[str, type[Hyperparameters]] = {
 }
 """By the name that a card's `hyperparameters_ref` gives."""
 
-_DEFAULT_EPOCHS = {"labeling": 10, "detection": 50}
+_DEFAULT_EPOCHS = {"labeling": 20, "detection": 50}
 
 
 def schemas() -> dict[str, dict[str, Any]]:
