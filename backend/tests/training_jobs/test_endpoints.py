@@ -63,47 +63,39 @@ async def test_a_new_job_is_pending_with_everything_decided(api: httpx.AsyncClie
     assert (await api.get(f"{JOBS}/{job['id']}")).json() == job
 
 
-@pytest.mark.parametrize(
-    ("change", "code", "field"),
-    [
-        ({"model_name": "tinny"}, "model_unknown", "model_name"),
-        ({"framework": "caffe"}, "model_unknown", "framework"),
-        ({"task_type": "object_detection"}, "task_not_supported", "task_type"),
-        ({"task_type": "telepathy"}, "validation_failed", "task_type"),
-        ({"epochs": 0}, "validation_failed", "epochs"),
-        ({"epohcs": 3}, "validation_failed", "epohcs"),
-        ({"batch_size": 4.5}, "validation_failed", "batch_size"),
-        ({"device": "gpu"}, "validation_failed", "device"),
-        ({"priority": 11}, "validation_failed", "priority"),
-        ({"pretrained": True}, "validation_failed", "pretrained"),
-        ({"initial_weights": "pretrained"}, "validation_failed", "initial_weights"),
-        ({"hyperparameters": {"dropuot": 0.1}}, "hyperparameters_invalid", "hyperparameters.dropuot"),
-        ({"hyperparameters": {"dropout": "much"}}, "hyperparameters_invalid", "hyperparameters.dropout"),
-        ({"hyperparameters": {"epochs": 3}}, "hyperparameters_invalid", "hyperparameters.epochs"),
-        ({"dataset_path": "/etc"}, "dataset_path_not_allowed", "dataset_path"),
-    ],
-)
-async def test_bad_input_is_refused_with_its_field(
-    api: httpx.AsyncClient, wanted: dict[str, Any], change: dict[str, Any], code: str, field: str
-) -> None:
-    problem = problem_of(await api.post(JOBS, json=wanted | change), 422, code)
-
-    assert field in fields_of(problem)
+BAD_INPUT: list[tuple[dict[str, Any], str, str]] = [
+    ({"model_name": "tinny"}, "model_unknown", "model_name"),
+    ({"framework": "caffe"}, "model_unknown", "framework"),
+    ({"task_type": "object_detection"}, "task_not_supported", "task_type"),
+    ({"task_type": "telepathy"}, "validation_failed", "task_type"),
+    ({"epochs": 0}, "validation_failed", "epochs"),
+    ({"epohcs": 3}, "validation_failed", "epohcs"),
+    ({"batch_size": 4.5}, "validation_failed", "batch_size"),
+    ({"device": "gpu"}, "validation_failed", "device"),
+    ({"priority": 11}, "validation_failed", "priority"),
+    ({"pretrained": True}, "validation_failed", "pretrained"),
+    ({"initial_weights": "pretrained"}, "validation_failed", "initial_weights"),
+    ({"hyperparameters": {"dropuot": 0.1}}, "hyperparameters_invalid", "hyperparameters.dropuot"),
+    ({"hyperparameters": {"dropout": "much"}}, "hyperparameters_invalid", "hyperparameters.dropout"),
+    ({"hyperparameters": {"epochs": 3}}, "hyperparameters_invalid", "hyperparameters.epochs"),
+    ({"dataset_path": "/etc"}, "dataset_path_not_allowed", "dataset_path"),
+]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
+async def test_bad_input_is_refused_with_its_field(api: httpx.AsyncClient, wanted: dict[str, Any]) -> None:
+    for change, code, field in BAD_INPUT:
+        problem = problem_of(await api.post(JOBS, json=wanted | change), 422, code)
+        assert field in fields_of(problem), change
+
+
+async def test_settings_that_contradict_are_refused(api: httpx.AsyncClient, wanted: dict[str, Any]) -> None:
+    for change in (
         {"dataset_path": None},
         {"dataset_id": 1},
         {"dataset_version": 1},
         {"pretrained": True, "initial_weights": "scratch", "model_name": "known"},
-    ],
-)
-async def test_settings_that_contradict_are_refused(
-    api: httpx.AsyncClient, wanted: dict[str, Any], change: dict[str, Any]
-) -> None:
-    problem_of(await api.post(JOBS, json=wanted | change), 422, "validation_failed")
+    ):
+        problem_of(await api.post(JOBS, json=wanted | change), 422, "validation_failed")
 
 
 async def test_a_broken_data_set_is_refused_with_the_file(
@@ -201,41 +193,40 @@ async def test_started_jobs_stand_in_a_queue(api: httpx.AsyncClient, wanted: dic
     problem_of(await api.post(f"{JOBS}/{first['id']}/start"), 409, "invalid_transition")
 
 
-@pytest.mark.parametrize(
-    ("status", "request_path", "expected"),
-    [
-        (S.PENDING, "stop", "cancelled"),
-        (S.QUEUED, "stop", "cancelled"),
-        (S.PAUSED, "stop", "cancelled"),
-        (S.STARTING, "stop", "stopping"),
-        (S.RUNNING, "stop", "stopping"),
-        (S.PAUSING, "stop", "stopping"),
-        (S.STOPPING, "stop", None),
-        (S.COMPLETED, "stop", None),
-        (S.QUEUED, "pause", "paused"),
-        (S.RUNNING, "pause", "pausing"),
-        (S.PAUSING, "pause", None),
-        (S.PENDING, "pause", None),
-        (S.PAUSED, "resume", "queued"),
-        (S.RUNNING, "resume", None),
-        (S.FAILED, "retry", "queued"),
-        (S.COMPLETED, "retry", "queued"),
-        (S.CANCELLED, "retry", "queued"),
-        (S.PAUSED, "retry", None),
-        (S.RUNNING, "retry", None),
-    ],
-)
-async def test_a_request_moves_a_job_or_is_refused(
-    api: httpx.AsyncClient, make_job: MakeJob, digits: Path, status: JobStatus, request_path: str, expected: str | None
-) -> None:
-    job = await make_job(status=status, attempt=1, dataset_path=str(digits), epochs=3, optimizer="sgd")
+REQUESTS: list[tuple[JobStatus, str, str | None]] = [
+    (S.PENDING, "stop", "cancelled"),
+    (S.QUEUED, "stop", "cancelled"),
+    (S.PAUSED, "stop", "cancelled"),
+    (S.STARTING, "stop", "stopping"),
+    (S.RUNNING, "stop", "stopping"),
+    (S.PAUSING, "stop", "stopping"),
+    (S.STOPPING, "stop", None),
+    (S.COMPLETED, "stop", None),
+    (S.QUEUED, "pause", "paused"),
+    (S.RUNNING, "pause", "pausing"),
+    (S.PAUSING, "pause", None),
+    (S.PENDING, "pause", None),
+    (S.PAUSED, "resume", "queued"),
+    (S.RUNNING, "resume", None),
+    (S.FAILED, "retry", "queued"),
+    (S.COMPLETED, "retry", "queued"),
+    (S.CANCELLED, "retry", "queued"),
+    (S.PAUSED, "retry", None),
+    (S.RUNNING, "retry", None),
+]
+"""Status, request, and the status that follows; None where the request is refused."""
 
-    answer = await api.post(f"{JOBS}/{job.id}/{request_path}")
 
-    if expected is None:
-        problem_of(answer, 409, "invalid_transition")
-    else:
-        assert (answer.status_code, answer.json()["status"]) == (202, expected)
+async def test_a_request_moves_a_job_or_is_refused(api: httpx.AsyncClient, make_job: MakeJob, digits: Path) -> None:
+    for status, request_path, expected in REQUESTS:
+        job = await make_job(status=status, attempt=1, dataset_path=str(digits), epochs=3)
+
+        answer = await api.post(f"{JOBS}/{job.id}/{request_path}")
+
+        if expected is None:
+            problem_of(answer, 409, "invalid_transition")
+        else:
+            assert (answer.status_code, answer.json()["status"]) == (202, expected), (status, request_path)
 
 
 async def test_a_retry_begins_anew_with_changes(api: httpx.AsyncClient, make_job: MakeJob, digits: Path) -> None:

@@ -64,9 +64,7 @@ class TrainingJob(Base):
     framework: Mapped[str] = mapped_column(String(64))
     model_name: Mapped[str] = mapped_column(String(255))
     task_type: Mapped[str] = mapped_column(String(64))
-    dataset_id: Mapped[int | None] = mapped_column(
-        BigInt, ForeignKey("datasets.id", ondelete="SET NULL"), index=True
-    )
+    dataset_id: Mapped[int | None] = mapped_column(BigInt, ForeignKey("datasets.id", ondelete="SET NULL"), index=True)
     dataset_version: Mapped[int | None]
     dataset_path: Mapped[str | None]
     dataset_uri: Mapped[str]

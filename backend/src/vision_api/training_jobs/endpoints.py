@@ -115,7 +115,7 @@ async def update_training_job(
 ) -> TrainingJobRead:
     """Change an experiment: everything while it is `pending`, later only `name`, `notes` and `priority`."""
     job = await use_cases.update(settler, user=user, job_id=job_id, changes=body)
-    wakeups.wake_loops()
+    wakeups.job_asked(job_id)
     return job
 
 
@@ -171,7 +171,7 @@ async def retry_training_job(
     """Train an ended experiment again from the beginning, with other settings where wanted."""
     changes = body.changes if body else None
     job = await lifecycle.retry(settler, user=user, job_id=job_id, changes=changes)
-    wakeups.wake_loops()
+    wakeups.job_asked(job_id)
     return job
 
 

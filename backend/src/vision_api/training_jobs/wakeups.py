@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from sqlalchemy import event
@@ -49,14 +49,18 @@ class Wakeups:
         for follower in self._followers.get(job_id, ()):
             follower.set()
 
+    def job_asked(self, job_id: int) -> None:
+        """A user has asked something of a job: everybody may have something to do."""
+        self.wake_loops()
+        self.job_changed(job_id)
+
     def after_commit(self, session: AsyncSession, job_id: int) -> None:
-        """Wake everybody once what `session` changed about a job can be seen."""
+        """As `job_asked`, once what `session` changes can be seen."""
 
         def wake(_session: Session) -> None:
-            self.wake_loops()
-            self.job_changed(job_id)
+            self.job_asked(job_id)
 
-        _listen_once(session, wake)
+        event.listen(session.sync_session, "after_commit", wake, once=True)
 
     @contextmanager
     def following(self, job_id: int) -> Generator[Wakeup]:
@@ -69,7 +73,3 @@ class Wakeups:
             self._followers[job_id].discard(wakeup)
             if not self._followers[job_id]:
                 del self._followers[job_id]
-
-
-def _listen_once(session: AsyncSession, callback: Callable[[Session], None]) -> None:
-    event.listen(session.sync_session, "after_commit", callback, once=True)

@@ -1,7 +1,7 @@
 """What events make of a job: on both databases, in whole batches."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from uuid import uuid4
 
 import pytest
 from job_rows import MakeJob, reload
@@ -243,32 +243,31 @@ KILLED = Failed(reason=EndReason.TRAINER_KILLED, message="The trainer was killed
 TIMED_OUT = Cancelled(reason=EndReason.TIMED_OUT)
 
 
-@pytest.mark.parametrize(
-    ("status", "body", "expected", "reason"),
-    [
-        (S.RUNNING, BAD, "failed", "bad_data"),
-        (S.STARTING, BAD, "failed", "bad_data"),
-        (S.RUNNING, TIMED_OUT, "cancelled", "timed_out"),
-        (S.STOPPING, Cancelled(), "cancelled", "stopped_by_user"),
-        (S.STOPPING, Paused(), "cancelled", "stopped_by_user"),
-        (S.STOPPING, KILLED, "cancelled", "stopped_by_user"),
-        (S.STOPPING, Finished(), "completed", None),
-        (S.PAUSING, Paused(), "paused", None),
-        (S.PAUSING, KILLED, "paused", None),
-        (S.RUNNING, Paused(), "queued", "platform_stopped"),
-        (S.STARTING, KILLED, "queued", None),
-    ],
-)
-async def test_an_end_has_its_status_and_reason(
-    make_job: MakeJob, apply: Apply, status: JobStatus, body: Any, expected: str, reason: str | None
-) -> None:
-    job = await make_job(status=status, attempt=1, timeout_seconds=60)
+ENDS: list[tuple[JobStatus, EventBody, str, str | None]] = [
+    (S.RUNNING, BAD, "failed", "bad_data"),
+    (S.STARTING, BAD, "failed", "bad_data"),
+    (S.RUNNING, TIMED_OUT, "cancelled", "timed_out"),
+    (S.STOPPING, Cancelled(), "cancelled", "stopped_by_user"),
+    (S.STOPPING, Paused(), "cancelled", "stopped_by_user"),
+    (S.STOPPING, KILLED, "cancelled", "stopped_by_user"),
+    (S.STOPPING, Finished(), "completed", None),
+    (S.PAUSING, Paused(), "paused", None),
+    (S.PAUSING, KILLED, "paused", None),
+    (S.RUNNING, Paused(), "queued", "platform_stopped"),
+    (S.STARTING, KILLED, "queued", None),
+]
+"""Status, terminal event, and the status and reason that follow."""
 
-    stored = await apply(job, body)
 
-    assert (stored.status, stored.status_reason) == (expected, reason)
-    assert (stored.error_message is not None) == (expected == "failed")
-    assert stored.lease_owner is None
+async def test_an_end_has_its_status_and_reason(make_job: MakeJob, apply: Apply) -> None:
+    for status, body, expected, reason in ENDS:
+        job = await make_job(status=status, attempt=1, timeout_seconds=60, lease_owner=uuid4())
+
+        stored = await apply(job, body)
+
+        assert (stored.status, stored.status_reason) == (expected, reason), (status, body)
+        assert (stored.error_message is not None) == (expected == "failed")
+        assert stored.lease_owner is None
 
 
 async def restart_again(

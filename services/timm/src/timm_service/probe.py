@@ -118,7 +118,17 @@ def _saved_bytes() -> Iterator[dict[int, tuple[int, torch.Tensor]]]:
 
 
 def _image_sizes(name: str, model: nn.Module) -> ImageSizes | None:
-    return next((sizes for sizes, tries in SIZE_RULES if all(_takes(name, model, side) for side in tries)), None)
+    patch = _patch_side(model)
+    for sizes, tries in SIZE_RULES:
+        if sizes.step % patch == 0 and all(_takes(name, model, side) for side in tries):
+            return sizes
+    return None
+
+
+def _patch_side(model: nn.Module) -> int:
+    """Side of the patches that a transformer cuts the image into: what is left over at the border it does not see."""
+    side = getattr(getattr(model, "patch_embed", None), "patch_size", 1)
+    return int(side if isinstance(side, int) else side[0])
 
 
 @torch.no_grad()
