@@ -18,7 +18,7 @@ pytestmark = pytest.mark.compose
 
 UP_SECONDS = 180
 SECRETS = ("JWT_SECRET", "SERVICE_TOKEN", "METRICS_TOKEN", "POSTGRES_PASSWORD", "ADMIN_PASSWORD")
-CLASSIFIERS = {"timm": "resnet10t", "ultralytics": "yolov8n-cls", "huggingface": "resnet"}
+CLASSIFIERS = {"timm": "resnet10t", "ultralytics": "yolov8n-cls", "huggingface": "microsoft/resnet-18"}
 
 
 class Stack:

@@ -11,7 +11,7 @@ from conftest import Platform, problem_of
 CHANCE = 0.1
 """Of ten digits."""
 
-CLASSIFIERS = {"timm": "resnet10t", "ultralytics": "yolov8n-cls", "huggingface": "resnet"}
+CLASSIFIERS = {"timm": "resnet10t", "ultralytics": "yolov8n-cls", "huggingface": "microsoft/resnet-18"}
 
 
 def create(user: Client, project: dict[str, Any], **fields: Any) -> dict[str, Any]:
