@@ -66,8 +66,15 @@ def write_catalog(
         models=models,
         schemas=dict(schemas),
     )
-    write_atomically(adapter.catalog_file, catalog.model_dump_json(indent=1).encode() + b"\n")
+    write_atomically(adapter.catalog_file, _one_card_a_line(catalog).encode())
     return catalog
+
+
+def _one_card_a_line(catalog: ModelList) -> str:
+    """JSON in which a changed card is a changed line."""
+    head = catalog.model_dump_json(exclude={"models"}).removesuffix("}")
+    cards = ",\n".join(card.model_dump_json(exclude_none=True) for card in catalog.models)
+    return f'{head},"models":[\n{cards}\n]}}\n'
 
 
 def build_command(
