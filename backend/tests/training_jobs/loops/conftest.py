@@ -136,6 +136,6 @@ def becomes(database: Database) -> Becomes:
                 return row
             state = f"{row.status}, {row.status_reason}, {row.status_message}, step {row.progress_step}"
             assert time.monotonic() < deadline, f"not {wanted}, but {state}"
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
 
     return wait

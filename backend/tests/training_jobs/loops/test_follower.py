@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from uuid import uuid4
 
 import pytest
@@ -28,13 +29,22 @@ def service() -> SmallService:
 
 
 @pytest.fixture
-async def registry(settings: Settings, service: SmallService) -> AsyncIterator[InstanceRegistry]:
-    async with serving(service) as port:
-        urls = {"small": (f"http://127.0.0.1:{port}",)}
-        own = Settings(**(settings.model_dump() | {"service_urls": urls, "service_token": TOKEN}))
-        async with running_registry(own) as registry:
-            await until(lambda: registry.instances)
-            yield registry
+async def network() -> AsyncIterator[AsyncExitStack]:
+    """Closing it takes the service away."""
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+async def registry(
+    settings: Settings, service: SmallService, network: AsyncExitStack
+) -> AsyncIterator[InstanceRegistry]:
+    port = await network.enter_async_context(serving(service))
+    urls = {"small": (f"http://127.0.0.1:{port}",)}
+    own = Settings(**(settings.model_dump() | {"service_urls": urls, "service_token": TOKEN}))
+    async with running_registry(own) as registry:
+        await until(lambda: registry.instances)
+        yield registry
 
 
 @pytest.fixture
@@ -73,6 +83,30 @@ async def test_a_stream_that_is_cut_is_taken_up_where_it_was(
 
     done = await stored(database, job)
     assert (done.status, done.service_cursor) == ("completed", 3)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected", "reason"),
+    [("running", "queued", None), ("stopping", "cancelled", "stopped_by_user"), ("pausing", "paused", None)],
+)
+async def test_a_vanished_instance_loses_the_job_or_does_what_was_asked_of_it(
+    database: Database,
+    follower: Follower,
+    network: AsyncExitStack,
+    job: TrainingJob,
+    status: str,
+    expected: str,
+    reason: str | None,
+) -> None:
+    async with database.transaction() as session:
+        (await reload(session, job)).status = JobStatus(status)
+    await network.aclose()
+
+    await follower.run()
+
+    lost = await stored(database, job)
+    assert (lost.status, lost.status_reason) == (expected, reason)
+    assert (lost.instance_id, lost.lease_owner) == (None, None)
 
 
 async def test_whoever_has_lost_the_lease_writes_nothing(

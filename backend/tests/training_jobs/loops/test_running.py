@@ -16,7 +16,6 @@ from waiting import until
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import Artifact, JobStatus, MetricPoint, TrainingJob
-from vision_api.training_jobs.loops import restarts
 from vision_api.training_jobs.loops.follower import Patience
 from vision_api.training_jobs.repository import get_job_for_update, list_events
 from vision_api.training_jobs.status import switch_status
@@ -170,20 +169,6 @@ async def test_a_vanished_service_is_replaced_and_its_ghost_is_stopped(
     await assert_every_point_is_there_once(database, job, epochs=8)
 
 
-async def test_a_service_that_is_down_does_not_keep_a_job_from_being_stopped(
-    database: Database, service: FakeService, backend: Backend, make_fake_job: MakeJob, becomes: Becomes
-) -> None:
-    job = await make_fake_job(epochs=100, hyperparameters={"step_seconds": 0.1})
-    async with backend(service):
-        await becomes(job, "running")
-        await service.end(signal.SIGKILL)
-        await ask(database, job, JobStatus.STOPPING)
-        stopped = await becomes(job, "cancelled")
-        assert stopped.status_reason == "stopped_by_user"
-        await service.start()
-        await holds_nothing(service)
-
-
 async def test_when_the_platform_stops_its_jobs_are_paused_and_go_on_at_the_next_start(
     database: Database, service: FakeService, backend: Backend, make_fake_job: MakeJob, becomes: Becomes
 ) -> None:
@@ -197,24 +182,6 @@ async def test_when_the_platform_stops_its_jobs_are_paused_and_go_on_at_the_next
     assert (waiting.status_reason, waiting.checkpoint_uri is None) == ("platform_stopped", False)
     assert (done.attempt, done.restarts) == (2, 0)
     await assert_every_point_is_there_once(database, job, epochs=3, was_paused=True)
-
-
-async def test_a_trainer_that_is_killed_again_and_again_is_given_up(
-    database: Database,
-    service: FakeService,
-    backend: Backend,
-    make_fake_job: MakeJob,
-    becomes: Becomes,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(restarts, "BACK_OFF_SECONDS", (0, 0.1, 0.1, 0.1, 0.1))
-    job = await make_fake_job(epochs=3, hyperparameters={"misbehaviour": "kill", "misbehave_at_step": 6})
-    async with backend(service):
-        failed = await becomes(job, "failed")
-
-    assert (failed.status_reason, failed.attempt, failed.checkpoint_step) == ("trainer_killed", 3, 4)
-    assert "2 times without reaching a new checkpoint" in (failed.error_message or "")
-    assert [kind for kind, _ in await events_of(database, job)].count("rewind") == 2
 
 
 async def test_what_a_service_refuses_has_failed_with_its_words(
