@@ -54,7 +54,7 @@ def test_validation_goes_through_the_images_in_order() -> None:
 
 
 def test_workers_change_nothing_about_the_images(shapes: Path) -> None:
-    images = Images(open_shapes(shapes)[Split.TRAIN], training_transform(Hyperparameters(), CONFIG))
+    images = Images(open_shapes(shapes), Split.TRAIN, training_transform(Hyperparameters(), CONFIG))
     alone, helped = (
         list(make_loader(images, Batches(len(images), 10, seed=5, shuffle=True), device=CPU, workers=workers))
         for workers in (0, 2)
@@ -63,7 +63,7 @@ def test_workers_change_nothing_about_the_images(shapes: Path) -> None:
 
 
 def test_reading_images_leaves_the_global_random_state_alone(shapes: Path) -> None:
-    images = Images(open_shapes(shapes)[Split.TRAIN], training_transform(Hyperparameters(), CONFIG))
+    images = Images(open_shapes(shapes), Split.TRAIN, training_transform(Hyperparameters(), CONFIG))
     before = torch.get_rng_state()
     list(make_loader(images, Batches(len(images), 10, seed=5, shuffle=True), device=CPU, workers=0))
     assert torch.equal(before, torch.get_rng_state())

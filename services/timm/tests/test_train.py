@@ -125,6 +125,21 @@ def test_another_batch_size_goes_on_at_the_epochs_beginning(training: StartTrain
     assert list(result.series(metric_names.TRAIN_LOSS)) == [3, 4]
 
 
+@pytest.mark.parametrize("change", [{"params": {"optimizer": "sgd"}}, {"weight_decay": 0.0}, {"freeze_backbone": True}])
+def test_changed_settings_do_not_keep_a_training_from_going_on(training: StartTraining, change: dict[str, Any]) -> None:
+    done = training(params={"epochs": 1}).train()
+    settings = {**change, "params": {"epochs": 2, **change.get("params", {})}}
+    result = training(resume_from=done.checkpoints[-1], **settings).train()
+    assert list(result.series(metric_names.TRAIN_LOSS)) == [4, 5, 6]
+
+
+def test_a_changed_weight_decay_is_the_one_that_is_used(training: StartTraining) -> None:
+    done = training(params={"epochs": 1}, weight_decay=0.1).train()
+    result = training(params={"epochs": 2}, weight_decay=0.2, resume_from=done.checkpoints[-1]).train()
+    saved = torch.load(result.checkpoints[-1], weights_only=True)["optimizer"]["param_groups"]
+    assert {group["weight_decay"] for group in saved} == {0.0, 0.2}
+
+
 def test_a_checkpoint_of_other_classes_is_refused_with_the_difference(training: StartTraining, tmp_path: Path) -> None:
     done = training(params={"epochs": 1}).train()
     other = draw_shapes(tmp_path / "other", train=4, val=2, classes=("circle", "square"))
@@ -168,7 +183,7 @@ def test_a_broken_image_is_bad_data_and_named(training: StartTraining, tmp_path:
     root = draw_shapes(tmp_path / "broken", train=4, val=2)
     broken = root / "train" / "cross" / "2.png"
     broken.write_bytes(broken.read_bytes()[:-60])
-    with pytest.raises(TrainingError, match=r"cross/2\.png.*Replace this image") as caught:
+    with pytest.raises(TrainingError, match=r"^train/cross/2\.png: .*Replace this image") as caught:
         training(dataset=root, workers=workers).train()
     assert caught.value.reason is EndReason.BAD_DATA
     assert "Traceback" not in str(caught.value)

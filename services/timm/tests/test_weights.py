@@ -2,7 +2,9 @@
 
 import os
 import pickle
+import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -18,16 +20,18 @@ from vision_contracts import EndReason
 
 MODEL = "test_resnet"
 REVISION = "0" * 40
-CLOSED = "http://127.0.0.1:9"
-"""The discard port: nobody listens there."""
 
 
 @pytest.fixture(autouse=True)
-def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", CLOSED)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """The hub is a port that refuses connections; caches are empty."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound but not listening
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", f"http://127.0.0.1:{taken.getsockname()[1]}")
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+        monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+        yield
 
 
 def published(value: float) -> dict[str, torch.Tensor]:

@@ -86,12 +86,26 @@ def read_checkpoint(path: Path, state: TrainingState, facts: dict[str, Any]) -> 
     state.model.load_state_dict(content["model"])
     if state.ema:
         state.ema.module.load_state_dict(content["ema"] or content["model"])
-    state.optimizer.load_state_dict(content["optimizer"])
+    if content["optimizer_name"] == facts["optimizer_name"]:
+        _restore_optimizer(state.optimizer, content["optimizer"])
     state.scaler.load_state_dict(content["scaler"])
     state.epoch, state.step, state.best = content["epoch"], content["step"], content["best"]
     if content["steps_per_epoch"] != facts["steps_per_epoch"]:  # another batch size: go on at the epoch's beginning
         state.step = state.epoch * facts["steps_per_epoch"]
     return content["random"]
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
+    """Its averages go on; the job's settings, which may have been changed since, stay. New groups begin anew."""
+    if [len(group["params"]) for group in saved["param_groups"]] != [len(g["params"]) for g in optimizer.param_groups]:
+        return
+    kept = [
+        {name: group[name] for name in ("weight_decay", "momentum") if name in group}
+        for group in optimizer.param_groups
+    ]
+    optimizer.load_state_dict(saved)
+    for group, settings in zip(optimizer.param_groups, kept, strict=True):
+        group.update(settings)
 
 
 def _random_state() -> dict[str, Any]:

@@ -5,7 +5,7 @@ A resumed training therefore sees exactly what it would have seen, with any numb
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Literal
@@ -15,7 +15,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from data_kit import Dataset, Sample, Split, load_image
+from data_kit import Dataset, Split, load_image
 from timm_service.transforms import Transform
 from trainer_kit.trainer import TrainingError
 from vision_contracts import EndReason
@@ -40,9 +40,10 @@ class BrokenImageError(TrainingError):
 class Images(TorchDataset[tuple[torch.Tensor, int]]):
     """Samples by (index, seed): the seed decides the random changes of that one image."""
 
-    def __init__(self, samples: Sequence[Sample], transform: Transform) -> None:
-        self.samples = samples
+    def __init__(self, dataset: Dataset, split: Split, transform: Transform) -> None:
+        self.samples = dataset[split]
         self.transform = transform
+        self._root = dataset.root
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -55,16 +56,16 @@ class Images(TorchDataset[tuple[torch.Tensor, int]]):
         state = generator.get_state()
         generator.manual_seed(seed)
         try:
-            return self.transform(_read(sample.image)), sample.class_id
+            return self.transform(self._read(sample.image)), sample.class_id
         finally:
             generator.set_state(state)
 
-
-def _read(path: Path) -> Image.Image:
-    try:
-        return load_image(path)
-    except (OSError, Image.DecompressionBombError) as error:
-        raise BrokenImageError(f"{path}: {error}. Replace this image, or take it out of the data set.") from error
+    def _read(self, path: Path) -> Image.Image:
+        try:
+            return load_image(path)
+        except (OSError, Image.DecompressionBombError) as error:
+            name = os.path.relpath(path, self._root)
+            raise BrokenImageError(f"{name}: {error}. Replace this image, or take it out of the data set.") from error
 
 
 class Batches:

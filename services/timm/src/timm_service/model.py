@@ -33,9 +33,8 @@ def build_model(run: TrainingRun[Hyperparameters], side: int) -> nn.Module:
 
 
 def model_options(card: ModelCard, settings: Hyperparameters, side: int) -> dict[str, Any]:
-    """What `timm.create_model` is told of the settings; dynamic architectures need not know the image's size."""
-    chosen = settings.model_dump(include={"drop_path_rate", "drop_rate"})
-    return {name: value for name, value in chosen.items() if value} | image_size_option(card.model_name, side)
+    """What `timm.create_model` is told of the settings. Zeros too: some architectures have rates of their own."""
+    return settings.model_dump(include={"drop_path_rate", "drop_rate"}) | image_size_option(card.model_name, side)
 
 
 def image_size_option(model_name: str, side: int) -> dict[str, int]:

@@ -63,8 +63,8 @@ def build_setup(run: Run, model: nn.Module, side: int, device: torch.device) -> 
     """Everything but the state, for images of `side` pixels."""
     settings, params, dataset = run.hyperparameters, run.spec.params, run.dataset
     data_config = resolve_model_data_config(model, args={"img_size": side})
-    train_images = Images(dataset[Split.TRAIN], training_transform(settings, data_config))
-    val_images = Images(dataset[Split.VAL], validation_transform(data_config))
+    train_images = Images(dataset, Split.TRAIN, training_transform(settings, data_config))
+    val_images = Images(dataset, Split.VAL, validation_transform(data_config))
     train_batches = Batches(len(train_images), params.batch_size, seed=params.seed, shuffle=True)
     val_batches = Batches(len(val_images), params.batch_size, seed=params.seed, shuffle=False)
     workers = _count_workers(run, side, device)
@@ -122,6 +122,7 @@ def _facts(run: Run, side: int, data_config: dict[str, Any], steps_per_epoch: in
         "class_names": list(run.dataset.class_names),
         "image_size": side,
         "data_config": data_config,
+        "optimizer_name": run.spec.params.optimizer,
         "steps_per_epoch": steps_per_epoch,
         "versions": versions(),
     }

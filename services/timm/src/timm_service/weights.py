@@ -24,10 +24,11 @@ from vision_contracts import EndReason, LogLevel, ModelCard
 PATIENCE_SECONDS = 5.0
 SHOWN_NAMES = 6
 
-Log = Callable[[str, LogLevel], None]
+Log = Callable[..., None]
+"""`TrainingRun.log`."""
 
 
-def create_pretrained(card: ModelCard, tag: str, options: dict[str, Any], *, log: Callable[..., None]) -> nn.Module:
+def create_pretrained(card: ModelCard, tag: str, options: dict[str, Any], *, log: Log) -> nn.Module:
     """Raises TrainingError with `weights_unavailable` and what to do about it."""
     name = _pretrained_name(card, tag)
     try:
@@ -95,7 +96,7 @@ def _cached_file(name: str) -> dict[str, str] | None:
     return {"file": str(path)} if path.is_file() else None
 
 
-def take_weights(model: nn.Module, path: Path, *, log: Callable[..., None]) -> None:
+def take_weights(model: nn.Module, path: Path, *, log: Log) -> None:
     """Copies every tensor that fits by name and shape. A classifier of other classes stays new."""
     given = _read_weights(path)
     own = model.state_dict()
