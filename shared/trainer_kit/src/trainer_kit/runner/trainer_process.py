@@ -79,7 +79,8 @@ def kill_leftovers(folder: AttemptFolder) -> None:
 def _trainer_environment() -> dict[str, str]:
     """The runner's environment without the credentials of the storage, which a trainer has no business with.
 
-    The trainer's working directory must not become a place that modules are imported from.
+    The trainer's working directory must not become a place that modules are imported from. Threads that wait for each
+    other sleep: by default they spin, and trainings that share their cores then slow each other down many times over.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(STORAGE_VARIABLES)}
-    return kept | {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
+    return {"OMP_WAIT_POLICY": "PASSIVE"} | kept | {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
