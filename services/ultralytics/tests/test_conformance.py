@@ -5,7 +5,6 @@ import pytest
 
 from trainer_kit.testing.conformance import ServiceConformance
 from trainer_kit.testing.service_process import ServiceProcess, running_service
-from vision_contracts import JobEvent, JobSpec
 
 
 class TestUltralytics(ServiceConformance):
@@ -24,7 +23,6 @@ class TestUltralytics(ServiceConformance):
             with running_service(cls.adapter_path, data_dir, [dataset_path.parent]) as service:
                 yield service
 
-    def test_the_library_keeps_its_settings_in_the_attempts_folder(
-        self, service: ServiceProcess, paused: tuple[JobSpec, list[JobEvent]]
-    ) -> None:
-        assert list((service.folder(paused[0]).path / ".settings").rglob("settings.json"))
+    @pytest.mark.usefixtures("finished")
+    def test_the_library_keeps_its_settings_in_the_services_folder(self, service: ServiceProcess) -> None:
+        assert list((service.data_dir / "warm" / ".settings").rglob("settings.json"))

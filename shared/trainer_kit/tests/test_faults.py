@@ -187,7 +187,7 @@ def test_what_has_ended_leaves_neither_processes_nor_descriptors(service: Servic
     def run_and_delete(attempt: int) -> int:
         short = service.begin_ok(changed(spec, epochs=1, attempt=attempt))
         list(service.follow(short))
-        wait_until(lambda: not process.children(recursive=True), "the end of all children")
+        wait_until(lambda: process.children(recursive=True) == [service.warm_parent()], "the end of all children")
         service.client.delete(f"/training/jobs/{short.job_uid}").raise_for_status()
         return process.num_fds()
 

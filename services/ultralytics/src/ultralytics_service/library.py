@@ -1,4 +1,4 @@
-"""The one door to the library: quiet, offline, and at home in the working directory.
+"""The one door to the library: quiet, offline, and at home in the working directory of whoever imports it first.
 
 The library reads its environment while it is imported, so this module sets it first, and every other module takes the
 library's names from here. Never import `ultralytics` elsewhere.
@@ -16,8 +16,11 @@ os.environ.update(
 os.environ.setdefault("YOLO_CONFIG_DIR", str(Path.cwd() / ".settings"))
 os.environ.setdefault("MPLCONFIGDIR", str(Path(os.environ["YOLO_CONFIG_DIR"]) / "matplotlib"))
 
+# The library imports these only when it needs them, for seconds: here a process that is kept warm has them.
+import matplotlib.pyplot  # noqa: F401
 import torch
-import torch._inductor.config  # seeding imports it in any case, for seconds: here a process that is kept warm has it
+import torch._inductor.config
+import torchvision  # noqa: F401
 import ultralytics
 from ultralytics.engine import trainer as _engine
 from ultralytics.engine.trainer import BaseTrainer

@@ -61,6 +61,7 @@ class ServiceSettings(RunnerSettings):
     slots: int = Field(default=1, ge=1, le=1024)
     trainer_launcher: Literal["process"] = "process"
     environment_name: Literal["development", "production"] = Field(default="development", alias="ENVIRONMENT")
+    warm_idle_seconds: float = Field(default=1800.0, ge=0, description="0: keep no process warm.")
     stop_grace_seconds: float = Field(default=10.0, ge=0, le=600)
     parent_pipe_fd: int | None = None
 

@@ -61,6 +61,9 @@ class StillLauncher:
         self.killed.append(folder.path)
         self.launched[-1].end()
 
+    def look_after(self) -> None:
+        """Nothing lives between launches."""
+
 
 @pytest.fixture
 def launcher() -> StillLauncher:

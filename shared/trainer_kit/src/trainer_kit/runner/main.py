@@ -12,6 +12,7 @@ from trainer_kit.file_lock import FileLock
 from trainer_kit.logs import configure_logging
 from trainer_kit.runner.recovery import end_attempt
 from trainer_kit.runner.runner import Runner, pause_on_sigterm
+from trainer_kit.runner.trainer_process import StartTrainer, spawn_trainer
 from trainer_kit.settings import RunnerSettings
 
 LOCK_SECONDS = 5.0
@@ -19,7 +20,7 @@ LOCK_SECONDS = 5.0
 log = logging.getLogger(__name__)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, *, start_trainer: StartTrainer = spawn_trainer) -> int:
     """Exit code 0 once the attempt has its terminal event, 1 if another runner holds it."""
     parser = argparse.ArgumentParser(prog="trainer_kit.runner", description="Looks after one attempt of one job.")
     parser.add_argument("folder", type=Path)
@@ -34,16 +35,16 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     folder.remember_process("runner", psutil.Process())
     pause_on_sigterm(folder)
-    run_attempt(folder, options.adapter, settings)
+    run_attempt(folder, options.adapter, settings, start_trainer)
     return 0
 
 
-def run_attempt(folder: AttemptFolder, adapter: str, settings: RunnerSettings) -> None:
+def run_attempt(folder: AttemptFolder, adapter: str, settings: RunnerSettings, start_trainer: StartTrainer) -> None:
     """For who holds the attempt's lock. One that was begun before is ended, never trained twice."""
     events = EventLog(folder.events_file, folder.attempt)
     try:
         if events.last_seq == 0 and folder.find_process("trainer") is None:
-            Runner(folder, adapter, settings, events).run()
+            Runner(folder, adapter, settings, events, start_trainer).run()
             return
     finally:
         events.close()

@@ -17,7 +17,7 @@ from trainer_kit.runner.inputs import InputFetcher
 from trainer_kit.runner.memory import count_oom_kills
 from trainer_kit.runner.output import OutputCapture
 from trainer_kit.runner.stopping import Escalation, StopWatch
-from trainer_kit.runner.trainer_process import TrainerProcess
+from trainer_kit.runner.trainer_process import StartTrainer, TrainerProcess, remember_trainer, spawn_trainer
 from trainer_kit.runner.uploads import Uploader
 from trainer_kit.settings import RunnerSettings
 from trainer_kit.trainer.failures import describe_failure
@@ -41,6 +41,7 @@ class Runner:
     adapter: str
     settings: RunnerSettings
     events: EventLog
+    start_trainer: StartTrainer = spawn_trainer
     _spec: JobSpec = field(init=False)
     _stop_watch: StopWatch = field(init=False)
     _told: Finished | Failed | None = field(init=False, default=None)
@@ -83,7 +84,8 @@ class Runner:
         """From the start of the trainer until nothing of it is left."""
         oom_kills = count_oom_kills()
         output = OutputCapture(self.folder.output_log, self.events.append, time.monotonic)
-        trainer = TrainerProcess(self.folder, inputs)
+        trainer = self.start_trainer(self.folder, inputs)
+        remember_trainer(self.folder, trainer)
         readers: list[Future[None]] = [
             in_background(lambda: self._read_messages(trainer, uploader), "messages"),
             in_background(lambda: output.read(trainer.output), "output"),

@@ -1,4 +1,4 @@
-"""The trainer as a process: started in a group of its own, watched, signalled and reaped with all its children."""
+"""The trainer as a process: in a group of its own, watched, signalled and reaped with all its children."""
 
 import contextlib
 import os
@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from typing import IO, cast
+from collections.abc import Callable, Mapping
+from typing import IO, Protocol, cast
 
 import psutil
 
@@ -18,50 +19,82 @@ STORAGE_VARIABLES = ("AWS_", "AZURE_", "GOOGLE_", "STORAGE_URL")
 LEFTOVER_SECONDS = 5.0
 
 
+class Child(Protocol):
+    """A process that this one has started, by whatever means: `subprocess.Popen` is one."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def wait(self) -> int:
+        """Reaps it. The exit code; negative for the signal that ended it."""
+        ...
+
+
 class TrainerProcess:
     """A running trainer. `messages` and `output` end when the last process of its group has ended."""
 
-    def __init__(self, folder: AttemptFolder, inputs: TrainerInputs) -> None:
-        ours, theirs = socket.socketpair()
-        try:
-            self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", "trainer_kit.trainer", *inputs.arguments(theirs.fileno())],
-                cwd=folder.path,
-                env=_trainer_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        self._socket = ours
-        self.messages: IO[bytes] = ours.makefile("rb")
-        self.output: IO[bytes] = cast("IO[bytes]", self._process.stdout)
-        with contextlib.suppress(psutil.NoSuchProcess):
-            folder.remember_process("trainer", psutil.Process(self._process.pid))
+    def __init__(self, child: Child, channel: socket.socket, output: IO[bytes]) -> None:
+        self._child = child
+        self._exit_code: int | None = None
+        self._channel = channel
+        self.messages: IO[bytes] = channel.makefile("rb")
+        self.output = output
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is its process group's as well."""
+        return self._child.pid
 
     def is_running(self) -> bool:
         """Whether the trainer itself runs. It is not reaped by asking, so that its group keeps its number."""
-        if self._process.returncode is not None:
+        if self._exit_code is not None:
             return False
         if not hasattr(os, "waitid"):  # macOS before Python 3.13
-            return self._process.poll() is None
-        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+            return cast("subprocess.Popen[bytes]", self._child).poll() is None
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
     def send_signal(self, number: signal.Signals) -> None:
         """To the trainer and everything that it has started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: a group of zombies only
-            os.killpg(self._process.pid, number)
+            os.killpg(self.pid, number)
 
     def reap(self) -> int:
         """Kills what the trainer has left behind, and returns its exit code (negative: the signal that ended it)."""
         self.send_signal(signal.SIGKILL)
-        return self._process.wait()
+        self._exit_code = self._child.wait()
+        return self._exit_code
+
+
+StartTrainer = Callable[[AttemptFolder, TrainerInputs], TrainerProcess]
+"""Starts the trainer of an attempt in the attempt's folder: a fresh process, or one that was kept waiting."""
+
+
+def spawn_trainer(folder: AttemptFolder, inputs: TrainerInputs) -> TrainerProcess:
+    """A fresh process, which has everything to import yet."""
+    ours, theirs = socket.socketpair()
+    try:
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "trainer_kit.trainer", *inputs.arguments(theirs.fileno())],
+            cwd=folder.path,
+            env=trainer_environment(os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,
+        )
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    return TrainerProcess(process, ours, cast("IO[bytes]", process.stdout))
+
+
+def remember_trainer(folder: AttemptFolder, trainer: TrainerProcess) -> None:
+    """Notes which process trains, for whoever must end it later."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        folder.remember_process("trainer", psutil.Process(trainer.pid))
 
 
 def kill_leftovers(folder: AttemptFolder) -> None:
@@ -76,11 +109,16 @@ def kill_leftovers(folder: AttemptFolder) -> None:
         time.sleep(0.02)
 
 
-def _trainer_environment() -> dict[str, str]:
-    """The runner's environment without the credentials of the storage, which a trainer has no business with.
+def storage_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Where the storage is, and its credentials: a runner's business, and none of a trainer's."""
+    return {name: value for name, value in environment.items() if name.startswith(STORAGE_VARIABLES)}
+
+
+def trainer_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """A runner's environment as its trainer gets it.
 
     The trainer's working directory must not become a place that modules are imported from. Threads that wait for each
     other sleep: by default they spin, and trainings that share their cores then slow each other down many times over.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(STORAGE_VARIABLES)}
+    kept = {name: value for name, value in environment.items() if not name.startswith(STORAGE_VARIABLES)}
     return {"OMP_WAIT_POLICY": "PASSIVE"} | kept | {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}

@@ -22,7 +22,7 @@ from trainer_kit.server.parent import watch_parent
 from trainer_kit.server.service import Service, create_service
 from trainer_kit.server.sockets import listen
 from trainer_kit.settings import ServiceSettings
-from trainer_kit.supervisor import ProcessLauncher, Supervisor
+from trainer_kit.supervisor import Launcher, ProcessLauncher, Supervisor, WarmLauncher
 
 LOCK_SECONDS = 5.0
 KEEP_ALIVE_SECONDS = 75
@@ -55,8 +55,7 @@ def serve(adapter_path: str) -> int:
 
 def _serve(adapter_path: str, settings: ServiceSettings) -> None:
     adapter = import_adapter(adapter_path)
-    launcher = ProcessLauncher(settings, adapter_path)
-    supervisor = Supervisor(settings.data_dir, settings.slots, launcher)
+    supervisor = Supervisor(settings.data_dir, settings.slots, _choose_launcher(settings, adapter_path))
     service = create_service(adapter, settings, supervisor)
     config = uvicorn.Config(
         create_app(service, settings),
@@ -106,6 +105,12 @@ class _Server(uvicorn.Server):
             if is_over or await asyncio.to_thread(supervisor.is_idle):
                 self.should_exit = True
         return await super().on_tick(counter)
+
+
+def _choose_launcher(settings: ServiceSettings, adapter_path: str) -> Launcher:
+    if settings.warm_idle_seconds > 0 and WarmLauncher.is_possible():
+        return WarmLauncher(settings, adapter_path, idle_seconds=settings.warm_idle_seconds)
+    return ProcessLauncher(settings, adapter_path)
 
 
 def _read_settings() -> ServiceSettings:

@@ -11,6 +11,7 @@ from trainer_kit.supervisor.errors import (
 )
 from trainer_kit.supervisor.launcher import Launcher, ProcessLauncher, RunnerHandle
 from trainer_kit.supervisor.supervisor import Supervisor
+from trainer_kit.supervisor.warm_launcher import WarmLauncher
 
 __all__ = [
     "Attempt",
@@ -24,4 +25,5 @@ __all__ = [
     "Supervisor",
     "SupervisorError",
     "UnknownAttempt",
+    "WarmLauncher",
 ]

@@ -31,6 +31,10 @@ class Launcher(Protocol):
         """Ends a runner that does not react any more, whoever has started it."""
         ...
 
+    def look_after(self) -> None:
+        """Called several times a second, for what must be kept going between launches."""
+        ...
+
 
 class ProcessLauncher:
     """Runners as processes of this machine. They outlive the process that has started them."""
@@ -40,12 +44,11 @@ class ProcessLauncher:
         self._adapter = adapter
 
     def launch(self, folder: AttemptFolder) -> RunnerHandle:
-        environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
         with folder.runner_log.open("ab") as log:
             process = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-m", "trainer_kit.runner", str(folder.path), "--adapter", self._adapter],
                 cwd=self._settings.data_dir,
-                env=environment | self._settings.environment() | {"PYTHONSAFEPATH": "1"},
+                env=runner_environment(self._settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -57,6 +60,15 @@ class ProcessLauncher:
         runner = folder.find_process("runner")
         if runner is not None and runner.owner() == "itself":
             os.kill(runner.pid, signal.SIGKILL)
+
+    def look_after(self) -> None:
+        """Nothing lives between launches."""
+
+
+def runner_environment(settings: RunnerSettings) -> dict[str, str]:
+    """What a runner may know: the settings of its machine and its storage, and no secret of the service."""
+    inherited = {name: value for name, value in os.environ.items() if name not in SECRETS}
+    return inherited | settings.environment() | {"PYTHONSAFEPATH": "1"}
 
 
 class _Process:

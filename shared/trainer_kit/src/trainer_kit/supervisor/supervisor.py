@@ -107,6 +107,7 @@ class Supervisor:
 
     def look_after(self) -> None:
         """Notices what has died, and says so in its events."""
+        self._launcher.look_after()
         with self._mutex:
             attempts = list(self._attempts.values())
         for attempt in attempts:

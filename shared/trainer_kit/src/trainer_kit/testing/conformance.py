@@ -19,7 +19,7 @@ import pytest
 
 from trainer_kit.testing.images import make_imagefolder
 from trainer_kit.testing.service_process import ServiceProcess, running_service
-from trainer_kit.testing.specs import assert_problem, attempt_uri, bodies, changed, sha256_of
+from trainer_kit.testing.specs import assert_problem, attempt_uri, bodies, changed, computed, sha256_of
 from trainer_kit.testing.waiting import wait_until
 from vision_contracts import (
     Cancelled,
@@ -203,6 +203,16 @@ class ServiceConformance:
             assert checkpoint.uri.startswith(f"{spec.output_uri}/checkpoints/")
             assert sha256_of(checkpoint.uri) == checkpoint.sha256
         assert len({checkpoint.uri for checkpoint in checkpoints}) == len(checkpoints)
+
+    def test_a_fresh_process_computes_the_same_numbers_as_one_that_was_forked(
+        self, finished: tuple[JobSpec, list[JobEvent]], dataset_path: Path, tmp_path: Path
+    ) -> None:
+        with running_service(
+            self.adapter_path, tmp_path / "data", [dataset_path.parent], WARM_IDLE_SECONDS="0"
+        ) as fresh:
+            output_uri = attempt_uri((fresh.data_dir / "storage").as_uri(), finished[0].job_uid, 1)
+            spec = fresh.begin_ok(changed(finished[0], output_uri=output_uri))
+            assert computed(list(fresh.follow(spec))) == computed(finished[1])
 
     def test_events_can_be_read_from_any_number_on(
         self, service: ServiceProcess, finished: tuple[JobSpec, list[JobEvent]]

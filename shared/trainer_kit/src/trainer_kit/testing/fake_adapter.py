@@ -18,9 +18,9 @@ class FakeHyperparameters(Hyperparameters):
 
     image_size: int = Field(8, ge=1, le=64, title="Image size", json_schema_extra={"group": "basic", "unit": "px"})
     step_seconds: float = Field(0.0, ge=0, le=60, title="Duration of a step", json_schema_extra={"unit": "s"})
-    misbehaviour: Literal["none", "crash", "exit", "hang", "kill", "nan", "out_of_memory", "disk_full", "flood"] = (
-        Field("none", title="What goes wrong")
-    )
+    misbehaviour: Literal[
+        "none", "crash", "disk_full", "exit", "flood", "hang", "kill", "leave_traces", "nan", "out_of_memory"
+    ] = Field("none", title="What goes wrong")
     misbehave_at_step: int = Field(3, ge=1, title="When it goes wrong")
 
 

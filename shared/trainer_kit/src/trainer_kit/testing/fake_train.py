@@ -164,6 +164,15 @@ def fill_the_disk() -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def leave_traces() -> None:
+    """In what a process has once: its environment, its modules, its global generator of random numbers."""
+    found = sum(("TRACES" in os.environ, "traces" in sys.modules, os.getcwd() in sys.path))
+    sys.stdout.write(f"traces found: {found}; {np.random.random()}\n")
+    os.environ["TRACES"] = "1"
+    sys.modules["traces"] = sys.modules[__name__]
+    sys.path.append(os.getcwd())
+
+
 MISBEHAVIOURS: dict[str, Callable[[], object]] = {
     "none": lambda: None,
     "crash": crash,
@@ -172,5 +181,6 @@ MISBEHAVIOURS: dict[str, Callable[[], object]] = {
     "flood": lambda: sys.stdout.write("".join(f"line {number}\n" for number in range(20_000))),
     "hang": hang,
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "leave_traces": leave_traces,
     "out_of_memory": run_out_of_memory,
 }

@@ -5,11 +5,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from trainer_kit.attempt_folder import AttemptFolder
 from trainer_kit.testing.waiting import wait_until
@@ -137,6 +138,14 @@ class ServiceProcess:
 
     def runner_pid(self, spec: JobSpec) -> int:
         return self._pid(spec, "runner")
+
+    def warm_parent(self) -> psutil.Process | None:
+        """The process that this service keeps warm, if it does now."""
+        for child in psutil.Process(self.process.pid).children():
+            with suppress(psutil.NoSuchProcess):  # a zombie is none any more
+                if child.cmdline()[:1] == [f"warm parent: {self._adapter}"]:
+                    return child
+        return None
 
     def _pid(self, spec: JobSpec, role: str) -> int:
         found = self.folder(spec).find_process("runner" if role == "runner" else "trainer")

@@ -13,6 +13,7 @@ from vision_contracts import (
     EventBody,
     JobEvent,
     JobSpec,
+    Metrics,
     Problem,
     TaskType,
     TrainingParams,
@@ -40,6 +41,16 @@ def attempt_uri(storage: str, job_uid: UUID, attempt: int) -> str:
 def bodies(events: list[JobEvent], kind: type[B]) -> list[B]:
     """The events of one type."""
     return [event.body for event in events if isinstance(event.body, kind)]
+
+
+def computed(events: list[JobEvent]) -> dict[tuple[str, int], float | None]:
+    """Every metric point but those that measure time."""
+    return {
+        (name, body.step): value
+        for body in bodies(events, Metrics)
+        for name, value in body.values.items()
+        if not name.startswith("time/")
+    }
 
 
 def assert_problem(response: httpx.Response, status: int, code: str) -> Problem:

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from pydantic import BaseModel, ValidationError
 
@@ -132,7 +133,7 @@ def _tell_failure(error: BaseException, folder: AttemptFolder, send: Callable[[M
     return 1
 
 
-def exit_now(code: int) -> None:
+def exit_now(code: int) -> NoReturn:
     """Ends without waiting for threads and without a framework's clean-up, which may hang after an error."""
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,0 +1,169 @@
+"""Starts runners by forking a warm parent, which it keeps; where that cannot be, in fresh processes."""
+
+import logging
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from trainer_kit.attempt_folder import AttemptFolder
+from trainer_kit.runner.trainer_process import storage_environment, trainer_environment
+from trainer_kit.settings import RunnerSettings
+from trainer_kit.supervisor.launcher import ProcessLauncher, RunnerHandle, runner_environment
+from trainer_kit.warm.requests import READY, RunnerRequest, is_held, request_runner
+
+WARM_UP_SECONDS = 180.0
+MAX_FAILURES = 3
+"""So many parents in a row that could not even import: from then on every runner is a fresh process."""
+STABLE_SECONDS = 60.0
+RESTART_SECONDS = 5.0
+"""A parent that has died young, as for want of memory, is not missed for so long, unless a runner is wanted."""
+FOLDER = "warm"
+
+log = logging.getLogger(__name__)
+
+
+class WarmLauncher:
+    """Satisfies `Launcher`. A runner that is wanted while the parent still imports comes as soon as that is done."""
+
+    def __init__(
+        self,
+        settings: RunnerSettings,
+        adapter: str,
+        *,
+        idle_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._adapter = adapter
+        self._idle_seconds = idle_seconds
+        self._clock = clock
+        self._fresh = ProcessLauncher(settings, adapter)
+        self._mutex = threading.Lock()
+        self._parent: WarmParent | None = None
+        self._failures = 0
+        self._start_at: float | None = clock()
+        """When a parent is to be started although nobody asks for a runner; None for not at all."""
+
+    @staticmethod
+    def is_possible() -> bool:
+        """Elsewhere the libraries do not survive a fork (macOS)."""
+        return sys.platform == "linux"
+
+    def launch(self, folder: AttemptFolder) -> RunnerHandle:
+        """Asks the parent, which is started if there is none. Raises OSError if it cannot be."""
+        request = RunnerRequest(
+            folder=folder.path,
+            working_dir=self._settings.data_dir,
+            storage_environment=storage_environment(runner_environment(self._settings)),
+        )
+        with self._mutex:
+            self._note_end()
+            if self._failures >= MAX_FAILURES:
+                return self._fresh.launch(folder)
+            if self._parent is not None:
+                try:
+                    return _Lifeline(request_runner(self._parent.requests, request))
+                except ConnectionError:
+                    log.debug("the warm parent has ended at this very moment")
+            self._parent = self._start_parent()
+            return _Lifeline(request_runner(self._parent.requests, request))
+
+    def kill(self, folder: AttemptFolder) -> None:
+        """As any runner."""
+        self._fresh.kill(folder)
+
+    def look_after(self) -> None:
+        """Keeps a parent ready. One that has let go of its memory is started again by the next launch."""
+        with self._mutex:
+            self._note_end()
+            if self._parent is None and self._start_at is not None and self._clock() >= self._start_at:
+                self._parent = self._start_parent()
+
+    def _start_parent(self) -> "WarmParent":
+        folder = self._settings.data_dir / FOLDER
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return WarmParent(self._settings, self._adapter, self._idle_seconds, self._clock())
+
+    def _note_end(self) -> None:
+        """Reaps the parent, and decides when there is to be another one."""
+        if self._parent is None:
+            return
+        age = self._clock() - self._parent.started_at
+        if not self._parent.is_ready and age > WARM_UP_SECONDS:
+            self._parent.kill()
+        code = self._parent.exit_code()
+        if code is None:
+            return
+        was_ready, self._parent = self._parent.is_ready, None
+        if code == 0:
+            self._start_at = None
+            return
+        log.warning("the warm parent has ended with exit code %d after %.0f s", code, age)
+        self._failures = 0 if was_ready else self._failures + 1
+        self._start_at = self._clock() + (0.0 if age > STABLE_SECONDS else RESTART_SECONDS)
+        if self._failures >= MAX_FAILURES:
+            self._start_at = None
+            log.error("%s cannot be kept warm: each training imports it anew", self._adapter)
+
+
+class WarmParent:
+    """The process of `trainer_kit.warm`. It ends when its socket closes, at the latest with this process."""
+
+    def __init__(self, settings: RunnerSettings, adapter: str, idle_seconds: float, started_at: float) -> None:
+        self.started_at = started_at
+        self.requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self._process = subprocess.Popen(  # noqa: S603
+                [
+                    sys.executable, "-m", "trainer_kit.warm", "--adapter", adapter,
+                    "--requests", str(theirs.fileno()), "--idle-seconds", str(idle_seconds),
+                ],
+                cwd=settings.data_dir / FOLDER,
+                env=trainer_environment(runner_environment(settings)),
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )  # fmt: skip
+        except BaseException:
+            self.requests.close()
+            raise
+        finally:
+            theirs.close()
+        self._is_ready = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether everything is imported."""
+        if not self._is_ready:
+            try:
+                self._is_ready = self.requests.recv(len(READY), socket.MSG_DONTWAIT) == READY
+            except OSError:
+                return False
+        return self._is_ready
+
+    def exit_code(self) -> int | None:
+        """None while it runs. Reaps it."""
+        return self._process.poll()
+
+    def kill(self) -> None:
+        """It hangs."""
+        self._process.kill()
+        self._process.wait()
+
+
+class _Lifeline:
+    """Satisfies `RunnerHandle`."""
+
+    def __init__(self, lifeline: socket.socket) -> None:
+        self._lifeline = lifeline
+
+    def is_running(self) -> bool:
+        if is_held(self._lifeline):
+            return True
+        self._lifeline.close()
+        return False
