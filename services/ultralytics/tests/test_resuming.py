@@ -39,8 +39,9 @@ def test_a_stopped_detector_goes_on_as_if_it_had_not_been_stopped(tmp_path: Path
     assert_continues(resumed, whole, after_epoch=1)
 
 
-def test_classification_goes_on_with_the_same_augmentation(tmp_path: Path) -> None:
-    colours = write_blank(tmp_path / "colours", side=32, classes=2, train=4)
+def test_classification_goes_on_with_the_same_augmentation_and_the_same_validation(tmp_path: Path) -> None:
+    """Ten images for validation make batches of eight and two: their order decides the mean loss."""
+    colours = write_blank(tmp_path / "colours", side=32, classes=2, train=4, val=5)
     settings = {"epochs": EPOCHS, "hyperparameters": {"dropout": 0.5, "erasing": 0.5, "auto_augment": "randaugment"}}
     whole = run_job(tmp_path / "whole", "yolov8n-cls", colours, **settings)
     first = run_job(tmp_path / "first", "yolov8n-cls", colours, stop_after_epoch=2, **settings)

@@ -173,6 +173,7 @@ def test_neither_runner_nor_trainer_sees_the_token_or_an_open_socket(service: Se
     service.wait_for(spec, "metrics")
     for pid in (service.runner_pid(spec), service.trainer_pid(spec)):
         process = psutil.Process(pid)
+        assert process.environ()["DATA_DIR"] == str(service.data_dir)
         assert TOKEN not in process.environ().values()
         assert process.net_connections("inet") == []
     assert Path(psutil.Process(service.trainer_pid(spec)).cwd()) == service.folder(spec).path

@@ -85,7 +85,7 @@ class JobMixin(BaseTrainer):
             loader = super().get_dataloader(dataset_path, batch_size, rank, mode)
         except (FileNotFoundError, AssertionError, RuntimeError, ValueError) as error:
             raise TrainingError(EndReason.BAD_DATA, str(error)) from error
-        return EpochLoader(loader, self._epoch_seed) if mode == "train" else loader
+        return EpochLoader(loader, self._epoch_seed)  # also for validation, which the library shuffles
 
     def get_validator(self) -> BaseValidator:
         """As the library, without pictures of samples: they need a font that it would download."""

@@ -1,4 +1,4 @@
-"""Loading of training data, so that a resumed run sees what an uninterrupted one sees."""
+"""Loading of data, so that a resumed run sees what an uninterrupted one sees."""
 
 import random
 import shutil

@@ -46,6 +46,9 @@ class AttemptFolder:
     def at(cls, data_dir: Path, job_uid: UUID, attempt: int) -> "AttemptFolder":
         return cls(data_dir / "jobs" / str(job_uid) / str(attempt))
 
+    def __str__(self) -> str:
+        return f"job {self.path.parent.name} attempt {self.path.name}"
+
     @property
     def attempt(self) -> int:
         return int(self.path.name)

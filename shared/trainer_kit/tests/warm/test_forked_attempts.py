@@ -79,6 +79,7 @@ def test_the_trainer_has_its_channel_and_its_output_and_nothing_else_open(
 def test_the_trainer_never_had_the_credentials_of_the_storage(training: tuple[ServiceProcess, JobSpec]) -> None:
     service, spec = training
     environment = psutil.Process(service.trainer_pid(spec)).environ()
+    assert environment["DATA_DIR"] == str(service.data_dir)
     assert not SECRET.keys() & environment.keys()
     assert not [name for name in environment if name.startswith("STORAGE")]
 

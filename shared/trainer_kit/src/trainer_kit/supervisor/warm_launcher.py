@@ -22,6 +22,8 @@ STABLE_SECONDS = 60.0
 RESTART_SECONDS = 5.0
 """A parent that has died young, as for want of memory, is not missed for so long, unless a runner is wanted."""
 FOLDER = "warm"
+KEEP_ENVIRONMENT = {"SPT_NOENV": "1"}
+"""Process titles must not be written over /proc/<pid>/environ, by which operators find processes."""
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +126,7 @@ class WarmParent:
                     "--requests", str(theirs.fileno()), "--idle-seconds", str(idle_seconds),
                 ],
                 cwd=settings.data_dir / FOLDER,
-                env=trainer_environment(runner_environment(settings)),
+                env=trainer_environment(runner_environment(settings)) | KEEP_ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,

@@ -21,7 +21,7 @@ def run_forked(request: RunnerRequest, lifeline: socket.socket, adapter_path: st
         os.setsid()
         _log_into(AttemptFolder(request.folder))
         os.chdir(request.working_dir)
-        setproctitle(f"runner: {request.folder}")
+        setproctitle(f"runner: {AttemptFolder(request.folder)}")
         # Before there is a thread, a lock or a credential in this process that the trainer would inherit.
         trainer = WaitingTrainer.fork(not_for_it=[lifeline])
         os.environ.update(request.storage_environment)

@@ -7,6 +7,7 @@ import socket
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -75,7 +76,7 @@ def _become_trainer(channel: socket.socket, output_fd: int) -> NoReturn:
         if (work := _receive_work(channel)) is None:
             exit_now(0)
         os.chdir(work["folder"])
-        setproctitle(f"trainer: {work['folder']}")
+        setproctitle(f"trainer: {AttemptFolder(Path.cwd())}")
         _forget_siblings()
         channel.detach()  # the trainer takes it over by its number
         code = trainer.main(work["arguments"])
