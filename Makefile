@@ -7,7 +7,7 @@ EMPTY :=
 SOURCES := $(subst $(EMPTY) $(EMPTY),:,$(wildcard */src */*/src))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run env up down logs test test-compose check imports format lock catalog bench docs clean
+.PHONY: help setup run env up down logs test test-compose chaos check imports format lock catalog bench docs clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ test: setup ## run every suite of every project
 
 test-compose: setup ## build the images, bring the stack up and train in it (needs a Docker engine)
 	@cd tests && .venv/bin/python -m pytest -q compose -m compose
+
+chaos: setup ## kill everything again and again while jobs train, and look whether anything is lost (SEED=… repeats)
+	@cd tests && .venv/bin/python -m faults $(SEED)
 
 check: setup ## lint, format, types, import rules
 	@$(TOOLS)/ruff check .

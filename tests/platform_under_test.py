@@ -59,25 +59,24 @@ class Process:
         return ["unshare", "--mount", "sh", "-c", f'{covers} && exec "$@"', "sh", *self.command]
 
     def stop(self) -> None:
-        if self.popen is None:
+        popen, self.popen = self.popen, None
+        if popen is None:
             return
-        self.popen.terminate()
+        popen.terminate()
         try:
-            self.popen.wait(STOP_SECONDS)
+            popen.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            self.popen.kill()
-            self.popen.wait()
+            popen.kill()
+            popen.wait()
             raise AssertionError(
                 f"{self.name} did not stop within {STOP_SECONDS} s of SIGTERM; see {self.log}"
             ) from None
-        finally:
-            self.popen = None
 
     def kill(self) -> None:
-        if self.popen is not None:
-            self.popen.kill()
-            self.popen.wait()
-            self.popen = None
+        popen, self.popen = self.popen, None
+        if popen is not None:
+            popen.kill()
+            popen.wait()
 
     def wait_until_it_answers(self, url: str) -> None:
         deadline = time.monotonic() + START_SECONDS

@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(default=10, ge=1, le=500)
     database_max_overflow: int = Field(default=10, ge=0, le=500)
     database_pool_timeout_seconds: float = Field(default=5.0, gt=0)
+    database_wait_seconds: float = Field(default=30.0, ge=0, description="At the start, for a PostgreSQL.")
     storage_url: str = Field(default="", description="Default: `storage` in `data_dir`.")
 
     jwt_secret: SecretStr | None = None
@@ -97,7 +98,7 @@ class Settings(BaseSettings):
     slots: int = Field(default=1, ge=1, le=1024)
     max_running_jobs_per_user: int = Field(default=0, ge=0, description="0: no limit.")
     stop_grace_seconds: float = Field(default=10.0, ge=0, le=600)
-    dataset_cache_bytes: int = Field(default=50 * 1024**3, ge=0)
+    dataset_cache_bytes: int = Field(default=20 * 1024**3, ge=0)
 
     _commas = field_validator("cors_origins", "trusted_proxies", mode="before")(_split(","))
     _paths = field_validator("dataset_roots", mode="before")(_split(os.pathsep))

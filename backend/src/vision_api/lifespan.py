@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -14,6 +15,7 @@ from vision_api.catalog.catalog import running_catalog
 from vision_api.config import Settings
 from vision_api.datasets.processing import running_processor
 from vision_api.db.engine import make_engine
+from vision_api.db.patience import patiently
 from vision_api.db.session import Database
 from vision_api.first_run.administrator import welcome
 from vision_api.first_run.sample_project import filled_sample_project
@@ -33,7 +35,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         app.state.database = database
         _prepare_auth(app, settings, database)
         if app.state.background:
-            await welcome(database, settings)
+            await patiently(partial(welcome, database, settings), within_seconds=settings.database_wait_seconds)
         app.state.store = open_store(settings.storage_url)
         app.state.dataset_processor = await parts.enter_async_context(
             running_processor(database, app.state.store, settings, is_idle=not app.state.background)

@@ -6,6 +6,7 @@ Locally the backend does it by itself when it starts; when deployed it is a comm
 import asyncio
 import logging
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sqlalchemy import Connection, event, text
 
 from vision_api.config import ConfigurationError, Settings, load_settings
 from vision_api.db.engine import BEGIN_OPTION, make_engine
+from vision_api.db.patience import patiently
 from vision_api.errors import DatabaseUnavailable
 from vision_api.kit.logging import configure_logging
 
@@ -45,10 +47,16 @@ def migrate(settings: Settings) -> None:
     Raises MigrationError.
     """
     is_local = settings.is_sqlite or settings.training_execution_mode == "subprocess"
+    work = partial(upgrade if is_local else require_schema, settings)
     try:
-        asyncio.run(upgrade(settings) if is_local else require_schema(settings))
+        asyncio.run(patiently(work, within_seconds=_patience(settings)))
     except DatabaseUnavailable as error:
         raise MigrationError(f"the database does not answer: {error.__cause__ or error}") from error
+
+
+def _patience(settings: Settings) -> float:
+    """A file is there or not; a server may be starting too."""
+    return 0.0 if settings.is_sqlite else settings.database_wait_seconds
 
 
 async def upgrade(settings: Settings) -> None:
@@ -119,7 +127,7 @@ def main() -> None:
     try:
         settings = load_settings()
         configure_logging(settings.log_format, settings.log_level)
-        asyncio.run(upgrade(settings))
+        asyncio.run(patiently(partial(upgrade, settings), within_seconds=_patience(settings)))
     except (ConfigurationError, DatabaseUnavailable) as error:
         sys.exit(f"vision-api cannot migrate the database: {error}")
 

@@ -62,6 +62,11 @@ async def test_database_that_nobody_migrated_is_named_with_the_remedy(bare: Sett
 
 
 def test_database_that_does_not_answer_is_one_clear_line(tmp_path: Path) -> None:
-    settings = Settings(database_url=f"postgres://u:p@{refused_address()}/x", data_dir=tmp_path, service_urls={})
+    settings = Settings(
+        database_url=f"postgres://u:p@{refused_address()}/x",
+        database_wait_seconds=0,
+        data_dir=tmp_path,
+        service_urls={},
+    )
     with pytest.raises(MigrationError, match="the database does not answer"):
         migrate(settings)

@@ -85,7 +85,8 @@ async def running_loops(
     paused at the end and goes on at the next start; elsewhere the trainers do not notice that the backend has gone.
     """
     owner = uuid4()
-    await _release_leases(database, owner=None if database.is_sqlite else owner)
+    if database.is_sqlite:  # nobody else can be at work: leases are left over from a backend that was killed
+        await _release_leases(database, owner=None)
     grace = settings.stop_grace_seconds
 
     def follow(followed: Followed) -> Follower:
@@ -115,6 +116,5 @@ async def running_loops(
 
 
 async def _release_leases(database: Database, owner: UUID | None) -> None:
-    """At the start on SQLite nobody else can be at work: leases are left over from a backend that was killed."""
     async with database.transaction() as session:
         await leases.release_all(session, owner)
