@@ -13,6 +13,7 @@ from pathlib import Path
 from client import Client
 from platform_under_test import ADMIN_EMAIL, ADMIN_PASSWORD, ROOT, LocalPlatform, Process, free_port
 
+from bench import first_batch
 from bench.load import requests_per_second
 from bench.report import Row, compare, write
 
@@ -23,8 +24,8 @@ PROJECTS = 10
 @contextmanager
 def bare_endpoint(folder: Path) -> Iterator[str]:
     port = free_port()
-    command = (str(ROOT / "backend/.venv/bin/python"), "-m", "uvicorn", "bare:app", "--port", str(port))
-    command += ("--no-access-log", "--app-dir", str(ROOT / "tests/bench"))
+    command = (str(ROOT / "backend/.venv/bin/python"), "-m", "uvicorn", "endpoint:app", "--port", str(port))
+    command += ("--no-access-log", "--app-dir", str(ROOT / "tests/bench/bare_scripts"))
     process = Process("bare", command, {}, folder / "bare.log")
     process.start()
     try:
@@ -115,7 +116,7 @@ def measure(folder: Path) -> list[Row]:
 
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="vision-bench-") as folder:
-        rows = measure(Path(folder))
+        rows = [*measure(Path(folder) / "lists"), *first_batch.measure(Path(folder) / "first_batch")]
     sys.stdout.write(write(rows, ROOT / "build/bench.json") + "\n")
     return 0
 

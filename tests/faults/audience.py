@@ -1,4 +1,4 @@
-"""Those who use the platform while it is shaken: somebody who asks until it is done, and followers who never look away."""
+"""Those who use the platform meanwhile: somebody who asks until it is done, and followers who never look away."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""One performance: undisturbed trainings first, then the same ones while everything around them dies, then the verdict."""
+"""One performance: undisturbed trainings, then the same ones while everything around them dies, then the verdict."""
 
 import random
 import statistics
@@ -11,7 +11,8 @@ from platform_under_test import ROOT
 
 from faults.audience import Person
 from faults.jobs import JobFeed, make_dataset
-from faults.kills import MOMENTS, Kills
+from faults.kills import Kills
+from faults.moments import MOMENTS
 from faults.stage import Stage
 from faults.verdict import Numbers, complaints
 
@@ -116,13 +117,23 @@ def perform(script: Script, feed: JobFeed, kills: Kills, say: Callable[[str], ob
         deadline = time.monotonic() + NOTHING_TO_HURT_SECONDS
         while True:
             keep_busy(script, feed)
-            if kills.strike_at(scene) if scene in MOMENTS else kills.strike(scene):
+            if strike(kills, scene):
                 break
             if time.monotonic() > deadline:
                 say(f"[{number}/{len(scenes)}] {scene}: nothing to hurt for {NOTHING_TO_HURT_SECONDS:.0f} s")
                 break
             time.sleep(0.2)
         say(f"[{number}/{len(scenes)}] {scene}; {len(feed.unfinished())} trainings are not done")
+
+
+def strike(kills: Kills, scene: str) -> bool:
+    """False if there is nothing to hurt now, or its moment has not come."""
+    if scene not in MOMENTS:
+        return kills.strike(scene)
+    has_come = MOMENTS[scene](kills)
+    if has_come:
+        kills.moments.append(scene)
+    return has_come
 
 
 def keep_busy(script: Script, feed: JobFeed) -> None:

@@ -52,7 +52,11 @@ class Instance:
     def processes(self) -> list[psutil.Process]:
         """Its warm parent, runners and trainers, whoever their parent is by now."""
         mark = str(self.data_dir)
-        return [each for each in psutil.process_iter() if _environment(each).get("DATA_DIR") == mark and each.pid != self.pid]
+        return [
+            each
+            for each in psutil.process_iter()
+            if _environment(each).get("DATA_DIR") == mark and each.pid != self.pid
+        ]
 
     def warm_parent(self) -> psutil.Process | None:
         return next((each for each in self.processes() if _title(each).startswith("warm parent: ")), None)

@@ -1,6 +1,7 @@
 """What must be true afterwards, whatever has died."""
 
 import fcntl
+import itertools
 import json
 import math
 import re
@@ -44,6 +45,8 @@ class Numbers:
 def complaints(stage: Stage, person: Person, feed: JobFeed, expected: Mapping[str, Points]) -> list[str]:
     """Everything that is wrong. The stage is stopped on the way."""
     found = [text for job in feed.jobs for text in _of_job(person, feed, job, expected[job.framework])]
+    if (count := len(person.get("/training/jobs", limit=200))) != len(feed.jobs):
+        found.append(f"{len(feed.jobs)} jobs were asked for, and {count} are there")
     found += _left_in_the_database(stage)
     found += _locks(stage)
     stage.stop()
@@ -60,7 +63,7 @@ def _of_job(person: Person, feed: JobFeed, job: Job, expected: Points) -> Iterat
         return
     ids = [told.id for told in job.follower.told]
     if ids != list(range(1, len(ids) + 1)):
-        gaps = [(a, b) for a, b in zip(ids, ids[1:], strict=False) if b != a + 1]
+        gaps = [(a, b) for a, b in itertools.pairwise(ids) if b != a + 1]
         yield f"{name}: its follower did not see every event once and in order: {gaps[:5]}"
     stored = feed.metrics_of(job)
     yield from (f"{name}: {text}" for text in _differences(stored, expected, TOLERANCE[job.framework]))

@@ -1,7 +1,6 @@
 """Starts runners by forking a warm parent, which it keeps; where that cannot be, in fresh processes."""
 
 import logging
-import shutil
 import socket
 import subprocess
 import sys
@@ -86,9 +85,8 @@ class WarmLauncher:
                 self._parent = self._start_parent()
 
     def _start_parent(self) -> "WarmParent":
-        folder = self._settings.data_dir / FOLDER
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        # Never emptied: the parent of a service that was killed a moment ago may still be importing there.
+        (self._settings.data_dir / FOLDER).mkdir(exist_ok=True)
         return WarmParent(self._settings, self._adapter, self._idle_seconds, self._clock())
 
     def _note_end(self) -> None:
