@@ -4,7 +4,6 @@ import fcntl
 import itertools
 import json
 import math
-import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -88,12 +87,13 @@ def _is_equal(one: float | None, other: float | None, tolerance: float) -> bool:
 
 
 def _left_in_the_database(stage: Stage) -> Iterator[str]:
-    """Leases and instances are given back a moment after the end that everybody has seen."""
-    query = "SELECT count(*) FROM training_jobs WHERE lease_owner IS NOT NULL OR instance_id IS NOT NULL"
+    """Leases and instances are given back a moment after the end that everybody has seen, or run out."""
+    held = "instance_id IS NOT NULL OR lease_expires_at > clock_timestamp()"
+    query = f"SELECT id, status, attempt, instance_id, lease_expires_at FROM training_jobs WHERE {held}"
     deadline = time.monotonic() + FORGET_SECONDS
-    while (left := re.search(r"^\s*(\d+)\s*$", stage.postgres.psql(query), re.MULTILINE)) and left[1] != "0":
+    while "(0 rows)" not in (left := stage.postgres.psql(query)):
         if time.monotonic() > deadline:
-            yield f"{left[1]} jobs have a lease or an instance although they have ended"
+            yield f"jobs have a lease or an instance although they have ended: {left}"
             return
         time.sleep(0.5)
 

@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from uuid import uuid4
 
 import pytest
 from job_rows import Becomes, MakeJob, reload
 from small_service import TOKEN, SmallService, serving
+from sqlalchemy.ext.asyncio import AsyncSession
 from waiting import until
 
 from vision_api.config import Settings
 from vision_api.db.session import Database
+from vision_api.errors import DatabaseUnavailable
 from vision_api.kit.clock import utc_now
 from vision_api.models import JobStatus, TrainingJob
 from vision_api.training_jobs.loops import follower as follower_module
@@ -107,6 +109,32 @@ async def test_a_vanished_instance_loses_the_job_or_does_what_was_asked_of_it(
     lost = await stored(database, job)
     assert (lost.status, lost.status_reason) == (expected, reason)
     assert (lost.instance_id, lost.lease_owner) == (None, None)
+
+
+async def test_a_loss_that_the_database_cannot_take_yet_is_noted_later_and_is_no_defect_of_the_job(
+    database: Database,
+    follower: Follower,
+    network: AsyncExitStack,
+    job: TrainingJob,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(follower_module, "RETRY_SECONDS", 0.01)
+    transaction, refusals = database.transaction, 2 * follower_module.MAX_TROUBLES
+
+    def refuse_at_first() -> AbstractAsyncContextManager[AsyncSession]:
+        nonlocal refusals
+        refusals -= 1
+        if refusals >= 0:
+            raise DatabaseUnavailable
+        return transaction()
+
+    await network.aclose()
+    monkeypatch.setattr(database, "transaction", refuse_at_first)
+
+    await follower.run()
+
+    assert refusals < 0
+    assert (await stored(database, job)).status == "queued"
 
 
 async def test_whoever_has_lost_the_lease_writes_nothing(

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -35,7 +35,7 @@ class Patience:
 
     silence_seconds: float = SILENCE_SECONDS
     first_contact_seconds: float = 30.0
-    """After a start of the backend the services may still be starting too."""
+    """So much longer after a start of the backend: the services may still be starting too."""
 
 
 PATIENCE = Patience()
@@ -64,7 +64,9 @@ class Follower:
         owner: UUID,
         followed: Followed,
         patience: Patience,
+        lost_never_before: float = 0.0,
     ) -> None:
+        """`lost_never_before` is a moment of the monotonic clock."""
         self._database = database
         self._registry = registry
         self._wakeups = wakeups
@@ -72,7 +74,7 @@ class Follower:
         self._followed = followed
         self._cursor = followed.cursor
         self._patience = patience
-        self._lost_at = time.monotonic() + patience.first_contact_seconds
+        self._lost_at = max(time.monotonic() + patience.silence_seconds, lost_never_before)
         self._is_over = False
         self._troubles = 0
 
@@ -85,24 +87,29 @@ class Follower:
                 self._troubles += 1
                 logger.exception("job %s: its events cannot be stored", self._followed.job_uid)
                 if self._troubles >= MAX_TROUBLES:
-                    await self._give_up()
+                    with suppress(DatabaseUnavailable):  # then in the next round
+                        await self._give_up()
                 await asyncio.sleep(TROUBLE_SECONDS)
 
     async def _follow_patiently(self) -> None:
         """Follow for as long as nothing goes wrong but the service or the database."""
         while not self._is_over:
             try:
-                await self._follow()
-            except ServiceRejected as rejection:
-                await self._lose(f"The training service does not have this attempt any more ({rejection}).")
-            except ServiceUnavailable as error:
-                if self._is_lost():
-                    await self._lose("The training service has vanished.")
-                else:
-                    logger.debug("job %s: %s", self._followed.job_uid, error)
-                    await asyncio.sleep(RETRY_SECONDS)
+                await self._follow_or_lose()
             except DatabaseUnavailable as error:
                 logger.warning("job %s: its events wait for the database: %s", self._followed.job_uid, error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _follow_or_lose(self) -> None:
+        try:
+            await self._follow()
+        except ServiceRejected as rejection:
+            await self._lose(f"The training service does not have this attempt any more ({rejection}).")
+        except ServiceUnavailable as error:
+            if self._is_lost():
+                await self._lose("The training service has vanished.")
+            else:
+                logger.debug("job %s: %s", self._followed.job_uid, error)
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _follow(self) -> None:

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from vision_api.db.base import database_now
 from vision_api.models import TrainingJob
 
-LEASE_SECONDS = 15.0
-RENEW_SECONDS = 5.0
+LEASE_SECONDS = 10.0
+RENEW_SECONDS = 3.0
 
 
 def is_free() -> ColumnElement[bool]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol
@@ -88,9 +89,13 @@ async def running_loops(
     if database.is_sqlite:  # nobody else can be at work: leases are left over from a backend that was killed
         await _release_leases(database, owner=None)
     grace = settings.stop_grace_seconds
+    first_contact_until = time.monotonic() + patience.first_contact_seconds
 
     def follow(followed: Followed) -> Follower:
-        return Follower(database, registry, wakeups, owner=owner, followed=followed, patience=patience)
+        return Follower(
+            database, registry, wakeups,
+            owner=owner, followed=followed, patience=patience, lost_never_before=first_contact_until,
+        )  # fmt: skip
 
     collect = CollectLoop(database, wakeups, follow, owner=owner)
     dispatch = DispatchLoop(
