@@ -11,12 +11,13 @@ from platform_under_test import ROOT
 
 from faults.audience import Person
 from faults.jobs import JobFeed, make_dataset
-from faults.kills import Kills
+from faults.kills import Kills, Loss
 from faults.moments import MOMENTS
 from faults.stage import Stage
 from faults.verdict import Numbers, complaints
 
 KINDS = ("trainer", "runner", "warm_parent", "service", "instance", "backend", "postgres", "network")
+ATTEMPT_LOSSES = ("trainer", "runner", "instance")
 PAUSE_SECONDS = (0.3, 3.0)
 REFERENCE_SECONDS = 180.0
 NOTHING_TO_HURT_SECONDS = 60.0
@@ -30,12 +31,14 @@ class Script:
     seed: int
     each_kind: int
     moments: Sequence[str]
+    alone: int
+    """How often an attempt is taken away while nothing else dies, to see how soon that is mended."""
     frameworks: Sequence[str] = ("timm", "ultralytics", "huggingface")
     jobs_of_a_framework: int = 2
 
     @classmethod
     def long(cls, seed: int) -> "Script":
-        return cls(seed, each_kind=10, moments=tuple(MOMENTS))
+        return cls(seed, each_kind=10, moments=tuple(MOMENTS), alone=3)
 
     def scenes(self) -> list[str]:
         """Kinds and moments, shuffled."""
@@ -63,21 +66,26 @@ class Report:
             f"{len(self.kills.moments)} of them at a chosen moment of the flow: {'; '.join(self.kills.moments)}",
             f"{self.jobs} trainings completed; their followers reconnected {self.reconnects} times",
         ]
-        text += [line for kind in ("trainer", "runner", "instance") for line in recovery_lines(self.kills, kind)]
+        text += recovery_lines("alone", self.kills.alone)
+        text += recovery_lines("among others", [each for each in self.kills.losses if each not in self.kills.alone])
         return [*text, *(f"WRONG: {complaint}" for complaint in self.complaints)]
 
 
-def recovery_lines(kills: Kills, kind: str) -> list[str]:
-    """How soon the loss of an attempt was noticed, and how soon it trained again where it did not have to wait."""
-    losses = [loss for loss in kills.losses if loss.kind.partition(" ")[0] == kind]
-    numbers = [Numbers.of(loss) for loss in losses]
-    noticed = [each.noticed_seconds for each in numbers if each.noticed_seconds is not None]
-    again = [each.again_seconds for each in numbers if each.again_seconds is not None]
-    return [
-        f"{kind} lost: {what} after {statistics.median(times):.1f} s (worst {max(times):.1f} s, {len(times)} times)"
-        for what, times in (("noticed", noticed), ("trains again", again))
-        if times
-    ]
+def recovery_lines(how: str, losses: Sequence[Loss]) -> list[str]:
+    """How soon the loss of an attempt was noticed, and how soon it trained again where it did not wait on purpose."""
+    lines = []
+    for kind in ATTEMPT_LOSSES:
+        numbers = [Numbers.of(loss) for loss in losses if loss.kind.startswith(kind)]
+        for what, found in (
+            ("noticed", [each.noticed_seconds for each in numbers]),
+            ("trains again", [each.again_seconds for each in numbers]),
+        ):
+            if times := [seconds for seconds in found if seconds is not None]:
+                median, worst = statistics.median(times), max(times)
+                lines.append(
+                    f"{kind} lost {how}: {what} after {median:.1f} s (worst {worst:.1f} s, {len(times)} times)"
+                )
+    return lines
 
 
 def play(folder: Path, script: Script, say: Callable[[str], object]) -> Report:
@@ -97,6 +105,7 @@ def play(folder: Path, script: Script, say: Callable[[str], object]) -> Report:
 
         started_at = time.monotonic()
         kills = Kills(stage, feed, chance)
+        strike_alone(script, feed, kills, say)
         perform(script, feed, kills, say)
         stuck = wait_for_all(feed, STUCK_SECONDS)
         seconds = time.monotonic() - started_at
@@ -108,6 +117,22 @@ def play(folder: Path, script: Script, say: Callable[[str], object]) -> Report:
         return Report(script.seed, kills, len(feed.jobs) - len(stuck), seconds, reconnects, wrong)
     finally:
         stage.close()
+
+
+def strike_alone(script: Script, feed: JobFeed, kills: Kills, say: Callable[[str], object]) -> None:
+    """Each loss of an attempt by itself, until its job trains again."""
+    for kind in (kind for kind in ATTEMPT_LOSSES for _ in range(script.alone)):
+        deadline = time.monotonic() + NOTHING_TO_HURT_SECONDS
+        already = len(kills.losses)
+        while len(kills.losses) == already and time.monotonic() < deadline:  # an instance may have had no job
+            keep_busy(script, feed)
+            kills.strike(kind)
+            time.sleep(0.2)
+        for loss in kills.losses[already:]:
+            kills.alone.append(loss)
+            while Numbers.of(loss).again_seconds is None and time.monotonic() < deadline:
+                time.sleep(0.1)
+        say(f"{kind} alone")
 
 
 def perform(script: Script, feed: JobFeed, kills: Kills, say: Callable[[str], object]) -> None:

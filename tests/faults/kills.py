@@ -32,6 +32,8 @@ class Kills:
     counts: Counter[str] = field(default_factory=Counter)
     moments: list[str] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
+    alone: list[Loss] = field(default_factory=list)
+    """Those of them while nothing else died."""
     lock: threading.RLock = field(default_factory=threading.RLock)
     """One at a time: what was killed is back before the next one is."""
 

@@ -30,12 +30,15 @@ class Network:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._servers: list[asyncio.Server] = []
         self._thread = threading.Thread(target=self._loop.run_forever, name="network", daemon=True)
         self._thread.start()
 
     def add(self, name: str, target: int | Path) -> "Proxy":
         """A way to a port on loopback, or to a Unix socket."""
-        return self.run(Proxy.open(name, target, self))
+        proxy = Proxy(name, target, self)
+        self._servers.append(self.run(proxy.listen()))
+        return proxy
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.start(work).result(30)
@@ -44,12 +47,14 @@ class Network:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def close(self) -> None:
-        self.run(self._cancel_all())
+        self.run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    async def _cancel_all(self) -> None:
+    async def _end(self) -> None:
+        for server in self._servers:
+            server.close()
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
@@ -71,12 +76,10 @@ class Proxy:
         self._delay_seconds = 0.0
         self._moments: list[Moment] = []
 
-    @classmethod
-    async def open(cls, name: str, target: int | Path, network: Network) -> "Proxy":
-        proxy = cls(name, target, network)
-        server = await asyncio.start_server(proxy._connect, "127.0.0.1", 0)
-        proxy.port = server.sockets[0].getsockname()[1]
-        return proxy
+    async def listen(self) -> asyncio.Server:
+        server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        return server
 
     @property
     def url(self) -> str:

@@ -15,7 +15,9 @@ MOMENTS = (
 
 
 def test_nothing_is_lost_doubled_or_stuck_whatever_dies(tmp_path: Path) -> None:
-    report = play(tmp_path, Script(seed=1, each_kind=1, moments=MOMENTS, jobs_of_a_framework=1), sys.stdout.write)
+    report = play(
+        tmp_path, Script(seed=1, each_kind=1, moments=MOMENTS, alone=0, jobs_of_a_framework=1), sys.stdout.write
+    )
     assert report.complaints == []
     assert set(report.kills.counts) == set(KINDS)
     assert set(report.kills.moments) == set(MOMENTS)

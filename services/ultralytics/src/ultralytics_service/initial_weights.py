@@ -1,5 +1,6 @@
 """What a network starts from, when that is not chance."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from ultralytics_service.library import torch
 from ultralytics_service.networks import build_network
 from ultralytics_service.weights import load_published
 from vision_contracts import EndReason
+
+NAMES_SHOWN = 8
 
 
 def find_weights(run: TrainingRun[CommonHyperparameters]) -> torch.nn.Module | SavedTraining | None:
@@ -31,9 +34,15 @@ def find_weights(run: TrainingRun[CommonHyperparameters]) -> torch.nn.Module | S
     return load_published(run.card.pretrained_tags[0])
 
 
-def load_weights(model: Any, source: torch.nn.Module | SavedTraining) -> None:
+def load_weights(model: Any, source: torch.nn.Module | SavedTraining, log: Callable[[str], None]) -> None:
     """Takes over every tensor that fits; rows of classes with the same name keep their meaning."""
-    model.load(source if isinstance(source, torch.nn.Module) else _rebuild(source), verbose=False)
+    network = source if isinstance(source, torch.nn.Module) else _rebuild(source)
+    model.load(network, verbose=False)
+    theirs, ours = network.state_dict(), model.state_dict()
+    new = [name for name, value in ours.items() if name not in theirs or theirs[name].shape != value.shape]
+    log(f"Took {len(ours) - len(new)} of {len(ours)} tensors of weights.")
+    if new:
+        log(f"Not among them, or of another shape: {', '.join(new[:NAMES_SHOWN])}{' …' * (len(new) > NAMES_SHOWN)}.")
 
 
 def _rebuild(saved: SavedTraining) -> torch.nn.Module:

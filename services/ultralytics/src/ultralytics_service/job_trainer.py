@@ -72,7 +72,7 @@ class JobMixin(BaseTrainer):
         if self.resume_from:
             self.model.load_state_dict(self.resume_from.model)
         elif self.source is not None:
-            load_weights(self.model, self.source)
+            load_weights(self.model, self.source, self.run.log)
         stride = max(int(self.model.stride.max()), 32)
         requested = self.resume_from.image_size if self.resume_from else self.run.hyperparameters.image_size
         self.args.imgsz = choose_image_size(requested, self.run.dataset, self.architecture.kind, stride)
