@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     dataset_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         default=(), description="Default: `datasets` in `data_dir`. Locally the bundled samples are always one too."
     )
-    slots: int = Field(default=1, ge=1, le=1024)
+    slots: int | None = Field(default=None, ge=1, le=1024, description="Default: each service decides.")
     max_running_jobs_per_user: int = Field(default=0, ge=0, description="0: no limit.")
     stop_grace_seconds: float = Field(default=10.0, ge=0, le=600)
     dataset_cache_bytes: int = Field(default=20 * 1024**3, ge=0)

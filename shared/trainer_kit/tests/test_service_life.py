@@ -90,6 +90,22 @@ def test_a_runner_that_died_together_with_the_service_is_recovered_at_the_next_s
     assert service.ready().free_slots == 1
 
 
+@pytest.mark.parametrize(("configured", "slots"), [("", 2), ("5", 5)])
+def test_it_has_a_slot_for_each_gpu_unless_it_is_told_otherwise(
+    service: ServiceProcess, tmp_path: Path, configured: str, slots: int
+) -> None:
+    install_driver(tmp_path, "echo GPU-1a, A, 1; echo GPU-2b, B, 1")
+    service.environment |= {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLOTS": configured}
+    assert service.start().ready().slots == slots
+
+
+def install_driver(folder: Path, script: str) -> None:
+    """An `nvidia-smi` that says what the script says."""
+    command = folder / "nvidia-smi"
+    command.write_text(f"#!/bin/sh\n{script}\n")
+    command.chmod(0o755)
+
+
 def test_a_wiped_disk_is_a_new_instance(service: ServiceProcess) -> None:
     first = service.start().ready()
     service.kill()

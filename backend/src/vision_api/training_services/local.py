@@ -60,7 +60,7 @@ def _environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, st
         "ENVIRONMENT": settings.environment,
         "LOG_FORMAT": settings.log_format,
         "PYTHONUNBUFFERED": "1",
-        "SLOTS": str(settings.slots),
+        "SLOTS": str(settings.slots or ""),
         "STOP_GRACE_SECONDS": str(settings.stop_grace_seconds),
         "TRAINER_LAUNCHER": settings.trainer_launcher,
     }

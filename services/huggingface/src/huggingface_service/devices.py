@@ -6,7 +6,7 @@ from importlib.metadata import version
 import torch
 
 from huggingface_service.config import Hyperparameters
-from trainer_kit.trainer import TrainingError, TrainingRun, resolve_device
+from trainer_kit.trainer import TrainingError, TrainingRun
 from vision_contracts import EndReason
 
 
@@ -20,11 +20,7 @@ def choose_device(run: TrainingRun[Hyperparameters]) -> torch.device:
             EndReason.BAD_HYPERPARAMETERS,
             "huggingface trains on one device. Set num_devices to 1.",
         )
-    name = resolve_device(
-        run.spec.params.device,
-        cuda_devices=torch.cuda.device_count(),
-        has_mps=torch.backends.mps.is_available(),
-    )
+    name = run.choose_device(cuda_devices=torch.cuda.device_count(), has_mps=torch.backends.mps.is_available())
     kind, _, index = name.partition(":")
     if kind != "cuda":
         return torch.device(kind)

@@ -19,8 +19,8 @@ from timm_service.data import Batches, Images, choose_workers, fits_shared_memor
 from timm_service.model import freeze_backbone, model_options, quicken_batch_norm
 from timm_service.optimization import Loss, Mix, make_loss, make_mix, make_optimizer
 from timm_service.transforms import training_transform, validation_transform
-from trainer_kit.trainer import TrainingError, TrainingRun, resolve_device
-from vision_contracts import EndReason, LogLevel, TrainingParams
+from trainer_kit.trainer import TrainingError, TrainingRun
+from vision_contracts import EndReason, LogLevel
 
 Run = TrainingRun[Hyperparameters]
 
@@ -48,15 +48,15 @@ class Setup:
         return torch.autocast(self.device.type, dtype=self.half, enabled=self.half is not None)
 
 
-def choose_device(params: TrainingParams) -> torch.device:
+def choose_device(run: Run) -> torch.device:
     """Raises TrainingError where the machine does not have what the job asks for."""
-    if params.num_devices > 1:
+    if run.spec.params.num_devices > 1:
         raise TrainingError(
             EndReason.BAD_HYPERPARAMETERS,
-            f"num_devices: timm trains on one device, not on {params.num_devices}. Set it to 1.",
+            f"num_devices: timm trains on one device, not on {run.spec.params.num_devices}. Set it to 1.",
         )
     has_mps = torch.backends.mps.is_available()
-    return torch.device(resolve_device(params.device, cuda_devices=torch.cuda.device_count(), has_mps=has_mps))
+    return torch.device(run.choose_device(cuda_devices=torch.cuda.device_count(), has_mps=has_mps))
 
 
 def build_setup(run: Run, model: nn.Module, side: int, device: torch.device) -> Setup:

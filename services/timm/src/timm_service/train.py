@@ -27,7 +27,7 @@ from vision_contracts import EndReason, metric_names
 
 def train(run: Run) -> None:
     """Trains a classifier on `run.dataset`; `trainer_kit.adapter.Adapter.trainer` says how it may end."""
-    device = choose_device(run.spec.params)
+    device = choose_device(run)
     seed_everything(run.spec.params.seed)
     side = choose_image_size(run.card, run.hyperparameters, run.dataset)
     model = build_model(run, side).to(device)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from logging import Handler, LogRecord
 
-from trainer_kit.trainer import TrainingError, TrainingRun, resolve_device
+from trainer_kit.trainer import TrainingError, TrainingRun
 from ultralytics_service.architectures import find_architecture
 from ultralytics_service.arguments import library_arguments
 from ultralytics_service.checkpoint import SavedTraining, read_checkpoint
@@ -20,11 +20,7 @@ from vision_contracts import EndReason, LogLevel
 def train(run: TrainingRun[CommonHyperparameters]) -> None:
     """Trains one job to its end, its stop or its error."""
     forward_warnings(run)
-    device = resolve_device(
-        run.spec.params.device,
-        cuda_devices=torch.cuda.device_count(),
-        has_mps=torch.backends.mps.is_available(),
-    )
+    device = run.choose_device(cuda_devices=torch.cuda.device_count(), has_mps=torch.backends.mps.is_available())
     architecture = find_architecture(run.spec.model_name)
     resume_from = read_checkpoint(run.resume_from) if run.resume_from else None
     if resume_from and resume_from.epoch >= run.spec.params.epochs:

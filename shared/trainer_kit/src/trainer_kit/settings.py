@@ -58,7 +58,7 @@ class ServiceSettings(RunnerSettings):
     host: str = Field(default="", description="Empty or `::` listens on IPv4 and IPv6.")
     port: int = Field(default=8000, ge=0, le=65535)
     service_token: SecretStr
-    slots: int = Field(default=1, ge=1, le=1024)
+    slots: int | None = Field(default=None, ge=1, le=1024, description="Default: one per GPU, else one.")
     trainer_launcher: Literal["process"] = "process"
     environment_name: Literal["development", "production"] = Field(default="development", alias="ENVIRONMENT")
     warm_idle_seconds: float = Field(default=1800.0, ge=0, description="0: keep no process warm.")

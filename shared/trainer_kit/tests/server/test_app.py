@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from trainer_kit.server.app import create_app
+from trainer_kit.server.devices import list_devices
 from trainer_kit.server.service import Service, create_service
 from trainer_kit.settings import ServiceSettings
 from trainer_kit.supervisor import ProcessLauncher, Supervisor
@@ -28,8 +29,8 @@ def settings(tmp_path: Path, dataset_path: Path) -> ServiceSettings:
 
 @pytest.fixture
 def service(settings: ServiceSettings) -> Service:
-    supervisor = Supervisor(settings.data_dir, settings.slots, ProcessLauncher(settings, ADAPTER_PATH))
-    return create_service(adapter, settings, supervisor)
+    supervisor = Supervisor(settings.data_dir, 1, ProcessLauncher(settings, ADAPTER_PATH))
+    return create_service(adapter, settings, supervisor, list_devices())
 
 
 @pytest.fixture

@@ -72,8 +72,8 @@ def launcher() -> StillLauncher:
 
 @pytest.fixture
 def make_supervisor(tmp_path: Path, launcher: StillLauncher) -> Callable[..., Supervisor]:
-    def make(slots: int = 1) -> Supervisor:
-        return Supervisor(tmp_path / "data", slots, launcher)
+    def make(slots: int = 1, gpus: int = 0) -> Supervisor:
+        return Supervisor(tmp_path / "data", slots, launcher, gpus=gpus)
 
     return make
 
@@ -112,6 +112,23 @@ def test_an_attempt_takes_a_slot_until_its_terminal_event(
 def test_the_folder_is_complete_before_the_runner_starts(supervisor: Supervisor, spec: JobSpec) -> None:
     supervisor.start(spec)
     assert supervisor.find(spec.job_uid).folder.read_spec() == spec
+
+
+def test_attempts_side_by_side_have_gpus_of_their_own(
+    make_supervisor: Callable[..., Supervisor], launcher: StillLauncher, spec: JobSpec
+) -> None:
+    supervisor = make_supervisor(slots=6, gpus=3)
+
+    def gpu_of(wanted: JobSpec) -> int:
+        supervisor.start(wanted)
+        return supervisor.find(wanted.job_uid).folder.read_gpu()
+
+    gpus = [gpu_of(spec), gpu_of(changed(other(spec), device="cuda:1")), gpu_of(changed(other(spec), device="cpu"))]
+    assert (gpus[0], gpu_of(other(spec)), gpu_of(changed(other(spec), device="cuda"))) == (0, 2, 0)
+    launcher.launched[3].end(Finished())
+    again = make_supervisor(slots=6, gpus=3)
+    again.start(newest := other(spec))
+    assert again.find(newest.job_uid).folder.read_gpu() == 2
 
 
 def test_the_same_start_again_launches_nothing(supervisor: Supervisor, launcher: StillLauncher, spec: JobSpec) -> None:

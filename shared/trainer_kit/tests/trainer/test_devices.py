@@ -20,6 +20,16 @@ def test_a_device_that_is_there_is_taken(requested: str, cuda_devices: int, has_
     assert resolve_device(requested, cuda_devices=cuda_devices, has_mps=has_mps) == device
 
 
+@pytest.mark.parametrize(
+    ("requested", "cuda_devices", "device"),
+    [("auto", 4, "cuda:2"), ("cuda", 4, "cuda:2"), ("cuda:1", 4, "cuda:1"), ("auto", 2, "cuda:0"), ("auto", 0, "cpu")],
+)
+def test_the_device_that_is_meant_is_taken_unless_the_job_asks_for_another(
+    requested: str, cuda_devices: int, device: str
+) -> None:
+    assert resolve_device(requested, cuda_devices=cuda_devices, has_mps=False, gpu=2) == device
+
+
 @pytest.mark.parametrize("requested", ["cuda", "cuda:0", "cuda:5", "mps"])
 def test_a_device_that_is_not_there_is_refused_with_those_that_are(requested: str) -> None:
     with pytest.raises(TrainingError, match="has cpu") as caught:

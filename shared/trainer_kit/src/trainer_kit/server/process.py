@@ -18,6 +18,7 @@ from trainer_kit.logs import configure_logging
 from trainer_kit.runner.runner import UPLOAD_SECONDS_WHEN_STOPPED
 from trainer_kit.runner.stopping import TERM_SECONDS
 from trainer_kit.server.app import create_app
+from trainer_kit.server.devices import count_gpus, list_devices
 from trainer_kit.server.parent import watch_parent
 from trainer_kit.server.service import Service, create_service
 from trainer_kit.server.sockets import listen
@@ -55,8 +56,11 @@ def serve(adapter_path: str) -> int:
 
 def _serve(adapter_path: str, settings: ServiceSettings) -> None:
     adapter = import_adapter(adapter_path)
-    supervisor = Supervisor(settings.data_dir, settings.slots, _choose_launcher(settings, adapter_path))
-    service = create_service(adapter, settings, supervisor)
+    launcher = _choose_launcher(settings, adapter_path)
+    devices = list_devices()
+    gpus = count_gpus(devices)
+    supervisor = Supervisor(settings.data_dir, settings.slots or max(1, gpus), launcher, gpus=gpus)
+    service = create_service(adapter, settings, supervisor, devices)
     config = uvicorn.Config(
         create_app(service, settings),
         log_config=None,
@@ -66,6 +70,7 @@ def _serve(adapter_path: str, settings: ServiceSettings) -> None:
     )
     with listen(settings.host, settings.port) as listening:
         host, port = listening.getsockname()[:2]
+        log.info("%s trains %d at a time, on %s", adapter.framework, supervisor.slots, devices[0].name)
         log.info("%s listens on %s port %d", adapter.framework, host, port)
         server = _Server(config, service, settings)
         if settings.parent_pipe_fd is not None:

@@ -26,7 +26,7 @@ def ready(service: CurrentService) -> ServiceReady:
         framework_version=service.catalog.models.framework_version,
         slots=supervisor.slots,
         free_slots=supervisor.free_slots,
-        devices=service.devices,
+        devices=list(service.devices),
         draining=supervisor.is_draining,
     )
 

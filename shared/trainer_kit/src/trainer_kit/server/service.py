@@ -1,6 +1,7 @@
 """What the routes of a training service work with."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -8,7 +9,6 @@ from fastapi import Depends, Request
 from data_kit import open_store
 from trainer_kit.adapter import Adapter
 from trainer_kit.catalog import Catalog, load_catalog
-from trainer_kit.server.devices import list_devices
 from trainer_kit.server.validation import SpecValidator
 from trainer_kit.settings import ServiceSettings
 from trainer_kit.supervisor import Supervisor
@@ -22,16 +22,18 @@ class Service:
     catalog: Catalog
     supervisor: Supervisor
     validator: SpecValidator
-    devices: list[DeviceInfo] = field(default_factory=list_devices)
+    devices: Sequence[DeviceInfo]
     is_closing: bool = False
     """Event streams end, so that the process can."""
 
 
-def create_service(adapter: Adapter, settings: ServiceSettings, supervisor: Supervisor) -> Service:
+def create_service(
+    adapter: Adapter, settings: ServiceSettings, supervisor: Supervisor, devices: Sequence[DeviceInfo]
+) -> Service:
     """Raises CatalogError where there is no catalogue, and StorageError for a storage URL of no known kind."""
     catalog = load_catalog(adapter.catalog_file)
     validator = SpecValidator(adapter, catalog, open_store(settings.storage_url), settings.dataset_roots)
-    return Service(catalog, supervisor, validator)
+    return Service(catalog, supervisor, validator, devices)
 
 
 def _current_service(request: Request) -> Service:

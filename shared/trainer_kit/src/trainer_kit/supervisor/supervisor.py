@@ -5,6 +5,7 @@ import logging
 import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -30,8 +31,9 @@ class Supervisor:
     times a second.
     """
 
-    def __init__(self, data_dir: Path, slots: int, launcher: Launcher) -> None:
+    def __init__(self, data_dir: Path, slots: int, launcher: Launcher, *, gpus: int = 0) -> None:
         self.slots = slots
+        self._gpus = gpus
         self.is_draining = False
         self.boot_id = uuid4()
         self._data_dir = data_dir
@@ -152,6 +154,7 @@ class Supervisor:
         folder = AttemptFolder.at(self._data_dir, spec.job_uid, spec.attempt)
         partial = self._data_dir / INCOMING / str(uuid4())
         write_atomically(partial / folder.spec_file.name, spec.model_dump_json(indent=1).encode())
+        write_atomically(partial / folder.gpu_file.name, str(self._choose_gpu()).encode())
         folder.path.parent.mkdir(parents=True, exist_ok=True)
         partial.rename(folder.path)
         try:
@@ -167,6 +170,11 @@ class Supervisor:
         self._attempts[spec.job_uid, spec.attempt] = attempt
         return attempt
 
+    def _choose_gpu(self) -> int:
+        """The CUDA device that the fewest of the running attempts have."""
+        taken = Counter(_gpu_of(attempt.folder) for attempt in self._running())
+        return min(range(self._gpus), key=lambda gpu: taken[gpu], default=0)
+
     def _move_to_trash(self, folder: Path) -> Path:
         """In one step, so that no half of an attempt is ever found again."""
         gone = self._data_dir / TRASH / str(uuid4())
@@ -175,6 +183,14 @@ class Supervisor:
         with contextlib.suppress(OSError):  # other attempts of the job stay
             folder.parent.rmdir()
         return gone
+
+
+def _gpu_of(folder: AttemptFolder) -> int | None:
+    """The CUDA device that an attempt trains on, or would if the machine has one."""
+    kind, _, number = folder.read_spec().params.device.partition(":")
+    if kind in ("cpu", "mps"):
+        return None
+    return int(number) if number else folder.read_gpu()
 
 
 def _wait_for_end(attempts: Sequence[Attempt]) -> None:

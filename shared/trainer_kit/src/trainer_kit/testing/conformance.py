@@ -71,7 +71,7 @@ class ServiceConformance:
     @classmethod
     def service(cls, dataset_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
         data_dir = tmp_path_factory.mktemp("service") / "data"
-        with running_service(cls.adapter_path, data_dir, [dataset_path.parent]) as service:
+        with running_service(cls.adapter_path, data_dir, [dataset_path.parent], SLOTS="1") as service:
             yield service
 
     @pytest.fixture(scope="class")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from data_kit import Sample, load_image
 from trainer_kit.testing.fake_adapter import FakeHyperparameters
-from trainer_kit.trainer import Stopped, TrainingRun, resolve_device
+from trainer_kit.trainer import Stopped, TrainingRun
 from vision_contracts import metric_names
 
 Floats = NDArray[np.float64]
@@ -44,7 +44,7 @@ class Model:
 def train(run: TrainingRun[FakeHyperparameters]) -> None:
     """Trains until the last epoch, an order to stop, or the misbehaviour that was asked for."""
     params, settings = run.spec.params, run.hyperparameters
-    device = resolve_device(params.device, cuda_devices=0, has_mps=False)
+    device = run.choose_device(cuda_devices=0, has_mps=False)
     train_x, train_y = read_samples(run.dataset["train"], settings.image_size)
     val_x, val_y = read_samples(run.dataset["val"], settings.image_size)
     model = build_model(run, train_x.shape[1])

@@ -4,13 +4,16 @@ from trainer_kit.trainer.errors import TrainingError
 from vision_contracts import EndReason
 
 
-def resolve_device(requested: str, *, cuda_devices: int, has_mps: bool) -> str:
+def resolve_device(requested: str, *, cuda_devices: int, has_mps: bool, gpu: int = 0) -> str:
     """`cpu`, `mps` or `cuda:N` for what a job asks for; `auto` takes the best that is there.
+
+    `gpu` is the number of the CUDA device that `auto` and `cuda` mean, so that jobs side by side do not share one.
 
     Raises TrainingError with `bad_hyperparameters` for a device that this machine does not have.
     """
     present = [*(f"cuda:{index}" for index in range(cuda_devices)), *(["mps"] if has_mps else []), "cpu"]
-    wanted = {"auto": present[0], "cuda": "cuda:0"}.get(requested, requested)
+    meant = f"cuda:{gpu if gpu < cuda_devices else 0}"
+    wanted = {"auto": meant if cuda_devices else present[0], "cuda": meant}.get(requested, requested)
     if wanted in present:
         return wanted
     raise TrainingError(

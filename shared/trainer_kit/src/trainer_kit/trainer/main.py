@@ -98,6 +98,7 @@ def prepare(
         ),
         folder=folder.path,
         send=send,
+        gpu=folder.read_gpu(),
         resume_from=inputs.resume_from,
         initial_checkpoint=inputs.initial_checkpoint,
     )

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from data_kit import Dataset
 from trainer_kit.attempt_folder import OUTBOX, STOP_FILE
+from trainer_kit.trainer.devices import resolve_device
 from trainer_kit.trainer.errors import TrainingError
 from trainer_kit.trainer.messages import FileReport, Message
 from vision_contracts import (
@@ -51,8 +52,17 @@ class TrainingRun(Generic[H]):
     """A local copy of the checkpoint to go on from: model, optimizer, schedule, step and random state."""
     initial_checkpoint: Path | None = None
     """A local copy of another job's checkpoint, to take weights from."""
+    gpu: int = 0
+    """Number of the CUDA device that is meant for this attempt."""
     clock: Callable[[], float] = time.monotonic
     _plan: "_Plan" = field(init=False)
+
+    def choose_device(self, *, cuda_devices: int, has_mps: bool) -> str:
+        """`cpu`, `mps` or `cuda:N`, from what the job asks for and what the library sees on this machine.
+
+        Raises TrainingError with `bad_hyperparameters` for a device that is not there.
+        """
+        return resolve_device(self.spec.params.device, cuda_devices=cuda_devices, has_mps=has_mps, gpu=self.gpu)
 
     def start(
         self,
