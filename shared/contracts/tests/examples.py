@@ -142,7 +142,7 @@ BODIES: dict[str, EventBody] = {
         step=60,
     ),
     "finished": Finished(values={"val/accuracy": 0.5}),
-    "failed": Failed(reason=EndReason.NAN_LOSS, message="Lower the learning rate."),
+    "failed": Failed(reason=EndReason.OUT_OF_MEMORY, message="Retry with 8.", proposed_changes={"batch_size": 8}),
     "cancelled": Cancelled(reason=EndReason.TIMED_OUT),
     "paused": Paused(),
 }

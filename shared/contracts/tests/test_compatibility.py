@@ -13,6 +13,7 @@ from vision_contracts import (
     INFRASTRUCTURE_REASONS,
     TERMINAL_TYPES,
     EndReason,
+    Failed,
     HeldJob,
     JobEvent,
     JobSpec,
@@ -33,6 +34,12 @@ def test_a_newer_service_may_add_fields_to_an_event_and_to_an_answer() -> None:
     line = json.loads(EVENTS["event_metrics"].to_line()) | {"extra": 1}
     assert JobEvent.from_line(json.dumps(line)).body == EVENTS["event_metrics"].body
     assert HeldJob.model_validate(MODELS["held_job"].model_dump() | {"extra": 1}) == MODELS["held_job"]
+
+
+def test_an_older_service_proposes_nothing() -> None:
+    line = '{"seq":1,"attempt":1,"time":"2026-01-31T12:00:00Z","type":"failed","reason":"out_of_memory","message":"m"}'
+    body = JobEvent.from_line(line).body
+    assert body == Failed(reason=EndReason.OUT_OF_MEMORY, message="m", proposed_changes=None)
 
 
 @pytest.mark.parametrize(

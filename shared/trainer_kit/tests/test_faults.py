@@ -56,6 +56,12 @@ def test_a_training_that_goes_wrong_fails_with_a_reason_and_a_message(
     assert says in ending.message
 
 
+def test_a_training_that_does_not_fit_proposes_one_that_may(service: ServiceProcess, spec: JobSpec) -> None:
+    ending = run(service, changed(misbehaving(spec, "out_of_memory"), batch_size=6))[-1]
+    assert isinstance(ending, Failed)
+    assert ending.proposed_changes == {"batch_size": 2}
+
+
 def test_the_traceback_of_a_defect_stands_in_the_log(service: ServiceProcess, spec: JobSpec) -> None:
     lines = [body for body in run(service, misbehaving(spec, "crash")) if isinstance(body, Log)]
     assert any("fake_train.py" in line.message and line.level is LogLevel.ERROR for line in lines)

@@ -72,7 +72,7 @@ def read_resumed(run: TrainingRun[Any]) -> Checkpoint | None:
         resumed = read_checkpoint(run.resume_from)
     except ValueError as error:
         raise TrainingError(
-            EndReason.WEIGHTS_UNAVAILABLE, f"The checkpoint to resume from is unusable: {error}"
+            EndReason.WEIGHTS_UNAVAILABLE, f"The checkpoint is unusable: {error}. Retry from the beginning."
         ) from error
     if resumed.model_name != run.spec.model_name or resumed.task_type != run.spec.task_type:
         raise TrainingError(

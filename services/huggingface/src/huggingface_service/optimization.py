@@ -31,7 +31,8 @@ def make_optimizer(model: PreTrainedModel, params: TrainingParams, settings: Hyp
         case "rmsprop":
             return torch.optim.RMSprop(groups, lr=rate, momentum=momentum)
         case unknown:
-            raise TrainingError(EndReason.BAD_HYPERPARAMETERS, f"There is no optimizer {unknown!r} for this model.")
+            message = f"There is no optimizer {unknown!r} for this model. Choose another one."
+            raise TrainingError(EndReason.BAD_HYPERPARAMETERS, message)
 
 
 def parameter_groups(model: nn.Module, rate: float, settings: Hyperparameters) -> list[dict[str, object]]:

@@ -40,7 +40,8 @@ def _from_checkpoint(run: TrainingRun[Hyperparameters], model: PreTrainedModel, 
     try:
         weights = read_checkpoint(path).model
     except ValueError as error:
-        raise TrainingError(EndReason.WEIGHTS_UNAVAILABLE, f"The initial checkpoint cannot be used: {error}") from error
+        message = f"The initial checkpoint cannot be used: {error}. Choose another one."
+        raise TrainingError(EndReason.WEIGHTS_UNAVAILABLE, message) from error
     own = model.state_dict()
     fitting = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
     if not fitting:

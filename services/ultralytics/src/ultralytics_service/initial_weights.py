@@ -54,7 +54,8 @@ def _rebuild(saved: SavedTraining) -> torch.nn.Module:
         network.load_state_dict(saved.ema)
     except RuntimeError as error:
         raise TrainingError(
-            EndReason.WEIGHTS_UNAVAILABLE, f"The checkpoint does not hold the weights of {saved.model_name}: {error}"
+            EndReason.WEIGHTS_UNAVAILABLE,
+            f"The checkpoint does not hold the weights of {saved.model_name}: {error}. Choose another one.",
         ) from error
     return network
 

@@ -107,6 +107,9 @@ class Failed(Message):
     type: Literal["failed"] = "failed"
     reason: EndReason
     message: str
+    proposed_changes: dict[str, Any] | None = Field(
+        default=None, description="Settings with which a retry may go well, as its `changes`: `{batch_size: 8}`."
+    )
 
 
 class Cancelled(Message):

@@ -42,8 +42,10 @@ def test_what_the_trainer_says_counts_then_the_order_to_stop(facts: Facts, endin
         (Facts(KILLED, None), EndReason.TRAINER_KILLED, "SIGKILL"),
         (Facts(CRASHED, None), EndReason.TRAINER_KILLED, "SIGSEGV"),
         (Facts(CRASHED, None, oom_kills=1), EndReason.TRAINER_KILLED, "SIGSEGV"),
-        (Facts(KILLED, None, oom_kills=1), EndReason.OUT_OF_MEMORY, "batch size"),
-        (Facts(1, DEFECT, oom_kills=1), EndReason.OUT_OF_MEMORY, "batch size"),
+        (Facts(KILLED, None, oom_kills=1, batch_size=16), EndReason.OUT_OF_MEMORY, "batch size of 8"),
+        (Facts(1, DEFECT, oom_kills=1, batch_size=16), EndReason.OUT_OF_MEMORY, "batch size of 8"),
+        (Facts(KILLED, None, oom_kills=1, batch_size=1), EndReason.OUT_OF_MEMORY, "smaller model"),
+        (Facts(KILLED, None, oom_kills=1, batch_size=4, last_lines=["x"]), EndReason.OUT_OF_MEMORY, "lines:\nx"),
         (Facts(1, BAD_DATA, oom_kills=1), EndReason.BAD_DATA, "No images"),
         (Facts(3, None), EndReason.INTERNAL, "exit code 3"),
         (Facts(3, None, last_lines=["one", "two"]), EndReason.INTERNAL, "one\ntwo"),
@@ -54,3 +56,12 @@ def test_a_death_without_a_word_is_explained(facts: Facts, reason: EndReason, sa
     assert isinstance(ending, Failed)
     assert ending.reason is reason
     assert says in ending.message
+
+
+@pytest.mark.parametrize(("batch_size", "proposal"), [(16, {"batch_size": 8}), (1, None), (None, None)])
+def test_an_attempt_that_the_kernel_killed_proposes_a_smaller_batch(
+    batch_size: int | None, proposal: dict[str, int] | None
+) -> None:
+    ending = decide_ending(Facts(KILLED, None, oom_kills=1, batch_size=batch_size))
+    assert isinstance(ending, Failed)
+    assert ending.proposed_changes == proposal

@@ -29,11 +29,11 @@ FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         (TrainingError(EndReason.NAN_LOSS, "Lower it."), EndReason.NAN_LOSS, "Lower it."),
         (BAD_IMAGE, EndReason.BAD_DATA, "a/b.png"),
         (caused(RuntimeError("in worker 1"), BAD_IMAGE), EndReason.BAD_DATA, "a/b.png"),
-        (MemoryError(), EndReason.OUT_OF_MEMORY, "batch size"),
-        (OutOfMemoryError("CUDA"), EndReason.OUT_OF_MEMORY, "batch size"),
-        (RuntimeError("CUDA error: out of memory"), EndReason.OUT_OF_MEMORY, "batch size"),
-        (RuntimeError("MPS backend out of memory (allocated…)"), EndReason.OUT_OF_MEMORY, "batch size"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), EndReason.OUT_OF_MEMORY, "batch size"),
+        (MemoryError(), EndReason.OUT_OF_MEMORY, "image size"),
+        (OutOfMemoryError("CUDA"), EndReason.OUT_OF_MEMORY, "image size"),
+        (RuntimeError("CUDA error: out of memory"), EndReason.OUT_OF_MEMORY, "image size"),
+        (RuntimeError("MPS backend out of memory (allocated…)"), EndReason.OUT_OF_MEMORY, "image size"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), EndReason.OUT_OF_MEMORY, "image size"),
         (RuntimeError("workers are out of shared memory"), EndReason.OUT_OF_MEMORY, "/dev/shm"),
         (FULL, EndReason.DISK_FULL, "Free space"),
         (caused(RuntimeError("write failed"), FULL), EndReason.DISK_FULL, "Free space"),
@@ -48,6 +48,34 @@ def test_an_exception_has_a_reason_and_a_message(
     failure = describe_failure(error, tmp_path)
     assert failure.reason is reason
     assert says in failure.message
+
+
+@pytest.mark.parametrize(
+    ("error", "batch_size", "proposed", "says"),
+    [
+        (MemoryError(), 64, 32, "with a batch size of 64. Retry with a batch size of 32"),
+        (MemoryError(), 48, 16, "Retry with a batch size of 16"),
+        (MemoryError(), 3, 1, "Retry with a batch size of 1"),
+        (MemoryError(), 2, 1, "lower the image size"),
+        (MemoryError(), 1, None, "even with a batch size of 1. Use a smaller image size or choose a smaller model"),
+        (MemoryError(), None, None, "out of memory. Use a smaller image size"),
+        (RuntimeError("out of shared memory"), 8, 4, "use no workers, or enlarge /dev/shm"),
+        (caused(RuntimeError("CUBLAS_STATUS_ALLOC_FAILED"), ValueError()), 8, 4, "Retry with a batch size of 4"),
+        (TrainingError(EndReason.NAN_LOSS, "Lower it."), 8, None, "Lower it."),
+    ],
+)
+def test_what_did_not_fit_proposes_a_batch_size_that_may(
+    error: BaseException, batch_size: int | None, proposed: int | None, says: str, tmp_path: Path
+) -> None:
+    failure = describe_failure(error, tmp_path, batch_size)
+    assert failure.proposed_changes == (None if proposed is None else {"batch_size": proposed})
+    assert says in failure.message
+
+
+def test_a_trainer_that_knows_better_is_believed(tmp_path: Path) -> None:
+    better = {"batch_size": 24, "hyperparameters": {"image_size": 320}}
+    error = TrainingError(EndReason.OUT_OF_MEMORY, "24 fit.", proposed_changes=better)
+    assert describe_failure(error, tmp_path, 64).proposed_changes == better
 
 
 def test_a_failed_write_without_a_number_is_a_full_disk_if_the_disk_is_full(

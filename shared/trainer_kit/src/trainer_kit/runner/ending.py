@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trainer_kit.attempt_folder import StopOrder
+from trainer_kit.trainer.out_of_memory import out_of_memory
 from vision_contracts import Cancelled, EndReason, Failed, Finished, Paused
 
 Ending = Finished | Failed | Cancelled | Paused
@@ -23,6 +24,7 @@ class Facts:
     oom_kills: int = 0
     """How many processes the kernel has killed for want of memory since the trainer was started."""
     last_lines: Sequence[str] = ()
+    batch_size: int | None = None
 
 
 def decide_ending(facts: Facts) -> Ending:
@@ -38,8 +40,9 @@ def decide_ending(facts: Facts) -> Ending:
     if facts.exit_code < 0:
         name = signal.Signals(-facts.exit_code).name
         return Failed(reason=EndReason.TRAINER_KILLED, message=f"The trainer was killed by {name}.{_tail(facts)}")
-    message = f"The trainer ended with exit code {facts.exit_code} and without a word.{_tail(facts)}"
-    return Failed(reason=EndReason.INTERNAL, message=message)
+    what = f"The trainer ended with exit code {facts.exit_code} and without a word."
+    advice = "Retry it, and report it with its log if it happens again."
+    return Failed(reason=EndReason.INTERNAL, message=f"{what} {advice}{_tail(facts)}")
 
 
 def stopped_ending(order: StopOrder) -> Cancelled | Paused:
@@ -55,8 +58,9 @@ def _may_be_memory(facts: Facts) -> bool:
 
 
 def _out_of_memory(facts: Facts) -> Failed:
-    advice = "Lower the batch size or the image size, choose a smaller model, or give the service more memory."
-    return Failed(reason=EndReason.OUT_OF_MEMORY, message=f"The machine ran out of memory. {advice}{_tail(facts)}")
+    otherwise = "use fewer workers, or give the service more memory"
+    failure = out_of_memory("The machine ran out of memory", facts.batch_size, otherwise=otherwise)
+    return failure.model_copy(update={"message": failure.message + _tail(facts)})
 
 
 def _tail(facts: Facts) -> str:

@@ -15,6 +15,10 @@ from trainer_kit.trainer.main import TrainerInputs
 from vision_contracts import CheckpointRef, DatasetRef, EndReason, JobSpec
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
+_INSTEAD = {
+    EndReason.BAD_DATA: "Choose another data set, or upload it again.",
+    EndReason.WEIGHTS_UNAVAILABLE: "Retry from the beginning, or choose other initial weights.",
+}
 
 
 class InputFetcher:
@@ -62,14 +66,15 @@ class InputFetcher:
 
     def _get(self, uri: str, path: Path, *, missing: EndReason) -> None:
         if not self._store.contains(uri):
-            raise TrainingError(missing, f"{uri} does not lie in the storage of this service, {self._store.url}.")
+            message = f"{uri} does not lie in the storage of this service, {self._store.url}."
+            raise TrainingError(missing, f"{message} Give the service the same STORAGE_URL as the backend.")
         try:
             self._store.get_file(uri, path)
         except ObjectNotFound as error:
-            raise TrainingError(missing, f"{uri} is not in the storage any more.") from error
+            raise TrainingError(missing, f"{uri} is not in the storage any more. {_INSTEAD[missing]}") from error
         except StorageError as error:
-            message = f"The object storage cannot be reached from the training service: {error}"
-            raise TrainingError(EndReason.STORAGE_UNAVAILABLE, message) from error
+            message = f"The object storage cannot be reached from the training service ({error})."
+            raise TrainingError(EndReason.STORAGE_UNAVAILABLE, f"{message} Look at its STORAGE_URL.") from error
 
 
 def local_path(uri: str) -> Path | None:

@@ -109,6 +109,7 @@ class Runner:
             used_force=escalation.has_used_force,
             oom_kills=count_oom_kills() - oom_kills,
             last_lines=tuple(output.last_lines),
+            batch_size=self._spec.params.batch_size,
         )
 
     def _read_messages(self, trainer: TrainerProcess, uploader: Uploader) -> None:
@@ -147,7 +148,7 @@ class Runner:
             return ending
         failure = describe_failure(error, self.folder.path)
         if failure.reason is EndReason.INTERNAL:
-            message = f"Training has finished, but its files could not be stored: {error}"
+            message = f"Training has finished, but its files could not be stored ({error}). Look at the object storage."
             return Failed(reason=EndReason.STORAGE_UNAVAILABLE, message=message)
         return failure
 

@@ -3,32 +3,39 @@
 import errno
 import shutil
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from data_kit import DatasetError
 from trainer_kit.trainer.errors import TrainingError
+from trainer_kit.trainer.out_of_memory import out_of_memory, smaller_batch
 from vision_contracts import EndReason, Failed
 
 FULL_DISK_BYTES = 1 << 20
-_OUT_OF_MEMORY_TEXTS = ("out of memory", "can't allocate memory", "cannot allocate memory", "out of shared memory")
+_OUT_OF_MEMORY_TEXTS = (
+    "out of memory", "can't allocate memory", "cannot allocate memory", "out of shared memory", "_alloc_failed",
+)  # fmt: skip
+_MORE_MEMORY = "train where there is more memory"
 
 
-def describe_failure(error: BaseException, folder: Path) -> Failed:
-    """The reason code and a message that says what to do. `folder` is where the trainer writes."""
+def describe_failure(error: BaseException, folder: Path, batch_size: int | None = None) -> Failed:
+    """The reason code and a message that says what to do. `folder` is where the trainer writes; `batch_size` is what
+    it trains with, once that is so.
+    """
     chain = list(_causes(error))
     for cause in chain:
         if isinstance(cause, TrainingError):
-            return Failed(reason=cause.reason, message=str(cause))
+            return Failed(reason=cause.reason, message=str(cause), proposed_changes=cause.proposed_changes)
         if isinstance(cause, DatasetError):
             return Failed(reason=EndReason.BAD_DATA, message=str(cause))
     if any(_is_out_of_memory(cause) for cause in chain):
-        return Failed(reason=EndReason.OUT_OF_MEMORY, message=_out_of_memory_text(error))
+        return _out_of_memory(chain, batch_size)
     if any(_is_full_disk(cause) for cause in chain) or _has_no_space(error, folder):
         message = "The disk of the training service is full. Free space on it, then retry."
         return Failed(reason=EndReason.DISK_FULL, message=message)
     text = "".join(traceback.format_exception_only(error)).strip()
-    return Failed(reason=EndReason.INTERNAL, message=f"{text[:1000]} (The log has the whole traceback.)")
+    advice = "The log has the whole traceback; if that does not tell you what to change, report it."
+    return Failed(reason=EndReason.INTERNAL, message=f"{text[:1000]} ({advice})")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -48,10 +55,12 @@ def _is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def _out_of_memory_text(error: BaseException) -> str:
-    if "shared memory" in str(error).lower():
-        return "The data loader ran out of shared memory. Enlarge /dev/shm (`shm_size: 1gb`), or use no workers."
-    return "The training ran out of memory. Lower the batch size or the image size, or choose a smaller model."
+def _out_of_memory(chain: Sequence[BaseException], batch_size: int | None) -> Failed:
+    if any("shared memory" in str(cause).lower() for cause in chain):
+        otherwise = "use no workers, or enlarge /dev/shm (`shm_size: 1gb`)"
+        return out_of_memory("The data loader ran out of shared memory", batch_size, otherwise=otherwise)
+    otherwise = "lower the image size, or choose a smaller model" if smaller_batch(batch_size or 1) else _MORE_MEMORY
+    return out_of_memory("The training ran out of memory", batch_size, otherwise=otherwise)
 
 
 def _is_full_disk(error: BaseException) -> bool:

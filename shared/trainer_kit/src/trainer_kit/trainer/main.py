@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def train(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Message], None]) -> int:
     """Trains, tells how it ended, and returns the exit code: 0 if it finished or stopped as it was asked to."""
-    has_finished = False
+    has_finished, run = False, None
 
     def send_and_watch(message: Message) -> None:
         nonlocal has_finished
@@ -76,7 +76,7 @@ def train(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Message]
         send(Failed(reason=EndReason.INTERNAL, message="The trainer stopped although nobody had asked it to."))
         return 1
     except BaseException as error:  # noqa: BLE001 - whatever it is, the user must learn of it
-        return _tell_failure(error, folder, send)
+        return _tell_failure(error, folder, send, _batch_size(run) if run is not None else None)
     if not has_finished:
         send(Failed(reason=EndReason.INTERNAL, message="The trainer returned without saying that it has finished."))
     return 0 if has_finished else 1
@@ -125,8 +125,15 @@ def _validate_hyperparameters(adapter: Adapter, card: ModelCard, spec: JobSpec) 
         raise TrainingError(EndReason.BAD_HYPERPARAMETERS, f"{field}: {first['msg']}.") from error
 
 
-def _tell_failure(error: BaseException, folder: AttemptFolder, send: Callable[[Message], None]) -> int:
-    failure = describe_failure(error, folder.path)
+def _batch_size(run: TrainingRun[BaseModel]) -> int:
+    """How many images a batch has at most: a small data set does not fill a large one."""
+    return max(1, min(run.spec.params.batch_size, len(run.dataset["train"])))
+
+
+def _tell_failure(
+    error: BaseException, folder: AttemptFolder, send: Callable[[Message], None], batch_size: int | None
+) -> int:
+    failure = describe_failure(error, folder.path, batch_size)
     if failure.reason is EndReason.INTERNAL:
         text = "".join(traceback.format_exception(error))
         send(Log(level=LogLevel.ERROR, message=text[-8000:]))
