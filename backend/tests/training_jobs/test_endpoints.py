@@ -242,6 +242,19 @@ async def test_a_retry_begins_anew_with_changes(api: httpx.AsyncClient, make_job
     assert (again["accuracy"], again["error_message"], again["progress"]["step"]) == (None, None, 0)
 
 
+async def test_what_was_proposed_is_taken_by_a_retry(api: httpx.AsyncClient, make_job: MakeJob, digits: Path) -> None:
+    job = await make_job(
+        status=S.FAILED, status_reason="out_of_memory", attempt=1, dataset_path=str(digits), batch_size=16,
+        proposed_changes={"batch_size": 8},
+    )  # fmt: skip
+    proposed = (await api.get(f"{JOBS}/{job.id}")).json()["proposed_changes"]
+
+    again = (await api.post(f"{JOBS}/{job.id}/retry", json={"changes": proposed})).json()
+
+    assert proposed == {"batch_size": 8}
+    assert (again["status"], again["batch_size"], again["proposed_changes"]) == ("queued", 8, None)
+
+
 async def test_going_on_needs_a_checkpoint(api: httpx.AsyncClient, make_job: MakeJob) -> None:
     without = await make_job(status=S.FAILED)
     with_one = await make_job(status=S.FAILED, checkpoint_uri="file:///s/9.pt", checkpoint_step=9)

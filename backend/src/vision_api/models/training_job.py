@@ -89,6 +89,8 @@ class TrainingJob(Base):
     status_reason: Mapped[str | None] = mapped_column(String(32))
     status_message: Mapped[str | None]
     error_message: Mapped[str | None]
+    proposed_changes: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """Of a failed job: settings with which a retry may go well, as its `changes`."""
     queued_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]

@@ -6,6 +6,7 @@ from vision_api.errors import Conflict, Invalid, InvalidTransition
 from vision_api.kit.clock import utc_now
 from vision_api.models import JobStatus, TrainingJob, User
 from vision_api.training_jobs import access
+from vision_api.training_jobs.advice import how_to_go_on
 from vision_api.training_jobs.loops.restarts import leave_instance
 from vision_api.training_jobs.schemas import TrainingJobRead, TrainingJobUpdate
 from vision_api.training_jobs.settling import Settler, merge
@@ -101,7 +102,8 @@ def _halt(session: AsyncSession, job: TrainingJob, asked: str, *, waiting: JobSt
     if status is waiting:
         leave_instance(job)  # it may be on its way: the instance is told to stop it once it has arrived
     reason = EndReason.STOPPED_BY_USER if asked == "stopped" else None
-    switch_status(session, job, status, Why(reason, f"It was {asked} by a user."))
+    advice = f" {how_to_go_on(job)}" if status is _S.CANCELLED else ""
+    switch_status(session, job, status, Why(reason, f"It was {asked} by a user.{advice}"))
 
 
 def _require(job: TrainingJob, asked: str, statuses: frozenset[JobStatus] | set[JobStatus]) -> None:

@@ -170,6 +170,9 @@ class TrainingJobRead(ReadModel):
     status_reason: str | None
     status_message: str | None
     error_message: str | None
+    proposed_changes: dict[str, Any] | None = Field(
+        description="Of a failed experiment: send it as the `changes` of a retry, which may then go well."
+    )
     queue_position: int | None = Field(description="From 1, among the queued experiments of its framework.")
     attempt: int = Field(description="0 before the first dispatch.")
     progress: JobProgress

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -46,6 +47,8 @@ class Why:
 
     reason: WaitReason | EndReason | None = None
     message: str | None = None
+    proposed_changes: dict[str, Any] | None = None
+    """For a retry of what has failed."""
 
 
 def is_allowed(current: JobStatus, target: JobStatus) -> bool:
@@ -65,10 +68,12 @@ def switch_status(
     moment, why = time or utc_now(), why or Why()
     job.status = status
     job.error_message = why.message if status is _S.FAILED else None
+    job.proposed_changes = why.proposed_changes if status is _S.FAILED else None
     job.completed_at = moment if status in ENDED else None
     explain_status(session, job, why, time=moment)
     if status in ENDED:
-        append_event(session, job, "end", {"status": status, "status_reason": why.reason}, time=moment)
+        end = {"status": status, "status_reason": why.reason, "proposed_changes": job.proposed_changes}
+        append_event(session, job, "end", end, time=moment)
 
 
 def explain_status(session: AsyncSession, job: TrainingJob, why: Why, *, time: datetime | None = None) -> None:

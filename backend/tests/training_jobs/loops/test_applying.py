@@ -240,6 +240,8 @@ async def test_a_finished_job_shows_its_best(database: Database, running: Traini
 
 BAD = Failed(reason=EndReason.BAD_DATA, message="Mend it.")
 KILLED = Failed(reason=EndReason.TRAINER_KILLED, message="The trainer was killed.")
+LOST = Failed(reason=EndReason.SERVICE_LOST, message="The service has vanished.")
+UNSTORED = Failed(reason=EndReason.STORAGE_UNAVAILABLE, message="The storage does not answer.")
 TIMED_OUT = Cancelled(reason=EndReason.TIMED_OUT)
 
 
@@ -268,6 +270,52 @@ async def test_an_end_has_its_status_and_reason(make_job: MakeJob, apply: Apply)
         assert (stored.status, stored.status_reason) == (expected, reason), (status, body)
         assert (stored.error_message is not None) == (expected == "failed")
         assert stored.lease_owner is None
+
+
+async def test_what_a_failed_attempt_proposes_is_kept_and_told(
+    database: Database, running: TrainingJob, apply: Apply
+) -> None:
+    proposal = {"batch_size": 8}
+
+    stored = await apply(
+        running, Failed(reason=EndReason.OUT_OF_MEMORY, message="Retry with 8.", proposed_changes=proposal)
+    )
+
+    assert (stored.error_message, stored.proposed_changes) == ("Retry with 8.", proposal)
+    async with database.snapshot() as session:
+        events = await list_events(session, running.id, after=0, limit=10)
+    assert events[-1].data == {"status": "failed", "status_reason": "out_of_memory", "proposed_changes": proposal}
+
+
+@pytest.mark.parametrize("unknown", [{"batch_size": 0}, {"patch_size": 8}, {}])
+async def test_what_a_retry_would_refuse_is_not_proposed(
+    running: TrainingJob, apply: Apply, unknown: dict[str, int]
+) -> None:
+    stored = await apply(running, Failed(reason=EndReason.OUT_OF_MEMORY, message="m", proposed_changes=unknown))
+
+    assert (stored.status, stored.proposed_changes) == ("failed", None)
+
+
+ENDED_BY_THE_BACKEND: list[tuple[dict[str, object], EventBody, EndReason]] = [
+    ({"status": S.STOPPING}, Cancelled(), EndReason.STOPPED_BY_USER),
+    ({"status": S.STOPPING}, KILLED, EndReason.STOPPED_BY_USER),
+    ({"status": S.RUNNING, "timeout_seconds": 60}, TIMED_OUT, EndReason.TIMED_OUT),
+    ({"status": S.RUNNING, "restarts": 5}, KILLED, EndReason.TRAINER_KILLED),
+    ({"status": S.RUNNING, "idle_restarts": 2}, KILLED, EndReason.TRAINER_KILLED),
+    ({"status": S.RUNNING, "restarts": 5}, LOST, EndReason.SERVICE_LOST),
+    ({"status": S.RUNNING, "restarts": 5}, UNSTORED, EndReason.STORAGE_UNAVAILABLE),
+]
+
+
+async def test_an_end_says_how_to_go_on(make_job: MakeJob, apply: Apply) -> None:
+    """What a service says itself is told unchanged; its own tests see to it that it says what to do."""
+    left: dict[str, object] = {"checkpoint_uri": "file:///s/9.pt", "checkpoint_step": 9}
+    for fields, body, reason in ENDED_BY_THE_BACKEND:
+        for checkpoint, says in (({}, "retry it to train from the beginning"), (left, "checkpoint at step 9")):
+            stored = await apply(await make_job(attempt=1, **(fields | checkpoint)), body)
+
+            assert stored.status_reason == reason
+            assert says in (stored.status_message or "")
 
 
 async def restart_again(

@@ -4,14 +4,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.models import JobStatus, TrainingJob
+from vision_api.training_jobs.advice import how_to_go_on
 from vision_api.training_jobs.journal import next_event
 from vision_api.training_jobs.loops import outputs
 from vision_api.training_jobs.loops.restarts import leave_instance, lose, requeue_stopped
 from vision_api.training_jobs.primary_metrics import PRIMARY_METRICS
 from vision_api.training_jobs.reading import read_progress
+from vision_api.training_jobs.schemas import TrainingJobUpdate
 from vision_api.training_jobs.status import Why, switch_status
 from vision_contracts import (
     INFRASTRUCTURE_REASONS,
@@ -151,7 +154,8 @@ class Batch:
                 lose(session, job, body.reason, _storable(body.message))
             case Failed():
                 leave_instance(job)
-                switch_status(session, job, JobStatus.FAILED, Why(body.reason, _storable(body.message)), time=time)
+                why = Why(body.reason, _storable(body.message), _acceptable(body.proposed_changes))
+                switch_status(session, job, JobStatus.FAILED, why, time=time)
             case Paused() if job.status == JobStatus.PAUSING:
                 leave_instance(job)
                 switch_status(session, job, JobStatus.PAUSED, Why(None, "It was paused by a user."), time=time)
@@ -167,7 +171,16 @@ def _storable(text: str) -> str:
     return text.replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
+def _acceptable(changes: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What a retry would not refuse; a newer service may propose what we do not know."""
+    try:
+        return changes if changes and TrainingJobUpdate.model_validate(changes) else None
+    except ValidationError:
+        return None
+
+
 def _why_cancelled(job: TrainingJob, body: Cancelled | Paused) -> Why:
     if isinstance(body, Cancelled) and body.reason is EndReason.TIMED_OUT:
-        return Why(EndReason.TIMED_OUT, f"It ran longer than its limit of {job.timeout_seconds or 0:g} seconds.")
-    return Why(EndReason.STOPPED_BY_USER, "It was stopped by a user.")
+        limit = f"It ran longer than its limit of {job.timeout_seconds or 0:g} seconds (`timeout_seconds`)."
+        return Why(EndReason.TIMED_OUT, f"{limit} {how_to_go_on(job)}")
+    return Why(EndReason.STOPPED_BY_USER, f"It was stopped by a user. {how_to_go_on(job)}")

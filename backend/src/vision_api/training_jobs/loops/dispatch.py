@@ -165,7 +165,7 @@ def _refused(session: AsyncSession, job: TrainingJob, answer: ServiceRejected) -
         logger.warning("job %s: its instance knows a later attempt than %d", job.job_uid, job.attempt)
     else:
         reason = _REASONS.get(answer.code, EndReason.INTERNAL)
-        message = f"The training service refused this experiment: {_explanation(answer)}"
+        message = f"The training service refused this experiment: {_explanation(answer)} Mend that and retry."
         switch_status(session, job, JobStatus.FAILED, Why(reason, message))
 
 

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.kit.clock import utc_now
 from vision_api.models import JobStatus, TrainingJob
+from vision_api.training_jobs.advice import how_to_go_on
 from vision_api.training_jobs.loops import leases
 from vision_api.training_jobs.status import Why, switch_status
 from vision_contracts import EndReason, WaitReason
@@ -20,11 +21,13 @@ def lose(session: AsyncSession, job: TrainingJob, reason: EndReason, message: st
     leave_instance(job)
     match job.status:
         case JobStatus.STOPPING:
-            switch_status(session, job, JobStatus.CANCELLED, Why(EndReason.STOPPED_BY_USER, message))
+            why = Why(EndReason.STOPPED_BY_USER, f"It was being stopped by a user. {message} {how_to_go_on(job)}")
+            switch_status(session, job, JobStatus.CANCELLED, why)
         case JobStatus.PAUSING:
             switch_status(session, job, JobStatus.PAUSED, Why(None, message))
         case _ if (given_up := _why_not_again(job)) is not None:
-            switch_status(session, job, JobStatus.FAILED, Why(reason, f"{message} {given_up}"))
+            why = Why(reason, f"{message} {given_up} Look into its log for what ends it. {how_to_go_on(job)}")
+            switch_status(session, job, JobStatus.FAILED, why)
         case _:
             _restart(session, job, message)
 
@@ -48,7 +51,7 @@ def _why_not_again(job: TrainingJob) -> str | None:
     if job.idle_restarts >= MAX_IDLE_RESTARTS:
         return f"It was restarted {job.idle_restarts} times without reaching a new checkpoint, so it is given up."
     if job.restarts >= MAX_RESTARTS:
-        return f"It was restarted {job.restarts} times, so it is given up; resume it to go on from the last checkpoint."
+        return f"It was restarted {job.restarts} times, so it is given up."
     return None
 
 
