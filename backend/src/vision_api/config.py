@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     max_running_jobs_per_user: int = Field(default=0, ge=0, description="0: no limit.")
     stop_grace_seconds: float = Field(default=10.0, ge=0, le=600)
     dataset_cache_bytes: int = Field(default=20 * 1024**3, ge=0)
+    job_events_kept: int = Field(default=10_000, ge=100, le=10_000_000)
+    job_events_kept_days: int = Field(default=30, ge=0, le=36_500, description="0: for ever.")
+    job_log_lines_kept: int = Field(default=100_000, ge=100, le=10_000_000)
 
     _commas = field_validator("cors_origins", "trusted_proxies", mode="before")(_split(","))
     _paths = field_validator("dataset_roots", mode="before")(_split(os.pathsep))

@@ -94,6 +94,41 @@ async def test_a_log_is_lines_of_json_or_text(api: httpx.AsyncClient, database: 
     assert plain.text.endswith("Z error   error\n")
 
 
+async def test_a_log_says_where_it_was_cut(api: httpx.AsyncClient, database: Database, make_job: MakeJob) -> None:
+    job = await make_job(status="running", attempt=2, last_log_id=1236)
+    rows = [
+        {"job_id": job.id, "line_id": index, "attempt": 2, "time": utc_now(), "level": level, "message": level}
+        for index, level in ((1235, "info"), (1236, "error"))
+    ]
+    async with database.transaction() as session:
+        await session.execute(insert(LogLine), rows)
+    path = f"{JOBS}/{job.id}/logs"
+
+    async def lines(**query: Any) -> list[tuple[int, str, str]]:
+        found = map(json.loads, (await api.get(path, params=query)).text.splitlines())
+        return [(line["id"], line["level"], line["message"]) for line in found]
+
+    note = "… {} not kept (JOB_LOG_LINES_KEPT)"
+    all_of_it = (1234, "warning", note.format("1,234 earlier lines are"))
+    assert await lines() == [all_of_it, (1235, "info", "info"), (1236, "error", "error")]
+    assert await lines(after=1233) == [(1234, "warning", note.format("1 earlier line is")), *(await lines(after=1234))]
+    assert await lines(after=1234) == [(1235, "info", "info"), (1236, "error", "error")]
+    assert await lines(after=1236) == []
+    assert await lines(limit=1) == [all_of_it]
+    assert await lines(level="error") == [(1234, "error", all_of_it[2]), (1236, "error", "error")]
+    plain = (await api.get(path, headers={"Accept": "text/plain"})).text.splitlines()
+    assert plain[0].endswith(f"warning {all_of_it[2]}")
+    assert len(plain) == 3
+
+
+async def test_a_log_of_which_nothing_is_kept_says_so(api: httpx.AsyncClient, make_job: MakeJob) -> None:
+    job = await make_job(status="running", attempt=1, last_log_id=7)
+
+    [line] = (await api.get(f"{JOBS}/{job.id}/logs")).text.splitlines()
+
+    assert json.loads(line)["id"] == 7
+
+
 @pytest.fixture
 async def artifact(database: Database, app: FastAPI, job: TrainingJob) -> bytes:
     """`plots/curve.png` of the job, stored."""

@@ -112,6 +112,11 @@ async def list_log_lines(
     return (await session.scalars(statement.order_by(LogLine.line_id).limit(limit))).all()
 
 
+async def first_log_line(session: AsyncSession, job_id: int) -> LogLine | None:
+    """The oldest line that is kept."""
+    return await session.scalar(select(LogLine).where(LogLine.job_id == job_id).order_by(LogLine.line_id).limit(1))
+
+
 async def list_artifacts(session: AsyncSession, job_id: int) -> Sequence[Artifact]:
     """In alphabetical order."""
     return (await session.scalars(select(Artifact).where(Artifact.job_id == job_id).order_by(Artifact.name))).all()

@@ -55,7 +55,10 @@ async def get_logs(
     limit: Annotated[int, Query(ge=1, le=10_000, description="How many at most.")] = 10_000,
     accept: Annotated[str, Header()] = NDJSON,
 ) -> Response:
-    """The log of an experiment: a JSON object a line, or plain lines with `Accept: text/plain`."""
+    """The log of an experiment: a JSON object a line, or plain lines with `Accept: text/plain`.
+
+    Of a long log the newest lines are kept; where some that you do not have are gone, the first line says how many.
+    """
     lines = await results.log_lines(session, user=user, job_id=job_id, after=after, level=level, limit=limit)
     if "text/plain" in accept:
         return PlainTextResponse(_plain(lines))

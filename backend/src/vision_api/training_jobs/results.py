@@ -6,7 +6,7 @@ from itertools import groupby
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.errors import NotFound
-from vision_api.models import Artifact, User
+from vision_api.models import Artifact, LogLine, TrainingJob, User
 from vision_api.training_jobs import access, repository
 from vision_api.training_jobs.reading import read_artifact, read_log_line
 from vision_api.training_jobs.schemas import ArtifactRead, LogLineRead, MetricPointRead, MetricSeries
@@ -38,10 +38,24 @@ async def metrics(
 async def log_lines(
     session: AsyncSession, *, user: User, job_id: int, after: int, level: LogLevel, limit: int
 ) -> list[LogLineRead]:
-    """Lines in order."""
-    await access.get_job_for(session, user, job_id)
-    lines = await repository.list_log_lines(session, job_id, after=after, level=level, limit=limit)
-    return [read_log_line(line) for line in lines]
+    """Lines in order. Where some that the reader has not seen are not kept any more, the first one says so."""
+    job = await access.get_job_for(session, user, job_id)
+    first = await repository.first_log_line(session, job_id)
+    cut = first.line_id - 1 if first is not None else job.last_log_id
+    note = [_note_of_cut(job, first, cut=cut, missed=cut - after, level=level)] if after < cut else []
+    lines = await repository.list_log_lines(session, job_id, after=after, level=level, limit=limit - len(note))
+    return [*note, *(read_log_line(line) for line in lines)]
+
+
+def _note_of_cut(job: TrainingJob, first: LogLine | None, *, cut: int, missed: int, level: LogLevel) -> LogLineRead:
+    """It has the id of the last line that is gone, so that who goes on after it misses nothing and sees it once. It is
+    as urgent as whoever asks wants lines to be, at least a warning: among the lines that are gone may be errors.
+    """
+    urgency = max(level, LogLevel.WARNING, key=repository.LEVELS.index)
+    lines = "1 earlier line is" if missed == 1 else f"{missed:,} earlier lines are"
+    time, attempt = (first.time, first.attempt) if first is not None else (job.updated_at, job.attempt)
+    message = f"… {lines} not kept (JOB_LOG_LINES_KEPT)"
+    return LogLineRead(id=cut, time=time, level=urgency, message=message, attempt=attempt)
 
 
 async def artifacts(session: AsyncSession, *, user: User, job_id: int) -> list[ArtifactRead]:

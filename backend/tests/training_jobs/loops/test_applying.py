@@ -10,8 +10,8 @@ from sqlalchemy import select
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import Artifact, GarbageObject, JobStatus, MetricPoint, TrainingJob
-from vision_api.training_jobs.loops import outputs
 from vision_api.training_jobs.loops.applying import Batch
+from vision_api.training_jobs.loops.retention import DEFAULT_RETENTION, Retention
 from vision_api.training_jobs.repository import list_events, list_log_lines
 from vision_contracts import Artifact as ArtifactBody
 from vision_contracts import (
@@ -39,7 +39,7 @@ Apply = Callable[..., Awaitable[TrainingJob]]
 def apply(database: Database) -> Apply:
     """Applies bodies as the next events of the job's current attempt, in one batch."""
 
-    async def apply(job: TrainingJob, *bodies: EventBody) -> TrainingJob:
+    async def apply(job: TrainingJob, *bodies: EventBody, retention: Retention = DEFAULT_RETENTION) -> TrainingJob:
         async with database.transaction() as session:
             row = await reload(session, job)
             first = row.service_cursor + 1
@@ -47,7 +47,7 @@ def apply(database: Database) -> Apply:
                 JobEvent(seq=first + index, attempt=row.attempt, time=utc_now(), body=body)
                 for index, body in enumerate(bodies)
             ]
-            await Batch(session, row).apply(events)
+            await Batch(session, row, retention).apply(events)
         return row
 
     return apply
@@ -120,7 +120,7 @@ async def test_events_that_were_applied_already_and_ghosts_are_ignored(
 
     for batch in ([event(1, 1), event(2, 1)], [event(1, 1), event(2, 1), event(3, 1)], [event(4, 7)]):
         async with database.transaction() as session:
-            await Batch(session, await reload(session, running)).apply(batch)
+            await Batch(session, await reload(session, running), DEFAULT_RETENTION).apply(batch)
 
     assert sorted(step for _, step in await points_of(database, running)) == [11, 21, 31]
     assert len(await told(database, running)) == 3
@@ -177,18 +177,28 @@ async def test_a_trainer_may_write_what_no_database_takes(
 
 
 async def test_only_the_newest_events_and_lines_are_kept(
-    database: Database, running: TrainingJob, apply: Apply, monkeypatch: pytest.MonkeyPatch
+    database: Database, running: TrainingJob, apply: Apply
 ) -> None:
-    monkeypatch.setattr(outputs, "EVENTS_KEPT", 5)
-    monkeypatch.setattr(outputs, "LINES_KEPT", 2)
-
-    await apply(running, *(Log(message=str(index)) for index in range(8)))
+    await apply(running, *(Log(message=str(index)) for index in range(8)), retention=Retention(5, 2))
 
     async with database.snapshot() as session:
         events = await list_events(session, running.id, after=0, limit=100)
         lines = await list_log_lines(session, running.id, after=0, level=LogLevel.DEBUG, limit=100)
     assert [event.event_id for event in events] == [4, 5, 6, 7, 8]
     assert [line.message for line in lines] == ["6", "7"]
+
+
+async def test_what_is_old_is_deleted_once_another_tenth_has_come(
+    database: Database, running: TrainingJob, apply: Apply
+) -> None:
+    kept: list[int] = []
+    for _ in range(60):
+        await apply(running, Log(message="one"), retention=Retention(events=40, log_lines=40))
+        async with database.snapshot() as session:
+            kept.append(len(await list_log_lines(session, running.id, after=0, level=LogLevel.DEBUG, limit=1000)))
+
+    assert kept[:44] == [*range(1, 44), 40]
+    assert kept[44:52] == [41, 42, 43, 40, 41, 42, 43, 40]
 
 
 async def artifacts_of(database: Database, job: TrainingJob) -> tuple[dict[str, str], set[str]]:

@@ -40,11 +40,15 @@ def test_a_line_without_end_is_cut_into_pieces(tmp_path: Path) -> None:
 def test_a_flood_is_counted_instead_of_told(tmp_path: Path) -> None:
     captured, told = capture(tmp_path, b"".join(b"%d\n" % number for number in range(5_000)))
     assert len(told) == output.BURST_LINES + 1
-    assert told[-1] == Log(level=LogLevel.WARNING, message="4000 lines are left out here; output.log has them.")
+    assert told[-1] == Log(
+        level=LogLevel.WARNING, message="4,000 lines are left out here; the artifact logs/output.log has them."
+    )
     assert captured.last_lines[-1] == "4999"
 
 
-def test_the_file_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_is_bounded_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "MAX_FILE_BYTES", 100)
     capture(tmp_path, b"0123456789\n" * 50)
-    assert (tmp_path / "output.log").stat().st_size == 110
+    *lines, _, note = (tmp_path / "output.log").read_text().splitlines()
+    assert lines == ["0123456789"] * 10
+    assert note == "… what comes after 100 bytes is not kept"

@@ -12,6 +12,7 @@ from vision_api.training_jobs.advice import how_to_go_on
 from vision_api.training_jobs.journal import next_event
 from vision_api.training_jobs.loops import outputs
 from vision_api.training_jobs.loops.restarts import leave_instance, lose, requeue_stopped
+from vision_api.training_jobs.loops.retention import Retention, Told, forget_old
 from vision_api.training_jobs.primary_metrics import PRIMARY_METRICS
 from vision_api.training_jobs.reading import read_progress
 from vision_api.training_jobs.schemas import TrainingJobUpdate
@@ -38,9 +39,11 @@ from vision_contracts import (
 class Batch:
     """Applies events to one job whose row is locked, in one transaction."""
 
-    def __init__(self, session: AsyncSession, job: TrainingJob) -> None:
+    def __init__(self, session: AsyncSession, job: TrainingJob, retention: Retention) -> None:
         self._session = session
         self._job = job
+        self._retention = retention
+        self._told_before = Told.by(job)
         self._points: dict[tuple[str, int], dict[str, Any]] = {}
         self._lines: list[dict[str, Any]] = []
         self._events: list[dict[str, Any]] = []
@@ -57,7 +60,7 @@ class Batch:
         await outputs.add_lines(self._session, self._lines)
         await outputs.add_events(self._session, self._events)
         await self._session.flush()
-        await outputs.forget_old(self._session, self._job)
+        await forget_old(self._session, self._job, self._told_before, self._retention)
 
     async def _apply(self, body: EventBody, time: datetime) -> None:
         match body:

@@ -17,6 +17,7 @@ from vision_api.training_jobs.loops import leases
 from vision_api.training_jobs.loops.applying import Batch
 from vision_api.training_jobs.loops.batches import in_batches
 from vision_api.training_jobs.loops.restarts import leave_instance, lose
+from vision_api.training_jobs.loops.retention import DEFAULT_RETENTION, Retention
 from vision_api.training_jobs.status import Why, switch_status
 from vision_api.training_jobs.wakeups import Wakeups
 from vision_api.training_services import InstanceRegistry, ServiceRejected, ServiceUnavailable
@@ -65,6 +66,7 @@ class Follower:
         followed: Followed,
         patience: Patience,
         lost_never_before: float = 0.0,
+        retention: Retention = DEFAULT_RETENTION,
     ) -> None:
         """`lost_never_before` is a moment of the monotonic clock."""
         self._database = database
@@ -74,6 +76,7 @@ class Follower:
         self._followed = followed
         self._cursor = followed.cursor
         self._patience = patience
+        self._retention = retention
         self._lost_at = max(time.monotonic() + patience.silence_seconds, lost_never_before)
         self._is_over = False
         self._troubles = 0
@@ -135,7 +138,7 @@ class Follower:
         async with self._database.transaction() as session:
             job = await leases.lock_leased(session, job_id=followed.job_id, owner=self._owner, attempt=followed.attempt)
             if job is not None:
-                await Batch(session, job).apply(batch)
+                await Batch(session, job, self._retention).apply(batch)
         self._cursor = batch[-1].seq
         self._troubles = 0
         self._is_over = job is None or batch[-1].is_terminal

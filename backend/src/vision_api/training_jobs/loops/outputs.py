@@ -13,8 +13,6 @@ from vision_api.models import Artifact, GarbageObject, JobEvent, LogLine, Metric
 from vision_contracts import Artifact as ArtifactBody
 from vision_contracts import ArtifactKind, Checkpoint
 
-EVENTS_KEPT = 10_000
-LINES_KEPT = 100_000
 GARBAGE_GRACE = timedelta(minutes=10)
 """A new attempt, or another job, may still be reading what has just been replaced."""
 
@@ -52,16 +50,6 @@ async def add_events(session: AsyncSession, events: Sequence[dict[str, Any]]) ->
     """Write a job's events with one statement."""
     if events:
         await (await session.connection()).execute(insert(_EVENTS), events)
-
-
-async def forget_old(session: AsyncSession, job: TrainingJob) -> None:
-    """Keep the newest events and log lines of a job: a training that never ends must not fill the disk."""
-    if job.last_event_id > EVENTS_KEPT:
-        old = (JobEvent.job_id == job.id) & (JobEvent.event_id <= job.last_event_id - EVENTS_KEPT)
-        await session.execute(delete(JobEvent).where(old).execution_options(synchronize_session=False))
-    if job.last_log_id > LINES_KEPT:
-        old = (LogLine.job_id == job.id) & (LogLine.line_id <= job.last_log_id - LINES_KEPT)
-        await session.execute(delete(LogLine).where(old).execution_options(synchronize_session=False))
 
 
 async def put_artifact(session: AsyncSession, job: TrainingJob, body: ArtifactBody, time: datetime) -> None:

@@ -17,6 +17,7 @@ from vision_api.training_jobs.loops.collect import CollectLoop
 from vision_api.training_jobs.loops.dispatch import DispatchLoop
 from vision_api.training_jobs.loops.follower import PATIENCE, Followed, Follower, Patience
 from vision_api.training_jobs.loops.reconcile import ReconcileLoop
+from vision_api.training_jobs.loops.retention import Retention
 from vision_api.training_jobs.loops.shutdown import pause_active
 from vision_api.training_jobs.loops.sweep import SweepLoop
 from vision_api.training_jobs.wakeups import Wakeups
@@ -88,13 +89,13 @@ async def running_loops(
     owner = uuid4()
     if database.is_sqlite:  # nobody else can be at work: leases are left over from a backend that was killed
         await _release_leases(database, owner=None)
-    grace = settings.stop_grace_seconds
+    grace, retention = settings.stop_grace_seconds, Retention.from_settings(settings)
     first_contact_until = time.monotonic() + patience.first_contact_seconds
 
     def follow(followed: Followed) -> Follower:
         return Follower(
-            database, registry, wakeups,
-            owner=owner, followed=followed, patience=patience, lost_never_before=first_contact_until,
+            database, registry, wakeups, owner=owner, followed=followed, patience=patience,
+            lost_never_before=first_contact_until, retention=retention,
         )  # fmt: skip
 
     collect = CollectLoop(database, wakeups, follow, owner=owner)
@@ -106,7 +107,7 @@ async def running_loops(
     others = [
         _Running("collect", collect),
         _Running("reconcile", ReconcileLoop(database, registry, wakeups, owner=owner, grace_seconds=grace)),
-        _Running("sweep", SweepLoop(database, store, owner=owner)),
+        _Running("sweep", SweepLoop(database, store, retention, owner=owner)),
     ]
     try:
         yield

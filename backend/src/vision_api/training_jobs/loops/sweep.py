@@ -1,6 +1,8 @@
 """Frees what nothing names any more: deleted jobs with all their files, and replaced objects."""
 
 import logging
+import time
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,11 +13,13 @@ from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import TrainingJob
 from vision_api.training_jobs.loops import leases, repository
+from vision_api.training_jobs.loops.retention import Retention, forget_events, list_with_stale_events
 from vision_api.training_jobs.wakeups import Wakeup
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 5.0
+FORGET_EVENTS_SECONDS = 3600.0
 SEEN_AS_DELETED = timedelta(seconds=5)
 """Followers of the project must see that a job was deleted before its row is gone."""
 
@@ -23,9 +27,11 @@ SEEN_AS_DELETED = timedelta(seconds=5)
 class SweepLoop:
     """Storage first, then the row: what is interrupted is done again."""
 
-    def __init__(self, database: Database, store: ObjectStore, *, owner: UUID) -> None:
+    def __init__(self, database: Database, store: ObjectStore, retention: Retention, *, owner: UUID) -> None:
         self._database = database
         self._store = store
+        self._retention = retention
+        self._forget_events_at = 0.0
         self._owner = owner
         self._wakeup = Wakeup()
 
@@ -37,6 +43,9 @@ class SweepLoop:
         """One round."""
         await self._remove_jobs()
         await self._delete_garbage()
+        if self._retention.event_days and time.monotonic() >= self._forget_events_at:
+            await self._forget_events()
+            self._forget_events_at = time.monotonic() + FORGET_EVENTS_SECONDS
 
     async def _remove_jobs(self) -> None:
         async with self._database.transaction() as session:
@@ -66,6 +75,16 @@ class SweepLoop:
         if deleted:
             async with self._database.transaction() as session:
                 await repository.forget_garbage(session, deleted)
+
+    async def _forget_events(self) -> None:
+        ended_before = utc_now() - timedelta(days=self._retention.event_days)
+        stale: Sequence[int] = (0,)
+        while stale:
+            async with self._database.snapshot() as session:
+                stale = await list_with_stale_events(session, ended_before=ended_before, limit=repository.AT_ONCE)
+            for job_id in stale:
+                async with self._database.transaction() as session:
+                    await forget_events(session, job_id, ended_before=ended_before)
 
     async def _delete_object(self, uri: str) -> bool:
         try:

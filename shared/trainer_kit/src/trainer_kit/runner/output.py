@@ -25,15 +25,23 @@ class OutputCapture:
         self._allowance = BURST_LINES
         self._asked_at = clock()
         self._left_out = 0
+        self._file_is_full = False
 
     def read(self, stream: IO[bytes]) -> None:
         """Returns at the stream's end."""
         with self._path.open("ab", buffering=0) as file:
             while line := stream.readline(MAX_LINE_BYTES):
-                if file.tell() < MAX_FILE_BYTES:
-                    file.write(line)
+                self._keep(file, line)
                 self._take(line)
         self._tell_what_was_left_out()
+
+    def _keep(self, file: IO[bytes], line: bytes) -> None:
+        if self._file_is_full:
+            return
+        file.write(line)
+        if file.tell() >= MAX_FILE_BYTES:
+            self._file_is_full = True
+            file.write(f"\n… what comes after {MAX_FILE_BYTES:,} bytes is not kept\n".encode())
 
     def _take(self, line: bytes) -> None:
         # A progress bar writes over its own line: what stands there at the end is what counts.
@@ -58,6 +66,6 @@ class OutputCapture:
 
     def _tell_what_was_left_out(self) -> None:
         if self._left_out:
-            message = f"{self._left_out} lines are left out here; output.log has them."
+            message = f"{self._left_out:,} lines are left out here; the artifact logs/output.log has them."
             self._left_out = 0
             self._tell(Log(level=LogLevel.WARNING, message=message))

@@ -1,0 +1,71 @@
+"""What jobs told long ago is forgotten, what they found out is not."""
+
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+from job_rows import MakeJob
+from sqlalchemy import func, insert, select
+
+from data_kit import open_store
+from vision_api.db.session import Database
+from vision_api.kit.clock import utc_now
+from vision_api.models import JobEvent, JobStatus, LogLine, MetricPoint, TrainingJob
+from vision_api.training_jobs.loops.retention import Retention, forget_events
+from vision_api.training_jobs.loops.sweep import SweepLoop
+
+OLD, NEW = utc_now() - timedelta(days=31), utc_now() - timedelta(days=29)
+
+
+async def tell(database: Database, job: TrainingJob) -> None:
+    """Two events, a log line and a point of a job."""
+    of_job = {"job_id": job.id, "time": utc_now()}
+    async with database.transaction() as session:
+        for event_id in (1, 2):
+            event = {"event_id": event_id, "type": "log", "attempt": 1, "data": {}}
+            await session.execute(insert(JobEvent).values(of_job | event))
+        await session.execute(
+            insert(LogLine).values(of_job | {"line_id": 1, "attempt": 1, "level": "info", "message": "m"})
+        )
+        await session.execute(insert(MetricPoint).values(of_job | {"name": "lr", "step": 1, "epoch": 0, "value": 0.1}))
+
+
+async def counts(database: Database, job: TrainingJob) -> list[int]:
+    """How many events, log lines and points it has."""
+    async with database.snapshot() as session:
+        return [
+            await session.scalar(select(func.count()).select_from(table).where(table.job_id == job.id)) or 0
+            for table in (JobEvent, LogLine, MetricPoint)
+        ]
+
+
+def sweep(database: Database, folder: Path, event_days: int) -> SweepLoop:
+    return SweepLoop(database, open_store(folder.as_uri()), Retention(event_days=event_days), owner=uuid4())
+
+
+async def test_the_events_of_what_ended_long_ago_are_forgotten(
+    database: Database, make_job: MakeJob, tmp_path: Path
+) -> None:
+    old = await make_job(status=JobStatus.COMPLETED, completed_at=OLD)
+    new = await make_job(status=JobStatus.COMPLETED, completed_at=NEW)
+    paused = await make_job(status=JobStatus.PAUSED, created_at=OLD)
+    for job in (old, new, paused):
+        await tell(database, job)
+
+    await sweep(database, tmp_path, event_days=0).tick()
+    assert await counts(database, old) == [2, 1, 1]
+    await sweep(database, tmp_path, event_days=30).tick()
+
+    assert await counts(database, old) == [0, 1, 1]
+    assert await counts(database, new) == [2, 1, 1]
+    assert await counts(database, paused) == [2, 1, 1]
+
+
+async def test_what_was_started_again_in_the_meantime_keeps_its_events(database: Database, make_job: MakeJob) -> None:
+    job = await make_job(status=JobStatus.QUEUED)
+    await tell(database, job)
+
+    async with database.transaction() as session:
+        await forget_events(session, job.id, ended_before=utc_now())
+
+    assert await counts(database, job) == [2, 1, 1]
