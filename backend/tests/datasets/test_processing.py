@@ -173,3 +173,19 @@ async def test_uploads_that_no_row_names_are_removed_after_a_day(api: DatasetApi
     assert store.exists(new)
     await api.process()
     assert (await version_of(app.state.database)).status == "ready"
+
+
+async def test_a_file_that_a_killed_backend_was_receiving_goes_when_it_is_old(app: FastAPI, tmp_path: Path) -> None:
+    incoming = tmp_path / "uploads"
+    incoming.mkdir()
+    for name in ("old", "new"):
+        (incoming / f"{name}.upload").write_bytes(b"half")
+    os.utime(incoming / "old.upload", (0, 0))
+    state = app.state
+    processor = DatasetProcessor(
+        state.database, state.store, tmp_path / "work", ArchiveLimits(), prepare_in_thread, incoming=incoming
+    )
+
+    await processor.remove_forgotten_uploads()
+
+    assert [path.name for path in incoming.iterdir()] == ["new.upload"]

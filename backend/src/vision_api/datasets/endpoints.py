@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from data_kit import DatasetStatistics, ObjectStore
 from vision_api.auth.dependencies import CurrentUser, StreamUser
 from vision_api.datasets import details, intake, use_cases
-from vision_api.datasets.processing import DatasetProcessor
+from vision_api.datasets.processing import DatasetProcessor, incoming_folder
 from vision_api.datasets.schemas import (
     DatasetRead,
     DatasetUpdate,
@@ -44,7 +44,7 @@ def _store(request: Request) -> ObjectStore:
 
 def _intake(request: Request, database: DatabaseDep) -> intake.Intake:
     processor: DatasetProcessor = request.app.state.dataset_processor
-    folder = request.app.state.settings.data_dir / "uploads"
+    folder = incoming_folder(request.app.state.settings)
     return intake.Intake(database, request.app.state.store, processor, folder)
 
 

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import anyio.to_thread
@@ -77,8 +77,11 @@ class DatasetProcessor:
         folder: Path,
         limits: ArchiveLimits,
         prepare: Prepare = prepare_in_process,
+        *,
+        incoming: Path | None = None,
     ) -> None:
         self._prepare_archive = prepare
+        self._incoming = incoming
         self._database = database
         self._store = store
         self._folder = folder
@@ -182,8 +185,10 @@ class DatasetProcessor:
                         version.lease_expires_at = database_now(LEASE_SECONDS)
 
     async def remove_forgotten_uploads(self) -> None:
-        """Delete uploads that no row names: their request ended between storing and writing the row."""
+        """Delete uploads that no row names: their request ended between storing and writing the row, or before."""
         before = utc_now() - FORGOTTEN_AFTER
+        if self._incoming is not None:
+            await asyncio.to_thread(_delete_old_files, self._incoming, before)
         found = await anyio.to_thread.run_sync(lambda: list(self._store.list(UPLOADS)))
         old = {item.uri for item in found if item.modified_at < before}
         if not old:
@@ -194,13 +199,25 @@ class DatasetProcessor:
             await anyio.to_thread.run_sync(self._store.delete, uri)
 
 
+def incoming_folder(settings: Settings) -> Path:
+    """Where files wait until all of them has arrived. Whoever is killed over one leaves it there."""
+    return settings.data_dir / "uploads"
+
+
+def _delete_old_files(folder: Path, before: datetime) -> None:
+    for path in folder.glob("*"):
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < before.timestamp():
+                path.unlink()
+
+
 @asynccontextmanager
 async def running_processor(
     database: Database, store: ObjectStore, settings: Settings, *, is_idle: bool = False
 ) -> AsyncGenerator[DatasetProcessor]:
     """The processor at work; with `is_idle` it only takes notice. What it is at when it ends is done again later."""
     folder = settings.data_dir / "processing"
-    processor = DatasetProcessor(database, store, folder, ArchiveLimits())
+    processor = DatasetProcessor(database, store, folder, ArchiveLimits(), incoming=incoming_folder(settings))
     if is_idle:
         yield processor
         return

@@ -2,6 +2,9 @@
 
 import hashlib
 import os
+import signal
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from urllib.request import urlopen
@@ -105,6 +108,57 @@ def test_a_broken_upload_leaves_no_object(store: ObjectStore) -> None:
         store.put_stream(chunks(), "partial")
 
     assert list(store.list()) == []
+
+
+KILLED = """
+import os, signal, sys
+from data_kit.storage import open_store
+
+def chunks():
+    for _ in range(4):
+        yield b"1" * 2**23
+    os.kill(os.getpid(), signal.SIGKILL)
+
+open_store(sys.argv[1]).put_stream(chunks(), sys.argv[2])
+"""
+
+
+def killed_over(store: ObjectStore, key: str) -> None:
+    """A process that is killed in the middle of writing an object."""
+    done = subprocess.run([sys.executable, "-c", KILLED, store.url, key], check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_what_a_killed_writer_left_goes_when_it_is_old(tmp_path: Path) -> None:
+    store = open_store((tmp_path / "my storage").as_uri())
+    store.put_bytes(b"1", "jobs/1/whole")
+    killed_over(store, "jobs/1/part")
+
+    [left] = store.list_unfinished()
+    assert left.uri.startswith(store.uri("jobs/1/part").replace(" ", "%20"))
+    assert store.delete_unfinished(before=left.modified_at) == 0
+    assert store.delete_unfinished(before=left.modified_at + timedelta(seconds=1)) == 1
+
+    assert list(store.list_unfinished()) == []
+    assert [item.uri for item in store.list()] == [store.uri("jobs/1/whole")]
+
+
+def test_a_deleted_folder_leaves_nothing_of_a_killed_writer(tmp_path: Path) -> None:
+    store = open_store(tmp_path.as_uri())
+    store.put_bytes(b"1", "jobs/1/whole")
+    killed_over(store, "jobs/1/part")
+
+    assert store.delete_prefix("jobs/1") == 1
+
+    assert list(tmp_path.iterdir()) == [tmp_path / "jobs"]
+    assert list((tmp_path / "jobs").iterdir()) == []
+
+
+def test_a_bucket_shows_nothing_unfinished(s3_url: str) -> None:
+    store = open_store(s3_url)
+    store.put_bytes(b"1", "a")
+
+    assert list(store.list_unfinished()) == []
 
 
 def test_a_broken_download_leaves_the_old_file(store: ObjectStore, tmp_path: Path) -> None:

@@ -84,6 +84,19 @@ def test_what_a_killed_runner_left_half_made_is_made_anew(cache: Path) -> None:
     lock.release()
 
 
+def test_what_a_killed_runner_left_goes_when_another_data_set_is_used(cache: Path) -> None:
+    with start_user(cache, "killed", "hang") as killed, start_user(cache, "slow", "hang") as slow:
+        assert (say(killed), say(slow)) == ("making", "making")
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        for name in ("killed.zip", ".killed.zip.123.partial", ".slow.zip.124.partial"):
+            (cache / name).write_bytes(b"half")
+        use_and_leave(cache, "a")
+        left = {path.name for path in cache.iterdir() if path.suffix != ".lock"}
+        slow.kill()
+    assert left == {"a", "a.size", "slow.partial", ".slow.zip.124.partial"}
+
+
 def test_a_making_that_fails_leaves_nothing_under_the_final_name(cache: Path) -> None:
     def fail(folder: Path) -> None:
         make(folder)

@@ -7,10 +7,12 @@ named by its URI everywhere outside the store that wrote it.
 import errno
 import hashlib
 import os
+import re
+import shutil
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 8 * 1024 * 1024
 UPLOADS_AT_ONCE = 4
 DELETE_BATCH = 1000
+UNFINISHED = re.compile(r"#\d+$")
+"""How obstore calls a local file that is being written; no object may have such a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +175,33 @@ class ObjectStore:
             obstore.delete(self._backend, self.key(uri))
 
     def delete_prefix(self, prefix: str) -> int:
-        """Removes all objects below the folder `prefix`; returns how many there were."""
+        """Removes all objects below the folder `prefix`, also unfinished ones; returns how many finished ones."""
         keys = [self.key(found.uri) for found in self.list(_checked(prefix))]
         for start in range(0, len(keys), DELETE_BATCH):
             with suppress(ObjectNotFound), _translated(f"{self.url}/{prefix}"):
                 obstore.delete(self._backend, keys[start : start + DELETE_BATCH])
+        if (folder := self.local_path(f"{self.url}/{prefix}")) is not None:
+            shutil.rmtree(folder, ignore_errors=True)
         return len(keys)
+
+    def list_unfinished(self) -> Iterator[ObjectInfo]:
+        """What writers that were killed have left in a local store, and what is being written.
+
+        In a bucket nobody sees it but the bucket's own rule for incomplete uploads.
+        """
+        root = self._backend.prefix if isinstance(self._backend, LocalStore) else None
+        for path in Path(root).rglob("*#*") if root is not None else ():
+            with suppress(FileNotFoundError):
+                if UNFINISHED.search(path.name) and path.is_file():
+                    found = path.stat()
+                    yield ObjectInfo(path.as_uri(), found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+
+    def delete_unfinished(self, *, before: datetime) -> int:
+        """Removes what nobody has written to since; returns how many there were."""
+        old = [found for found in self.list_unfinished() if found.modified_at < before]
+        for found in old:
+            Path(unquote(urlsplit(found.uri).path)).unlink(missing_ok=True)
+        return len(old)
 
     def presigned_url(self, uri: str, expires_in: timedelta) -> str | None:
         """A URL that anyone may read for a while; None where the store has no such thing."""

@@ -4,6 +4,7 @@
 {cache}/{key}/          a complete data set
 {cache}/{key}.size      how many bytes it takes
 {cache}/{key}.partial/  one in the making, or left by a runner that was killed over it
+{cache}/{key}.zip, .{key}.zip.….partial    its archive, likewise
 """
 
 import logging
@@ -45,6 +46,7 @@ class DatasetCache:
                 elif time.monotonic() > deadline:
                     raise TimeoutError(f"Another runner has been fetching this data set for {WAIT_SECONDS:g} s.")
             os.utime(lock.path)  # not `touch`, which may open the file: closing it would drop the lock
+            self._remove_leftovers(keep=key)
             self._evict(keep=key)
         except BaseException:
             lock.release()
@@ -62,12 +64,28 @@ class DatasetCache:
         if final.exists():
             return
         partial = self._folder / f"{key}.partial"
-        shutil.rmtree(partial, ignore_errors=True)
+        for path in self._leftovers(key):
+            _delete(path)
         partial.mkdir()
         make(partial)
         size = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
         write_atomically(self._size_file(key), str(size).encode())
         partial.rename(final)
+
+    def _remove_leftovers(self, *, keep: str) -> None:
+        """What runners that were killed have left of data sets that nobody has asked for since."""
+        for key in {_key_of(path) for path in self._leftovers("*")} - {keep}:
+            lock = FileLock(self._folder / f"{key}.lock")
+            if lock.acquire():
+                try:
+                    for path in self._leftovers(key):
+                        _delete(path)
+                finally:
+                    lock.release()
+
+    def _leftovers(self, key: str) -> list[Path]:
+        patterns = (f"{key}.partial", f"{key}.zip", f".{key}.zip.*.partial")
+        return [path for pattern in patterns for path in self._folder.glob(pattern)]
 
     def _evict(self, *, keep: str) -> None:
         """Removes what was unused for longest, until the rest fits. What is in use stays, even beyond the bound."""
@@ -108,3 +126,14 @@ class DatasetCache:
             return (self._folder / f"{key}.lock").stat().st_mtime
         except FileNotFoundError:
             return 0.0
+
+
+def _key_of(path: Path) -> str:
+    return path.name.lstrip(".").partition(".")[0]
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
