@@ -97,9 +97,9 @@ async def update_dataset(
 
 
 @router.delete("/{dataset_id}", status_code=204)
-async def delete_dataset(dataset_id: ResourceId, user: CurrentUser, session: WriteSession, store: StoreDep) -> None:
+async def delete_dataset(dataset_id: ResourceId, user: CurrentUser, session: WriteSession) -> None:
     """Delete a data set with all its versions, unless an experiment still has to train on it."""
-    await use_cases.delete_dataset(session, store=store, user=user, dataset_id=dataset_id)
+    await use_cases.delete_dataset(session, user=user, dataset_id=dataset_id)
 
 
 @router.get("/{dataset_id}/findings")

@@ -69,11 +69,18 @@ async def list_versions(session: AsyncSession, dataset_id: int) -> list[DatasetV
     return list((await session.execute(statement)).scalars())
 
 
-async def count_jobs_that_need(session: AsyncSession, dataset_id: int) -> int:
-    """How many jobs still have to train on it."""
+async def list_of_project(session: AsyncSession, project_id: int) -> list[Dataset]:
+    """The data sets of a project."""
+    return list((await session.execute(select(Dataset).where(Dataset.project_id == project_id))).scalars())
+
+
+async def count_jobs_that_need(session: AsyncSession, dataset_id: int, *, besides_project_id: int | None = None) -> int:
+    """How many jobs still have to train on it; with `besides_project_id` only those of other projects."""
     statement = select(func.count()).where(
         TrainingJob.dataset_id == dataset_id, TrainingJob.deleted_at.is_(None), TrainingJob.status.not_in(ENDED)
     )
+    if besides_project_id is not None:
+        statement = statement.where(TrainingJob.project_id != besides_project_id)
     return (await session.execute(statement)).scalar_one()
 
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from data_kit import ObjectStore, StoredObject
+from data_kit import StoredObject
 from vision_api.datasets import repository
 from vision_api.datasets.access import get_dataset_for
-from vision_api.datasets.layout import content_keys
+from vision_api.datasets.layout import archive_key, content_keys
 from vision_api.datasets.resolving import ResolvedDataset, resolve_for_job
 from vision_api.datasets.schemas import DatasetCreate, DatasetRead, DatasetUpdate, VersionRead
 from vision_api.errors import InUse, NotFound
@@ -142,7 +142,7 @@ async def update_dataset(session: AsyncSession, *, user: User, dataset_id: int, 
     return read_dataset(dataset, await get_version_of(session, dataset, None))
 
 
-async def delete_dataset(session: AsyncSession, *, store: ObjectStore, user: User, dataset_id: int) -> None:
+async def delete_dataset(session: AsyncSession, *, user: User, dataset_id: int) -> None:
     """The data set with all its versions; the sweep frees their files, unless another one has the same content.
 
     Raises NotFound, Forbidden for a viewer, InUse while a job still has to train on it.
@@ -152,17 +152,35 @@ async def delete_dataset(session: AsyncSession, *, store: ObjectStore, user: Use
     jobs = await repository.count_jobs_that_need(session, dataset_id)
     if jobs:
         raise InUse(f"{jobs} experiments still have to train on this data set. Delete or stop them first.")
-    for version in await repository.list_versions(session, dataset_id):
-        await discard_files(session, store, version)
-    await session.delete(dataset)
+    await _delete(session, dataset)
     log.info("user %s deleted data set %s", user.id, dataset_id)
 
 
-async def discard_files(session: AsyncSession, store: ObjectStore, version: DatasetVersion) -> None:
+async def delete_datasets_of(session: AsyncSession, *, project_id: int) -> None:
+    """All data sets of a project that is about to be deleted together with its jobs, but for those that others need:
+    they become their owners'.
+    """
+    for dataset in await repository.list_of_project(session, project_id):
+        await repository.lock_dataset(session, dataset.id)
+        if not await repository.count_jobs_that_need(session, dataset.id, besides_project_id=project_id):
+            await _delete(session, dataset)
+
+
+async def _delete(session: AsyncSession, dataset: Dataset) -> None:
+    for version in await repository.list_versions(session, dataset.id):
+        await _discard_files(session, version)
+    await session.delete(dataset)
+    await session.flush()  # what is counted for the next one must not see it
+
+
+async def _discard_files(session: AsyncSession, version: DatasetVersion) -> None:
     """Leave to the sweep what is stored of a version, as far as no other data set needs it."""
     uris = [version.upload_uri] if version.upload_uri is not None else []
-    digest = version.digest
-    if digest is not None and not await repository.is_digest_used_elsewhere(session, digest, version.dataset_id):
+    digest, archive = version.digest, version.archive_uri
+    if digest is None or archive is None:
+        pass
+    elif not await repository.is_digest_used_elsewhere(session, digest, version.dataset_id):
         images = {split: counts["images"] for split, counts in version.splits.items()}
-        uris += [store.uri(key) for key in content_keys(digest, images)]
+        storage = archive.removesuffix(archive_key(digest))
+        uris += [storage + key for key in content_keys(digest, images)]
     await repository.add_garbage(session, uris, due_at=utc_now() + KEPT_AFTER_DELETION)

@@ -8,7 +8,10 @@ from vision_api.db.base import Base
 
 
 class GarbageObject(Base):
-    """To be deleted from storage once `due_at` has passed: an attempt may be reading it until then."""
+    """To be deleted from storage once `due_at` has passed: an attempt may be reading it until then.
+
+    A `uri` that ends with a slash is a folder: that of a job whose row is gone.
+    """
 
     __tablename__ = "garbage_objects"
 

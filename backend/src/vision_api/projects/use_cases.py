@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from vision_api.datasets.use_cases import delete_datasets_of
 from vision_api.errors import NotFound
 from vision_api.kit.pagination import Page, PageRequest
 from vision_api.models import Project, ProjectMember, ProjectRole, User
@@ -60,10 +61,12 @@ async def update_project(session: AsyncSession, *, user: User, project_id: int, 
 
 
 async def delete_project(session: AsyncSession, *, user: User, project_id: int) -> None:
-    """Gone for everybody. Its experiments lose their project, and the sweep stops them and frees their disk.
+    """Gone for everybody, with its data sets. Its experiments lose their project, and the sweep stops them and frees
+    their disk.
 
     Raises NotFound, Forbidden for all but owners.
     """
     project = await get_project_for(session, user, project_id, role="owner")
+    await delete_datasets_of(session, project_id=project_id)
     await session.delete(project)
     log.info("user %s deleted project %s", user.id, project_id)

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, delete, func, select
+from sqlalchemy import ColumnElement, CursorResult, Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from vision_api.models import GarbageObject, JobStatus, TrainingJob
+from vision_api.models import GarbageObject, JobEvent, JobStatus, LogLine, MetricPoint, TrainingJob
 from vision_api.training_jobs.loops import leases
 from vision_api.training_jobs.repository import QUEUE_ORDER, is_visible
 from vision_api.training_jobs.status import ACTIVE
@@ -115,15 +116,36 @@ async def lock_removable(session: AsyncSession, *, before: datetime) -> Sequence
     return await _lock(session, removable.limit(AT_ONCE))
 
 
-async def remove_job(session: AsyncSession, job_id: int, *, owner: UUID) -> None:
-    """Remove a leased row and everything that hangs on it."""
-    removed = delete(TrainingJob).where(TrainingJob.id == job_id, TrainingJob.lease_owner == owner)
+async def list_point_names(session: AsyncSession, job_id: int) -> Sequence[str]:
+    """The names of a job's curves."""
+    return (await session.scalars(select(MetricPoint.name).where(MetricPoint.job_id == job_id).distinct())).all()
+
+
+async def remove_points(session: AsyncSession, job_id: int, name: str) -> None:
+    """Remove one curve."""
+    removed = delete(MetricPoint).where(MetricPoint.job_id == job_id, MetricPoint.name == name)
     await session.execute(removed.execution_options(synchronize_session=False))
 
 
+async def remove_told(session: AsyncSession, job_id: int, table: type[JobEvent] | type[LogLine]) -> None:
+    """Remove what a job has told."""
+    removed = delete(table).where(table.job_id == job_id)
+    await session.execute(removed.execution_options(synchronize_session=False))
+
+
+async def remove_job(session: AsyncSession, job: TrainingJob, *, owner: UUID, look_again_at: datetime) -> None:
+    """Remove a leased row and what still hangs on it. Its folder in storage is deleted once more later: a trainer that
+    nobody could reach may have stored something after its job was gone.
+    """
+    removed = delete(TrainingJob).where(TrainingJob.id == job.id, TrainingJob.lease_owner == owner)
+    result = await session.execute(removed.execution_options(synchronize_session=False))
+    if cast("CursorResult[Any]", result).rowcount:
+        await session.merge(GarbageObject(uri=f"{job.output_uri}/", due_at=look_again_at))
+
+
 async def list_garbage(session: AsyncSession, *, due_before: datetime) -> Sequence[str]:
-    """URIs of objects to delete now."""
-    due = select(GarbageObject.uri).where(GarbageObject.due_at < due_before)
+    """URIs of objects to delete now; one that ends with a slash is a folder."""
+    due = select(GarbageObject.uri).where(GarbageObject.due_at < due_before).order_by(GarbageObject.due_at)
     return (await session.scalars(due.limit(AT_ONCE))).all()
 
 
