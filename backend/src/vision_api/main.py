@@ -20,6 +20,7 @@ from vision_api.middleware import BodyLimit, RequestContext
 from vision_api.openapi import RESPONSES, describe
 from vision_api.projects.endpoints import router as projects_router
 from vision_api.training_jobs.endpoints import router as training_jobs_router
+from vision_api.usage.endpoints import router as usage_router
 
 PREFIX = "/api/v1"
 VERSION = "0.1.0"
@@ -71,7 +72,8 @@ def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
     add_error_handlers(app)
     _add_middleware(app, settings)
     # Routes are tried one after the other: the model list, which does next to nothing itself, is the first.
-    for router in (catalog_router, auth_router, projects_router, datasets_router, training_jobs_router):
+    routers = (catalog_router, auth_router, projects_router, datasets_router, training_jobs_router, usage_router)
+    for router in routers:
         app.include_router(router, prefix=PREFIX)
     app.include_router(health_router)
     return app

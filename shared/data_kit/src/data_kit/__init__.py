@@ -7,7 +7,7 @@ from data_kit.errors import DatasetError, Finding
 from data_kit.images import load_image
 from data_kit.opening import detect_format, open_dataset
 from data_kit.statistics import DatasetStatistics, describe
-from data_kit.storage import ObjectNotFound, ObjectStore, StorageError, StoredObject, open_store
+from data_kit.storage import ObjectInfo, ObjectNotFound, ObjectStore, StorageError, StoredObject, open_store
 from data_kit.writers import write_coco, write_imagefolder, write_voc, write_yolo
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Finding",
     "Instance",
     "Keypoint",
+    "ObjectInfo",
     "ObjectNotFound",
     "ObjectStore",
     "Polygon",

@@ -1,0 +1,1 @@
+"""How much room everything takes: what rows say, and what really lies in storage."""

@@ -1,0 +1,42 @@
+"""Objects of one job, sorted by what becomes of them: pure."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from data_kit import ObjectInfo
+from vision_contracts import ArtifactKind
+
+
+@dataclass
+class Sizes:
+    """How many objects, and how many bytes they have."""
+
+    files: int = 0
+    total_bytes: int = 0
+    checkpoints_bytes: int = 0
+    superseded_bytes: int = 0
+    """Deleted as soon as nobody can be reading them any more."""
+    unlisted_bytes: int = 0
+    """Of objects that no row names."""
+    newest_at: datetime | None = None
+
+    def add(self, found: ObjectInfo, kinds: Mapping[str, str], garbage: Collection[str]) -> None:
+        """`kinds` are the objects that have a name, `garbage` those that are to be deleted."""
+        self.files += 1
+        self.total_bytes += found.size_bytes
+        self.newest_at = max(self.newest_at or found.modified_at, found.modified_at)
+        if kinds.get(found.uri) == ArtifactKind.CHECKPOINT:
+            self.checkpoints_bytes += found.size_bytes
+        elif found.uri in garbage:
+            self.superseded_bytes += found.size_bytes
+        elif found.uri not in kinds:
+            self.unlisted_bytes += found.size_bytes
+
+
+def measure(objects: Iterable[ObjectInfo], kinds: Mapping[str, str], garbage: Collection[str]) -> Sizes:
+    """All of them together."""
+    sizes = Sizes()
+    for found in objects:
+        sizes.add(found, kinds, garbage)
+    return sizes
