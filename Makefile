@@ -7,7 +7,7 @@ EMPTY :=
 SOURCES := $(subst $(EMPTY) $(EMPTY),:,$(wildcard */src */*/src))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run env up down logs test test-compose chaos check imports format lock catalog bench docs clean
+.PHONY: help setup run env up down logs usage test test-compose chaos check imports format lock catalog bench docs clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ down: ## stop the containers; volumes stay
 
 logs: ## follow the containers' logs
 	@docker-compose logs --follow --tail 100
+
+usage: ## show what lies in storage, by project (ARGS=--json, ARGS=--repair)
+	@backend/.venv/bin/python -m vision_api.usage $(ARGS)
 
 test: setup ## run every suite of every project
 	@$(PYTHON) scripts/test.py

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from uuid import uuid4
 
 UPLOADS = "uploads"
+CONTENTS = "datasets"
 SAMPLES_PER_PAGE = 200
 
 
@@ -15,7 +16,7 @@ def new_upload_key() -> str:
 
 def content_key(digest: str) -> str:
     """The folder of one content."""
-    return f"datasets/{digest}"
+    return f"{CONTENTS}/{digest}"
 
 
 def archive_key(digest: str) -> str:

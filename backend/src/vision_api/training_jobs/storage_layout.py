@@ -2,10 +2,12 @@
 
 from uuid import UUID
 
+JOBS = "jobs"
+
 
 def job_uri(storage_url: str, job_uid: UUID) -> str:
     """The prefix that belongs to one job alone."""
-    return f"{storage_url.rstrip('/')}/jobs/{job_uid}"
+    return f"{storage_url.rstrip('/')}/{JOBS}/{job_uid}"
 
 
 def attempt_uri(output_uri: str, attempt: int) -> str:
