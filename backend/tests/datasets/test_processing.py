@@ -4,19 +4,23 @@ import asyncio
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from dataset_api import DatasetApi, coins, prepare_in_thread
 from fastapi import FastAPI
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from data_kit import ArchiveLimits
-from vision_api.datasets import outcomes, preparing, repository
+from vision_api.datasets import outcomes, preparing, processing, repository
 from vision_api.datasets.preparing import Prepared
 from vision_api.datasets.processing import DatasetProcessor, Prepare, prepare_in_process, running_processor
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import DatasetVersion, GarbageObject
+from vision_api.training_jobs.loops.retention import DEFAULT_RETENTION
+from vision_api.training_jobs.loops.sweep import SweepLoop
 
 
 async def version_of(database: Database) -> DatasetVersion:
@@ -189,3 +193,56 @@ async def test_a_file_that_a_killed_backend_was_receiving_goes_when_it_is_old(ap
     await processor.remove_forgotten_uploads()
 
     assert [path.name for path in incoming.iterdir()] == ["new.upload"]
+
+
+def contents(tmp_path: Path) -> list[Path]:
+    """The stored files of data sets."""
+    return sorted(path for path in (tmp_path / "storage/datasets").rglob("*") if path.is_file())
+
+
+async def test_content_that_the_sweep_is_deleting_now_is_stored_anew_after_it(
+    api: DatasetApi, app: FastAPI, database: Database, tmp_path: Path
+) -> None:
+    first = await api.ready(coins())
+    files = contents(tmp_path)
+    await api.delete(first["id"])
+    async with database.transaction() as session:
+        await session.execute(update(GarbageObject).values(due_at=utc_now() - timedelta(seconds=1)))
+
+    second = (await api.upload(coins())).json()
+    await api.process()
+    version = await version_of(database)
+    assert (version.status, version.tries) == ("processing", 0)
+    store, owner = app.state.store, uuid4()
+    await SweepLoop(database, store, DEFAULT_RETENTION, owner=owner).tick()
+    assert contents(tmp_path) == []
+    async with database.transaction() as session:
+        await session.execute(update(DatasetVersion).values(lease_expires_at=None))
+    await api.process()
+
+    assert (await api.get(f"/{second['id']}")).json()["status"] == "ready"
+    await SweepLoop(database, store, DEFAULT_RETENTION, owner=owner).tick()
+    assert contents(tmp_path) == files
+
+
+async def test_content_that_the_sweep_deleted_a_moment_ago_is_stored_anew(
+    api: DatasetApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was still there when the processor looked, and had no name yet."""
+    first = await api.ready(coins())
+    files = contents(tmp_path)
+    await api.delete(first["id"])
+    apply_prepared = outcomes.apply_prepared
+
+    async def swept(database: Database, *arguments: Any) -> bool:
+        async with database.transaction() as session:
+            await session.execute(delete(GarbageObject))
+        for path in files:
+            if path.name != "archive.zip":
+                path.unlink()
+        return await apply_prepared(database, *arguments)
+
+    monkeypatch.setattr(processing, "apply_prepared", swept)
+    await api.ready(coins())
+
+    assert contents(tmp_path) == files

@@ -86,6 +86,7 @@ async def test_every_byte_in_storage_is_somebodys(
     assert (found["deleted_bytes"], found["uploads_bytes"], found["unfinished_bytes"]) == (2 * 267, 5, 11)
     sums = [each["total_bytes"] for each in (*found["projects"], *found["orphans"])]
     assert found["total_bytes"] == sum(sums) + 2 * 267 + 5 + 11
+    assert found["database_bytes"] > 100_000
 
     await run(settings)
     table = capsys.readouterr().out

@@ -3,6 +3,7 @@
 import errno
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 MOST_TRIES = 3
 RETRY_SECONDS = 10.0
+CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,9 @@ class Claim:
 
 
 async def apply_prepared(database: Database, store: ObjectStore, claim: Claim, prepared: Prepared) -> bool:
-    """Write down what was found. False if the row is no longer ours: deleted, or taken over by somebody else."""
+    """Write down what was found. False if nothing was: the row is no longer ours, or the sweep is about to delete the
+    same content of a data set that was deleted before. Then it is processed once more, after the sweep.
+    """
     facts = prepared.facts
     uris = _stored_uris(store, facts) if facts is not None else []
     async with database.transaction() as session:
@@ -40,6 +44,9 @@ async def apply_prepared(database: Database, store: ObjectStore, claim: Claim, p
         if version is None:
             if facts is not None and not await repository.is_digest_used(session, facts.digest):
                 await repository.add_garbage(session, uris, due_at=utc_now() + KEPT_AFTER_DELETION)
+            return False
+        if await repository.is_garbage_due(session, uris, before=utc_now() + CLOCKS_DIFFER):
+            _postpone(version)
             return False
         if facts is not None:
             version.archive_uri = store.uri(archive_key(facts.digest))
@@ -71,6 +78,11 @@ async def give_back(database: Database, claim: Claim) -> None:
         if version is not None:
             version.tries -= 1
             version.lease_expires_at = None
+
+
+def _postpone(version: DatasetVersion) -> None:
+    version.tries -= 1
+    version.lease_expires_at = database_now(RETRY_SECONDS)
 
 
 async def _finish(

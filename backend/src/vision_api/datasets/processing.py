@@ -19,7 +19,7 @@ import anyio.to_thread
 from data_kit import ArchiveLimits, ObjectNotFound, ObjectStore, StorageError
 from vision_api.config import Settings
 from vision_api.datasets import preparing, repository
-from vision_api.datasets.layout import UPLOADS, archive_key
+from vision_api.datasets.layout import UPLOADS
 from vision_api.datasets.outcomes import Claim, apply_prepared, apply_trouble, give_back
 from vision_api.datasets.preparing import STORED, Prepared
 from vision_api.db.base import database_now
@@ -152,9 +152,8 @@ class DatasetProcessor:
             await asyncio.shield(give_back(self._database, claim))
             raise
         is_applied = await apply_prepared(self._database, self._store, claim, prepared)
-        facts = prepared.facts
-        if facts is not None and is_applied and not await self._is_stored(facts.digest):
-            # The sweep may just have deleted the same content of a data set that was deleted before.
+        if is_applied and prepared.facts is not None:
+            # Until its row named them, the sweep could delete files that were there from a data set before.
             await anyio.to_thread.run_sync(self._store_files, work / STORED)
 
     async def _prepare(self, claim: Claim, work: Path) -> Prepared:
@@ -171,9 +170,6 @@ class DatasetProcessor:
             key = path.relative_to(folder).as_posix()
             if not self._store.exists(self._store.uri(key)):
                 self._store.put_file(path, key)
-
-    async def _is_stored(self, digest: str) -> bool:
-        return await anyio.to_thread.run_sync(self._store.exists, self._store.uri(archive_key(digest)))
 
     async def _renew(self, claim: Claim) -> None:
         while True:

@@ -104,6 +104,12 @@ async def add_garbage(session: AsyncSession, uris: Sequence[str], *, due_at: dat
         await session.merge(GarbageObject(uri=uri, due_at=due_at))
 
 
+async def is_garbage_due(session: AsyncSession, uris: Collection[str], *, before: datetime) -> bool:
+    """Whether the sweep may be deleting some of them at this very moment."""
+    due = select(GarbageObject.uri).where(GarbageObject.uri.in_(uris), GarbageObject.due_at < before)
+    return (await session.execute(due.limit(1))).first() is not None
+
+
 async def rescue_garbage(session: AsyncSession, uris: Collection[str]) -> None:
     """Objects that are needed again."""
     await session.execute(delete(GarbageObject).where(GarbageObject.uri.in_(uris)))

@@ -84,6 +84,7 @@ def describe(report: Report) -> Iterator[str]:
     yield f"deleted, and freed within a day    {format_bytes(report.deleted_bytes)}"
     yield f"uploads that wait to be processed  {format_bytes(report.uploads_bytes)}"
     yield f"being written, or left by a kill   {format_bytes(report.unfinished_bytes)}"
+    yield f"the database itself                {format_bytes(report.database_bytes)}"
     yield f"named by nothing in the database   {format_bytes(sum(each.total_bytes for each in report.orphans))}"
     for orphan in report.orphans:
         when = f"{orphan.newest_at:%Y-%m-%d %H:%M}"

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.models import Artifact, AuthSession, Dataset, DatasetVersion, GarbageObject, Project, TrainingJob
@@ -34,6 +34,7 @@ class Names:
     garbage: set[str] = field(default_factory=set[str])
     digests: dict[str, int | None] = field(default_factory=dict[str, int | None])
     """The project of the first data set that has this content; None for one of a user's own."""
+    database_bytes: int = 0
     last_sign_of_life: datetime | None = None
     """When the database was last written to by people or trainings."""
 
@@ -55,6 +56,7 @@ async def load_names(session: AsyncSession) -> Names:
     for digest, project_id in await session.execute(versions.order_by(Dataset.id)):
         if digest is not None:
             names.digests.setdefault(digest, project_id)
+    names.database_bytes = await _size_of_database(session)
     names.last_sign_of_life = await _last_sign_of_life(session)
     return names
 
@@ -62,6 +64,14 @@ async def load_names(session: AsyncSession) -> Names:
 async def is_known(session: AsyncSession, job_uid: UUID) -> bool:
     """Whether there is such a job now, deleted or not."""
     return await session.scalar(select(TrainingJob.id).where(TrainingJob.job_uid == job_uid)) is not None
+
+
+async def _size_of_database(session: AsyncSession) -> int:
+    """What it takes on its disk. SQLite gives room that became free to later rows, not back to the disk."""
+    if session.get_bind().dialect.name == "postgresql":
+        return (await session.execute(select(func.pg_database_size(func.current_database())))).scalar_one()
+    pages = (await session.execute(text("PRAGMA page_count"))).scalar_one()
+    return pages * (await session.execute(text("PRAGMA page_size"))).scalar_one()
 
 
 async def _last_sign_of_life(session: AsyncSession) -> datetime | None:

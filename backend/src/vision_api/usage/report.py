@@ -74,6 +74,8 @@ class Report(BaseModel):
     unfinished_bytes: int
     """Begun by a writer that was killed, or that is at it."""
     orphans: list[Orphan]
+    database_bytes: int
+    """Not part of `total_bytes`."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,7 @@ class _Comparison:
             uploads_bytes=self._uploads_bytes,
             unfinished_bytes=self._listing.unfinished_bytes,
             orphans=sorted(self._orphans, key=_size, reverse=True),
+            database_bytes=self._names.database_bytes,
         )
 
 
