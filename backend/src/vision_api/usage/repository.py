@@ -33,33 +33,36 @@ def _objects_of(project_id: int) -> FromClause:
     return objects.where(TrainingJob.project_id == project_id).group_by(Artifact.job_id, Artifact.uri).subquery()
 
 
-async def sum_project(session: AsyncSession, project_id: int) -> Any:
-    """One row: job_count, total, checkpoints (all of visible jobs) and deleted."""
-    objects, is_visible = _objects_of(project_id), TrainingJob.deleted_at.is_(None)
-    counted = select(func.count()).where(TrainingJob.project_id == project_id, is_visible).scalar_subquery()
-    sums = select(
-        counted.label("job_count"),
-        _sum(case((is_visible, objects.c.size), else_=0)).label("total"),
-        _sum(case((is_visible, objects.c.checkpoint), else_=0)).label("checkpoints"),
-        _sum(case((is_visible, 0), else_=objects.c.size)).label("deleted"),
-    )
-    return (await session.execute(sums.join_from(objects, TrainingJob, TrainingJob.id == objects.c.job_id))).one()
-
-
 async def list_biggest(session: AsyncSession, project_id: int, *, limit: int) -> Sequence[Any]:
-    """Rows of job_id, name, status, total_bytes, checkpoints_bytes and files."""
-    objects = _objects_of(project_id)
-    total = _sum(objects.c.size).label("total_bytes")
-    columns = (TrainingJob.id.label("job_id"), TrainingJob.name, TrainingJob.status, total)
-    sizes = select(
-        *columns,
-        _sum(objects.c.checkpoint).label("checkpoints_bytes"),
-        func.count(objects.c.job_id).label("files"),
+    """Rows of job_id, name, status, is_deleted, total_bytes, checkpoints_bytes and files, and on each the sums over
+    all jobs of the project: job_count, artifacts_bytes, all_checkpoints_bytes and deleted_bytes. Deleted jobs come
+    last.
+    """
+    objects, is_deleted = _objects_of(project_id), TrainingJob.deleted_at.is_not(None)
+    jobs = (
+        select(
+            TrainingJob.id.label("job_id"),
+            TrainingJob.name,
+            TrainingJob.status,
+            is_deleted.label("is_deleted"),
+            _sum(objects.c.size).label("total_bytes"),
+            _sum(objects.c.checkpoint).label("checkpoints_bytes"),
+            func.count(objects.c.job_id).label("files"),
+        )
+        .join_from(TrainingJob, objects, TrainingJob.id == objects.c.job_id, isouter=True)
+        .where(TrainingJob.project_id == project_id)
+        .group_by(TrainingJob.id)
+        .subquery()
     )
-    of_jobs = sizes.join_from(TrainingJob, objects, TrainingJob.id == objects.c.job_id, isouter=True)
-    visible = of_jobs.where(TrainingJob.project_id == project_id, TrainingJob.deleted_at.is_(None))
-    biggest = visible.group_by(TrainingJob.id).order_by(total.desc(), TrainingJob.id.desc()).limit(limit)
-    return (await session.execute(biggest)).all()
+    sums = {
+        "job_count": case((jobs.c.is_deleted, 0), else_=1),
+        "artifacts_bytes": case((jobs.c.is_deleted, 0), else_=jobs.c.total_bytes),
+        "all_checkpoints_bytes": case((jobs.c.is_deleted, 0), else_=jobs.c.checkpoints_bytes),
+        "deleted_bytes": case((jobs.c.is_deleted, jobs.c.total_bytes), else_=0),
+    }
+    over_all = [cast(func.sum(column).over(), BigInteger).label(name) for name, column in sums.items()]
+    order = (jobs.c.is_deleted, jobs.c.total_bytes.desc(), jobs.c.job_id.desc())
+    return (await session.execute(select(jobs, *over_all).order_by(*order).limit(limit))).all()
 
 
 async def sum_datasets(session: AsyncSession, project_id: int) -> int:

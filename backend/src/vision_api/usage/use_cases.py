@@ -17,18 +17,18 @@ from vision_api.usage.sizes import measure
 async def project_usage(session: AsyncSession, *, user: User, project_id: int, limit: int) -> ProjectUsage:
     """As rows have it, which costs no request to the storage. Raises NotFound."""
     await get_project_for(session, user, project_id)
-    sums = await repository.sum_project(session, project_id)
+    rows = await repository.list_biggest(session, project_id, limit=limit)
     datasets_bytes = await repository.sum_datasets(session, project_id)
-    biggest = await repository.list_biggest(session, project_id, limit=limit)
+    artifacts_bytes, deleted_bytes = (rows[0].artifacts_bytes, rows[0].deleted_bytes) if rows else (0, 0)
     return ProjectUsage(
         project_id=project_id,
-        total_bytes=sums.total + sums.deleted + datasets_bytes,
-        artifacts_bytes=sums.total,
-        checkpoints_bytes=sums.checkpoints,
+        total_bytes=artifacts_bytes + deleted_bytes + datasets_bytes,
+        artifacts_bytes=artifacts_bytes,
+        checkpoints_bytes=rows[0].all_checkpoints_bytes if rows else 0,
         datasets_bytes=datasets_bytes,
-        deleted_bytes=sums.deleted,
-        job_count=sums.job_count,
-        jobs=[JobSize.model_validate(row) for row in biggest],
+        deleted_bytes=deleted_bytes,
+        job_count=rows[0].job_count if rows else 0,
+        jobs=[JobSize.model_validate(row) for row in rows if not row.is_deleted],
     )
 
 
