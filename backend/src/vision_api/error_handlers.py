@@ -67,8 +67,7 @@ async def _validation_error(_request: Request, error: Exception) -> Response:
 def field_problems(errors: Sequence[Mapping[str, Any]]) -> list[FieldProblem]:
     """Pydantic's errors, with paths as the client wrote them."""
     return [
-        FieldProblem(field=_path(error["loc"]), code=str(error["type"]), message=_sentence(str(error["msg"])))
-        for error in errors
+        FieldProblem(field=_path(error["loc"]), code=str(error["type"]), message=_message(error)) for error in errors
     ]
 
 
@@ -77,6 +76,22 @@ def _path(location: Sequence[str | int]) -> str:
     if parts and parts[0] in _PLACES:
         parts = parts[1:]
     return ".".join(str(part) for part in parts)
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    """Pydantic's text, but for those that name its own concepts."""
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "extra_forbidden":
+            return "There is no field of this name here. Check its spelling; the fields are listed at /docs."
+        case "missing":
+            return "This field is needed."
+        case "string_too_short":
+            return f"At least {context.get('min_length')} characters are needed."
+        case "model_attributes_type" | "dict_type" | "model_type":
+            return "A JSON object is needed here."
+        case _:
+            return _sentence(str(error["msg"]))
 
 
 def _sentence(message: str) -> str:

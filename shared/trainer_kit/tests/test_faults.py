@@ -95,9 +95,10 @@ def test_a_device_that_is_not_there_is_named(service: ServiceProcess, spec: JobS
 def test_a_checkpoint_that_is_gone_fails_before_training(service: ServiceProcess, spec: JobSpec) -> None:
     gone = changed(spec, resume_from_uri=spec.output_uri + "/checkpoints/none.npz")
     told = run(service, gone)
-    assert len(told) == 1
-    assert isinstance(told[0], Failed)
-    assert told[0].reason is EndReason.WEIGHTS_UNAVAILABLE
+    said, ending = told
+    assert isinstance(ending, Failed)
+    assert ending.reason is EndReason.WEIGHTS_UNAVAILABLE
+    assert said == Log(level=LogLevel.ERROR, message=ending.message)
 
 
 def test_a_trainer_that_hangs_is_killed_after_the_grace_and_all_of_it_is_gone(

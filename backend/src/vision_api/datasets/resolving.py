@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from vision_api.datasets import repository
 from vision_api.datasets.access import get_dataset_for
 from vision_api.errors import Invalid, NotFound
-from vision_api.models import User
+from vision_api.models import DatasetStatus, User
 from vision_contracts import DatasetFormat, DatasetRef, TaskType
 
 
@@ -43,9 +43,8 @@ async def resolve_for_job(
         )
     found = await repository.get_ready_version(session, dataset_id, version)
     if found is None or found.archive_uri is None or found.format is None:
-        which = f"no version {version}" if version is not None else "no version"
         raise Invalid(
-            f"Data set {dataset_id} has {which} that is ready. See GET /api/v1/datasets/{dataset_id}/findings.",
+            await _why_not_ready(session, dataset_id, version),
             code="dataset_invalid",
             field="dataset_id" if version is None else "dataset_version",
         )
@@ -57,3 +56,12 @@ async def resolve_for_job(
         )
     ref = DatasetRef(uri=found.archive_uri, format=DatasetFormat(found.format), digest=found.digest)
     return ResolvedDataset(ref, found.number)
+
+
+async def _why_not_ready(session: AsyncSession, dataset_id: int, version: int | None) -> str:
+    versions = await repository.list_versions(session, dataset_id)
+    wanted = [each for each in versions if version in (None, each.number)]
+    if any(each.status == DatasetStatus.PROCESSING for each in wanted):
+        return f"Data set {dataset_id} is still being checked. Create the experiment when its status is `ready`."
+    which = f"no version {version}" if version is not None else "no version"
+    return f"Data set {dataset_id} has {which} that is ready. See GET /api/v1/datasets/{dataset_id}/findings."

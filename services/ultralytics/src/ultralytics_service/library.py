@@ -18,6 +18,7 @@ os.environ.setdefault("MPLCONFIGDIR", str(Path(os.environ["YOLO_CONFIG_DIR"]) / 
 
 # The library imports these only when it needs them, for seconds: here a process that is kept warm has them.
 import matplotlib.pyplot  # noqa: F401
+import requests  # noqa: F401
 import torch
 import torch._inductor.config
 import torchvision  # noqa: F401

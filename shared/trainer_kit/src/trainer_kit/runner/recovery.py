@@ -1,11 +1,13 @@
 """What is left to do for an attempt whose runner is dead."""
 
+import contextlib
+
 from trainer_kit.attempt_folder import AttemptFolder
 from trainer_kit.event_log import EventLog
 from trainer_kit.file_lock import FileLock
 from trainer_kit.runner.ending import Ending, stopped_ending
 from trainer_kit.runner.trainer_process import kill_leftovers
-from vision_contracts import EndReason, Failed
+from vision_contracts import EndReason, Failed, Log, LogLevel
 
 
 def recover_attempt(folder: AttemptFolder) -> bool:
@@ -28,9 +30,17 @@ def end_attempt(folder: AttemptFolder) -> None:
     kill_leftovers(folder)
     log = EventLog(folder.events_file, folder.attempt)
     try:
-        log.append(_ending(folder))
+        tell_ending(log, _ending(folder))
     finally:
         log.close()
+
+
+def tell_ending(events: EventLog, ending: Ending) -> None:
+    """The terminal event; why an attempt failed stands in its log, too."""
+    if isinstance(ending, Failed):
+        with contextlib.suppress(OSError):  # a full disk: space is set aside for the terminal event alone
+            events.append(Log(level=LogLevel.ERROR, message=ending.message))
+    events.append(ending)
 
 
 def _ending(folder: AttemptFolder) -> Ending:

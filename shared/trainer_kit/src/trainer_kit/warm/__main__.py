@@ -1,8 +1,7 @@
 """`python -m trainer_kit.warm --adapter module:attribute …`: started by the warm launcher."""
 
-import sys
-
+from trainer_kit.trainer.main import exit_now
 from trainer_kit.warm.parent import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_now(main())  # what the libraries would tidy up ends with the process
