@@ -15,8 +15,10 @@ from vision_contracts import ModelCard
 
 OPTIMIZERS = ("adamw", "sgd", "adam", "rmsprop", "adamax", "nadam", "radam", "musgd")
 
-_EPOCHS = {Kind.CLASSIFY: 20}
-"""Detectors learn nothing that validation can see in their first hundred steps: 50 epochs for all others."""
+_EPOCHS = {Kind.CLASSIFY: 40}
+"""From scratch on a few hundred images, classifiers only begin to learn after 20 (measured: 0.58 there, 0.93 after 40).
+Detectors learn nothing that validation can see in their first hundred steps: 50 epochs for all others.
+"""
 
 
 def build() -> tuple[Iterable[ModelCard], Mapping[str, dict[str, Any]]]:
