@@ -68,6 +68,7 @@ def copy_job(database: sqlite3.Connection, template: int, project_id: int, count
     marks = ", ".join(f":{name}" for name in row)
     copies = ({**row, "project_id": project_id, "job_uid": uuid.uuid4().hex} for _ in range(count))
     database.executemany(f"INSERT INTO training_jobs ({columns}) VALUES ({marks})", copies)
+    database.execute("UPDATE projects SET experiment_count = experiment_count + ? WHERE id = ?", (count, project_id))
 
 
 def measure(folder: Path) -> list[Row]:

@@ -4,6 +4,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from small_service import make_card, make_list
+from support import counted_statements
 
 LIST = "/api/v1/models/list"
 
@@ -101,3 +102,13 @@ async def test_a_forged_token_is_refused_every_time(reader: httpx.AsyncClient) -
 
     for _ in range(2):
         assert (await reader.get(LIST, headers=forged)).status_code == 401
+
+
+async def test_a_list_takes_one_statement_at_most(reader: httpx.AsyncClient, app: FastAPI) -> None:
+    counts: list[int] = []
+    for limit in (1, 2, 3):
+        with counted_statements(app) as statements:
+            assert (await reader.get(LIST, params={"limit": limit})).status_code == 200
+        counts.append(len(statements))
+
+    assert counts == [1, 0, 0]  # who asks

@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from job_rows import job_fields
 from sqlalchemy import Connection, text
-from support import refused_address
+from support import PASSWORD_HASH, refused_address
 
 from vision_api.config import Settings
 from vision_api.db.base import Base
 from vision_api.db.engine import make_engine
+from vision_api.db.session import Database
+from vision_api.kit.clock import utc_now
 from vision_api.migrate import MigrationError, current_revision, migrate, newest_revision, require_schema, upgrade
+from vision_api.models import Project, TrainingJob, User
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -70,3 +74,33 @@ def test_database_that_does_not_answer_is_one_clear_line(tmp_path: Path) -> None
     )
     with pytest.raises(MigrationError, match="the database does not answer"):
         migrate(settings)
+
+
+async def test_experiments_of_before_are_counted(bare: Settings) -> None:
+    await upgrade(bare)
+    await _add_two_projects(bare)
+    await _ask(bare, _back_to_the_first_revision)
+    await upgrade(bare)
+    rows = await _ask(
+        bare, lambda connection: connection.execute(text("SELECT experiment_count FROM projects ORDER BY id")).all()
+    )
+    assert [row[0] for row in rows] == [2, 0]
+
+
+async def _add_two_projects(settings: Settings) -> None:
+    """One with two experiments and a deleted one, and an empty one."""
+    database = Database(make_engine(settings))
+    async with database.transaction() as session:
+        projects = [Project(name="full"), Project(name="empty")]
+        user = User(email="a@example.com", password_hash=PASSWORD_HASH)
+        session.add_all([user, *projects])
+        await session.flush()
+        for deleted_at in (None, None, utc_now()):
+            fields = job_fields(project_id=projects[0].id, created_by_id=user.id, deleted_at=deleted_at)
+            session.add(TrainingJob(**fields))
+    await database.close()
+
+
+def _back_to_the_first_revision(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE projects DROP COLUMN experiment_count"))
+    connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))

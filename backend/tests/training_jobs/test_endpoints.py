@@ -8,8 +8,7 @@ import pytest
 from fastapi import FastAPI
 from job_rows import MakeJob
 from small_service import make_card, make_list
-from sqlalchemy import event
-from support import AuthHeaders, MakeUser, fields_of, problem_of
+from support import AuthHeaders, MakeUser, counted_statements, fields_of, problem_of
 
 from vision_api.db.session import Database
 from vision_api.models import Artifact, JobStatus, Project, ProjectMember, ProjectRole, TrainingJob, User
@@ -350,19 +349,12 @@ async def test_a_projects_experiments_can_be_filtered_and_paged(
 async def test_a_list_takes_the_same_statements_however_many_jobs(
     api: httpx.AsyncClient, database: Database, app: FastAPI, make_job: MakeJob, project: Project
 ) -> None:
-    statements: list[str] = []
-
-    def count(*arguments: Any) -> None:
-        if arguments[2].startswith(("SELECT", "WITH")):
-            statements.append(arguments[2])
-
-    event.listen(app.state.database.engine.sync_engine, "before_cursor_execute", count)
     counts: list[int] = []
     for _ in range(2):
         for _ in range(3):
             await make_job(status=S.QUEUED)
-        statements.clear()
-        assert (await api.get(f"/api/v1/projects/{project.id}/experiments")).status_code == 200
+        with counted_statements(app) as statements:
+            assert (await api.get(f"/api/v1/projects/{project.id}/experiments")).status_code == 200
         counts.append(len(statements))
 
     assert counts == [4, 4]  # who asks, their role, the page with its total, the queue

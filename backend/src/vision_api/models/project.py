@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import String
+from sqlalchemy import String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vision_api.db.base import Base, IdColumn
@@ -21,3 +21,5 @@ class Project(Base):
     task_type: Mapped[str | None] = mapped_column(String(40))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
+    experiment_count: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """Kept, so that no list counts: written only in the transaction that makes or deletes a training job."""

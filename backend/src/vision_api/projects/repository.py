@@ -2,27 +2,17 @@
 
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.kit.pagination import Page, PageRequest, paginate
 from vision_api.models import Project, ProjectMember, ProjectRole, TrainingJob, User
 
 
-def _seen_by(user: User) -> Select[Project, int, str]:
-    """Each project that `user` sees, with its number of experiments and the user's role.
-
-    The count is a subquery of the one statement: no statement for each project, however many there are.
-    """
-    experiment_count = (
-        select(func.count())
-        .select_from(TrainingJob)
-        .where(TrainingJob.project_id == Project.id, TrainingJob.deleted_at.is_(None))
-        .correlate(Project)
-        .scalar_subquery()
-    )
+def _seen_by(user: User) -> Select[Project, str]:
+    """Each project that `user` sees, with the user's role."""
     role = func.coalesce(ProjectMember.role, ProjectRole.OWNER.value)
-    return select(Project, experiment_count.label("experiment_count"), role.label("user_role")).join(
+    return select(Project, role.label("user_role")).join(
         ProjectMember,
         (ProjectMember.project_id == Project.id) & (ProjectMember.user_id == user.id),
         isouter=user.is_admin,
@@ -30,7 +20,7 @@ def _seen_by(user: User) -> Select[Project, int, str]:
 
 
 async def page_projects(session: AsyncSession, *, user: User, params: PageRequest) -> Page[Any]:
-    """Newest first: rows of project, experiment_count and user_role."""
+    """Newest first: rows of project and user_role."""
     return await paginate(session, _seen_by(user), params, keys=[Project.id])
 
 
@@ -65,3 +55,32 @@ async def count_owners(session: AsyncSession, project_id: int) -> int:
         ProjectMember.project_id == project_id, ProjectMember.role == ProjectRole.OWNER.value
     )
     return (await session.execute(owners)).scalar_one()
+
+
+async def add_to_experiment_count(session: AsyncSession, project_id: int, number: int) -> bool:
+    """Keep the count of a project's experiments; False if the project is gone.
+
+    Call it before the row of the job is made or locked: whoever deletes a project locks it first and its jobs then,
+    and the other way round the two would wait for each other.
+    """
+    kept = update(Project).where(Project.id == project_id)
+    kept = kept.values(experiment_count=Project.experiment_count + number, updated_at=Project.updated_at)
+    counted = await session.execute(kept.returning(Project.id).execution_options(synchronize_session=False))
+    return counted.first() is not None
+
+
+async def recount_experiments(session: AsyncSession, project_id: int) -> bool:
+    """Count anew; True if the kept count was wrong.
+
+    Whoever makes or deletes a job holds the project's row until the end: once it is locked, all of them are seen.
+    """
+    project = await session.get(Project, project_id, with_for_update=True, populate_existing=True)
+    if project is None:
+        return False
+    jobs = (TrainingJob.project_id == project_id) & TrainingJob.deleted_at.is_(None)
+    counted = (await session.execute(select(func.count()).where(jobs))).scalar_one()
+    was_wrong = counted != project.experiment_count
+    if was_wrong:
+        values = {"experiment_count": counted, "updated_at": Project.updated_at}
+        await session.execute(update(Project).where(Project.id == project_id).values(values))
+    return was_wrong

@@ -16,10 +16,10 @@ from vision_api.projects.schemas import ProjectCreate, ProjectRead, ProjectUpdat
 log = logging.getLogger(__name__)
 
 
-def read_project(project: Project, experiment_count: int, user_role: str) -> ProjectRead:
+def read_project(project: Project, user_role: str) -> ProjectRead:
     """A project as the API shows it."""
     columns = {name: getattr(project, name) for name in Project.__table__.columns.keys()}  # noqa: SIM118 - no dict
-    return ProjectRead.model_validate(columns | {"experiment_count": experiment_count, "user_role": user_role})
+    return ProjectRead.model_validate(columns | {"user_role": user_role})
 
 
 async def page_projects(session: AsyncSession, *, user: User, params: PageRequest) -> Page[ProjectRead]:
@@ -48,7 +48,7 @@ async def create_project(session: AsyncSession, *, user: User, request: ProjectC
     session.add(ProjectMember(project_id=project.id, user_id=user.id, role=ProjectRole.OWNER))
     await session.flush()
     log.info("user %s created project %s", user.id, project.id)
-    return read_project(project, 0, ProjectRole.OWNER)
+    return read_project(project, ProjectRole.OWNER)
 
 
 async def update_project(session: AsyncSession, *, user: User, project_id: int, request: ProjectUpdate) -> ProjectRead:

@@ -6,11 +6,13 @@ from uuid import uuid4
 from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from vision_api.errors import Conflict, InvalidTransition
+from vision_api.errors import Conflict, InvalidTransition, NotFound
 from vision_api.kit.clock import utc_now
 from vision_api.kit.idempotency import Idempotency
 from vision_api.kit.pagination import Page, PageRequest
 from vision_api.models import JobStatus, TrainingJob, User
+from vision_api.projects.access import MISSING as PROJECT_MISSING
+from vision_api.projects.repository import add_to_experiment_count
 from vision_api.training_jobs import access, repository
 from vision_api.training_jobs.reading import read_job
 from vision_api.training_jobs.schemas import InitialCheckpoint, TrainingJobCreate, TrainingJobRead, TrainingJobUpdate
@@ -28,6 +30,8 @@ async def create(
     async with settler.database.transaction() as session:
 
         async def add() -> TrainingJobRead:
+            if not await add_to_experiment_count(session, request.project_id, 1):
+                raise NotFound(PROJECT_MISSING)
             now = utc_now()
             uid = uuid4()
             job = TrainingJob(
@@ -110,7 +114,10 @@ async def fork(
 
 async def delete(session: AsyncSession, *, user: User, job_id: int) -> None:
     """Gone for everybody from now on; the sweep stops it and frees what it has."""
-    job = await access.lock_job_for(session, user, job_id)
+    seen = await access.get_job_for(session, user, job_id, role="editor")
+    if seen.project_id is not None:
+        await add_to_experiment_count(session, seen.project_id, -1)
+    job = await access.lock_job_for(session, user, job_id)  # whoever comes second finds none: the count is rolled back
     job.deleted_at = utc_now()
 
 
