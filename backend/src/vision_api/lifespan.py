@@ -19,10 +19,13 @@ from vision_api.db.patience import patiently
 from vision_api.db.session import Database
 from vision_api.first_run.administrator import welcome
 from vision_api.first_run.sample_project import filled_sample_project
+from vision_api.kit.answers import AnswerCache
 from vision_api.training_jobs.loops.running import running_loops
 from vision_api.training_jobs.settling import Settler
 from vision_api.training_jobs.wakeups import Wakeups
 from vision_api.training_services import running_registry
+
+PROJECT_LISTS_KEPT = 1000
 
 
 @asynccontextmanager
@@ -33,6 +36,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         database = Database(make_engine(settings))
         parts.push_async_callback(database.close)
         app.state.database = database
+        app.state.project_lists = AnswerCache(largest=PROJECT_LISTS_KEPT)
         _prepare_auth(app, settings, database)
         if app.state.background:
             await patiently(partial(welcome, database, settings), within_seconds=settings.database_wait_seconds)

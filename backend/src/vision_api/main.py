@@ -71,8 +71,8 @@ def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
     add_docs_page(app)
     add_error_handlers(app)
     _add_middleware(app, settings)
-    # Routes are tried one after the other: the model list, which does next to nothing itself, is the first.
-    routers = (catalog_router, auth_router, projects_router, datasets_router, training_jobs_router, usage_router)
+    # Routes are tried one after the other: the two lists that do next to nothing themselves are the first.
+    routers = (catalog_router, projects_router, auth_router, datasets_router, training_jobs_router, usage_router)
     for router in routers:
         app.include_router(router, prefix=PREFIX)
     app.include_router(health_router)

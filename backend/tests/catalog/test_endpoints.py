@@ -4,7 +4,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from small_service import make_card, make_list
-from support import counted_statements
+from support import AuthHeaders, MakeUser, counted_statements, problem_of
 
 LIST = "/api/v1/models/list"
 
@@ -95,6 +95,16 @@ async def test_reading_needs_a_sign_in(reader: httpx.AsyncClient) -> None:
 
     for path in (LIST, "/api/v1/models/small/resnet18"):
         assert (await reader.get(path)).status_code == 401
+
+
+async def test_a_generated_password_must_be_changed_first(
+    reader: httpx.AsyncClient, make_user: MakeUser, auth_headers: AuthHeaders
+) -> None:
+    await reader.get(LIST)
+    headers = await auth_headers(await make_user(must_change_password=True))
+
+    for path in (LIST, LIST, "/api/v1/models/small/resnet18"):
+        problem_of(await reader.get(path, headers=headers), 403, "password_change_required")
 
 
 async def test_a_forged_token_is_refused_every_time(reader: httpx.AsyncClient) -> None:

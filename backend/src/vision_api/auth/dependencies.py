@@ -57,7 +57,8 @@ CurrentSignIn = Annotated[SignIn, Depends(get_sign_in)]
 """Anybody who is signed in, also one who must still change the password."""
 
 
-def _settled(user: User) -> User:
+def settled(user: User) -> User:
+    """The user. Raises Forbidden `password_change_required` for a generated password."""
     if user.must_change_password:
         raise Forbidden(
             "Change the generated password first: PATCH /api/v1/auth/me with current_password and new_password.",
@@ -67,7 +68,7 @@ def _settled(user: User) -> User:
 
 
 async def _current_user(sign_in: CurrentSignIn) -> User:
-    return _settled(sign_in.user)
+    return settled(sign_in.user)
 
 
 CurrentUser = Annotated[User, Depends(_current_user)]
@@ -102,7 +103,7 @@ async def _stream_access(
     else:
         sign_in = await get_sign_in(database, tokens, encoded)
         user, session_id = sign_in.user, sign_in.session_id
-    return StreamAccess(database, _settled(user), session_id)
+    return StreamAccess(database, settled(user), session_id)
 
 
 CurrentStream = Annotated[StreamAccess, Depends(_stream_access)]

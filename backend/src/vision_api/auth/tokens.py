@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import jwt
@@ -16,6 +17,7 @@ from vision_api.errors import Unauthorized
 from vision_api.kit.clock import utc_now
 
 ALGORITHM = "HS256"
+NOT_VALID = "The access token is not valid. Sign in again."
 
 
 @dataclass(frozen=True)
@@ -46,15 +48,23 @@ class AccessTokens:
 
     def read(self, encoded: str) -> AccessToken:
         """Raises Unauthorized: token_expired or token_invalid."""
+        claims = self._claims(encoded)
         try:
-            claims = jwt.decode(
-                encoded, self._secret, algorithms=[ALGORITHM], options={"require": ["sub", "sid", "exp"]}
-            )
             return AccessToken(int(claims["sub"]), UUID(claims["sid"]))
+        except (ValueError, AttributeError) as error:
+            raise Unauthorized(NOT_VALID) from error
+
+    def expires_at(self, encoded: str) -> float:
+        """The Unix time from which on `read` refuses it. Raises as `read`."""
+        return float(self._claims(encoded)["exp"])
+
+    def _claims(self, encoded: str) -> dict[str, Any]:
+        try:
+            return jwt.decode(encoded, self._secret, algorithms=[ALGORITHM], options={"require": ["sub", "sid", "exp"]})
         except jwt.ExpiredSignatureError as error:
             raise Unauthorized("The access token has expired. Refresh it.", code="token_expired") from error
-        except (jwt.InvalidTokenError, ValueError, AttributeError) as error:
-            raise Unauthorized("The access token is not valid. Sign in again.") from error
+        except jwt.InvalidTokenError as error:
+            raise Unauthorized(NOT_VALID) from error
 
 
 def new_token() -> str:

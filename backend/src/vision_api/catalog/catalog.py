@@ -11,11 +11,11 @@ from pydantic import ValidationError
 from sqlalchemy.exc import IntegrityError
 
 from vision_api.catalog import repository
-from vision_api.catalog.answers import AnswerCache
 from vision_api.catalog.confirmed_tokens import ConfirmedTokens
 from vision_api.catalog.index import CatalogIndex
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
+from vision_api.kit.answers import AnswerCache
 from vision_api.training_services import Instance, InstanceRegistry, ServiceError
 from vision_contracts import ModelList
 

@@ -7,8 +7,9 @@ from fastapi import Request, Response, status
 from fastapi.routing import APIRoute
 from fastapi.security.utils import get_authorization_scheme_param
 
-from vision_api.catalog.answers import key_of, unless_known
+from vision_api.catalog.answers import unless_known
 from vision_api.catalog.catalog import Catalog
+from vision_api.kit.answers import key_of
 
 
 class ListRoute(APIRoute):

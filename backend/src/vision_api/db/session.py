@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from sqlalchemy import exc, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from vision_api.db.data_version import DataVersion
 from vision_api.db.engine import BEGIN_OPTION
 from vision_api.errors import DatabaseUnavailable
 
@@ -25,6 +26,7 @@ class Database:
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._lock_timeout_seconds = lock_timeout_seconds
         self._write_lock = asyncio.Lock()
+        self._data_version = DataVersion(engine.url.database if self.is_sqlite else None)
         if self.is_sqlite:
             self._reader = engine
             self._writer = engine.execution_options(**{BEGIN_OPTION: "BEGIN IMMEDIATE"})
@@ -60,8 +62,16 @@ class Database:
         async with self.snapshot() as session:
             await session.execute(text("SELECT 1"))
 
+    def version(self) -> int | None:
+        """What was read at a version is still so while the version is the same. None: it cannot be told, read again.
+
+        Only a SQLite can tell: with a PostgreSQL the question would take as long as reading.
+        """
+        return self._data_version.current()
+
     async def close(self) -> None:
         """Give every connection back."""
+        self._data_version.close()
         await self.engine.dispose()
 
     @asynccontextmanager

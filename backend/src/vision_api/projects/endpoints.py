@@ -8,6 +8,7 @@ from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_api.kit.schemas import ResourceId
 from vision_api.projects import members, use_cases
+from vision_api.projects.list_route import ListRoute
 from vision_api.projects.schemas import (
     MemberCreate,
     MemberRead,
@@ -20,7 +21,6 @@ from vision_api.projects.schemas import (
 router = APIRouter(prefix="/projects", tags=["projects"])
 
 
-@router.get("")
 async def list_projects(
     request: Request, response: Response, user: CurrentUser, session: ReadSession, params: PageParams
 ) -> list[ProjectRead]:
@@ -28,6 +28,9 @@ async def list_projects(
     page = await use_cases.page_projects(session, user=user, params=params)
     set_page_headers(request, response, page)
     return list(page.items)
+
+
+router.add_api_route("", list_projects, route_class_override=ListRoute)
 
 
 @router.post("", status_code=201)
