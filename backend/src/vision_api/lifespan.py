@@ -23,6 +23,7 @@ from vision_api.kit.answers import AnswerCache
 from vision_api.training_jobs.loops.running import running_loops
 from vision_api.training_jobs.settling import Settler
 from vision_api.training_jobs.wakeups import Wakeups
+from vision_api.training_jobs.watching import running_watch
 from vision_api.training_services import running_registry
 
 PROJECT_LISTS_KEPT = 1000
@@ -45,6 +46,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
             running_processor(database, app.state.store, settings, is_idle=not app.state.background)
         )
         app.state.wakeups = Wakeups()
+        await parts.enter_async_context(running_watch(database, app.state.wakeups))
         registry = await parts.enter_async_context(running_registry(settings, is_idle=not app.state.background))
         app.state.instance_registry = registry
         app.state.catalog = await parts.enter_async_context(running_catalog(database, registry))

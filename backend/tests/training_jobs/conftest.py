@@ -1,5 +1,6 @@
 """Projects, members, a catalogue, a data set and jobs of training_jobs' tests."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,11 @@ from job_rows import MakeJob, job_fields
 from PIL import Image
 from support import PASSWORD_HASH
 
+from vision_api.auth.dependencies import StreamAccess
 from vision_api.config import Settings
 from vision_api.db.session import Database
-from vision_api.models import Project, ProjectMember, ProjectRole, TrainingJob, User
+from vision_api.kit.clock import utc_now
+from vision_api.models import AuthSession, Project, ProjectMember, ProjectRole, TrainingJob, User
 
 
 @pytest.fixture
@@ -31,6 +34,15 @@ async def project(database: Database, owner: User) -> Project:
         await session.flush()
         session.add(ProjectMember(project_id=project.id, user_id=owner.id, role=ProjectRole.OWNER))
     return project
+
+
+@pytest.fixture
+async def viewer(database: Database, owner: User) -> StreamAccess:
+    """The owner, signed in."""
+    login = AuthSession(user_id=owner.id, expires_at=utc_now() + timedelta(days=1))
+    async with database.transaction() as session:
+        session.add(login)
+    return StreamAccess(database, owner, login.id)
 
 
 @pytest.fixture

@@ -1,72 +1,32 @@
 """Server-sent events: what is sent, what is sent again, and when a stream ends."""
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import httpx
 import pytest
 from job_rows import MakeJob, reload
 from sqlalchemy import delete, update
+from sse import parsed, take
 from support import AuthHeaders
 
 from vision_api.auth.dependencies import StreamAccess
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import AuthSession, JobEvent, JobStatus, Project, ProjectMember, TrainingJob, User
-from vision_api.training_jobs import streams
+from vision_api.training_jobs import streams, watching
 from vision_api.training_jobs.journal import append_event
 from vision_api.training_jobs.status import switch_status
 from vision_api.training_jobs.wakeups import Wakeups
+from vision_api.training_jobs.watching import running_watch
 
 S = JobStatus
-
-
-@dataclass
-class Sent:
-    """One event as a browser sees it."""
-
-    event: str
-    id: int | None
-    data: dict[str, Any]
-
-
-def parse(message: bytes) -> Sent | None:
-    """The event in a message; None for a comment or `retry:`."""
-    fields = dict(line.split(": ", 1) for line in message.decode().splitlines() if line and not line.startswith(":"))
-    if "event" not in fields:
-        return None
-    return Sent(fields["event"], int(fields["id"]) if "id" in fields else None, json.loads(fields["data"]))
-
-
-async def parsed(messages: AsyncIterator[bytes]) -> AsyncGenerator[Sent]:
-    async for message in messages:
-        sent = parse(message)
-        if sent is not None:
-            yield sent
-
-
-async def take(events: AsyncIterator[Sent], count: int) -> list[Sent]:
-    async with asyncio.timeout(10):
-        return [await anext(events) for _ in range(count)]
 
 
 @pytest.fixture
 async def job(make_job: MakeJob) -> TrainingJob:
     return await make_job(status=S.RUNNING, attempt=1)
-
-
-@pytest.fixture
-async def viewer(database: Database, owner: User) -> StreamAccess:
-    """The owner, signed in."""
-    login = AuthSession(user_id=owner.id, expires_at=utc_now() + timedelta(days=1))
-    async with database.transaction() as session:
-        session.add(login)
-    return StreamAccess(database, owner, login.id)
 
 
 @pytest.fixture
@@ -125,7 +85,6 @@ async def test_a_stream_ends_after_a_logout(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(streams, "ACCESS_CHECK_SECONDS", 0)
-    monkeypatch.setattr(streams, "POLL_SECONDS", 0.01)
     async with database.transaction() as session:
         await session.execute(update(AuthSession).values(revoked_at=utc_now()))
 
@@ -156,7 +115,6 @@ async def test_a_quiet_stream_is_kept_alive(
     database: Database, wakeups: Wakeups, viewer: StreamAccess, job: TrainingJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams, "PING_SECONDS", 0)
-    monkeypatch.setattr(streams, "POLL_SECONDS", 0.01)
 
     stream = streams.job_events(database, wakeups, viewer=viewer, job_id=job.id, after=0)
     async with aclosing(stream), asyncio.timeout(10):
@@ -168,7 +126,6 @@ async def test_a_stream_ends_when_the_user_may_not_see_it_any_more(
     database: Database, wakeups: Wakeups, viewer: StreamAccess, job: TrainingJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams, "ACCESS_CHECK_SECONDS", 0)
-    monkeypatch.setattr(streams, "POLL_SECONDS", 0.01)
     await tell(database, wakeups, job, "one")
     stream = streams.job_events(database, wakeups, viewer=viewer, job_id=job.id, after=0)
     async with aclosing(parsed(stream)) as events:
@@ -207,11 +164,12 @@ async def test_a_project_shows_all_its_jobs_and_then_what_changes(
     make_job: MakeJob,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(streams, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(watching, "POLL_SECONDS", 0.05)
     monkeypatch.setattr(streams, "JOBS_AT_ONCE", 2)
     old = utc_now() - timedelta(hours=1)
     jobs = [await make_job(status=S.RUNNING, updated_at=old) for _ in range(3)]
-    async with aclosing(parsed(streams.project_snapshots(database, viewer=viewer, project_id=project.id))) as events:
+    stream = streams.project_snapshots(database, wakeups, viewer=viewer, project_id=project.id)
+    async with running_watch(database, wakeups), aclosing(parsed(stream)) as events:
         all_of_them = await take(events, 3)
         await complete(database, wakeups, jobs[1])
         [changed] = await take(events, 1)

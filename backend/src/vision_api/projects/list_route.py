@@ -17,7 +17,7 @@ class ListRoute(APIRoute):
 
     An answer is kept with the version of the database before it was read, and given again to the same token while
     that is still the version: not one commit lies between them, so that reading again would find the same sign-in,
-    the same memberships and the same projects. Only the token's own time runs on: the answer is kept no longer than that.
+    the same memberships and the same projects. Only the token's own time runs on: no answer is kept for longer.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -3,7 +3,7 @@
 The loops' own statements are in `loops/repository.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -80,6 +80,20 @@ async def list_changed_jobs(session: AsyncSession, project_id: int, *, since: da
     """Also those that have been deleted a moment ago."""
     changed = select(TrainingJob).where(TrainingJob.project_id == project_id, TrainingJob.updated_at > since)
     return (await session.scalars(changed.order_by(TrainingJob.updated_at))).all()
+
+
+async def list_last_event_ids(session: AsyncSession, job_ids: Collection[int]) -> dict[int, int]:
+    """The newest event of each of these jobs that still is there."""
+    wanted = select(TrainingJob.id, TrainingJob.last_event_id).where(TrainingJob.id.in_(job_ids), is_visible())
+    return {row.id: row.last_event_id for row in await session.execute(wanted)}
+
+
+async def list_recent_changes(session: AsyncSession, since: Mapping[int, datetime]) -> Sequence[Any]:
+    """Rows of (project_id, id, updated_at, last_event_id) of what has changed in projects, each since its own time."""
+    job = TrainingJob
+    recent = or_(*((job.project_id == project_id) & (job.updated_at > after) for project_id, after in since.items()))
+    wanted = select(job.project_id, job.id, job.updated_at, job.last_event_id).where(recent)
+    return (await session.execute(wanted)).all()
 
 
 async def queue_positions(session: AsyncSession, jobs: Sequence[TrainingJob]) -> dict[int, int]:

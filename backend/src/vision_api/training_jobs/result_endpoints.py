@@ -125,11 +125,11 @@ async def follow_training_job(
 
 @router.get("/projects/{project_id}/events", response_class=StreamingResponse, responses=EVENT_STREAM)
 async def follow_project(
-    project_id: ResourceId, session: ReadSession, viewer: CurrentStream, database: DatabaseDep
+    project_id: ResourceId, session: ReadSession, viewer: CurrentStream, database: DatabaseDep, wakeups: WakeupsDep
 ) -> Response:
     """Follow a project: a `snapshot` of every experiment, then of each one that changes; `deleted` names one gone."""
     await get_project_for(session, viewer.user, project_id)
-    snapshots = streams.project_snapshots(database, viewer=viewer, project_id=project_id)
+    snapshots = streams.project_snapshots(database, wakeups, viewer=viewer, project_id=project_id)
     return StreamingResponse(snapshots, headers=STREAM_HEADERS, media_type=SSE)
 
 

@@ -6,7 +6,7 @@ No database session is open while a stream waits.
 import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
@@ -22,17 +22,15 @@ from vision_api.projects.access import get_project_for
 from vision_api.training_jobs import access, repository
 from vision_api.training_jobs.reading import read_job
 from vision_api.training_jobs.status import ENDED
-from vision_api.training_jobs.wakeups import Wakeup, Wakeups
+from vision_api.training_jobs.wakeups import Wakeups
+from vision_api.training_jobs.watching import RECENT
 from vision_contracts import format_time
 
 RETRY = b"retry: 2000\n\n"
 PING_SECONDS = 15.0
-POLL_SECONDS = 1.0
 ACCESS_CHECK_SECONDS = 30.0
 EVENTS_AT_ONCE = 500
 JOBS_AT_ONCE = 200
-RECENT = timedelta(seconds=30)
-"""A change may become visible this long after its `updated_at`: clocks differ, and transactions take time."""
 
 _json: TypeAdapter[Any] = TypeAdapter(Any)
 
@@ -51,6 +49,11 @@ class _Pace:
         self.sent_at = time.monotonic()
         return [KEEPALIVE_COMMENT]
 
+    def quiet_seconds(self) -> float:
+        """How long there is nothing to do unless somebody wakes the stream."""
+        due = min(self.sent_at + PING_SECONDS, self.checked_at + ACCESS_CHECK_SECONDS)
+        return max(due - time.monotonic(), 0.0)
+
     async def recheck(self, viewer: StreamAccess) -> bool:
         """Every 30 s: whether the sign-in still holds. True if the membership must be looked at too.
 
@@ -68,22 +71,23 @@ async def job_events(
 ) -> AsyncGenerator[bytes]:
     """The events that come after one, up to the job's end. The first is 1."""
     yield RETRY
-    pace, cursor, is_over = _Pace(), after, False
+    pace, cursor, is_over, is_woken = _Pace(), after, False, True
     with wakeups.following(job_id) as wakeup:
         while not is_over:
             try:
-                is_check_due = await pace.recheck(viewer)
-                async with database.snapshot() as session:
-                    if is_check_due:
-                        await access.get_job_for(session, viewer.user, job_id)
-                    messages, cursor, is_over = await _next_messages(session, job_id, cursor)
+                is_check_due, messages = await pace.recheck(viewer), list[bytes]()
+                if is_woken or is_check_due:
+                    async with database.snapshot() as session:
+                        if is_check_due:
+                            await access.get_job_for(session, viewer.user, job_id)
+                        messages, cursor, is_over = await _next_messages(session, job_id, cursor)
             except ApiError:
                 return  # the client connects again, and is told why it may not
             for message in messages or pace.ping():
                 pace.sent_at = time.monotonic()
                 yield message
-            if not messages:
-                await wakeup.wait(POLL_SECONDS)
+            if not messages and not is_over:
+                is_woken = await wakeup.wait(pace.quiet_seconds())
 
 
 async def _next_messages(session: AsyncSession, job_id: int, cursor: int) -> tuple[list[bytes], int, bool]:
@@ -120,7 +124,9 @@ def _dump(data: Any) -> str:
     return _json.dump_json(data).decode()
 
 
-async def project_snapshots(database: Database, *, viewer: StreamAccess, project_id: int) -> AsyncGenerator[bytes]:
+async def project_snapshots(
+    database: Database, wakeups: Wakeups, *, viewer: StreamAccess, project_id: int
+) -> AsyncGenerator[bytes]:
     """Every job of a project, then each one that changes. There is nothing to replay."""
     yield RETRY
     since, before, seen = utc_now(), None, dict[int, int]()
@@ -134,31 +140,34 @@ async def project_snapshots(database: Database, *, viewer: StreamAccess, project
         if len(jobs) < JOBS_AT_ONCE:
             break
         before = jobs[-1].id
-    async for message in _changes(database, viewer, project_id, since, seen):
+    async for message in _changes(database, wakeups, viewer, project_id, since, seen):
         yield message
 
 
 async def _changes(
-    database: Database, viewer: StreamAccess, project_id: int, since: datetime, seen: dict[int, int]
+    database: Database, wakeups: Wakeups, viewer: StreamAccess, project_id: int, since: datetime, seen: dict[int, int]
 ) -> AsyncGenerator[bytes]:
-    pace, wakeup = _Pace(), Wakeup()
-    while True:
-        await wakeup.wait(POLL_SECONDS)
-        try:
-            is_check_due = await pace.recheck(viewer)
-            async with database.snapshot() as session:
-                if is_check_due:
-                    await get_project_for(session, viewer.user, project_id)
-                recent = await repository.list_changed_jobs(session, project_id, since=since - RECENT)
-                changed = [job for job in recent if seen.get(job.id) != _version(job)]
-                messages = await _snapshots(session, changed)
-        except ApiError:
-            return
-        seen = {job.id: _version(job) for job in recent}
-        since = max((job.updated_at for job in recent), default=since)
-        for message in messages or pace.ping():
-            pace.sent_at = time.monotonic()
-            yield message
+    pace, is_woken = _Pace(), True
+    with wakeups.following_project(project_id) as wakeup:
+        while True:
+            try:
+                is_check_due, messages = await pace.recheck(viewer), list[bytes]()
+                if is_woken or is_check_due:
+                    async with database.snapshot() as session:
+                        if is_check_due:
+                            await get_project_for(session, viewer.user, project_id)
+                        recent = await repository.list_changed_jobs(session, project_id, since=since - RECENT)
+                        messages = await _snapshots(
+                            session, [job for job in recent if seen.get(job.id) != _version(job)]
+                        )
+                    seen = {job.id: _version(job) for job in recent}
+                    since = max((job.updated_at for job in recent), default=since)
+            except ApiError:
+                return
+            for message in messages or pace.ping():
+                pace.sent_at = time.monotonic()
+                yield message
+            is_woken = await wakeup.wait(pace.quiet_seconds())
 
 
 def _version(job: TrainingJob) -> int:

@@ -1,10 +1,13 @@
-"""Wake-ups within this process: they spare waiting for the next poll. A lost one costs a second, never a job."""
+"""Wake-ups within this process: they spare waiting for the next poll. A lost one costs a second, never a job.
+
+What happens in other processes comes in through `watching.py`.
+"""
 
 import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,12 +24,14 @@ class Wakeup:
         """Wake whoever waits, or else whoever waits next."""
         self._event.set()
 
-    async def wait(self, timeout_seconds: float) -> None:
-        """Return when woken, or after the time-out."""
+    async def wait(self, timeout_seconds: float) -> bool:
+        """Return when woken, or after the time-out; True if woken."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
                 await self._event.wait()
+        is_woken = self._event.is_set()
         self._event.clear()
+        return is_woken
 
 
 class Wakeups:
@@ -37,6 +42,17 @@ class Wakeups:
         self.collect = Wakeup()
         self.reconcile = Wakeup()
         self._followers: dict[int, set[Wakeup]] = defaultdict(set)
+        self._project_followers: dict[int, set[Wakeup]] = defaultdict(set)
+
+    @property
+    def followed_jobs(self) -> set[int]:
+        """The ids of the jobs that somebody here follows."""
+        return set(self._followers)
+
+    @property
+    def followed_projects(self) -> set[int]:
+        """The ids of the projects that somebody here follows."""
+        return set(self._project_followers)
 
     def wake_loops(self) -> None:
         """A user asked for something, or an instance came or went."""
@@ -48,6 +64,25 @@ class Wakeups:
         """Somebody may be waiting for the next event of this job."""
         for follower in self._followers.get(job_id, ()):
             follower.set()
+
+    def project_changed(self, project_id: int) -> None:
+        """A job of this project has changed."""
+        for follower in self._project_followers.get(project_id, ()):
+            follower.set()
+
+    def wake_followers(self) -> None:
+        """Everybody looks: something may have been missed."""
+        for followers in (*self._followers.values(), *self._project_followers.values()):
+            for follower in followers:
+                follower.set()
+
+    def job_announced(self, job_id: str) -> None:
+        """Some backend has committed an event of this job."""
+        self.job_changed(int(job_id))
+
+    def ask_announced(self, _job_id: str) -> None:
+        """Some backend has committed what loops may have to act upon."""
+        self.wake_loops()
 
     def job_asked(self, job_id: int) -> None:
         """A user has asked something of a job: everybody may have something to do."""
@@ -62,14 +97,22 @@ class Wakeups:
 
         event.listen(session.sync_session, "after_commit", wake, once=True)
 
-    @contextmanager
-    def following(self, job_id: int) -> Generator[Wakeup]:
+    def following(self, job_id: int) -> AbstractContextManager[Wakeup]:
         """A wake-up that is set by every new event of a job."""
-        wakeup = Wakeup()
-        self._followers[job_id].add(wakeup)
-        try:
-            yield wakeup
-        finally:
-            self._followers[job_id].discard(wakeup)
-            if not self._followers[job_id]:
-                del self._followers[job_id]
+        return _following(self._followers, job_id)
+
+    def following_project(self, project_id: int) -> AbstractContextManager[Wakeup]:
+        """A wake-up that is set by every change of a project's jobs."""
+        return _following(self._project_followers, project_id)
+
+
+@contextmanager
+def _following(followers: dict[int, set[Wakeup]], followed_id: int) -> Generator[Wakeup]:
+    wakeup = Wakeup()
+    followers[followed_id].add(wakeup)
+    try:
+        yield wakeup
+    finally:
+        followers[followed_id].discard(wakeup)
+        if not followers[followed_id]:
+            del followers[followed_id]

@@ -1,0 +1,191 @@
+"""Streams are woken by what other processes commit, and looked after together."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+
+import pytest
+from job_rows import MakeJob, reload
+from sqlalchemy import event, text
+from sse import parsed, take
+from waiting import until
+
+from vision_api.auth.dependencies import StreamAccess
+from vision_api.db.session import Database
+from vision_api.kit.clock import utc_now
+from vision_api.models import JobStatus, Project, TrainingJob
+from vision_api.training_jobs import streams, watching
+from vision_api.training_jobs.journal import append_event
+from vision_api.training_jobs.wakeups import Wakeups
+from vision_api.training_jobs.watching import Watch, running_watch
+
+S = JobStatus
+USUAL_POLL_SECONDS = watching.POLL_SECONDS
+LISTENERS = "application_name = 'vision-api-listener' AND datname = current_database()"
+
+
+@pytest.fixture
+async def job(make_job: MakeJob) -> TrainingJob:
+    return await make_job(status=S.RUNNING, attempt=1)
+
+
+async def tell(database: Database, job: TrainingJob, message: str) -> None:
+    """As another process would: nobody here is woken."""
+    async with database.transaction() as session:
+        append_event(session, await reload(session, job), "log", {"message": message})
+
+
+@asynccontextmanager
+async def listening(database: Database, wakeups: Wakeups) -> AsyncIterator[None]:
+    """A backend that listens and hardly ever looks."""
+    async with running_watch(database, wakeups):
+        await connected(database, 1)
+        yield
+
+
+async def connected(database: Database, count: int) -> list[int]:
+    """Wait until so many listeners are connected; their process ids."""
+    async with asyncio.timeout(10):
+        while True:
+            async with database.transaction() as session:
+                pids = (await session.scalars(text(f"SELECT pid FROM pg_stat_activity WHERE {LISTENERS}"))).all()
+            if len(pids) == count:
+                return list(pids)
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def needs_postgresql(database: Database) -> None:
+    if database.is_sqlite:
+        pytest.skip("SQLite has one backend, which wakes itself")
+
+
+async def test_a_round_wakes_whoever_follows_what_has_changed(
+    database: Database, make_job: MakeJob, job: TrainingJob
+) -> None:
+    quiet, wakeups = await make_job(status=S.RUNNING), Wakeups()
+    watch = Watch(database, wakeups)
+    with wakeups.following(job.id) as changed, wakeups.following(quiet.id) as unchanged:
+        await watch.look()
+        assert (await changed.wait(0), await unchanged.wait(0)) == (True, True)  # what was before is not known
+        await tell(database, job, "one")
+        await watch.look()
+        assert (await changed.wait(0), await unchanged.wait(0)) == (True, False)
+        async with database.transaction() as session:
+            (await reload(session, quiet)).deleted_at = utc_now()
+        await watch.look()
+        assert (await changed.wait(0), await unchanged.wait(0)) == (False, True)
+
+
+async def test_a_round_wakes_whoever_follows_the_project(
+    database: Database, project: Project, make_job: MakeJob, job: TrainingJob
+) -> None:
+    wakeups = Wakeups()
+    watch = Watch(database, wakeups)
+    with wakeups.following_project(project.id) as wakeup, wakeups.following_project(project.id + 1) as other:
+        await watch.look()
+        assert (await wakeup.wait(0), await other.wait(0)) == (True, True)
+        await watch.look()
+        assert await wakeup.wait(0) is False
+        for change in (tell(database, job, "one"), make_job()):
+            await change
+            await watch.look()
+            assert (await wakeup.wait(0), await other.wait(0)) == (True, False)
+
+
+async def test_a_round_takes_two_statements_however_many_streams(
+    database: Database, project: Project, make_job: MakeJob
+) -> None:
+    wakeups, statements = Wakeups(), list[str]()
+    watch = Watch(database, wakeups)
+
+    def count(*arguments: object) -> None:
+        if str(arguments[2]).startswith("SELECT"):
+            statements.append(str(arguments[2]))
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", count)
+    async with AsyncExitStack() as following:
+        await watch.look()
+        assert statements == []
+        for _ in range(5):
+            following.enter_context(wakeups.following((await make_job()).id))
+            following.enter_context(wakeups.following_project(project.id))
+        await watch.look()
+    assert len(statements) == 2
+
+
+async def test_a_stream_that_nobody_wakes_does_not_ask_the_database(
+    database: Database, viewer: StreamAccess, job: TrainingJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "PING_SECONDS", 0.01)
+    statements: list[object] = []
+    stream = streams.job_events(database, Wakeups(), viewer=viewer, job_id=job.id, after=0)
+    async with aclosing(stream), asyncio.timeout(10):
+        assert [await anext(stream) for _ in range(3)] == [b"retry: 2000\n\n", b": ping\n\n", b": ping\n\n"]
+        event.listen(database.engine.sync_engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+        assert [await anext(stream) for _ in range(3)] == [b": ping\n\n"] * 3
+    assert statements == []
+
+
+@pytest.mark.usefixtures("needs_postgresql")
+async def test_an_event_of_another_backend_arrives_without_polling(
+    database: Database, viewer: StreamAccess, job: TrainingJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "POLL_SECONDS", 3600.0)
+    wakeups = Wakeups()
+    async with listening(database, wakeups):
+        stream = streams.job_events(database, wakeups, viewer=viewer, job_id=job.id, after=0)
+        async with aclosing(parsed(stream)) as events:
+            await tell(database, job, "one")
+            await take(events, 1)
+            told_at = time.monotonic()
+            await tell(database, job, "two")
+            [sent] = await take(events, 1)
+    assert sent.data["message"] == "two"
+    assert time.monotonic() - told_at < USUAL_POLL_SECONDS / 2
+
+
+@pytest.mark.usefixtures("needs_postgresql")
+async def test_what_a_user_asks_of_another_backend_wakes_the_loops(
+    database: Database, job: TrainingJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "POLL_SECONDS", 3600.0)
+    wakeups = Wakeups()
+    async with listening(database, wakeups):
+        await tell(database, job, "nothing that was asked")
+        assert await wakeups.dispatch.wait(0.2) is False
+        async with database.transaction() as session:
+            (await reload(session, job)).priority = 3
+        assert await wakeups.dispatch.wait(10) is True
+
+
+@pytest.mark.usefixtures("needs_postgresql")
+async def test_a_listener_whose_connection_is_killed_connects_again_and_says_so_once(
+    database: Database, job: TrainingJob, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(watching, "POLL_SECONDS", 3600.0)
+    caplog.set_level(logging.INFO, "vision_api.db.listener")
+    wakeups = Wakeups()
+    async with listening(database, wakeups):
+        with wakeups.following(job.id) as wakeup:
+            [first] = await connected(database, 1)
+            async with database.transaction() as session:
+                await session.execute(text(f"SELECT pg_terminate_backend({first})"))
+            await until(lambda: len(caplog.messages) == 2)
+            assert await connected(database, 1) != [first]
+            assert await wakeup.wait(10) is True  # whatever was missed is looked for
+            await tell(database, job, "one")
+            assert await wakeup.wait(10) is True
+    assert ["cannot wake" in message for message in caplog.messages] == [True, False]
+    await connected(database, 0)
+
+
+async def test_it_ends_while_the_database_is_away(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    if database.is_sqlite:
+        pytest.skip("a file is there or not")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(database.engine.sync_engine, "url", database.engine.url.set(database="nowhere"))
+        async with asyncio.timeout(10), running_watch(database, Wakeups()):
+            await until(lambda: "it polls" in caplog.text)
