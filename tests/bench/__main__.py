@@ -5,7 +5,7 @@ import sqlite3
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from platform_under_test import ADMIN_EMAIL, ADMIN_PASSWORD, ROOT, LocalPlatform
 from bench import first_batch
 from bench.load import requests_per_second
 from bench.report import Row, compare, write
+from bench.streams import STREAMS, p99_milliseconds
 
 FEW_JOBS, MANY_JOBS = 100, 100_000
 PROJECTS = 10
@@ -71,6 +72,13 @@ def copy_job(database: sqlite3.Connection, template: int, project_id: int, count
     database.execute("UPDATE projects SET experiment_count = experiment_count + ? WHERE id = ?", (count, project_id))
 
 
+def streams_of(api: str, project_id: int) -> list[str]:
+    """One in four follows the project, the others its jobs."""
+    jobs = [f"{api}/training/jobs/{number}/events" for number in range(1, FEW_JOBS + 1)]
+    project = f"{api}/projects/{project_id}/events"
+    return [project if number % 4 == 0 else jobs[number % FEW_JOBS] for number in range(STREAMS)]
+
+
 def measure(folder: Path) -> list[Row]:
     platform = LocalPlatform(folder)
     platform.start()
@@ -80,6 +88,9 @@ def measure(folder: Path) -> list[Row]:
             token = Client.sign_in(platform.url, ADMIN_EMAIL, ADMIN_PASSWORD).http.headers["Authorization"][7:]
             api = f"{platform.url}/api/v1"
             bare = partial(requests_per_second, bare_url)
+
+            def p99_with(streams: Sequence[str]) -> float:
+                return p99_milliseconds(f"{api}/projects/{few}/experiments", token=token, streams=streams)
 
             def seconds_per_list(project_id: int) -> float:
                 return 1000 / requests_per_second(f"{api}/projects/{project_id}/experiments", token=token, count=20)
@@ -108,6 +119,14 @@ def measure(folder: Path) -> list[Row]:
                     bare,
                     target=">=0.7",
                     unit="1/s",
+                ),
+                compare(
+                    f"p99 of a list with {STREAMS} open streams",
+                    partial(p99_with, streams_of(api, few)),
+                    "the same without streams",
+                    partial(p99_with, ()),
+                    target="<=1.5",
+                    unit="ms",
                 ),
             ]
     finally:

@@ -86,7 +86,7 @@ async def job_events(
             for message in messages or pace.ping():
                 pace.sent_at = time.monotonic()
                 yield message
-            if not messages and not is_over:
+            if len(messages) < EVENTS_AT_ONCE and not is_over:
                 is_woken = await wakeup.wait(pace.quiet_seconds())
 
 
