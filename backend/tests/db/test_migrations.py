@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from job_rows import job_fields
 from sqlalchemy import Connection, text
@@ -17,7 +19,15 @@ from vision_api.db.base import Base
 from vision_api.db.engine import make_engine
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
-from vision_api.migrate import MigrationError, current_revision, migrate, newest_revision, require_schema, upgrade
+from vision_api.migrate import (
+    MIGRATIONS,
+    MigrationError,
+    current_revision,
+    migrate,
+    newest_revision,
+    require_schema,
+    upgrade,
+)
 from vision_api.models import Project, TrainingJob, User
 
 
@@ -102,5 +112,7 @@ async def _add_two_projects(settings: Settings) -> None:
 
 
 def _back_to_the_first_revision(connection: Connection) -> None:
-    connection.execute(text("ALTER TABLE projects DROP COLUMN experiment_count"))
-    connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.downgrade(config, "0001")

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, text
@@ -130,3 +131,23 @@ def test_addresses_are_understood_as_hosts_give_them(given: str, understood: str
 def test_other_databases_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match="DATABASE_URL"):
         database_url("mysql://h/d")
+
+
+async def test_version_is_another_after_every_commit_and_only_then(database: Database) -> None:
+    before = database.version()
+    await _count(database)
+    assert database.version() == before
+    async with database.transaction() as session:
+        session.add(_user("a"))
+        await session.flush()
+        assert database.version() == before
+    if database.is_sqlite:
+        assert None is not before != database.version()
+    else:
+        assert database.version() is None  # it would take as long as reading
+
+
+def test_version_of_what_is_no_plain_file_cannot_be_told(tmp_path: Path) -> None:
+    for url in (f"sqlite:///{tmp_path}/missing.db", f"sqlite:///file:{tmp_path}/x.db?uri=true"):
+        assert Database(make_engine(Settings(database_url=url, data_dir=tmp_path, service_urls={}))).version() is None
+    assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,9 @@
 """Whether anything at all has been committed since: SQLite says so in microseconds, without a statement of ours."""
 
 import sqlite3
+from pathlib import Path
+
+from sqlalchemy import URL
 
 
 class DataVersion:
@@ -10,15 +13,16 @@ class DataVersion:
     takes longer than the question.
     """
 
-    def __init__(self, path: str | None) -> None:
-        self._path = path
+    def __init__(self, url: URL) -> None:
+        is_plain_file = url.get_backend_name() == "sqlite" and not url.query
+        self._path = url.database if is_plain_file else None
         self._connection: sqlite3.Connection | None = None
 
     def current(self) -> int | None:
         """Another number after every commit; None if that cannot be told."""
         try:
             if self._connection is None:
-                if not self._path:
+                if not self._path or not Path(self._path).is_file():  # else another, empty database would be made
                     return None
                 self._connection = sqlite3.connect(self._path, timeout=0, isolation_level=None)
             version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 BACK_OFF_SECONDS = (0.2, 1.0, 5.0, 15.0)
 STILL_THERE_SECONDS = 30.0
 """A connection whose other end has vanished without a word is noticed by this question."""
+
+_connect = cast("Callable[..., Awaitable[Any]]", asyncpg.connect)  # pyright: ignore[reportUnknownMemberType] - no types
 
 Channels = Mapping[str, Callable[[str], None]]
 """What to do with each announcement's text."""
@@ -29,8 +31,8 @@ class Listener:
 
     def __init__(self, engine: AsyncEngine, channels: Channels, *, on_connected: Callable[[], None]) -> None:
         _, parameters = engine.dialect.create_connect_args(engine.url)
-        parameters.pop("prepared_statement_cache_size", None)  # SQLAlchemy's own
-        self._parameters: dict[str, Any] = parameters
+        self._parameters: dict[str, Any] = dict(parameters)
+        self._parameters.pop("prepared_statement_cache_size", None)  # SQLAlchemy's own
         self._channels = channels
         self._on_connected = on_connected
         self._failures = 0
@@ -47,12 +49,16 @@ class Listener:
             self._failures += 1
 
     async def _listen(self) -> None:
-        connection = await asyncpg.connect(
+        connection = await _connect(
             **self._parameters, timeout=CONNECT_SECONDS, server_settings={"application_name": "vision-api-listener"}
         )
         try:
             is_lost = asyncio.Event()
-            connection.add_termination_listener(lambda _connection: is_lost.set())
+
+            def lose(_connection: object) -> None:
+                is_lost.set()
+
+            connection.add_termination_listener(lose)
             for channel in self._channels:
                 await connection.add_listener(channel, self._hear)
             if self._failures:

@@ -26,7 +26,7 @@ class Database:
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._lock_timeout_seconds = lock_timeout_seconds
         self._write_lock = asyncio.Lock()
-        self._data_version = DataVersion(engine.url.database if self.is_sqlite else None)
+        self._data_version = DataVersion(engine.url)
         if self.is_sqlite:
             self._reader = engine
             self._writer = engine.execution_options(**{BEGIN_OPTION: "BEGIN IMMEDIATE"})
