@@ -89,7 +89,7 @@ def test_database_that_does_not_answer_is_one_clear_line(tmp_path: Path) -> None
 async def test_experiments_of_before_are_counted(bare: Settings) -> None:
     await upgrade(bare)
     await _add_two_projects(bare)
-    await _ask(bare, _back_to_the_first_revision)
+    await _ask(bare, _back_to_before_the_counts)
     await upgrade(bare)
     rows = await _ask(
         bare, lambda connection: connection.execute(text("SELECT experiment_count FROM projects ORDER BY id")).all()
@@ -111,8 +111,8 @@ async def _add_two_projects(settings: Settings) -> None:
     await database.close()
 
 
-def _back_to_the_first_revision(connection: Connection) -> None:
+def _back_to_before_the_counts(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.downgrade(config, "0001")
+    command.downgrade(config, "0003")
