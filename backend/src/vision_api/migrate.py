@@ -64,7 +64,7 @@ async def upgrade(settings: Settings) -> None:
 
     Raises MigrationError for a database of a newer version, DatabaseUnavailable.
     """
-    engine = make_engine(settings)
+    engine = make_engine(settings, busy_milliseconds=WAIT_MILLISECONDS)
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     try:
@@ -82,7 +82,6 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     """SQLite alters a table by copying it, and dropping the old one would delete what refers to it."""
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = OFF")
-    cursor.execute(f"PRAGMA busy_timeout = {WAIT_MILLISECONDS}")
     cursor.close()
 
 

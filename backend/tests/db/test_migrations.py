@@ -115,4 +115,4 @@ def _back_to_before_the_counts(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.downgrade(config, "0003")
+    command.downgrade(config, "0002")

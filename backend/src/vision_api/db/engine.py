@@ -43,8 +43,8 @@ def database_url(given: str) -> URL:
     return url.set(drivername="postgresql+asyncpg", query=query)
 
 
-def make_engine(settings: Settings) -> AsyncEngine:
-    """An engine that has not connected yet."""
+def make_engine(settings: Settings, *, busy_milliseconds: int = BUSY_MILLISECONDS) -> AsyncEngine:
+    """An engine that has not connected yet. SQLite waits `busy_milliseconds` for another process."""
     url = database_url(settings.database_url)
     common: dict[str, Any] = {
         "pool_size": settings.database_pool_size,
@@ -53,7 +53,7 @@ def make_engine(settings: Settings) -> AsyncEngine:
     }
     if url.get_backend_name() == "sqlite":
         engine = create_async_engine(url, **common)
-        _prepare_sqlite(engine, url)
+        _prepare_sqlite(engine, url, busy_milliseconds)
     else:
         engine = create_async_engine(
             url,
@@ -71,7 +71,7 @@ def make_engine(settings: Settings) -> AsyncEngine:
     return engine
 
 
-def _prepare_sqlite(engine: AsyncEngine, url: URL) -> None:
+def _prepare_sqlite(engine: AsyncEngine, url: URL, busy_milliseconds: int) -> None:
     """WAL, and transactions that say at once whether they will write.
 
     A deferred transaction that upgrades its lock fails in spite of busy_timeout, so writers begin IMMEDIATE.
@@ -84,7 +84,7 @@ def _prepare_sqlite(engine: AsyncEngine, url: URL) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (
-            f"busy_timeout = {BUSY_MILLISECONDS}",
+            f"busy_timeout = {busy_milliseconds}",
             "journal_mode = WAL",
             "synchronous = NORMAL",
             "foreign_keys = ON",

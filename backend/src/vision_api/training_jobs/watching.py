@@ -23,7 +23,7 @@ RECENT = timedelta(seconds=30)
 
 CHANGED = "training_job_changed"
 ASKED = "training_job_asked"
-"""The channels of migration 0005, whose triggers announce the id of each job that changes."""
+"""The channels of migration 0004, whose triggers announce the id of each job that changes."""
 
 
 class Watch:
