@@ -112,8 +112,19 @@ async def follow_training_job(
 ) -> Response:
     """Follow an experiment as it trains: numbered events from the first, or from the one after `Last-Event-ID`.
 
-    `reset` carries a snapshot, where events that you have missed are not kept any more. After `end`, a reconnect is
-    answered with 204.
+    Each has an `id`, consecutive from 1, and JSON data with `job_id`, `attempt`, `time` and:
+
+    | event | data |
+    |---|---|
+    | `status` | `status, status_reason, status_message` |
+    | `progress` | `epoch, epochs, step, steps, percent, eta_seconds` |
+    | `metrics` | `step, epoch, values: {name: number or null}` |
+    | `rewind` | `step`: training goes on from there, so forget every metric point beyond it |
+    | `log` | `id, level, message` |
+    | `checkpoint` | `name, step, epoch, is_best, sha256, size_bytes, values` |
+    | `artifact` | `name, kind, size_bytes, sha256, content_type, step` |
+    | `reset` | `job`, a snapshot: events that you have missed are not kept any more, so load everything again |
+    | `end` | `status, status_reason, proposed_changes`: the last one; a reconnect is then answered with 204 |
     """
     job = await access.get_job_for(session, viewer.user, job_id)
     after = _event_id(last_event_id)
