@@ -5,10 +5,12 @@ No database session is open while a stream waits.
 
 import time
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from anyio import CancelScope
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -62,8 +64,17 @@ class _Pace:
         if time.monotonic() - self.checked_at < ACCESS_CHECK_SECONDS:
             return False
         self.checked_at = time.monotonic()
-        await viewer.recheck()
+        with CancelScope(shield=True):
+            await viewer.recheck()
         return True
+
+
+@asynccontextmanager
+async def _whole_snapshot(database: Database) -> AsyncGenerator[AsyncSession]:
+    """A reader who goes away does not tear a statement in two, which would cost its connection."""
+    with CancelScope(shield=True):
+        async with database.snapshot() as session:
+            yield session
 
 
 async def job_events(
@@ -77,7 +88,7 @@ async def job_events(
             try:
                 is_check_due, messages = await pace.recheck(viewer), list[bytes]()
                 if is_woken or is_check_due:
-                    async with database.snapshot() as session:
+                    async with _whole_snapshot(database) as session:
                         if is_check_due:
                             await access.get_job_for(session, viewer.user, job_id)
                         messages, cursor, is_over = await _next_messages(session, job_id, cursor)
@@ -131,7 +142,7 @@ async def project_snapshots(
     yield RETRY
     since, before, seen = utc_now(), None, dict[int, int]()
     while True:
-        async with database.snapshot() as session:
+        async with _whole_snapshot(database) as session:
             jobs = await repository.list_project_jobs(session, project_id, before_id=before, limit=JOBS_AT_ONCE)
             messages = await _snapshots(session, jobs)
         seen |= {job.id: _version(job) for job in jobs if job.updated_at > since - RECENT}
@@ -153,7 +164,7 @@ async def _changes(
             try:
                 is_check_due, messages = await pace.recheck(viewer), list[bytes]()
                 if is_woken or is_check_due:
-                    async with database.snapshot() as session:
+                    async with _whole_snapshot(database) as session:
                         if is_check_due:
                             await get_project_for(session, viewer.user, project_id)
                         recent = await repository.list_changed_jobs(session, project_id, since=since - RECENT)
