@@ -35,11 +35,13 @@ class Patience:
     """How long an instance may not be heard of before it is lost."""
 
     silence_seconds: float = SILENCE_SECONDS
-    first_contact_seconds: float = 30.0
-    """So much longer after a start of the backend: the services may still be starting too."""
+    first_contact_seconds: float = 15.0
+    """So long at least after a start of the backend: everything else may just have been started too."""
 
 
 PATIENCE = Patience()
+LOCAL_PATIENCE = Patience(first_contact_seconds=30.0)
+"""Where the backend itself starts the services, on a machine that may be slow."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from vision_api.errors import DatabaseUnavailable
 from vision_api.training_jobs.loops import leases
 from vision_api.training_jobs.loops.collect import CollectLoop
 from vision_api.training_jobs.loops.dispatch import DispatchLoop
-from vision_api.training_jobs.loops.follower import PATIENCE, Followed, Follower, Patience
+from vision_api.training_jobs.loops.follower import LOCAL_PATIENCE, PATIENCE, Followed, Follower, Patience
 from vision_api.training_jobs.loops.reconcile import ReconcileLoop
 from vision_api.training_jobs.loops.retention import Retention
 from vision_api.training_jobs.loops.shutdown import pause_active
@@ -81,7 +81,7 @@ async def running_loops(
     wakeups: Wakeups,
     store: ObjectStore,
     settings: Settings,
-    patience: Patience = PATIENCE,
+    patience: Patience | None = None,
 ) -> AsyncGenerator[None]:
     """Dispatch, collect, reconcile and sweep. Where the services are the backend's own children, what trains is
     paused at the end and goes on at the next start; elsewhere the trainers do not notice that the backend has gone.
@@ -90,6 +90,8 @@ async def running_loops(
     if database.is_sqlite:  # nobody else can be at work: leases are left over from a backend that was killed
         await _release_leases(database, owner=None)
     grace, retention = settings.stop_grace_seconds, Retention.from_settings(settings)
+    is_local = settings.training_execution_mode == "subprocess"
+    patience = patience or (LOCAL_PATIENCE if is_local else PATIENCE)
     first_contact_until = time.monotonic() + patience.first_contact_seconds
 
     def follow(followed: Followed) -> Follower:
@@ -113,7 +115,7 @@ async def running_loops(
         yield
     finally:
         await dispatching.close()
-        if settings.training_execution_mode == "subprocess":
+        if is_local:
             await pause_active(database, registry, grace_seconds=grace)
         await asyncio.gather(*(loop.close() for loop in others))
         await collect.close()
