@@ -1,4 +1,7 @@
-"""What can be done to a training besides letting it run: on every framework, in both environments."""
+"""What can be done to a training besides letting it run, on every framework.
+
+Deployed only: both environments have the same services, and the life of a job is the same in both.
+"""
 
 import json
 from pathlib import Path
@@ -6,9 +9,16 @@ from typing import Any
 
 import pytest
 from client import Client
+from conftest import Platform
 
 MODELS = {"timm": "test_resnet", "ultralytics": "yolov8n-cls", "huggingface": "google/mobilenet_v2_0.35_96"}
 MANY_EPOCHS = 1000
+
+
+@pytest.fixture(autouse=True)
+def _deployed_only(platform: Platform) -> None:
+    if platform.name != "deployed":
+        pytest.skip("the services and the life of a job are the same in both environments")
 
 
 @pytest.fixture(params=MODELS)

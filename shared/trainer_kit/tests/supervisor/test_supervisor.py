@@ -21,7 +21,7 @@ from trainer_kit.supervisor import (
     attempt,
 )
 from trainer_kit.testing.specs import changed, make_fake_spec
-from vision_contracts import EventBody, Failed, Finished, JobSpec, Paused, StopRequest
+from vision_contracts import EventBody, Failed, Finished, JobEvent, JobSpec, Log, LogLevel, Paused, StopRequest
 
 
 @dataclass
@@ -281,7 +281,7 @@ def test_the_next_process_finds_what_the_last_one_held(
     again.look_after()
     assert states(again) == {(finished.job_uid, 1): "finished", (lost.job_uid, 1): "failed"}
     held = next(one for one in again.list_held() if one.job_uid == lost.job_uid)
-    assert held.last_seq == 1
+    assert held.last_seq == 2  # a line in its log, and the end
 
 
 def test_what_a_kill_left_half_done_is_cleared_away(make_supervisor: Callable[..., Supervisor], tmp_path: Path) -> None:
@@ -324,5 +324,7 @@ def test_a_recovered_attempt_says_why(supervisor: Supervisor, launcher: StillLau
     supervisor.start(spec)
     launcher.launched[0].end()
     supervisor.look_after()
-    lines = supervisor.find(spec.job_uid).folder.events_file.read_text()
-    assert Failed.model_validate_json(lines).reason == "trainer_killed"
+    said, ending = map(JobEvent.from_line, supervisor.find(spec.job_uid).folder.events_file.read_text().splitlines())
+    assert isinstance(ending.body, Failed)
+    assert ending.body.reason == "trainer_killed"
+    assert said.body == Log(level=LogLevel.ERROR, message=ending.body.message)
