@@ -1,6 +1,7 @@
 """Scenario 6: press start and watch it learn, on every framework (docs/scenarios/06-training-execution-flow.md)."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -137,13 +138,23 @@ def test_a_job_waits_for_a_service_that_is_down(
         user.post(f"/training/jobs/{job['id']}/start")
         waiting = wait_for_reason(user, job["id"], "service_unavailable")
         assert waiting["status"] == "queued"
-        listed = user.http.get("/models/list", params={"framework": "timm", "limit": 1})
+        listed = wait_for_unavailable(user, "timm")
         assert len(listed.json()) == 1
-        assert "timm" in listed.headers["X-Unavailable-Frameworks"]
     finally:
         platform.start_service("timm")
 
     assert user.wait_for(job["id"], "completed")["attempt"] == 1
+
+
+def wait_for_unavailable(user: Client, framework: str) -> Any:
+    """The list of its models once it says so: a start may find out a second before the next look at every service."""
+    deadline = time.monotonic() + 10
+    while True:
+        listed = user.http.get("/models/list", params={"framework": framework, "limit": 1})
+        if framework in listed.headers.get("X-Unavailable-Frameworks", ""):
+            return listed
+        assert time.monotonic() < deadline, listed.headers
+        time.sleep(0.1)
 
 
 def wait_for_reason(user: Client, job_id: int, reason: str) -> dict[str, Any]:
