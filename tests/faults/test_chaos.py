@@ -6,10 +6,8 @@ from pathlib import Path
 from faults.chaos import KINDS, Script, play
 
 MOMENTS = (
-    "an attempt is committed, and not sent",
     "an attempt is taken on, its answer is lost",
     "a checkpoint is stored, and not told",
-    "an end is told, and not stored",
     "a commit is done, and not answered",
 )
 

@@ -13,7 +13,7 @@ CHANCE = 0.1
 """Of ten digits."""
 
 CLASSIFIERS = {"timm": "resnet10t", "ultralytics": "yolov8n-cls", "huggingface": "microsoft/resnet-18"}
-EPOCHS = {"timm": 6, "ultralytics": 6, "huggingface": 3}
+EPOCHS = {"timm": 5, "ultralytics": 6, "huggingface": 2}
 
 
 def create(user: Client, project: dict[str, Any], **fields: Any) -> dict[str, Any]:
