@@ -3,10 +3,12 @@
     python3 scripts/test.py [PROJECT ...]
 
 Three suites run side by side, since each waits for something a third of its time; a suite's output is shown when it
-ends.
+ends. A test that hangs is ended by pytest (`faulthandler_timeout` in its pyproject.toml), a suite that hangs by this
+script; both show where every thread stood.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -19,7 +21,7 @@ from setup import ROOT, find_projects, say
 
 SUITES_AT_ONCE = 3
 LONGEST_FIRST = ("tests", "backend", "services/huggingface", "services/ultralytics", "services/timm")
-NO_TESTS_COLLECTED = 5
+SUITE_SECONDS = 1800
 
 
 @dataclass
@@ -35,18 +37,28 @@ class Result:
 
 def run_suite(project: Path, reports: Path) -> Result:
     name = str(project.relative_to(ROOT))
-    report = reports / f"{name.replace('/', '-')}.xml"
+    report, log = (reports / f"{name.replace('/', '-')}.{kind}" for kind in ("xml", "log"))
     report.unlink(missing_ok=True)
     started = time.monotonic()
-    done = subprocess.run(  # noqa: S603
-        [str(project / ".venv/bin/python"), "-m", "pytest", "-q", "--durations=5", f"--junitxml={report}"],
-        cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    result = Result(name, done.returncode, time.monotonic() - started, done.stdout)
+    # A file, not a pipe: a process that a test left behind would hold a pipe open, and this script with it.
+    with log.open("w") as output:
+        suite = subprocess.Popen(  # noqa: S603
+            [str(project / ".venv/bin/python"), "-m", "pytest", "-q", "--durations=5", f"--junitxml={report}"],
+            cwd=project, stdout=output, stderr=subprocess.STDOUT, env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        exit_code = wait_for(suite)
+    result = Result(name, exit_code, time.monotonic() - started, log.read_text(errors="replace"))
     if report.exists():
         count(ET.parse(report).getroot(), result)  # noqa: S314 - written by pytest a moment ago
     return result
+
+
+def wait_for(suite: subprocess.Popen[bytes]) -> int:
+    try:
+        return suite.wait(SUITE_SECONDS)
+    except subprocess.TimeoutExpired:
+        suite.send_signal(signal.SIGABRT)  # pytest's faulthandler writes the stack of every thread
+        return suite.wait()
 
 
 def count(report: ET.Element, result: Result) -> None:
