@@ -82,6 +82,8 @@ class Settings(BaseSettings):
         default_factory=lambda known: () if known.get("environment") == "production" else ("http://localhost:3000",)
     )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    https_redirect: bool = Field(default=False, description="HTTP → HTTPS, as the proxy in front tells the scheme.")
+    hsts_seconds: int = Field(default=0, ge=0, le=2 * 365 * 24 * 3600, description="0: no header.")
     metrics_token: SecretStr | None = None
     max_body_bytes: int = Field(default=1024**2, ge=1024, description="Of every body that is not an upload.")
     max_upload_bytes: int = Field(default=20 * 1024**3, ge=1024)

@@ -16,7 +16,7 @@ from vision_api.health.endpoints import router as health_router
 from vision_api.health.request_metrics import RequestMetrics
 from vision_api.kit.query_guard import refuse_unknown_query
 from vision_api.lifespan import lifespan
-from vision_api.middleware import BodyLimit, RequestContext
+from vision_api.middleware import BodyLimit, HttpsOnly, RequestContext
 from vision_api.openapi import RESPONSES, describe
 from vision_api.projects.endpoints import router as projects_router
 from vision_api.training_jobs.endpoints import router as training_jobs_router
@@ -97,5 +97,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         ],
         expose_headers=EXPOSED_HEADERS,
     )
+    if settings.https_redirect or settings.hsts_seconds:
+        app.add_middleware(HttpsOnly, redirects=settings.https_redirect, hsts_seconds=settings.hsts_seconds)
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))  # pyright: ignore[reportArgumentType]
