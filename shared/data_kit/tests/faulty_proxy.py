@@ -89,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self._pass_on(answer, fault.cut_answer_at)
 
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _relay
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _relay  # noqa: N815
 
     def _pass_on(self, answer: HTTPResponse, cut_at: int | None) -> None:
         content = answer.read()
