@@ -1,5 +1,6 @@
 import errno
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -122,6 +123,18 @@ def test_a_data_set_that_lost_content_is_made_anew(cache: Path, harm: Callable[[
 
     assert (path / "image").read_text() == "x" * 100
     lock.release()
+
+
+def test_a_data_set_that_lost_content_is_made_anew_once_nobody_uses_it(cache: Path) -> None:
+    with start_user(cache, "a") as user:
+        assert (say(user), say(user)) == ("making", "have ['half', 'image']")
+        (cache / "a" / "image").unlink()
+        with start_user(cache, "a") as next_user:
+            assert next_user.stdout is not None
+            assert select.select([next_user.stdout], [], [], 0.5)[0] == []
+            user.kill()
+            assert (say(next_user), say(next_user)) == ("making", "have ['half', 'image']")
+            next_user.kill()
 
 
 def test_a_data_set_whose_size_was_never_written_is_made_anew(cache: Path) -> None:

@@ -20,6 +20,7 @@ from trainer_kit.files import write_atomically
 
 WAIT_SECONDS = 3600.0
 SHARE_SECONDS = 1.0
+MAKE_SECONDS = 0.2
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class DatasetCache:
         deadline = time.monotonic() + WAIT_SECONDS
         try:
             while not self._share(lock, final):
-                if lock.acquire():
+                if lock.acquire(timeout_seconds=MAKE_SECONDS):
                     self._make(key, final, make)
                 elif time.monotonic() > deadline:
                     raise TimeoutError(f"Another runner has been fetching this data set for {WAIT_SECONDS:g} s.")
