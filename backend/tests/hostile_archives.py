@@ -13,6 +13,7 @@ from hostile_making import (
     alias_bomb,
     broken_jpeg,
     coco,
+    coco_mask,
     coco_text,
     encrypted,
     huge_png,
@@ -183,6 +184,8 @@ def labels() -> list[Hostile]:
         Hostile("400 digits", lambda: coco(coco_text(f"[{'9' * 400}, 1, 5, 5]")), "label_malformed"),
         Hostile("list as id", lambda: coco(coco_text(image_id="[1]")), "annotations_malformed"),
         Hostile("half a character", lambda: coco(coco_text(name=json.dumps("\ud800"))), "class_name_malformed"),
+        Hostile("runs that wrap", lambda: coco(coco_mask([2**62] * 3 + [2**62 + 800])), "label_malformed"),
+        Hostile("endless run", lambda: coco(coco_mask("o" * 1_000_000)), "label_malformed"),
         Hostile("laughs", lambda: voc(laughs(), "&l9;"), "xml_malformed"),
         Hostile(
             "entity", lambda: voc('<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]>', "&e;"), "xml_malformed"

@@ -66,6 +66,12 @@ def coco_text(bbox: str = "[1, 1, 5, 5]", *, image_id: str = "1", width: str = "
     return text
 
 
+def coco_mask(counts: list[int] | str) -> str:
+    """A COCO file whose object has these runs."""
+    mask = json.dumps({"size": [20, 40], "counts": counts})
+    return coco_text().replace('"category_id"', f'"segmentation": {mask}, "category_id"')
+
+
 def voc(head: str, name: str = "coin", more: str = "") -> bytes:
     box = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>"
     xml = f"{head}<annotation>{more}<object><name>{name}</name>{box}</object></annotation>".encode()
