@@ -113,11 +113,11 @@ def test_an_object_that_changes_under_a_reader_is_never_a_mixture(
 
 def test_a_server_that_falls_silent_is_asked_again(store: ObjectStore, direct: ObjectStore, proxy: FaultyProxy) -> None:
     uri = direct.put_bytes(b"content", "a").uri
-    proxy.add("GET", delay_seconds=2)
+    proxy.add("GET", delay_seconds=30)
 
     began = time.monotonic()
     assert store.read_bytes(uri) == b"content"
-    assert time.monotonic() - began < 1.9
+    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_a_write_that_fails_leaves_the_object_that_was_there(
     assert direct.read_bytes(uri) == b"old"
 
 
-@pytest.mark.parametrize("fault", [{"status": 503}, {"delay_seconds": 5.0}, {"cut_answer_at": 0}], ids=str)
+@pytest.mark.parametrize("fault", [{"status": 503}, {"delay_seconds": 30.0}, {"cut_answer_at": 0}], ids=str)
 def test_a_read_from_a_dead_store_ends_in_time_and_leaves_no_file(
     store: ObjectStore, direct: ObjectStore, proxy: FaultyProxy, tmp_path: Path, fault: dict[str, Any]
 ) -> None:
@@ -197,7 +197,7 @@ def test_a_read_from_a_dead_store_ends_in_time_and_leaves_no_file(
     with pytest.raises(StorageError, match="Object storage failed for s3://"):
         store.get_file(uri, tmp_path / "out")
 
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 20
     assert list(tmp_path.iterdir()) == []
 
 
