@@ -14,16 +14,24 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from data_kit.dataset import Dataset
-from data_kit.report import Report
-from data_kit.tree import Tree, is_clean, is_ignored, join_inside
+from data_kit.report import Report, is_clean
+from data_kit.tree import Tree, is_ignored, join_inside
 
 GIB = 1024**3
 _NESTED_SUFFIXES = frozenset({".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip", ".zst"})
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
-_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, ValueError, NotImplementedError)
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, ValueError, OverflowError,
+    NotImplementedError,
+)  # fmt: skip
 _UTF8_FLAG, _ENCRYPTED_FLAG = 0x800, 0x1
 _RATIO_FREE_BYTES = 1024**2
 _DIRECTORY_BYTES_PER_FILE = 1024
+_MARK_BYTES = 4
+"""Some packers begin with a mark of their own."""
+_MAX_NAME_BYTES, _MAX_PART_BYTES, _MAX_FOLDERS = 1024, 255, 64
+"""What every disk holds, below a folder that has a long name itself."""
+_LOCAL_HEADER_BYTES = 30
 _LOCAL_LENGTHS_AT = 26
 """In the header before a file's content: the lengths of its name and of what follows the name."""
 
@@ -107,9 +115,11 @@ def _check_directory(file: BinaryIO, limits: ArchiveLimits, report: Report) -> N
     record = tail.rfind(b"PK\x05\x06")
     if record < 0 or len(tail) < record + 22:
         raise zipfile.BadZipFile("it has no end, or is no zip archive")
-    size: int = struct.unpack_from("<I", tail, record + 12)[0]
+    size, comment_bytes = struct.unpack_from("<I4xH", tail, record + 12)
+    if len(tail) != record + 22 + comment_bytes:
+        raise zipfile.BadZipFile("something else follows its end")
     if record >= 20 and tail[record - 20 : record - 16] == b"PK\x06\x07":
-        file.seek(struct.unpack_from("<Q", tail, record - 12)[0])
+        file.seek(min(end, struct.unpack_from("<Q", tail, record - 12)[0]))
         wide = file.read(56)
         size = struct.unpack_from("<Q", wide, 40)[0] if len(wide) == 56 else size
     if size > limits.max_files * _DIRECTORY_BYTES_PER_FILE:
@@ -130,8 +140,7 @@ def _checked_entries(
     entries = [(name, entry) for entry in packed.infolist() if (name := _checked_name(entry, limits, report))]
     if len(entries) > limits.max_files:
         _too_many(limits, report)
-    if any(entry.header_offset < 0 for _, entry in entries):
-        raise zipfile.BadZipFile("its list of files is wrong")
+    _check_places(packed, report)
     total = sum(entry.file_size for _, entry in entries)
     if total > limits.max_bytes:
         report.error(
@@ -144,13 +153,24 @@ def _checked_entries(
     return entries
 
 
+def _check_places(packed: zipfile.ZipFile, report: Report) -> None:
+    """Each file has bytes of its own, one behind the other: else a few could be unpacked again and again."""
+    found = sorted(packed.infolist(), key=lambda entry: entry.header_offset)
+    if found and not 0 <= found[0].header_offset <= _MARK_BYTES:
+        raise zipfile.BadZipFile("something else stands before its first file")
+    starts = [*(entry.header_offset for entry in found), packed.start_dir]
+    for entry, end in zip(found, starts[1:], strict=True):
+        if entry.header_offset + _LOCAL_HEADER_BYTES + entry.compress_size > end:
+            shown, fix = _decoded_name(entry), "Pack it again."
+            report.error("archive_bomb", shown, "Files of the archive overlap, or reach over its end.", fix)
+
+
 def _checked_name(entry: zipfile.ZipInfo, limits: ArchiveLimits, report: Report) -> str | None:
     """Where the entry goes; None if it is a folder, ignored or refused."""
     shown = _decoded_name(entry)
     name = join_inside("", shown) if is_clean(shown) else None
     if name is None:
-        safe = "".join(character if is_clean(character) else "?" for character in shown)
-        report.error("path_leaves_root", safe, "This name leads out of the archive.", "Pack relative names only.")
+        report.error("path_leaves_root", shown, "This name leads out of the archive.", "Pack relative names only.")
         return None
     if entry.is_dir() or not name or any(map(is_ignored, name.split("/"))):
         return None
@@ -162,6 +182,8 @@ def _checked_name(entry: zipfile.ZipInfo, limits: ArchiveLimits, report: Report)
 
 
 def _problem(entry: zipfile.ZipInfo, name: str, limits: ArchiveLimits) -> tuple[str, str, str] | None:
+    if _is_too_long(name):
+        return "name_too_long", "This name is too long, or lies in too many folders.", "Rename it, or move it up."
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
         return "archive_link", "This is a link or a device, not a file.", "Pack the file itself."
@@ -174,6 +196,11 @@ def _problem(entry: zipfile.ZipInfo, name: str, limits: ArchiveLimits) -> tuple[
     if entry.file_size > max(_RATIO_FREE_BYTES, limits.max_ratio * entry.compress_size):
         return "archive_bomb", f"It unpacks to {entry.file_size} bytes from {entry.compress_size}.", "Remove the file."
     return None
+
+
+def _is_too_long(name: str) -> bool:
+    parts = [len(part.encode()) for part in name.split("/")]
+    return max(parts) > _MAX_PART_BYTES or sum(parts) + len(parts) > _MAX_NAME_BYTES or len(parts) > _MAX_FOLDERS
 
 
 def _decoded_name(entry: zipfile.ZipInfo) -> str:
