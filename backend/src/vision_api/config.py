@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     dataset_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         default=(), description="Default: `datasets` in `data_dir`. Locally the bundled samples are always one too."
     )
+    import_prefixes: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Where data sets may be imported from beside `dataset_roots`: `s3://bucket/prefix`, …"
+    )
     slots: int | None = Field(default=None, ge=1, le=1024, description="Default: each service decides.")
     max_running_jobs_per_user: int = Field(default=0, ge=0, description="0: no limit.")
     stop_grace_seconds: float = Field(default=10.0, ge=0, le=600)
@@ -103,7 +106,7 @@ class Settings(BaseSettings):
     job_events_kept_days: int = Field(default=30, ge=0, le=36_500, description="0: for ever.")
     job_log_lines_kept: int = Field(default=100_000, ge=100, le=10_000_000)
 
-    _commas = field_validator("cors_origins", "trusted_proxies", mode="before")(_split(","))
+    _commas = field_validator("cors_origins", "trusted_proxies", "import_prefixes", mode="before")(_split(","))
     _paths = field_validator("dataset_roots", mode="before")(_split(os.pathsep))
 
     @property
