@@ -143,6 +143,13 @@ class Settings(BaseSettings):
         is_local = known.data.get("training_execution_mode") == "subprocess"
         return (*found, samples) if is_local and samples not in found else found
 
+    @field_validator("import_prefixes", mode="after")
+    @classmethod
+    def _object_stores(cls, prefixes: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.match(r"(s3|gs|az)://[^/]", prefix) for prefix in prefixes):
+            raise ValueError("may hold addresses like s3://bucket/prefix only; folders belong to DATASET_ROOTS")
+        return tuple(prefix.rstrip("/") for prefix in prefixes)
+
     @field_validator("admin_password", mode="after")
     @classmethod
     def _fits_bcrypt(cls, password: SecretStr | None) -> SecretStr | None:
