@@ -1,5 +1,6 @@
 """Every error leaves as `application/problem+json`, whoever raised it."""
 
+import errno
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -10,7 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
-from vision_api.errors import ApiError, Conflict, Invalid
+from data_kit import StorageError
+from vision_api.errors import ApiError, Conflict, Invalid, StorageFull, StorageUnavailable
 from vision_contracts import PROBLEM_CONTENT_TYPE, FieldProblem, Problem
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,8 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(DBAPIError, _database_error)
+    app.add_exception_handler(StorageError, _storage_error)
+    app.add_exception_handler(OSError, _full_disk)
 
 
 async def _api_error(_request: Request, error: Exception) -> Response:
@@ -130,3 +134,16 @@ async def _database_error(_request: Request, error: Exception) -> Response:
             Invalid("A value is out of range, or holds a character that cannot be stored.").problem()
         )
     raise error
+
+
+async def _storage_error(request: Request, error: Exception) -> Response:
+    unavailable = StorageUnavailable()
+    unavailable.__cause__ = error
+    return await _api_error(request, unavailable)
+
+
+async def _full_disk(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OSError)  # noqa: S101 - how the handler is registered
+    if error.errno != errno.ENOSPC:
+        raise error
+    return await _api_error(request, StorageFull())

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -14,10 +15,13 @@ from fastapi import FastAPI
 from sqlalchemy import func, select, update
 from support import fields_of, problem_of
 
+from data_kit import StorageError
 from vision_api.config import Settings
 from vision_api.datasets.resumable import receiving
 from vision_api.kit.clock import utc_now
 from vision_api.models import Dataset, GarbageObject, ResumableUpload
+from vision_api.training_jobs.loops.retention import DEFAULT_RETENTION
+from vision_api.training_jobs.loops.sweep import SweepLoop
 
 URL = "/api/v1/uploads"
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -303,3 +307,50 @@ async def test_old_parts_of_an_upload_stay_as_long_as_its_row(api: DatasetApi, a
 
     left = [path.parent.name for path in (tmp_path / "storage/uploads").rglob("*") if path.is_file()]
     assert left == [url.rpartition("/")[2]]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status", "code"),
+    [(StorageError("away"), 503, "storage_unavailable"), (OSError(28, "full"), 507, "storage_full")],
+)
+async def test_trouble_with_storage_is_said_and_loses_nothing(
+    api: DatasetApi, app: FastAPI, monkeypatch: pytest.MonkeyPatch, trouble: Exception, status: int, code: str
+) -> None:
+    content = coins()
+    url = await begun(api, content)
+    await send(api, url, 0, content[:100])
+
+    def fail(data: bytes, key: str) -> None:
+        raise trouble
+
+    with monkeypatch.context() as patched:
+        patched.setattr(app.state.store, "put_bytes", fail)
+        problem_of(await send(api, url, 100, content[100:]), status, code)
+
+    assert (await head(api, url)).headers["Upload-Offset"] == "100"
+    assert (await send(api, url, 100, content[100:])).status_code == 204
+
+
+async def test_the_parts_are_gone_once_they_are_processed(api: DatasetApi, app: FastAPI, tmp_path: Path) -> None:
+    content = coins()
+    url = await begun(api, content)
+    await send(api, url, 0, content)
+    await api.process()
+
+    await SweepLoop(app.state.database, app.state.store, DEFAULT_RETENTION, owner=uuid4()).tick()
+
+    assert not [path for path in (tmp_path / "storage/uploads").rglob("*") if path.is_file()]
+
+
+async def test_a_part_that_vanished_is_said(api: DatasetApi, tmp_path: Path) -> None:
+    content = coins()
+    url = await begun(api, content)
+    await send(api, url, 0, content[:100])
+    dataset_id = (await send(api, url, 100, content[100:])).headers["Upload-Dataset"]
+    next(path for path in (tmp_path / "storage/uploads").rglob("*-*-*/*") if path.is_file()).unlink()
+
+    await api.process()
+
+    assert (await api.get(f"/{dataset_id}")).json()["status"] == "failed"
+    (finding,) = (await api.get(f"/{dataset_id}/findings")).json()
+    assert finding["code"] == "processing_failed"

@@ -110,7 +110,7 @@ async def create_dataset(session: AsyncSession, *, user: User, request: DatasetC
     version = _version(dataset, user, origin)
     session.add(version)
     await session.flush()
-    log.info("user %s brought data set %s in (%s)", user.id, dataset.id, origin)
+    log.info("user %s brought data set %s in from %s", user.id, dataset.id, origin.import_uri or origin.upload_uri)
     return read_dataset(dataset, version)
 
 

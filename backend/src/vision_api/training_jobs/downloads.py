@@ -11,7 +11,7 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
 from data_kit import ObjectNotFound, ObjectStore, StorageError
-from vision_api.errors import ApiError, Invalid, NotFound
+from vision_api.errors import ApiError, Invalid, NotFound, StorageUnavailable
 from vision_api.kit.clock import utc_now
 from vision_api.models import Artifact
 from vision_api.training_jobs.schemas import PresignedUrl
@@ -25,13 +25,6 @@ class RangeNotSatisfiable(ApiError):
 
     status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
     code = "range_not_satisfiable"
-
-
-class StorageUnavailable(ApiError):
-    """Object storage does not answer."""
-
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-    code = "storage_unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +81,7 @@ async def download(request: Request, store: ObjectStore, artifact: Artifact) -> 
     except ObjectNotFound as error:
         raise NotFound("This file is no longer in storage.") from error
     except StorageError as error:
-        raise StorageUnavailable("Object storage does not answer. Try again shortly.") from error
+        raise StorageUnavailable from error
     status = HTTPStatus.PARTIAL_CONTENT if part else HTTPStatus.OK
     return StreamingResponse(chunks, status_code=status, headers=headers, media_type=artifact.content_type)
 

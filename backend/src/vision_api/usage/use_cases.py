@@ -5,10 +5,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_kit import ObjectInfo, ObjectStore, StorageError
 from vision_api.db.session import Database
+from vision_api.errors import StorageUnavailable
 from vision_api.models import User
 from vision_api.projects.access import get_project_for
 from vision_api.training_jobs.access import get_job_for
-from vision_api.training_jobs.downloads import StorageUnavailable
 from vision_api.usage import repository
 from vision_api.usage.schemas import JobSize, JobUsage, ProjectUsage, RowCounts
 from vision_api.usage.sizes import measure
@@ -61,4 +61,4 @@ async def _list(store: ObjectStore, uri: str) -> list[ObjectInfo]:
     try:
         return await anyio.to_thread.run_sync(lambda: list(store.list(store.key(uri))))
     except StorageError as error:
-        raise StorageUnavailable("Object storage does not answer. Try again shortly.") from error
+        raise StorageUnavailable from error

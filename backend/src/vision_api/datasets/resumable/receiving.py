@@ -15,7 +15,7 @@ from vision_api.db.session import Database
 from vision_api.errors import TooLarge
 from vision_api.models import ResumableUpload, User
 
-PART_BYTES = 8 * 1024 * 1024
+PART_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
