@@ -105,6 +105,15 @@ async def test_an_archive_and_a_new_version_are_imported(api: DatasetApi, tmp_pa
     assert archive.exists()
 
 
+async def test_the_same_key_imports_once(api: DatasetApi, tmp_path: Path) -> None:
+    body = {"uri": unpacked(tmp_path / "allowed/a", coins()).as_uri(), "name": "coins"}
+    headers = api.headers | {"Idempotency-Key": "k"}
+    answers = [await api.client.post(f"{URL}/import", json=body, headers=headers) for _ in range(2)]
+
+    assert answers[0].json() == answers[1].json()
+    assert len((await api.get()).json()) == 1
+
+
 async def test_what_lies_elsewhere_is_refused(api: DatasetApi, tmp_path: Path) -> None:
     (tmp_path / "allowed/out").symlink_to("/etc")
     for uri in (

@@ -125,6 +125,8 @@ class DatasetProcessor:
                 if asyncio.get_running_loop().time() >= next_clean_up:
                     await self.remove_forgotten_uploads()
                     next_clean_up = asyncio.get_running_loop().time() + CLEAN_UP_SECONDS
+            except Stopped:
+                return
             except (DatabaseUnavailable, StorageError) as error:
                 log.warning("data sets wait: %s", error)
             except Exception:
