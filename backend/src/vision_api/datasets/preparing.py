@@ -82,6 +82,8 @@ def prepare_archive(archive: Path, folder: Path, limits: ArchiveLimits, tell: Te
             extract_archive(archive, source, limits, lambda done, total: tell("unpacking", 100 * done // max(total, 1)))
         except DatasetError as error:
             return Prepared(error.findings)
+        if archive.parent == folder:  # fetched for us alone; a disk holds more data sets without it
+            archive.unlink()
     tell("checking", None)
     return prepare_folder(source, folder)
 
