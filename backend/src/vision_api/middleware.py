@@ -111,8 +111,11 @@ class HttpsOnly:
         return send_with_hsts
 
 
+_UPLOADS = ("multipart/form-data", "application/offset+octet-stream")
+
+
 class BodyLimit:
-    """Bounds the body of a request: forms with files may be large, everything else may not."""
+    """Bounds the body of a request: uploads may be large, everything else may not."""
 
     def __init__(self, app: ASGIApp, *, body_bytes: int, upload_bytes: int) -> None:
         self.app = app
@@ -125,7 +128,7 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        is_upload = headers.get("content-type", "").startswith("multipart/form-data")
+        is_upload = headers.get("content-type", "").startswith(_UPLOADS)
         limit = self.upload_bytes if is_upload else self.body_bytes
         announced = headers.get("content-length", "0")
         if announced.isdigit() and int(announced) > limit:

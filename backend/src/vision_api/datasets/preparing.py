@@ -2,11 +2,14 @@
 
     python -m vision_api.datasets.preparing ARCHIVE FOLDER LIMITS
 
-writes what came of it as JSON. Imports neither the web framework nor the database, so that it starts quickly.
+writes what came of it into FOLDER/prepared.json, and meanwhile lines of JSON that say how far it is. Imports neither
+the web framework nor the database, so that it starts quickly.
 """
 
 import errno
+import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +34,10 @@ from vision_api.datasets.samples import sample_pages
 
 FILES = "files"
 STORED = "stored"
+PREPARED = "prepared.json"
+
+Tell = Callable[[str, int | None], None]
+"""Hears of the stage of the work, and how much of it is done, in percent, as far as that is known."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +69,23 @@ DISK_FULL = errno.ENOSPC
 """The exit code that says so."""
 
 
-def prepare_archive(archive: Path, folder: Path, limits: ArchiveLimits) -> Prepared:
-    """Unpacks an upload into `folder/files`, and goes on as `prepare_folder`. Raises OSError for a full disk."""
-    try:
-        extract_archive(archive, folder / FILES, limits)
-    except DatasetError as error:
-        return Prepared(error.findings)
-    return prepare_folder(folder / FILES, folder)
+def prepare_archive(archive: Path, folder: Path, limits: ArchiveLimits, tell: Tell) -> Prepared:
+    """Unpacks `archive` into `folder/files`, unless it is a folder already, and goes on as `prepare_folder`.
+
+    Raises OSError for a full disk.
+    """
+    source = archive
+    if not archive.is_dir():
+        source = folder / FILES
+        tell("unpacking", 0)
+        try:
+            extract_archive(archive, source, limits, lambda done, total: tell("unpacking", 100 * done // max(total, 1)))
+        except DatasetError as error:
+            return Prepared(error.findings)
+        if archive.parent == folder:  # fetched for us alone; a disk holds more data sets without it
+            archive.unlink()
+    tell("checking", None)
+    return prepare_folder(source, folder)
 
 
 def prepare_folder(source: Path, folder: Path) -> Prepared:
@@ -110,13 +127,24 @@ def main(arguments: list[str]) -> int:
     """See the module."""
     archive, folder, limits = arguments
     try:
-        prepared = prepare_archive(Path(archive), Path(folder), limits_json.validate_json(limits))
+        prepared = prepare_archive(Path(archive), Path(folder), limits_json.validate_json(limits), _say)
+        Path(folder, PREPARED).write_bytes(prepared_json.dump_json(prepared))
     except OSError as error:
         if error.errno == errno.ENOSPC:
             return DISK_FULL
         raise
-    sys.stdout.buffer.write(prepared_json.dump_json(prepared))
     return 0
+
+
+_said: list[str] = []
+
+
+def _say(stage: str, percent: int | None) -> None:
+    line = json.dumps([stage, percent])
+    if _said != [line]:
+        _said[:] = [line]
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

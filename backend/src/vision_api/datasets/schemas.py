@@ -1,6 +1,6 @@
 """What the routes of data sets take and give."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -24,6 +24,29 @@ class VersionCreate(RequestModel):
     """A new version has no field but `file`."""
 
 
+ImportUri = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=2000),
+    Field(
+        description="`file:///…` in `DATASET_ROOTS`, or `s3://bucket/prefix` in `IMPORT_PREFIXES`: a folder, or one "
+        "zip archive. It is copied, and never changed.",
+        examples=["file:///datasets/coins"],
+    ),
+]
+
+
+class DatasetImport(DatasetCreate):
+    """A new data set, and where its files are."""
+
+    uri: ImportUri
+
+
+class VersionImport(VersionCreate):
+    """Where the files of a new version are."""
+
+    uri: ImportUri
+
+
 class DatasetUpdate(RequestModel):
     """What to change."""
 
@@ -34,6 +57,13 @@ class SplitRead(ReadModel):
     """One split."""
 
     images: int
+
+
+class ProgressRead(ReadModel):
+    """What the processor is at; told about once a second."""
+
+    stage: Literal["waiting", "fetching", "unpacking", "checking", "storing"]
+    percent: int | None = Field(description="Of this stage, 0 to 100; null where nobody can tell.")
 
 
 class VersionRead(ReadModel):
@@ -51,6 +81,8 @@ class VersionRead(ReadModel):
     size_bytes: int = Field(description="Of the files; of the upload until they are known.")
     error_count: int
     warning_count: int
+    imported_from: str | None = Field(description="Null for an upload.")
+    progress: ProgressRead | None = Field(description="While `processing`.")
     created_at: Time
 
 

@@ -8,7 +8,7 @@ import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -18,7 +18,7 @@ from data_kit.report import Report, is_clean
 from data_kit.tree import Tree, is_ignored, join_inside
 
 GIB = 1024**3
-_NESTED_SUFFIXES = frozenset({".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip", ".zst"})
+NESTED_SUFFIXES = frozenset({".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip", ".zst"})
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
 _BROKEN = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, ValueError, OverflowError,
@@ -46,7 +46,13 @@ class ArchiveLimits:
     """Unpacked by packed size of one file; files of up to a MiB may have any."""
 
 
-def extract_archive(archive: Path, target: Path, limits: ArchiveLimits | None = None) -> None:
+OnProgress = Callable[[int, int], None]
+"""Called with how many bytes are done, and of how many, again and again."""
+
+
+def extract_archive(
+    archive: Path, target: Path, limits: ArchiveLimits | None = None, on_progress: OnProgress | None = None
+) -> None:
     """Unpacks `archive` into the new or empty folder `target`.
 
     Raises DatasetError with everything that is wrong with the archive, and OSError if the disk is full. `target` is
@@ -55,7 +61,7 @@ def extract_archive(archive: Path, target: Path, limits: ArchiveLimits | None = 
     is_new = not target.exists()
     target.mkdir(parents=True, exist_ok=True)
     try:
-        _extract(archive, target, limits or ArchiveLimits())
+        _extract(archive, target, limits or ArchiveLimits(), on_progress)
     except BaseException:
         for child in target.iterdir():
             shutil.rmtree(child) if child.is_dir() else child.unlink()
@@ -90,7 +96,7 @@ def stored_files(archive: Path) -> dict[str, tuple[int, int]]:
     return places
 
 
-def _extract(archive: Path, target: Path, limits: ArchiveLimits) -> None:
+def _extract(archive: Path, target: Path, limits: ArchiveLimits, on_progress: OnProgress | None) -> None:
     report = Report()
     try:
         with archive.open("rb") as file:
@@ -99,9 +105,13 @@ def _extract(archive: Path, target: Path, limits: ArchiveLimits) -> None:
             with zipfile.ZipFile(file) as packed:
                 entries = _checked_entries(packed, limits, report)
                 report.raise_errors()
-                _check_room(target, sum(entry.file_size for _, entry in entries))
+                done, total = 0, sum(entry.file_size for _, entry in entries)
+                check_room(target, total)
                 for name, entry in entries:
                     _unpack(packed, entry, target / name)
+                    done += entry.file_size
+                    if on_progress is not None:
+                        on_progress(done, total)
     except _BROKEN as error:
         report.error("archive_broken", "", f"The zip archive is broken: {error}.", "Pack it again, and upload it anew.")
         report.raise_errors()
@@ -147,7 +157,7 @@ def _checked_entries(
             "archive_too_large", "", f"The archive unpacks to {total} bytes; {limits.max_bytes} are allowed.",
             "Scale the images down, or split the data set into several.",
         )  # fmt: skip
-    _check_clashes([name for name, _ in entries], report)
+    check_clashes([name for name, _ in entries], report)
     if not entries and not report.has_errors:
         report.error("dataset_empty", "", "The archive holds no files.", "Put images and labels into it.")
     return entries
@@ -191,7 +201,7 @@ def _problem(entry: zipfile.ZipInfo, name: str, limits: ArchiveLimits) -> tuple[
         return "archive_encrypted", "This file is encrypted.", "Pack without a password."
     if entry.compress_type not in _METHODS:
         return "archive_broken", "This file is compressed in an unknown way.", "Pack as an ordinary zip archive."
-    if PurePosixPath(name).suffix.lower() in _NESTED_SUFFIXES:
+    if PurePosixPath(name).suffix.lower() in NESTED_SUFFIXES:
         return "archive_nested", "This is an archive inside the archive.", "Unpack it, and pack its files."
     if entry.file_size > max(_RATIO_FREE_BYTES, limits.max_ratio * entry.compress_size):
         return "archive_bomb", f"It unpacks to {entry.file_size} bytes from {entry.compress_size}.", "Remove the file."
@@ -217,7 +227,7 @@ def _decoded_name(entry: zipfile.ZipInfo) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _check_clashes(names: list[str], report: Report) -> None:
+def check_clashes(names: list[str], report: Report) -> None:
     """Names that differ only in case are one file on some disks; a file cannot be a folder too."""
     seen: dict[str, str] = {}
     for name in names:
@@ -237,7 +247,8 @@ def _parents(name: str) -> Iterator[str]:
     return (folded[:index] for index, character in enumerate(folded) if character == "/")
 
 
-def _check_room(target: Path, size: int) -> None:
+def check_room(target: Path, size: int) -> None:
+    """Raises OSError(ENOSPC) if the disk of `target` has less room than `size` bytes."""
     if size > shutil.disk_usage(target).free:
         raise OSError(errno.ENOSPC, f"No space left to unpack {size} bytes", str(target))
 

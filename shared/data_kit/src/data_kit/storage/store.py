@@ -73,6 +73,7 @@ class ObjectStore:
     def __init__(self, url: str, backend: "Backend") -> None:
         self.url = url.rstrip("/")
         self._backend = backend
+        self._uploads_at_once = 1 if isinstance(backend, LocalStore) else UPLOADS_AT_ONCE
 
     def uri(self, key: str) -> str:
         """The URI of `key`. Raises InvalidKey for one that is no relative path."""
@@ -110,7 +111,7 @@ class ObjectStore:
             else:
                 obstore.put(
                     self._backend, key, tally.through(first, second, chunks),
-                    chunk_size=CHUNK_BYTES, max_concurrency=UPLOADS_AT_ONCE,
+                    chunk_size=CHUNK_BYTES, max_concurrency=self._uploads_at_once,
                 )  # fmt: skip
         self._sync(key)
         return StoredObject(uri, tally.size_bytes, tally.sha256)
