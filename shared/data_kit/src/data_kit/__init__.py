@@ -6,6 +6,8 @@ from data_kit.digest import dataset_digest, dataset_manifest, manifest_digest
 from data_kit.errors import DatasetError, Finding
 from data_kit.images import load_image
 from data_kit.opening import detect_format, open_dataset
+from data_kit.split_file import write_split_file
+from data_kit.splitting import SplitOptions, assign_splits
 from data_kit.statistics import DatasetStatistics, describe
 from data_kit.storage import ObjectInfo, ObjectNotFound, ObjectStore, StorageError, StoredObject, open_store
 from data_kit.writers import write_coco, write_imagefolder, write_voc, write_yolo
@@ -25,8 +27,10 @@ __all__ = [
     "Polygon",
     "Sample",
     "Split",
+    "SplitOptions",
     "StorageError",
     "StoredObject",
+    "assign_splits",
     "dataset_digest",
     "dataset_manifest",
     "describe",
@@ -40,6 +44,7 @@ __all__ = [
     "write_archive",
     "write_coco",
     "write_imagefolder",
+    "write_split_file",
     "write_voc",
     "write_yolo",
 ]
