@@ -7,6 +7,8 @@ from data_kit.errors import DatasetError, Finding
 from data_kit.images import load_image
 from data_kit.importing import copy_folder, copy_objects
 from data_kit.opening import detect_format, open_dataset
+from data_kit.split_file import write_split_file
+from data_kit.splitting import SplitOptions, assign_splits
 from data_kit.statistics import DatasetStatistics, describe
 from data_kit.storage import ObjectInfo, ObjectNotFound, ObjectStore, StorageError, StoredObject, open_store
 from data_kit.writers import write_coco, write_imagefolder, write_voc, write_yolo
@@ -27,8 +29,10 @@ __all__ = [
     "Polygon",
     "Sample",
     "Split",
+    "SplitOptions",
     "StorageError",
     "StoredObject",
+    "assign_splits",
     "copy_folder",
     "copy_objects",
     "dataset_digest",
@@ -44,6 +48,7 @@ __all__ = [
     "write_archive",
     "write_coco",
     "write_imagefolder",
+    "write_split_file",
     "write_voc",
     "write_yolo",
 ]

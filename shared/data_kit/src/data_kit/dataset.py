@@ -55,6 +55,12 @@ class Sample:
     """Class of the whole image; None in data sets that label objects."""
     instances: tuple[Instance, ...] = ()
 
+    @property
+    def class_ids(self) -> set[int]:
+        """Every class that the image shows."""
+        own = {self.class_id} if self.class_id is not None else set[int]()
+        return own | {instance.class_id for instance in self.instances}
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -78,6 +84,14 @@ class Dataset:
     @property
     def num_classes(self) -> int:
         return len(self.class_names)
+
+    @property
+    def own_splits(self) -> dict[Split, Sequence[Sample]]:
+        """What the files themselves say: a `val` that was split off is still a part of `train`."""
+        if not self.is_val_split_off:
+            return self.splits
+        others = {split: samples for split, samples in self.splits.items() if split is not Split.VAL}
+        return others | {Split.TRAIN: [*self.splits[Split.TRAIN], *self.splits[Split.VAL]]}
 
     def name_of(self, sample: Sample) -> str:
         """The image's path inside the data set, in NFC with `/`: as manifests and archives have it."""

@@ -16,11 +16,7 @@ def dataset_manifest(dataset: Dataset) -> list[str]:
     was split off by seed is still `train`.
     """
     tree = Tree(dataset.root, Report())
-    splits = {
-        dataset.name_of(sample): Split.TRAIN if dataset.is_val_split_off and split is Split.VAL else split
-        for split, samples in dataset.splits.items()
-        for sample in samples
-    }
+    splits = {dataset.name_of(sample): split for split, samples in dataset.own_splits.items() for sample in samples}
     return sorted(_line(name, tree.path(name), splits.get(name)) for name in tree.names)
 
 

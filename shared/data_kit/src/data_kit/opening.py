@@ -1,15 +1,17 @@
 """One way in: which format a folder has, and the data set that is in it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from data_kit.checking import check_labels
 from data_kit.dataset import Dataset, Sample, Split
 from data_kit.errors import DatasetError
 from data_kit.formats import coco, imagefolder, voc, yolo
 from data_kit.formats.base import Labels, Reader, Source, tasks_of
 from data_kit.report import Report, is_clean
-from data_kit.splitting import SPLIT_NAMES, split_off_val
+from data_kit.split_file import apply_split_file
+from data_kit.splitting import SPLIT_NAMES, split_off
 from data_kit.tree import Tree, is_ignored
 from vision_contracts import DatasetFormat, TaskType
 
@@ -47,16 +49,22 @@ def open_dataset(
     seed: int = 0,
     deep: bool = False,
 ) -> Dataset:
-    """Reads all labels, and of each image the header; with `deep`, decodes every image.
+    """Reads all labels, and of each image the header; with `deep`, decodes every image, and warns of all that its
+    owner should know: copies, unused images, small classes, unusual pixels.
 
-    Where there is no `val`, a fifth of `train` becomes it: stratified, and the same for the same `seed`.
+    A `splits.json` at the top decides what an image is for. Where there is no `val`, a fifth of `train` becomes it:
+    stratified, and the same for the same `seed`.
     Raises DatasetError with everything that is wrong: it cannot be trained on, or not for `task_type`.
     """
     report = Report()
     tree = _list(root, report)
     if format == DatasetFormat.AUTO:
         format = _detect(tree, report)
-    labels = _FORMATS[DatasetFormat(format)].read(Source(tree, report, task_type, deep))
+    source = Source(tree, report, task_type, deep)
+    labels = _FORMATS[DatasetFormat(format)].read(source)
+    labels = replace(labels, splits=apply_split_file(source, labels.splits))
+    if deep:
+        check_labels(source, labels)
     _check_splits(labels, report)
     _check_names(labels, report)
     tasks = tasks_of(labels)
@@ -65,7 +73,7 @@ def open_dataset(
     splits: dict[Split, list[Sample]] = dict(labels.splits)
     has_val = Split.VAL in splits
     if not has_val:
-        splits[Split.TRAIN], splits[Split.VAL] = split_off_val(splits[Split.TRAIN], seed)
+        splits[Split.TRAIN], splits[Split.VAL] = split_off(splits[Split.TRAIN], seed)
     return Dataset(
         root=tree.root,
         format=format,

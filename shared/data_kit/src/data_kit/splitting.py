@@ -2,7 +2,8 @@
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from data_kit.dataset import Sample, Split
@@ -21,36 +22,69 @@ SPLIT_NAMES = {
 """What folders, keys and list files are called, in lower case."""
 
 
-def split_off_val(samples: Sequence[Sample], seed: int) -> tuple[list[Sample], list[Sample]]:
-    """`(train, val)`: a fifth for validation, of every class alike, the same for the same seed.
+@dataclass(frozen=True)
+class SplitOptions:
+    """How a data set is to be split once and for all. None stands for what is usual."""
 
-    An image with several classes counts as its rarest one. Both parts are non-empty for two samples or more.
+    val_fraction: float | None = None
+    test_fraction: float | None = None
+    """Shares of all images; a split that the data set brings itself is kept, unless all is split anew."""
+    seed: int | None = None
+    is_whole: bool = False
+    """Split all images anew, also where the data set has splits of its own."""
+
+
+def assign_splits(splits: Mapping[Split, Sequence[Sample]], options: SplitOptions) -> dict[Split, list[Sample]]:
+    """Splits by fraction and seed, of every class alike. `splits` has what the data set brings itself.
+
+    `val` is made unless it is there; `test` is made if a fraction for it is given. Raises ValueError if a split that is
+    asked for, or `train`, would be empty.
+    """
+    if options.is_whole:
+        splits = {Split.TRAIN: [sample for samples in splits.values() for sample in samples]}
+    result = {split: list(samples) for split, samples in splits.items()}
+    seed = options.seed or 0
+    for split, fraction in ((Split.VAL, options.val_fraction), (Split.TEST, options.test_fraction or 0.0)):
+        if split in splits or (split is Split.TEST and not fraction):
+            continue
+        share = (VAL_SHARE if fraction is None else fraction) * len(splits[Split.TRAIN]) / len(result[Split.TRAIN])
+        key = seed if split is Split.VAL else f"{seed}/test"
+        result[Split.TRAIN], result[split] = split_off(result[Split.TRAIN], key, share)
+        if not result[split] or not result[Split.TRAIN]:
+            raise ValueError(f"`{split if not result[split] else Split.TRAIN}` would have no images")
+    return result
+
+
+def split_off(
+    samples: Sequence[Sample], seed: int | str, share: float = VAL_SHARE
+) -> tuple[list[Sample], list[Sample]]:
+    """`(rest, part)`: a share, a fifth by default, of every class alike, the same for the same seed.
+
+    An image with several classes counts as its rarest one. Both are non-empty for two samples or more, if the share is
+    more than nothing.
     """
     ordered = sorted(samples, key=lambda sample: sample.image)
     strata: dict[int | None, list[Sample]] = defaultdict(list)
-    frequency = Counter(class_id for sample in ordered for class_id in _classes(sample))
+    frequency = Counter(class_id for sample in ordered for class_id in sample.class_ids)
     for sample in ordered:
-        strata[min(_classes(sample), key=lambda c: (frequency[c], c), default=None)].append(sample)
+        strata[min(sample.class_ids, key=lambda c: (frequency[c], c), default=None)].append(sample)
     chosen: set[Path] = set()
-    for class_id, share in _shares({key: len(group) for key, group in strata.items()}).items():
+    for class_id, count in _counts({key: len(group) for key, group in strata.items()}, share).items():
         shuffled = strata[class_id].copy()
         random.Random(f"{seed}/{class_id}").shuffle(shuffled)  # noqa: S311 - not for secrets
-        chosen.update(sample.image for sample in shuffled[:share])
+        chosen.update(sample.image for sample in shuffled[:count])
     return [s for s in ordered if s.image not in chosen], [s for s in ordered if s.image in chosen]
 
 
-def _classes(sample: Sample) -> set[int]:
-    own = {sample.class_id} if sample.class_id is not None else set[int]()
-    return own | {instance.class_id for instance in sample.instances}
-
-
-def _shares(sizes: dict[int | None, int]) -> dict[int | None, int]:
+def _counts(sizes: dict[int | None, int], share: float) -> dict[int | None, int]:
     """How many of each stratum: rounded down, and what is missing given to the largest remainders."""
-    shares = {key: int(size * VAL_SHARE) for key, size in sizes.items()}
-    missing = max(1, round(sum(sizes.values()) * VAL_SHARE)) - sum(shares.values())
-    by_remainder = sorted(sizes, key=lambda key: (shares[key] - sizes[key] * VAL_SHARE, -sizes[key], str(key)))
-    for key in [key for key in by_remainder if shares[key] < sizes[key] - 1][:missing]:
-        shares[key] += 1
-    if not any(shares.values()) and len(sizes) > 1:
-        shares[by_remainder[-1]] = 1
-    return shares
+    if not share:
+        return dict.fromkeys(sizes, 0)
+    counts = {key: int(size * share) for key, size in sizes.items()}
+    missing = max(1, round(sum(sizes.values()) * share)) - sum(counts.values())
+    by_remainder = sorted(sizes, key=lambda key: (counts[key] - sizes[key] * share, -sizes[key], str(key)))
+    for key in [key for key in by_remainder if counts[key] < sizes[key] - 1][:missing]:
+        counts[key] += 1
+    if not any(counts.values()) and len(sizes) > 1:
+        counts[by_remainder[-1]] = 1
+    return counts

@@ -76,6 +76,10 @@ class Tree:
         """The file itself. Raises KeyError for a name that is not listed."""
         return self.root / self._files[name]
 
+    def name(self, path: Path) -> str:
+        """The name of a listed file, as `path` takes it."""
+        return unicodedata.normalize("NFC", path.relative_to(self.root).as_posix())
+
     def below(self, folder: str) -> list[str]:
         """Names of all files in `folder` and in the folders in it; `""` is the root."""
         # "0" is the character after "/".

@@ -1,12 +1,13 @@
 """What every format's reader is given and gives."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 
 from PIL import Image
 
 from data_kit.dataset import Instance, Sample, Split
-from data_kit.images import load_image, read_size
+from data_kit.images import read_size
+from data_kit.inspection import Look, look_at
 from data_kit.report import Report
 from data_kit.tree import Tree
 from vision_contracts import TaskType
@@ -34,6 +35,8 @@ class Source:
     """What the labels are wanted for, where that chooses between files."""
     deep: bool = False
     """Decode every image completely instead of its header alone."""
+    looks: dict[str, Look] = field(default_factory=dict[str, Look])
+    """With `deep`, what was seen of each image."""
     _sizes: dict[str, tuple[int, int] | None] = field(default_factory=dict[str, tuple[int, int] | None])
 
     def size(self, image: str) -> tuple[int, int] | None:
@@ -42,10 +45,18 @@ class Source:
             self._sizes[image] = self._read_size(image)
         return self._sizes[image]
 
+    @property
+    def asked(self) -> Set[str]:
+        """Every image that a label or a list has named, also those that cannot be read."""
+        return self._sizes.keys()
+
     def _read_size(self, image: str) -> tuple[int, int] | None:
         path = self.tree.path(image)
         try:
-            return load_image(path).size if self.deep else read_size(path)
+            if not self.deep:
+                return read_size(path)
+            look = self.looks[image] = look_at(path)
+            return look.size
         except Image.DecompressionBombError:
             self.report.error("image_too_large", image, "The image has too many pixels.", "Scale it down.")
         except OSError:

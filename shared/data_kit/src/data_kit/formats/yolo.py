@@ -22,6 +22,7 @@ def read(source: Source) -> Labels:
     if config is None:
         return Labels((), {})
     splits = {split: _read_split(source, config, split) for split in config.splits}
+    _check_orphans(source)
     return Labels(
         config.class_names,
         splits,
@@ -49,10 +50,31 @@ def _read_split(source: Source, config: YoloConfig, split: Split) -> list[Sample
     samples: list[Sample] = []
     for image, label in labels.items():
         size = source.size(image)
-        text = source.tree.read_text(label) if label in source.tree else ""
+        text = source.tree.read_text(label) if label in source.tree else _without_label(source, image, label)
         if size is not None and text is not None:
             samples.append(Sample(source.tree.path(image), *size, instances=parser.parse(label, text, size)))
     return samples
+
+
+def _without_label(source: Source, image: str, label: str) -> str:
+    source.report.warning(
+        "image_without_label", image, f"There is no label file `{label}`, so this image has no objects.",
+        "Add the file, an empty one if there is nothing to see; or remove the image.",
+    )  # fmt: skip
+    return ""
+
+
+def _check_orphans(source: Source) -> None:
+    """Label files whose image is missing, in the folders that hold the labels of others."""
+    labels = {label_name(image) for image in source.tree.images("")}
+    folders = {PurePosixPath(label_name(image)).parent for image in source.asked}
+    for name in source.tree.names:
+        path = PurePosixPath(name)
+        is_label = path.suffix == ".txt" and path.parent in folders and "labels" in path.parts[:-1]
+        if is_label and name not in labels and path.name != "classes.txt":
+            source.report.warning(
+                "label_without_image", name, "There is no image of this name.", "Add the image, or remove this file."
+            )
 
 
 def label_name(image: str) -> str:

@@ -1,0 +1,61 @@
+"""`splits.json` at the top of a data set: which image is for what, `{"images/1.jpg": "train", …}`.
+
+It wins over what folders and lists say, so that every trainer on every machine sees the same splits.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from data_kit.dataset import Dataset, Sample, Split
+from data_kit.formats.base import Source
+from data_kit.splitting import SPLIT_NAMES
+
+SPLIT_FILE = "splits.json"
+_FIX = 'Write `{"path/of/an/image.jpg": "train", …}` with `train`, `val` and `test`.'
+
+
+def write_split_file(dataset: Dataset, splits: Mapping[Split, list[Sample]]) -> Path:
+    """Writes `splits` down at the top of the data set."""
+    content = {dataset.name_of(sample): split.value for split, samples in splits.items() for sample in samples}
+    path = dataset.root / SPLIT_FILE
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=0, sort_keys=True), "utf-8")
+    return path
+
+
+def apply_split_file(source: Source, splits: dict[Split, list[Sample]]) -> dict[Split, list[Sample]]:
+    """The same samples, each in the split that the file names; what it does not name stays where it is."""
+    wanted = _read(source) if SPLIT_FILE in source.tree else {}
+    if not wanted:
+        return splits
+    moved: dict[Split, dict[str, Sample]] = {}
+    for split, samples in splits.items():
+        for sample in samples:
+            name = source.tree.name(sample.image)
+            moved.setdefault(wanted.get(name, split), {})[name] = sample
+    for name in sorted(wanted.keys() - source.asked):
+        source.report.warning(
+            "split_without_image", SPLIT_FILE, f"There is no labelled image `{name}`.", "Add it, or remove the line."
+        )
+    return {split: list(moved[split].values()) for split in Split if split in moved}
+
+
+def _read(source: Source) -> dict[str, Split]:
+    text = source.tree.read_text(SPLIT_FILE)
+    try:
+        content: Any = json.loads(text) if text is not None else {}
+    except (ValueError, RecursionError) as error:
+        line = error.lineno if isinstance(error, json.JSONDecodeError) else None
+        source.report.error("splits_malformed", SPLIT_FILE, f"This is not JSON: {error}.", _FIX, line=line)
+        return {}
+    if not isinstance(content, dict):
+        source.report.error("splits_malformed", SPLIT_FILE, "This is no JSON object.", _FIX)
+        return {}
+    rows = cast("dict[str, Any]", content)
+    splits = {name: SPLIT_NAMES.get(str(value).lower()) for name, value in rows.items()}
+    for name, split in splits.items():
+        if split is None:
+            message = f"`{name}` is in `{rows[name]}`, which is no split."
+            source.report.error("splits_malformed", SPLIT_FILE, message, _FIX)
+    return {name: split for name, split in splits.items() if split is not None}

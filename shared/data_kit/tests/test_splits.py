@@ -1,0 +1,92 @@
+"""Splits that are stored with a data set."""
+
+import json
+from pathlib import Path
+
+import pytest
+from building import BOX, only_finding, put_classes, put_coco, put_image, put_text, put_yolo
+
+from data_kit import Split, SplitOptions, assign_splits, dataset_digest, open_dataset, write_split_file
+
+
+def stored(root: Path, options: SplitOptions) -> dict[str, int]:
+    """Sizes of the splits once they are written down and read again."""
+    dataset = open_dataset(root)
+    write_split_file(dataset, assign_splits(dataset.own_splits, options))
+    return {split.value: len(samples) for split, samples in open_dataset(root, seed=99).splits.items()}
+
+
+def test_fractions_are_of_all_images_and_of_every_class_alike(tmp_path: Path) -> None:
+    root = put_classes(tmp_path, {"cat": 20, "dog": 40})
+
+    assert stored(root, SplitOptions(val_fraction=0.3, test_fraction=0.2)) == {"train": 30, "val": 18, "test": 12}
+    for split, cats in (("train", 10), ("val", 6), ("test", 4)):
+        assert sum(sample.class_id == 0 for sample in open_dataset(root)[split]) == cats
+
+
+def test_what_is_stored_no_longer_depends_on_the_seed_of_the_reader(tmp_path: Path) -> None:
+    stored(put_classes(tmp_path, {"cat": 20, "dog": 20}), SplitOptions(seed=3))
+
+    first, second = (open_dataset(tmp_path, seed=seed) for seed in (1, 2))
+
+    assert first.splits == second.splits
+    assert not first.is_val_split_off
+
+
+def test_another_seed_is_another_split_and_another_digest(tmp_path: Path) -> None:
+    digests: set[str] = set()
+    for seed in (1, 2):
+        stored(put_classes(tmp_path / str(seed), {"cat": 20, "dog": 20}), SplitOptions(seed=seed))
+        digests.add(dataset_digest(open_dataset(tmp_path / str(seed))))
+
+    assert len(digests) == 2
+
+
+def test_a_val_of_its_own_stays_and_test_comes_out_of_train(tmp_path: Path) -> None:
+    root = put_classes(tmp_path, {"train/a": 10, "train/b": 10, "val/a": 3, "val/b": 3})
+
+    assert stored(root, SplitOptions(val_fraction=0.5, test_fraction=0.2)) == {"train": 16, "val": 6, "test": 4}
+
+
+def test_splitting_anew_takes_all_images(tmp_path: Path) -> None:
+    root = put_classes(tmp_path, {"train/a": 10, "train/b": 10, "val/a": 10, "test/b": 10})
+
+    assert stored(root, SplitOptions(val_fraction=0.25, is_whole=True)) == {"train": 30, "val": 10}
+
+
+@pytest.mark.parametrize("options", [SplitOptions(val_fraction=0.0), SplitOptions(test_fraction=0.5)])
+def test_a_split_without_images_is_refused(tmp_path: Path, options: SplitOptions) -> None:
+    with pytest.raises(ValueError, match="would have no images"):
+        stored(put_classes(tmp_path, {"cat": 1, "dog": 1}), options)
+
+
+def test_a_file_that_the_user_brings_decides_in_coco_too(tmp_path: Path) -> None:
+    put_coco(put_image(tmp_path / "a.png").with_name("labels.json"), [{"category_id": 3, "bbox": [1, 1, 9, 9]}] * 2)
+    content = json.loads((tmp_path / "labels.json").read_text())
+    put_image(tmp_path / "b.png")
+    content["images"].append({"id": 2, "file_name": "b.png", "width": 40, "height": 20})
+    put_text(tmp_path / "labels.json", json.dumps(content))
+    put_text(tmp_path / "splits.json", '{"a.png": "train", "b.png": "validation"}')
+
+    dataset = open_dataset(tmp_path)
+
+    assert [sample.image.name for sample in dataset["val"]] == ["b.png"]
+
+
+def test_what_the_file_does_not_name_stays_and_what_it_names_in_vain_is_told(tmp_path: Path) -> None:
+    put_yolo(tmp_path, [BOX] * 3, [BOX])
+    put_text(tmp_path / "splits.json", '{"images/train/0.png": "test", "images/none.png": "val"}')
+
+    dataset = open_dataset(tmp_path)
+
+    assert {split: len(samples) for split, samples in dataset.splits.items()} == {
+        Split.TRAIN: 2, Split.VAL: 1, Split.TEST: 1,
+    }  # fmt: skip
+    assert [(finding.code, finding.file) for finding in dataset.findings] == [("split_without_image", "splits.json")]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"images/train/0.png": "learn"}', '{"images/train/0.png": {}}'])
+def test_a_broken_file_is_refused(tmp_path: Path, text: str) -> None:
+    put_text(put_yolo(tmp_path, [BOX] * 3, [BOX]) / "splits.json", text)
+
+    assert only_finding(tmp_path).code == "splits_malformed"
