@@ -11,10 +11,14 @@ from vision_contracts import (
     Cancelled,
     Checkpoint,
     CheckpointRef,
+    ClassEvaluation,
+    ConfusionMatrix,
+    Curve,
     DatasetFormat,
     DatasetRef,
     DeviceInfo,
     EndReason,
+    EvaluationReport,
     EventBody,
     Failed,
     FieldProblem,
@@ -31,6 +35,7 @@ from vision_contracts import (
     Problem,
     Progress,
     ServiceReady,
+    SplitEvaluation,
     Started,
     StopRequest,
     TaskType,
@@ -80,7 +85,25 @@ CARD = ModelCard(
     hyperparameters_ref="base",
 )
 
+REPORT = EvaluationReport(
+    framework="timm",
+    model_name="resnet18",
+    task_type=TaskType.IMAGE_CLASSIFICATION,
+    primary_metric="val/accuracy",
+    epoch=2,
+    splits={
+        "val": SplitEvaluation(
+            images=2,
+            values={"accuracy": 0.5, "top5_accuracy": None},
+            classes=[ClassEvaluation(name="cat", support=2, values={"precision": 1.0, "recall": 0.5})],
+            confusion=ConfusionMatrix(labels=["cat", "dog"], counts=[[1, 1], [0, 0]]),
+            curves=[Curve(name="calibration", x=[0.8], y=[0.5], counts=[2])],
+        )
+    },
+)
+
 MODELS: dict[str, BaseModel] = {
+    "evaluation_report": REPORT,
     "job_spec": SPEC,
     "model_list": ModelList(
         framework="timm",

@@ -62,8 +62,8 @@ def _collect(value: object, into: set[type[BaseModel]]) -> None:
         into.add(type(value))
         for name in type(value).model_fields:
             _collect(getattr(value, name), into)
-    elif isinstance(value, list):
-        for one in value:
+    elif isinstance(value, list | dict):
+        for one in value.values() if isinstance(value, dict) else value:
             _collect(one, into)
 
 

@@ -32,6 +32,14 @@ from vision_contracts.job_spec import (
 from vision_contracts.model_card import ModelCard, ModelDetail, ModelList
 from vision_contracts.problem import PROBLEM_CONTENT_TYPE, FieldProblem, Problem
 from vision_contracts.reasons import INFRASTRUCTURE_REASONS, EndReason, WaitReason
+from vision_contracts.report import (
+    REPORT_VERSION,
+    ClassEvaluation,
+    ConfusionMatrix,
+    Curve,
+    EvaluationReport,
+    SplitEvaluation,
+)
 from vision_contracts.service_api import (
     HEARTBEAT_SECONDS,
     SILENCE_SECONDS,
@@ -48,6 +56,7 @@ __all__ = [
     "INFRASTRUCTURE_REASONS",
     "NAMED_FIELDS",
     "PROBLEM_CONTENT_TYPE",
+    "REPORT_VERSION",
     "SILENCE_SECONDS",
     "TERMINAL_TYPES",
     "Artifact",
@@ -55,11 +64,15 @@ __all__ = [
     "Cancelled",
     "Checkpoint",
     "CheckpointRef",
+    "ClassEvaluation",
+    "ConfusionMatrix",
+    "Curve",
     "DatasetFormat",
     "DatasetRef",
     "Device",
     "DeviceInfo",
     "EndReason",
+    "EvaluationReport",
     "EventBody",
     "Failed",
     "FieldProblem",
@@ -79,6 +92,7 @@ __all__ = [
     "Progress",
     "Request",
     "ServiceReady",
+    "SplitEvaluation",
     "Started",
     "StopRequest",
     "TaskType",

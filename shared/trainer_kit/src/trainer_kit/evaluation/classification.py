@@ -1,0 +1,131 @@
+"""One label for each image."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer_kit.evaluation.base import Floats, Ints, defined, mean, ratio, rounded
+from vision_contracts import ClassEvaluation, ConfusionMatrix, Curve, SplitEvaluation, metric_names
+
+CALIBRATION_BINS = 15
+MOST_SCORES = 2**24
+"""Probabilities that are kept for ROC AUC (64 MB); of a larger split the AUC is null."""
+
+
+class ClassificationEvaluator:
+    """Probabilities of every class for every image."""
+
+    primary_metric = metric_names.VAL_ACCURACY
+
+    def __init__(self, class_names: Sequence[str]) -> None:
+        self.class_names = tuple(class_names)
+        self._labels: list[Ints] = []
+        self._top: list[Ints] = []
+        self._confidence: list[Floats] = []
+        self._scores: list[Floats] | None = []
+        self._kept = 0
+
+    def update(self, probabilities: Floats, labels: Ints) -> None:
+        """One batch: (n, classes) that sum to 1 for each image, and (n,) class ids."""
+        probabilities = np.nan_to_num(probabilities)  # of a network that has diverged: as good as no guess
+        top = np.argsort(-probabilities, axis=1, kind="stable")[:, :5]
+        self._labels.append(np.asarray(labels, dtype=np.int64))
+        self._top.append(top.astype(np.int32))
+        self._confidence.append(np.take_along_axis(probabilities, top[:, :1], axis=1)[:, 0].astype(np.float64))
+        self._kept += probabilities.size
+        if self._kept > MOST_SCORES:
+            self._scores = None
+        elif self._scores is not None:
+            self._scores.append(probabilities)
+
+    def values(self) -> dict[str, float]:
+        return {metric_names.VAL_ACCURACY: float(np.mean(self._hits()[:, 0]))}
+
+    def evaluate(self) -> SplitEvaluation:
+        hits, confusion = self._hits(), self._confusion()
+        by_class = class_quality(confusion)
+        support, auc = confusion.sum(1), self._auc()
+        calibration, error = calibrate(np.concatenate(self._confidence), hits[:, 0])
+        values = {
+            "accuracy": float(hits[:, 0].mean()),
+            "top5_accuracy": float(hits.any(1).mean()) if len(self.class_names) > 5 else None,
+            **average_quality(by_class, confusion),
+            "expected_calibration_error": error,
+            "roc_auc": defined(float(np.nanmean(auc))) if np.isfinite(auc).any() else None,
+        }
+        by_class["roc_auc"] = auc
+        return SplitEvaluation(
+            images=len(hits),
+            values=values,
+            classes=[
+                ClassEvaluation(
+                    name=name,
+                    support=int(support[label]),
+                    values={metric: defined(numbers[label]) for metric, numbers in by_class.items()},
+                )
+                for label, name in enumerate(self.class_names)
+            ],
+            confusion=ConfusionMatrix(labels=list(self.class_names), counts=confusion.tolist()),
+            curves=[calibration],
+        )
+
+    def _hits(self) -> NDArray[np.bool_]:
+        """(n, up to 5): whether the label is the first, second, … guess."""
+        return np.concatenate(self._top) == np.concatenate(self._labels)[:, None]
+
+    def _confusion(self) -> Ints:
+        return count_pairs(np.concatenate(self._labels), np.concatenate(self._top)[:, 0], len(self.class_names))
+
+    def _auc(self) -> NDArray[np.float64]:
+        """One class against the rest; NaN where a class has no images, or all of them."""
+        if self._scores is None:
+            return np.full(len(self.class_names), np.nan)
+        scores, labels = np.concatenate(self._scores), np.concatenate(self._labels)
+        return np.array([roc_auc(scores[:, label], labels == label) for label in range(len(self.class_names))])
+
+
+def count_pairs(labels: Ints, predictions: Ints, num_labels: int) -> Ints:
+    """Confusion matrix: rows are labels, columns predictions."""
+    pairs = labels.astype(np.int64) * num_labels + predictions
+    return np.bincount(pairs, minlength=num_labels**2).reshape(num_labels, num_labels)
+
+
+def class_quality(confusion: Ints) -> dict[str, NDArray[np.float64]]:
+    """Precision, recall and F1 of each class; 0 where there is nothing to divide by, as in scikit-learn."""
+    right = confusion.diagonal()
+    precision, recall = ratio(right, confusion.sum(0)), ratio(right, confusion.sum(1))
+    return {"precision": precision, "recall": recall, "f1": ratio(2 * precision * recall, precision + recall)}
+
+
+def average_quality(by_class: dict[str, NDArray[np.float64]], confusion: Ints) -> dict[str, float | None]:
+    """Over the classes that occur in labels or predictions, each alike (macro) or by its images (weighted)."""
+    support = confusion.sum(1)
+    occurs = support + confusion.sum(0) > 0
+    macro = {f"{name}_macro": mean(numbers[occurs]) for name, numbers in by_class.items()}
+    weighted = {f"{name}_weighted": float(np.average(of, weights=support)) for name, of in by_class.items()}
+    return {**macro, **weighted}
+
+
+def calibrate(confidence: Floats, right: NDArray[np.bool_]) -> tuple[Curve, float]:
+    """How often predictions are right, by how sure they were, and the expected calibration error."""
+    bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
+    counts = np.bincount(bins, minlength=CALIBRATION_BINS)
+    sure = ratio(np.bincount(bins, confidence, CALIBRATION_BINS), counts)
+    accurate = ratio(np.bincount(bins, right, CALIBRATION_BINS), counts)
+    used = counts > 0
+    curve = Curve(
+        name="calibration", x=rounded(sure[used]), y=list(rounded(accurate[used])), counts=counts[used].tolist()
+    )
+    return curve, float(np.average(np.abs(sure - accurate), weights=counts))
+
+
+def roc_auc(scores: Floats, positive: NDArray[np.bool_]) -> float:
+    """Chance that a positive has a higher score than a negative; equal scores count half."""
+    positives = int(positive.sum())
+    negatives = len(positive) - positives
+    if not positives or not negatives:
+        return float("nan")
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))

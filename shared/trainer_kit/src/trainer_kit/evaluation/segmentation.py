@@ -1,0 +1,62 @@
+"""One label for each pixel."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer_kit.evaluation.base import Ints, defined, mean, ratio
+from trainer_kit.evaluation.classification import class_quality, count_pairs
+from vision_contracts import ClassEvaluation, ConfusionMatrix, SplitEvaluation, metric_names
+
+IGNORED = 255
+"""Label of pixels that are not measured."""
+
+
+class SegmentationEvaluator:
+    """Counts pixels in one confusion matrix, however many images there are."""
+
+    primary_metric = metric_names.VAL_MIOU
+
+    def __init__(self, label_names: Sequence[str]) -> None:
+        self.label_names = tuple(label_names)
+        self.confusion: Ints = np.zeros((len(label_names), len(label_names)), dtype=np.int64)
+        self._images = 0
+
+    def update(self, predictions: Ints, labels: Ints) -> None:
+        """One batch of maps of label ids, both (n, height, width)."""
+        counted = labels != IGNORED
+        self.confusion += count_pairs(labels[counted], predictions[counted], len(self.label_names))
+        self._images += len(labels)
+
+    def values(self) -> dict[str, float]:
+        return {metric_names.VAL_MIOU: mean(self._overlaps()[self._occurs()])}
+
+    def evaluate(self) -> SplitEvaluation:
+        support = self.confusion.sum(1)
+        by_class = {"iou": np.where(self._occurs(), self._overlaps(), np.nan), **class_quality(self.confusion)}
+        return SplitEvaluation(
+            images=self._images,
+            values={
+                "miou": self.values()[metric_names.VAL_MIOU],
+                "pixel_accuracy": float(ratio(self.confusion.trace(), support.sum())),
+                "mean_accuracy": mean(by_class["recall"][support > 0]),
+            },
+            classes=[
+                ClassEvaluation(
+                    name=name,
+                    support=int(support[label]),
+                    values={metric: defined(numbers[label]) for metric, numbers in by_class.items()},
+                )
+                for label, name in enumerate(self.label_names)
+            ],
+            confusion=ConfusionMatrix(labels=list(self.label_names), counts=self.confusion.tolist()),
+        )
+
+    def _occurs(self) -> NDArray[np.bool_]:
+        """A class that is neither labelled nor predicted does not count."""
+        return self.confusion.sum(0) + self.confusion.sum(1) > 0
+
+    def _overlaps(self) -> NDArray[np.float64]:
+        both = self.confusion.diagonal()
+        return ratio(both, self.confusion.sum(0) + self.confusion.sum(1) - both)
