@@ -49,7 +49,7 @@ def keypoint_overlaps(found: Floats, labelled: Floats, boxes: Floats, areas: Flo
     high = boxes[:, :2] + 2 * (boxes[:, 2:] - boxes[:, :2])
     points = found[:, None, :, :2].astype(np.float64)
     outside = np.maximum(0, low[None, :, None] - points) + np.maximum(0, points - high[None, :, None])
-    placed: Bools = seen.any(axis=1)[:, None]
+    placed: Bools = np.logical_or.reduce(seen, axis=1, keepdims=True)
     distance = np.where(placed[None, :, :, None], apart, outside)
     error = (distance**2).sum(-1) / (2 * sigmas) ** 2 / (areas[None, :, None] + np.spacing(1)) / 2
     counted = seen | ~placed
