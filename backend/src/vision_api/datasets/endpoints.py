@@ -13,6 +13,7 @@ from vision_api.datasets.schemas import (
     DatasetUpdate,
     DiffRead,
     FindingRead,
+    SplitRequest,
     VersionRead,
 )
 from vision_api.db.session import DatabaseDep, ReadSession, WriteSession
@@ -27,7 +28,8 @@ router = APIRouter(prefix="/datasets", tags=["datasets"])
 def _form(**fields: dict[str, Any]) -> dict[str, Any]:
     file = {"type": "string", "format": "binary", "description": "A zip archive."}
     required = [name for name in ("name",) if name in fields]
-    schema = {"type": "object", "required": ["file", *required], "properties": {"file": file, **fields}}
+    splits = SplitRequest.model_json_schema()["properties"]
+    schema = {"type": "object", "required": ["file", *required], "properties": {"file": file, **fields, **splits}}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 

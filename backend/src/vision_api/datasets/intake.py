@@ -54,11 +54,11 @@ class Intake:
             await get_dataset_for(session, user, dataset_id, role="editor")
 
         async def create(session: AsyncSession, stored: StoredObject) -> VersionRead:
-            return await use_cases.add_version(session, user=user, dataset_id=dataset_id, upload=stored)
+            return await use_cases.add_version(session, user=user, dataset_id=dataset_id, request=form, upload=stored)
 
         async with receive_upload(request, self.folder) as upload:
-            upload.form(VersionCreate)
-            return await self._take_in(upload, user, idempotency, {}, VersionRead, create)
+            form = upload.form(VersionCreate)
+            return await self._take_in(upload, user, idempotency, form.split_options or {}, VersionRead, create)
 
     async def _take_in(
         self,

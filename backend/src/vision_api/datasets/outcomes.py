@@ -4,10 +4,11 @@ import errno
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from data_kit import Finding, ObjectNotFound, ObjectStore
+from data_kit import Finding, ObjectNotFound, ObjectStore, SplitOptions
 from vision_api.datasets import repository
 from vision_api.datasets.layout import archive_key, content_keys
 from vision_api.datasets.preparing import Facts, Prepared
@@ -31,6 +32,23 @@ class Claim:
     version_id: int
     tries: int
     upload_uri: str
+    splits: SplitOptions | None = None
+
+
+def make_claim(version: DatasetVersion) -> Claim:
+    """What is to be done for a row that was just claimed."""
+    return Claim(version.id, version.tries, version.upload_uri or "", _split_options(version.split_options))
+
+
+def _split_options(asked: dict[str, Any] | None) -> SplitOptions | None:
+    if not asked:
+        return None
+    return SplitOptions(
+        val_fraction=asked.get("val_fraction"),
+        test_fraction=asked.get("test_fraction"),
+        seed=asked.get("split_seed", 0),
+        is_whole=asked.get("resplit", False),
+    )
 
 
 async def apply_prepared(database: Database, store: ObjectStore, claim: Claim, prepared: Prepared) -> bool:

@@ -1,13 +1,13 @@
 """From an uploaded archive to what is stored of it. Runs in a process of its own: it decodes what strangers made.
 
-    python -m vision_api.datasets.preparing ARCHIVE FOLDER LIMITS
+    python -m vision_api.datasets.preparing ARCHIVE FOLDER LIMITS SPLITS
 
 writes what came of it as JSON. Imports neither the web framework nor the database, so that it starts quickly.
 """
 
 import errno
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from data_kit import (
     Dataset,
     DatasetError,
     Finding,
+    Split,
+    SplitOptions,
+    assign_splits,
     dataset_manifest,
     describe,
     extract_archive,
@@ -25,6 +28,7 @@ from data_kit import (
     open_dataset,
     stored_files,
     write_archive,
+    write_split_file,
 )
 from vision_api.datasets.layout import archive_key, manifest_key, sample_page_key
 from vision_api.datasets.samples import sample_pages
@@ -62,13 +66,47 @@ DISK_FULL = errno.ENOSPC
 """The exit code that says so."""
 
 
-def prepare_archive(archive: Path, folder: Path, limits: ArchiveLimits) -> Prepared:
-    """Unpacks an upload into `folder/files`, and goes on as `prepare_folder`. Raises OSError for a full disk."""
+splits_json: TypeAdapter[SplitOptions | None] = TypeAdapter(SplitOptions | None)
+
+
+def prepare_archive(archive: Path, folder: Path, limits: ArchiveLimits, splits: SplitOptions | None = None) -> Prepared:
+    """Unpacks an upload into `folder/files`, splits it if that is asked for, and goes on as `prepare_folder`.
+
+    Raises OSError for a full disk.
+    """
     try:
         extract_archive(archive, folder / FILES, limits)
+        kept = store_splits(folder / FILES, splits) if splits is not None else []
     except DatasetError as error:
         return Prepared(error.findings)
-    return prepare_folder(folder / FILES, folder)
+    prepared = prepare_folder(folder / FILES, folder)
+    return replace(prepared, findings=[*kept, *prepared.findings])
+
+
+def store_splits(source: Path, options: SplitOptions) -> list[Finding]:
+    """Writes `splits.json` into the data set, and says what was not done. Raises DatasetError for impossible splits."""
+    try:
+        dataset = open_dataset(source)
+    except DatasetError:
+        return []  # what is wrong with it is told by whoever opens it next, and more completely
+    own = dataset.own_splits
+    try:
+        write_split_file(dataset, assign_splits(own, options))
+    except ValueError as error:
+        message = f"It cannot be split as asked: {error}."
+        raise DatasetError([Finding(code="split_empty", file="", message=message, fix=_MORE_IMAGES)]) from error
+    asked = {Split.VAL: options.val_fraction, Split.TEST: options.test_fraction}
+    return [
+        Finding(
+            severity="warning", code="split_kept", file="", fix="Send `resplit=true` to split all images anew.",
+            message=f"The data set brings `{split}`, so `{split}_fraction` was not used.",
+        )
+        for split, fraction in asked.items()
+        if fraction is not None and split in own and not options.is_whole
+    ]  # fmt: skip
+
+
+_MORE_IMAGES = "Choose other fractions, or add images."
 
 
 def prepare_folder(source: Path, folder: Path) -> Prepared:
@@ -108,9 +146,10 @@ def _facts(dataset: Dataset, digest: str, manifest: list[str]) -> Facts:
 
 def main(arguments: list[str]) -> int:
     """See the module."""
-    archive, folder, limits = arguments
+    archive, folder, limits, splits = arguments
+    options = limits_json.validate_json(limits), splits_json.validate_json(splits)
     try:
-        prepared = prepare_archive(Path(archive), Path(folder), limits_json.validate_json(limits))
+        prepared = prepare_archive(Path(archive), Path(folder), *options)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             return DISK_FULL

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import anyio.to_thread
 
-from data_kit import ArchiveLimits, ObjectNotFound, ObjectStore, StorageError
+from data_kit import ArchiveLimits, ObjectNotFound, ObjectStore, SplitOptions, StorageError
 from vision_api.config import Settings
 from vision_api.datasets import preparing, repository
 from vision_api.datasets.layout import UPLOADS
-from vision_api.datasets.outcomes import Claim, apply_prepared, apply_trouble, give_back
+from vision_api.datasets.outcomes import Claim, apply_prepared, apply_trouble, give_back, make_claim
 from vision_api.datasets.preparing import STORED, Prepared
 from vision_api.db.base import database_now
 from vision_api.db.session import Database
@@ -36,7 +36,7 @@ CLEAN_UP_SECONDS = 3600.0
 FORGOTTEN_AFTER = timedelta(days=1)
 
 
-Prepare = Callable[[Path, Path, ArchiveLimits], Awaitable[Prepared]]
+Prepare = Callable[[Path, Path, ArchiveLimits, SplitOptions | None], Awaitable[Prepared]]
 """See `preparing.prepare_archive`."""
 
 
@@ -44,9 +44,12 @@ class PreparingDied(Exception):
     """The process ended without an answer, for lack of memory say."""
 
 
-async def prepare_in_process(archive: Path, folder: Path, limits: ArchiveLimits) -> Prepared:
+async def prepare_in_process(
+    archive: Path, folder: Path, limits: ArchiveLimits, splits: SplitOptions | None = None
+) -> Prepared:
     """In a process that ends with us; Ctrl-C in the terminal does not reach it. Raises PreparingDied, OSError."""
-    arguments = ["-m", preparing.__name__, str(archive), str(folder), preparing.limits_json.dump_json(limits).decode()]
+    options = [preparing.limits_json.dump_json(limits).decode(), preparing.splits_json.dump_json(splits).decode()]
+    arguments = ["-m", preparing.__name__, str(archive), str(folder), *options]
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *arguments,
@@ -126,7 +129,7 @@ class DatasetProcessor:
         """Process one upload; whether there was one."""
         async with self._database.transaction() as session:
             version = await repository.claim_version(session, lease_seconds=LEASE_SECONDS)
-            claim = Claim(version.id, version.tries, version.upload_uri or "") if version is not None else None
+            claim = make_claim(version) if version is not None else None
         if claim is None:
             return False
         log.info("processing version row %d, try %d", claim.version_id, claim.tries)
@@ -163,7 +166,7 @@ class DatasetProcessor:
             await anyio.to_thread.run_sync(self._store.get_file, claim.upload_uri, archive)
         elif not archive.exists():
             raise ObjectNotFound(f"There is no object {claim.upload_uri}.")
-        return await self._prepare_archive(archive, work, self._limits)
+        return await self._prepare_archive(archive, work, self._limits, claim.splits)
 
     def _store_files(self, folder: Path) -> None:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):

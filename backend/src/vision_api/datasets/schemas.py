@@ -1,8 +1,8 @@
 """What the routes of data sets take and give."""
 
-from typing import Annotated
+from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from vision_api.kit.schemas import ReadModel, RequestModel, ResourceId
 from vision_api.models import DatasetStatus
@@ -13,15 +13,45 @@ DatasetName = Annotated[
 ]
 
 
-class DatasetCreate(RequestModel):
+Fraction = Annotated[float, Field(ge=0, le=0.9)]
+
+
+class SplitRequest(RequestModel):
+    """How the images are to be split, once and for all. Without any of it a data set stays as it comes."""
+
+    val_fraction: Fraction | None = Field(
+        default=None, description="Share of all images; 0.2 by default. A `val` that the data set brings is kept."
+    )
+    test_fraction: Fraction | None = Field(
+        default=None, description="Share of all images; none by default. A `test` that the data set brings is kept."
+    )
+    split_seed: int | None = Field(
+        default=None, ge=0, le=2**31 - 1, description="The same seed gives the same splits; 0 by default."
+    )
+    resplit: bool = Field(default=False, description="Split all images anew, also where the data set brings splits.")
+
+    @model_validator(mode="after")
+    def _leave_some_to_learn_from(self) -> Self:
+        if (self.val_fraction or 0.0) + (self.test_fraction or 0.0) >= 1:
+            raise ValueError("`val_fraction` and `test_fraction` must leave images to train on: their sum is below 1.")
+        return self
+
+    @property
+    def split_options(self) -> dict[str, Any] | None:
+        """What is to be kept of it; None if nothing was asked for."""
+        asked = self.model_dump(include=set(SplitRequest.model_fields), exclude_defaults=True)
+        return asked or None
+
+
+class DatasetCreate(SplitRequest):
     """The fields of the form beside `file`."""
 
     name: DatasetName
     project_id: ResourceId | None = Field(default=None, description="Without it the data set is yours alone.")
 
 
-class VersionCreate(RequestModel):
-    """A new version has no field but `file`."""
+class VersionCreate(SplitRequest):
+    """The fields of a new version's form beside `file`."""
 
 
 class DatasetUpdate(RequestModel):
@@ -47,6 +77,9 @@ class VersionRead(ReadModel):
     class_names: list[str]
     num_images: int | None
     splits: dict[str, SplitRead]
+    split_options: dict[str, float | bool] | None = Field(
+        description="What the upload asked for: `val_fraction`, `test_fraction`, `split_seed`, `resplit`."
+    )
     digest: str | None
     size_bytes: int = Field(description="Of the files; of the upload until they are known.")
     error_count: int

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -10,7 +11,7 @@ from vision_api.datasets import repository
 from vision_api.datasets.access import get_dataset_for
 from vision_api.datasets.layout import archive_key, content_keys
 from vision_api.datasets.resolving import ResolvedDataset, resolve_for_job
-from vision_api.datasets.schemas import DatasetCreate, DatasetRead, DatasetUpdate, VersionRead
+from vision_api.datasets.schemas import DatasetCreate, DatasetRead, DatasetUpdate, VersionCreate, VersionRead
 from vision_api.errors import InUse, NotFound
 from vision_api.kit.clock import utc_now
 from vision_api.kit.pagination import Page, PageRequest
@@ -35,6 +36,7 @@ def read_version(version: DatasetVersion) -> VersionRead:
         class_names=version.class_names,
         num_images=version.num_images,
         splits=version.splits,
+        split_options=version.split_options,
         digest=version.digest,
         size_bytes=version.size_bytes if version.size_bytes is not None else version.upload_bytes,
         error_count=version.error_count,
@@ -91,31 +93,36 @@ async def create_dataset(
     dataset = Dataset(name=request.name, project_id=request.project_id, owner_id=user.id)
     session.add(dataset)
     await session.flush()
-    version = _version(dataset, user, upload)
+    version = _version(dataset, user, upload, request.split_options)
     session.add(version)
     await session.flush()
     log.info("user %s uploaded data set %s (%d bytes)", user.id, dataset.id, upload.size_bytes)
     return read_dataset(dataset, version)
 
 
-async def add_version(session: AsyncSession, *, user: User, dataset_id: int, upload: StoredObject) -> VersionRead:
+async def add_version(
+    session: AsyncSession, *, user: User, dataset_id: int, request: VersionCreate, upload: StoredObject
+) -> VersionRead:
     """One more version, to be processed. Raises NotFound, Forbidden for a viewer."""
     await repository.lock_dataset(session, dataset_id)
     dataset = await get_dataset_for(session, user, dataset_id, role="editor")
     dataset.latest_version += 1
-    version = _version(dataset, user, upload)
+    version = _version(dataset, user, upload, request.split_options)
     session.add(version)
     await session.flush()
     return read_version(version)
 
 
-def _version(dataset: Dataset, user: User, upload: StoredObject) -> DatasetVersion:
+def _version(
+    dataset: Dataset, user: User, upload: StoredObject, split_options: dict[str, Any] | None
+) -> DatasetVersion:
     return DatasetVersion(
         dataset_id=dataset.id,
         number=dataset.latest_version,
         created_by_id=user.id,
         upload_uri=upload.uri,
         upload_bytes=upload.size_bytes,
+        split_options=split_options,
         status=DatasetStatus.PROCESSING,
         tries=0,
         task_types=[],

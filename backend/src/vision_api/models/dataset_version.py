@@ -42,6 +42,8 @@ class DatasetVersion(Base):
     upload_uri: Mapped[str | None]
     """The archive as it was uploaded; removed once it is processed."""
     upload_bytes: Mapped[int] = mapped_column(BigInt)
+    split_options: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """How it is to be split, as the upload's form said; null where it is left as it comes."""
     tries: Mapped[int] = mapped_column(default=0)
     lease_expires_at: Mapped[datetime | None]
     """By the database's clock. While it lasts, somebody is processing the upload."""
