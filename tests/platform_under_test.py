@@ -145,6 +145,8 @@ class DeployedPlatform:
     folder: Path
     frameworks: Sequence[str] = FRAMEWORKS
     name: str = "deployed"
+    storage: Mapping[str, str] = field(default_factory=dict)
+    """Settings that name the object storage; without them it is a folder that all can see."""
     url: str = field(init=False)
     datasets: Path = field(init=False)
     backend: Process = field(init=False)
@@ -157,6 +159,7 @@ class DeployedPlatform:
         storage = self._make_folder("storage")
         own_folders = {name: self._make_folder(f"{name}-data") for name in ("backend", *self.frameworks)}
         common = {"SERVICE_TOKEN": "the-token-between-backend-and-services", "STORAGE_URL": storage.as_uri()}
+        common |= self.storage
         environment = backend_environment(own_folders["backend"], self.datasets, port) | common
         environment |= {
             "TRAINING_EXECUTION_MODE": "http",

@@ -11,7 +11,7 @@ import httpx
 from PIL import Image
 
 from data_kit import ArchiveLimits, SplitOptions
-from vision_api.datasets.preparing import Prepared, prepare_archive
+from vision_api.datasets.preparing import Prepared, Tell, prepare_archive
 from vision_api.datasets.processing import DatasetProcessor
 from vision_api.models import User
 
@@ -44,10 +44,10 @@ def coins(count: int = 5, label: str = "0 0.5 0.5 0.5 0.5\n", **more: bytes) -> 
 
 
 async def prepare_in_thread(
-    archive: Path, folder: Path, limits: ArchiveLimits, splits: SplitOptions | None = None
+    archive: Path, folder: Path, limits: ArchiveLimits, tell: Tell, splits: SplitOptions | None = None
 ) -> Prepared:
     """As the real one, without the second that a process takes to start. `test_processing` has the real one."""
-    return await anyio.to_thread.run_sync(prepare_archive, archive, folder, limits, splits)
+    return await anyio.to_thread.run_sync(prepare_archive, archive, folder, limits, tell, splits)
 
 
 @dataclass(frozen=True)

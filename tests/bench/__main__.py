@@ -13,7 +13,7 @@ from pathlib import Path
 from client import Client
 from platform_under_test import ADMIN_EMAIL, ADMIN_PASSWORD, ROOT, LocalPlatform, Process, free_port
 
-from bench import first_batch
+from bench import first_batch, metric_points
 from bench.load import requests_per_second
 from bench.report import Row, compare, write
 from bench.streams import STREAMS, p99_milliseconds
@@ -136,7 +136,11 @@ def measure(folder: Path) -> list[Row]:
 
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="vision-bench-") as folder:
-        rows = [*measure(Path(folder) / "lists"), *first_batch.measure(Path(folder) / "first_batch")]
+        rows = [
+            *measure(Path(folder) / "lists"),
+            *metric_points.measure(Path(folder) / "metric_points"),
+            *first_batch.measure(Path(folder) / "first_batch"),
+        ]
     sys.stdout.write(write(rows, ROOT / "build/bench.json") + "\n")
     return 0
 

@@ -82,6 +82,8 @@ class Settings(BaseSettings):
         default_factory=lambda known: () if known.get("environment") == "production" else ("http://localhost:3000",)
     )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    https_redirect: bool = Field(default=False, description="HTTP → HTTPS, as the proxy in front tells the scheme.")
+    hsts_seconds: int = Field(default=0, ge=0, le=2 * 365 * 24 * 3600, description="0: no header.")
     metrics_token: SecretStr | None = None
     max_body_bytes: int = Field(default=1024**2, ge=1024, description="Of every body that is not an upload.")
     max_upload_bytes: int = Field(default=20 * 1024**3, ge=1024)
@@ -95,6 +97,9 @@ class Settings(BaseSettings):
     dataset_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         default=(), description="Default: `datasets` in `data_dir`. Locally the bundled samples are always one too."
     )
+    import_prefixes: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Where data sets may be imported from beside `dataset_roots`: `s3://bucket/prefix`, …"
+    )
     slots: int | None = Field(default=None, ge=1, le=1024, description="Default: each service decides.")
     max_running_jobs_per_user: int = Field(default=0, ge=0, description="0: no limit.")
     stop_grace_seconds: float = Field(default=10.0, ge=0, le=600)
@@ -103,7 +108,7 @@ class Settings(BaseSettings):
     job_events_kept_days: int = Field(default=30, ge=0, le=36_500, description="0: for ever.")
     job_log_lines_kept: int = Field(default=100_000, ge=100, le=10_000_000)
 
-    _commas = field_validator("cors_origins", "trusted_proxies", mode="before")(_split(","))
+    _commas = field_validator("cors_origins", "trusted_proxies", "import_prefixes", mode="before")(_split(","))
     _paths = field_validator("dataset_roots", mode="before")(_split(os.pathsep))
 
     @property
@@ -139,6 +144,13 @@ class Settings(BaseSettings):
         samples = data_dir / "samples"
         is_local = known.data.get("training_execution_mode") == "subprocess"
         return (*found, samples) if is_local and samples not in found else found
+
+    @field_validator("import_prefixes", mode="after")
+    @classmethod
+    def _object_stores(cls, prefixes: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.match(r"(s3|gs|az)://[^/]", prefix) for prefix in prefixes):
+            raise ValueError("may hold addresses like s3://bucket/prefix only; folders belong to DATASET_ROOTS")
+        return tuple(prefix.rstrip("/") for prefix in prefixes)
 
     @field_validator("admin_password", mode="after")
     @classmethod

@@ -1,5 +1,6 @@
 """Every error leaves as `application/problem+json`, whoever raised it."""
 
+import errno
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -10,7 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
-from vision_api.errors import ApiError, Conflict, Invalid
+from data_kit import ObjectNotFound, StorageError
+from vision_api.errors import ApiError, Conflict, Invalid, NotFound, StorageFull, StorageUnavailable
 from vision_contracts import PROBLEM_CONTENT_TYPE, FieldProblem, Problem
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,8 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(DBAPIError, _database_error)
+    app.add_exception_handler(StorageError, _storage_error)
+    app.add_exception_handler(OSError, _disk_error)
 
 
 async def _api_error(_request: Request, error: Exception) -> Response:
@@ -115,6 +119,20 @@ def _explanation(request: Request, status: HTTPStatus) -> str:
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         return f"{request.url.path} does not take {request.method}."
     return status.description or status.phrase
+
+
+async def _storage_error(request: Request, error: Exception) -> Response:
+    if isinstance(error, ObjectNotFound):
+        return await _api_error(request, NotFound("This file is no longer in storage."))
+    unavailable = StorageUnavailable()
+    unavailable.__cause__ = error
+    return await _api_error(request, unavailable)
+
+
+async def _disk_error(request: Request, error: Exception) -> Response:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return await _api_error(request, StorageFull())
+    raise error
 
 
 async def _database_error(_request: Request, error: Exception) -> Response:

@@ -10,7 +10,9 @@ ApiError
 ├── TooLarge              413 too_large
 ├── Invalid               422 validation_failed | model_unknown | …
 ├── RateLimited           429 rate_limited
-└── DatabaseUnavailable   503 database_unavailable
+├── DatabaseUnavailable   503 database_unavailable
+├── StorageUnavailable    503 storage_unavailable
+└── StorageFull           507 storage_full
 """
 
 from collections.abc import Mapping, Sequence
@@ -140,3 +142,23 @@ class DatabaseUnavailable(ApiError):
 
     def __init__(self, detail: str = "The database does not answer at the moment. Try again shortly.") -> None:
         super().__init__(detail, headers={"Retry-After": "2"})
+
+
+class StorageUnavailable(ApiError):
+    """Object storage does not answer, or refuses."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "storage_unavailable"
+
+    def __init__(self, detail: str = "Object storage does not answer. Try again shortly.") -> None:
+        super().__init__(detail, headers={"Retry-After": "10"})
+
+
+class StorageFull(ApiError):
+    """No disk is left for what was sent."""
+
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+    code = "storage_full"
+
+    def __init__(self) -> None:
+        super().__init__("The server's disk is full. Ask an administrator to free some space, and send it again.")

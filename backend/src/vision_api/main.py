@@ -10,13 +10,14 @@ from vision_api.auth.endpoints import router as auth_router
 from vision_api.catalog.endpoints import router as catalog_router
 from vision_api.config import Settings
 from vision_api.datasets.endpoints import router as datasets_router
+from vision_api.datasets.resumable import endpoints as resumable
 from vision_api.docs_page import add_docs_page
 from vision_api.error_handlers import add_error_handlers
 from vision_api.health.endpoints import router as health_router
 from vision_api.health.request_metrics import RequestMetrics
 from vision_api.kit.query_guard import refuse_unknown_query
 from vision_api.lifespan import lifespan
-from vision_api.middleware import BodyLimit, RequestContext
+from vision_api.middleware import BodyLimit, HttpsOnly, RequestContext
 from vision_api.openapi import RESPONSES, describe
 from vision_api.projects.endpoints import router as projects_router
 from vision_api.training_jobs.endpoints import router as training_jobs_router
@@ -33,8 +34,17 @@ EXPOSED_HEADERS = (
     "ETag",
     "Retry-After",
     "X-Request-ID",
+    *resumable.EXPOSED_HEADERS,
 )
-ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "X-Request-ID")
+ALLOWED_HEADERS = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-None-Match",
+    "Last-Event-ID",
+    "X-Request-ID",
+    *resumable.ALLOWED_HEADERS,
+)
 DESCRIPTION = """\
 Train vision models of timm, Ultralytics and Hugging Face transformers.
 
@@ -73,7 +83,7 @@ def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
     _add_middleware(app, settings)
     # Routes are tried one after the other: the two lists that do next to nothing themselves are the first.
     routers = (catalog_router, projects_router, auth_router, datasets_router, training_jobs_router, usage_router)
-    for router in routers:
+    for router in (*routers, resumable.router):
         app.include_router(router, prefix=PREFIX)
     app.include_router(health_router)
     return app
@@ -86,16 +96,11 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
-        allow_methods=["GET", "POST", "PATCH", "DELETE", "OPTIONS"],
-        allow_headers=[
-            "Authorization",
-            "Content-Type",
-            "Idempotency-Key",
-            "If-None-Match",
-            "Last-Event-ID",
-            "X-Request-ID",
-        ],
+        allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"],
+        allow_headers=ALLOWED_HEADERS,
         expose_headers=EXPOSED_HEADERS,
     )
+    if settings.https_redirect or settings.hsts_seconds:
+        app.add_middleware(HttpsOnly, redirects=settings.https_redirect, hsts_seconds=settings.hsts_seconds)
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))  # pyright: ignore[reportArgumentType]

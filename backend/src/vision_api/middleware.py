@@ -5,9 +5,10 @@ import re
 import time
 from uuid import uuid4
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import URL, Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vision_api.error_handlers import problem_response
@@ -80,8 +81,41 @@ def _tell(scope: Scope, status: int, seconds: float) -> None:
     log.log(level, "%-26s %s %s → %s in %.0f ms", _flow(scope), scope["method"], path, status or "cut", seconds * 1000)
 
 
+class HttpsOnly:
+    """Sends browsers to HTTPS, and tells them to stay there (HSTS). A probe of the platform itself speaks HTTP."""
+
+    def __init__(self, app: ASGIApp, *, redirects: bool, hsts_seconds: int) -> None:
+        self.app = app
+        self.redirects = redirects
+        self.hsts = f"max-age={hsts_seconds}; includeSubDomains" if hsts_seconds else ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See the class. The scheme is the client's own, where a trusted proxy has told it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+        elif scope["scheme"] == "https":
+            await self.app(scope, receive, self._with_hsts(send))
+        elif self.redirects and scope["path"] not in _QUIET_PATHS:
+            secure = URL(scope=scope)
+            secure = secure.replace(scheme="https", netloc=secure.hostname or "")
+            await RedirectResponse(secure, status_code=308)(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def _with_hsts(self, send: Send) -> Send:
+        async def send_with_hsts(message: Message) -> None:
+            if self.hsts and message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Strict-Transport-Security"] = self.hsts
+            await send(message)
+
+        return send_with_hsts
+
+
+_UPLOADS = ("multipart/form-data", "application/offset+octet-stream")
+
+
 class BodyLimit:
-    """Bounds the body of a request: forms with files may be large, everything else may not."""
+    """Bounds the body of a request: uploads may be large, everything else may not."""
 
     def __init__(self, app: ASGIApp, *, body_bytes: int, upload_bytes: int) -> None:
         self.app = app
@@ -94,7 +128,7 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        is_upload = headers.get("content-type", "").startswith("multipart/form-data")
+        is_upload = headers.get("content-type", "").startswith(_UPLOADS)
         limit = self.upload_bytes if is_upload else self.body_bytes
         announced = headers.get("content-length", "0")
         if announced.isdigit() and int(announced) > limit:

@@ -175,3 +175,16 @@ async def test_metrics_of_production_need_their_token(settings: Settings) -> Non
         app = create_app(Settings.model_validate(fields), background=False)
         async with app.router.lifespan_context(app), _client(app) as client:
             assert (await client.get("/metrics", headers=given)).status_code == status
+
+
+async def test_http_is_sent_to_https_by_what_a_trusted_proxy_tells(settings: Settings) -> None:
+    changes = {"https_redirect": True, "hsts_seconds": 3600, "trusted_proxies": ("10.0.0.1",)}
+    app = create_app(settings.model_copy(update=changes), background=False)
+    tells = {"Host": "api.example.com", "X-Forwarded-For": "198.51.100.7"}
+    async with app.router.lifespan_context(app), _client(app, "10.0.0.1") as client:
+        plain = await client.post(f"{LOGIN}?a=1", headers={**tells, "X-Forwarded-Proto": "http"})
+        secure = await client.get(PROJECTS, headers={**tells, "X-Forwarded-Proto": "https"})
+        probe = await client.get("/health")
+    assert (plain.status_code, plain.headers["Location"]) == (308, f"https://api.example.com{LOGIN}?a=1")
+    assert (secure.status_code, secure.headers["Strict-Transport-Security"]) == (401, "max-age=3600; includeSubDomains")
+    assert (probe.status_code, "Strict-Transport-Security" in probe.headers) == (200, False)

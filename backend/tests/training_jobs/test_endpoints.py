@@ -216,6 +216,17 @@ REQUESTS: list[tuple[JobStatus, str, str | None]] = [
 """Status, request, and the status that follows; None where the request is refused."""
 
 
+async def test_a_job_knows_the_request_that_started_it(
+    api: httpx.AsyncClient, wanted: dict[str, Any], database: Database
+) -> None:
+    job = await created(api, wanted)
+
+    await api.post(f"{JOBS}/{job['id']}/start", headers={"X-Request-ID": "request-17"})
+
+    async with database.snapshot() as session:
+        assert (await session.get_one(TrainingJob, job["id"])).request_id == "request-17"
+
+
 async def test_a_request_moves_a_job_or_is_refused(api: httpx.AsyncClient, make_job: MakeJob, digits: Path) -> None:
     for status, request_path, expected in REQUESTS:
         job = await make_job(status=status, attempt=1, dataset_path=str(digits), epochs=3)

@@ -187,6 +187,17 @@ async def test_what_cannot_be_had_is_said(
     problem_of(await api.get(f"{path}/plots/curve.png"), 404, "not_found")
 
 
+@pytest.mark.parametrize(
+    "wanted", ["bytes=99999999999999999999-", "bytes=" + "9" * 5000 + "-", "bytes=a-b", "lines=1-2"]
+)
+async def test_a_range_that_makes_no_sense_is_ignored(
+    api: httpx.AsyncClient, job: TrainingJob, artifact: bytes, wanted: str
+) -> None:
+    whole = await api.get(f"{JOBS}/{job.id}/artifacts/plots/curve.png", headers={"Range": wanted})
+
+    assert (whole.status_code, whole.content) == (200, artifact)
+
+
 async def test_a_ticket_opens_one_artifact(
     client: httpx.AsyncClient, api: httpx.AsyncClient, job: TrainingJob, artifact: bytes
 ) -> None:

@@ -42,3 +42,11 @@ def test_what_the_trainer_printed_is_kept_in_storage(service: ServiceProcess, sp
     [log] = bodies(events, Artifact)
     assert (log.name, log.kind) == ("logs/output.log", "log")
     assert open_store((service.data_dir / "storage").as_uri()).read_bytes(log.uri).endswith(b"line 19999\n")
+
+
+def test_the_runners_log_names_the_request_that_started_it(service: ServiceProcess, spec: JobSpec) -> None:
+    asked = changed(spec, epochs=1, hyperparameters={}, request_id="3f9c1d2e-request")
+    list(service.follow(service.begin_ok(asked)))
+
+    [ending] = [line for line in service.folder(asked).runner_log.read_text().splitlines() if "has ended" in line]
+    assert ending.endswith("the attempt has ended: finished  [3f9c1d2e]")

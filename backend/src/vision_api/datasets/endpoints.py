@@ -7,13 +7,15 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from data_kit import DatasetStatistics, ObjectStore
 from vision_api.auth.dependencies import CurrentUser, StreamUser
 from vision_api.datasets import details, intake, use_cases
-from vision_api.datasets.processing import DatasetProcessor, incoming_folder
+from vision_api.datasets.processing import DatasetProcessor
 from vision_api.datasets.schemas import (
+    DatasetImport,
     DatasetRead,
     DatasetUpdate,
     DiffRead,
     FindingRead,
     SplitRequest,
+    VersionImport,
     VersionRead,
 )
 from vision_api.db.session import DatabaseDep, ReadSession, WriteSession
@@ -46,8 +48,7 @@ def _store(request: Request) -> ObjectStore:
 
 def _intake(request: Request, database: DatabaseDep) -> intake.Intake:
     processor: DatasetProcessor = request.app.state.dataset_processor
-    folder = incoming_folder(request.app.state.settings)
-    return intake.Intake(database, request.app.state.store, processor, folder)
+    return intake.Intake(database, request.app.state.store, processor, request.app.state.settings)
 
 
 StoreDep = Annotated[ObjectStore, Depends(_store)]
@@ -64,6 +65,16 @@ async def create_dataset(
     It is checked in the background: ask again until `status` is `ready`, or `invalid` with findings.
     """
     dataset = await intake.create_dataset(request, user, idempotency)
+    response.headers["Location"] = f"/api/v1/datasets/{dataset.id}"
+    return dataset
+
+
+@router.post("/import", status_code=202)
+async def import_dataset(
+    body: DatasetImport, response: Response, user: CurrentUser, intake: IntakeDep, idempotency: IdempotencyKey
+) -> DatasetRead:
+    """Make a data set of a folder or a zip archive that the server can read. It is copied and checked as an upload."""
+    dataset = await intake.import_dataset(user, body, idempotency)
     response.headers["Location"] = f"/api/v1/datasets/{dataset.id}"
     return dataset
 
@@ -162,6 +173,14 @@ async def create_version(
 ) -> VersionRead:
     """Upload a new version. Experiments that were created before keep theirs."""
     return await intake.add_version(request, user, dataset_id, idempotency)
+
+
+@router.post("/{dataset_id}/versions/import", status_code=202)
+async def import_version(
+    dataset_id: ResourceId, body: VersionImport, user: CurrentUser, intake: IntakeDep, idempotency: IdempotencyKey
+) -> VersionRead:
+    """Make a new version of a folder or a zip archive that the server can read."""
+    return await intake.import_version(user, dataset_id, body, idempotency)
 
 
 @router.get("/{dataset_id}/diff")

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Mapping
-from uuid import uuid4
+from uuid import UUID, uuid4
+
+from data_kit import ObjectInfo, ObjectNotFound, ObjectStore
 
 UPLOADS = "uploads"
 CONTENTS = "datasets"
@@ -12,6 +14,35 @@ SAMPLES_PER_PAGE = 200
 def new_upload_key() -> str:
     """For an archive as it was uploaded."""
     return f"{UPLOADS}/{uuid4()}.zip"
+
+
+def parts_folder(store: ObjectStore, upload_id: UUID) -> str:
+    """The URI of an archive that came in parts. It ends with a slash."""
+    return store.uri(f"{UPLOADS}/{upload_id}") + "/"
+
+
+def part_key(upload_id: UUID, offset: int, writer: int) -> str:
+    """A part that begins at `offset`.
+
+    A writer that was overtaken may leave one that does not count. Whoever overtook it began at the same offset or
+    before, and has the higher number: so of two parts that begin at the same offset the one of the later writer counts,
+    and each that counts begins where the one before it ends.
+    """
+    return f"{UPLOADS}/{upload_id}/{offset:018d}-{writer:010d}"
+
+
+def list_parts(store: ObjectStore, folder: str, length: int) -> list[ObjectInfo]:
+    """The parts that make up an upload of `length` bytes, in order. Raises ObjectNotFound if one is missing."""
+    found = sorted(store.list(store.key(folder.removesuffix("/"))), key=lambda part: part.uri)
+    latest = {int(part.uri.rpartition("/")[2].partition("-")[0]): part for part in found}
+    parts: list[ObjectInfo] = []
+    offset = 0
+    while offset < length and (part := latest.get(offset)) is not None:
+        parts.append(part)
+        offset += part.size_bytes
+    if offset != length:
+        raise ObjectNotFound(f"{folder} has {offset} of {length} bytes.")
+    return parts
 
 
 def content_key(digest: str) -> str:

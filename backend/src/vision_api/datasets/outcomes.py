@@ -4,15 +4,14 @@ import errno
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from data_kit import Finding, ObjectNotFound, ObjectStore, SplitOptions
+from data_kit import Finding, ObjectNotFound, ObjectStore
 from vision_api.datasets import repository
 from vision_api.datasets.layout import archive_key, content_keys
 from vision_api.datasets.preparing import Facts, Prepared
-from vision_api.datasets.use_cases import KEPT_AFTER_DELETION
+from vision_api.datasets.use_cases import KEPT_AFTER_DELETION, Origin
 from vision_api.db.base import database_now
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
@@ -31,24 +30,7 @@ class Claim:
 
     version_id: int
     tries: int
-    upload_uri: str
-    splits: SplitOptions | None = None
-
-
-def make_claim(version: DatasetVersion) -> Claim:
-    """What is to be done for a row that was just claimed."""
-    return Claim(version.id, version.tries, version.upload_uri or "", _split_options(version.split_options))
-
-
-def _split_options(asked: dict[str, Any] | None) -> SplitOptions | None:
-    if not asked:
-        return None
-    return SplitOptions(
-        val_fraction=asked.get("val_fraction"),
-        test_fraction=asked.get("test_fraction"),
-        seed=asked.get("split_seed", 0),
-        is_whole=asked.get("resplit", False),
-    )
+    origin: Origin
 
 
 async def apply_prepared(database: Database, store: ObjectStore, claim: Claim, prepared: Prepared) -> bool:
@@ -84,7 +66,7 @@ async def apply_trouble(database: Database, claim: Claim, error: Exception) -> N
         if version is None:
             return
         if claim.tries < MOST_TRIES and not isinstance(error, ObjectNotFound):
-            version.lease_expires_at = database_now(RETRY_SECONDS * claim.tries)
+            _wait(version, RETRY_SECONDS * claim.tries)
             return
         await _finish(session, version, DatasetStatus.FAILED, [_trouble(error)])
 
@@ -95,12 +77,17 @@ async def give_back(database: Database, claim: Claim) -> None:
         version = await repository.lock_claimed(session, claim.version_id, claim.tries)
         if version is not None:
             version.tries -= 1
-            version.lease_expires_at = None
+            _wait(version, None)
 
 
 def _postpone(version: DatasetVersion) -> None:
     version.tries -= 1
-    version.lease_expires_at = database_now(RETRY_SECONDS)
+    _wait(version, RETRY_SECONDS)
+
+
+def _wait(version: DatasetVersion, seconds: float | None) -> None:
+    version.lease_expires_at = database_now(seconds) if seconds is not None else None
+    version.progress_stage = version.progress_percent = None
 
 
 async def _finish(
@@ -110,7 +97,7 @@ async def _finish(
     version.findings = [finding.model_dump(mode="json") for finding in findings]
     version.error_count = sum(finding.severity == "error" for finding in findings)
     version.warning_count = len(findings) - version.error_count
-    version.lease_expires_at = None
+    _wait(version, None)
     if version.upload_uri is not None:
         await repository.add_garbage(session, [version.upload_uri], due_at=utc_now())
         version.upload_uri = None
@@ -126,7 +113,7 @@ def _trouble(error: Exception) -> Finding:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         message, fix = "The server's disk is full.", "Ask an administrator to free some space, and upload it again."
     elif isinstance(error, ObjectNotFound):
-        message, fix = "The uploaded archive is no longer in storage.", "Upload it again."
+        message, fix = "What was brought in is no longer in storage.", "Bring it in again."
     else:
         message, fix = f"The server could not process it ({type(error).__name__}).", "Upload it again, or in parts."
     return Finding(code="processing_failed", file="", message=message, fix=fix)

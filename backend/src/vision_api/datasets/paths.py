@@ -1,6 +1,9 @@
-"""Folders of the server that a user may train on in place."""
+"""Places that a user may train on or import from."""
 
+import posixpath
+from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from vision_api.config import Settings
 from vision_api.errors import Invalid
@@ -11,21 +14,55 @@ def check_dataset_path(settings: Settings, path: str) -> Path:
 
     Raises Invalid(dataset_path_not_allowed) for one outside the allowed roots, whether it exists or not.
     """
-    roots = [root.resolve() for root in settings.dataset_roots]
+    return _resolve(path, settings.dataset_roots, "dataset_path")
+
+
+def check_import_uri(settings: Settings, uri: str) -> str:
+    """The URI itself, without a slash at its end.
+
+    Raises Invalid(dataset_path_not_allowed) for a file outside `DATASET_ROOTS`, and for an object or a folder of
+    objects outside `IMPORT_PREFIXES`.
+    """
+    if is_file_uri(uri):
+        import_path(uri, settings.dataset_roots)
+        return uri
+    uri = uri.rstrip("/")
+    name = uri.partition("://")[2]
+    if "?" in uri or "#" in uri or not name or name != posixpath.normpath(name):
+        raise _not_allowed(uri, settings.import_prefixes, "IMPORT_PREFIXES", "uri")
+    if not any(uri == prefix or uri.startswith(f"{prefix}/") for prefix in settings.import_prefixes):
+        raise _not_allowed(uri, settings.import_prefixes, "IMPORT_PREFIXES", "uri")
+    return uri
+
+
+def is_file_uri(uri: str) -> bool:
+    """Whether it names a file or a folder of this machine."""
+    return uri.startswith("file:")
+
+
+def import_path(uri: str, roots: Iterable[Path]) -> Path:
+    """The file or folder that `file:///…` names once links are resolved. Raises as `check_import_uri`."""
+    parts = urlsplit(uri)
+    if parts.netloc not in ("", "localhost") or parts.query or parts.fragment:
+        raise _not_allowed(uri, roots, "DATASET_ROOTS", "uri")
+    return _resolve(unquote(parts.path), roots, "uri")
+
+
+def _resolve(path: str, roots: Iterable[Path], field: str) -> Path:
     try:
         given = Path(path).expanduser() if path.startswith("~") else Path(path)
         resolved = given.resolve(strict=False)
     except (OSError, ValueError, RuntimeError) as error:  # a loop of links, a NUL, no such home
-        raise _not_allowed(path, settings) from error
-    if not given.is_absolute() or not any(resolved.is_relative_to(root) for root in roots):
-        raise _not_allowed(path, settings)
+        raise _not_allowed(path, roots, "DATASET_ROOTS", field) from error
+    if not given.is_absolute() or not any(resolved.is_relative_to(root.resolve()) for root in roots):
+        raise _not_allowed(path, roots, "DATASET_ROOTS", field)
     return resolved
 
 
-def _not_allowed(path: str, settings: Settings) -> Invalid:
-    allowed = ", ".join(str(root) for root in settings.dataset_roots)
+def _not_allowed(path: str, places: Iterable[object], setting: str, field: str) -> Invalid:
+    allowed = ", ".join(map(str, places)) or "none"
     return Invalid(
-        f"{path} is not below a folder that data sets may lie in. Allowed: {allowed} (DATASET_ROOTS).",
+        f"{path} is not below a place that data sets may lie in. Allowed: {allowed} ({setting}).",
         code="dataset_path_not_allowed",
-        field="dataset_path",
+        field=field,
     )

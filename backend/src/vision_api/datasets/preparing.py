@@ -2,11 +2,14 @@
 
     python -m vision_api.datasets.preparing ARCHIVE FOLDER LIMITS SPLITS
 
-writes what came of it as JSON. Imports neither the web framework nor the database, so that it starts quickly.
+writes what came of it into FOLDER/prepared.json, and meanwhile lines of JSON that say how far it is. Imports neither
+the web framework nor the database, so that it starts quickly.
 """
 
 import errno
+import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +38,10 @@ from vision_api.datasets.samples import sample_pages
 
 FILES = "files"
 STORED = "stored"
+PREPARED = "prepared.json"
+
+Tell = Callable[[str, int | None], None]
+"""Hears of the stage of the work, and how much of it is done, in percent, as far as that is known."""
 
 
 @dataclass(frozen=True)
@@ -61,25 +68,34 @@ class Prepared:
 
 prepared_json: TypeAdapter[Prepared] = TypeAdapter(Prepared)
 limits_json: TypeAdapter[ArchiveLimits] = TypeAdapter(ArchiveLimits)
+splits_json: TypeAdapter[SplitOptions | None] = TypeAdapter(SplitOptions | None)
 
 DISK_FULL = errno.ENOSPC
 """The exit code that says so."""
 
 
-splits_json: TypeAdapter[SplitOptions | None] = TypeAdapter(SplitOptions | None)
-
-
-def prepare_archive(archive: Path, folder: Path, limits: ArchiveLimits, splits: SplitOptions | None = None) -> Prepared:
-    """Unpacks an upload into `folder/files`, splits it if that is asked for, and goes on as `prepare_folder`.
-
-    Raises OSError for a full disk.
+def prepare_archive(
+    archive: Path, folder: Path, limits: ArchiveLimits, tell: Tell, splits: SplitOptions | None = None
+) -> Prepared:
+    """Unpacks `archive` into `folder/files`, unless it is a folder already, splits it if that is asked for, and goes on
+    as `prepare_folder`. Raises OSError for a full disk.
     """
+    source = archive
+    if not archive.is_dir():
+        source = folder / FILES
+        tell("unpacking", 0)
+        try:
+            extract_archive(archive, source, limits, lambda done, total: tell("unpacking", 100 * done // max(total, 1)))
+        except DatasetError as error:
+            return Prepared(error.findings)
+        if archive.parent == folder:  # fetched for us alone; a disk holds more data sets without it
+            archive.unlink()
+    tell("checking", None)
     try:
-        extract_archive(archive, folder / FILES, limits)
-        kept = store_splits(folder / FILES, splits) if splits is not None else []
+        kept = store_splits(source, splits) if splits is not None else []
     except DatasetError as error:
         return Prepared(error.findings)
-    prepared = prepare_folder(folder / FILES, folder)
+    prepared = prepare_folder(source, folder)
     return replace(prepared, findings=[*kept, *prepared.findings])
 
 
@@ -93,8 +109,8 @@ def store_splits(source: Path, options: SplitOptions) -> list[Finding]:
     try:
         write_split_file(dataset, assign_splits(own, options))
     except ValueError as error:
-        message = f"It cannot be split as asked: {error}."
-        raise DatasetError([Finding(code="split_empty", file="", message=message, fix=_MORE_IMAGES)]) from error
+        message, fix = f"It cannot be split as asked: {error}.", "Choose other fractions, or add images."
+        raise DatasetError([Finding(code="split_empty", file="", message=message, fix=fix)]) from error
     asked = {Split.VAL: options.val_fraction, Split.TEST: options.test_fraction}
     return [
         Finding(
@@ -104,9 +120,6 @@ def store_splits(source: Path, options: SplitOptions) -> list[Finding]:
         for split, fraction in asked.items()
         if fraction is not None and split in own and not options.is_whole
     ]  # fmt: skip
-
-
-_MORE_IMAGES = "Choose other fractions, or add images."
 
 
 def prepare_folder(source: Path, folder: Path) -> Prepared:
@@ -147,15 +160,26 @@ def _facts(dataset: Dataset, digest: str, manifest: list[str]) -> Facts:
 def main(arguments: list[str]) -> int:
     """See the module."""
     archive, folder, limits, splits = arguments
-    options = limits_json.validate_json(limits), splits_json.validate_json(splits)
+    options = limits_json.validate_json(limits), _say, splits_json.validate_json(splits)
     try:
         prepared = prepare_archive(Path(archive), Path(folder), *options)
+        Path(folder, PREPARED).write_bytes(prepared_json.dump_json(prepared))
     except OSError as error:
         if error.errno == errno.ENOSPC:
             return DISK_FULL
         raise
-    sys.stdout.buffer.write(prepared_json.dump_json(prepared))
     return 0
+
+
+_said: list[str] = []
+
+
+def _say(stage: str, percent: int | None) -> None:
+    line = json.dumps([stage, percent])
+    if _said != [line]:
+        _said[:] = [line]
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

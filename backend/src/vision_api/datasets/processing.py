@@ -1,4 +1,4 @@
-"""Processes uploads in the background, one at a time, each in a process of its own.
+"""Processes uploads and imports in the background, one at a time, each in a process of its own.
 
 The row is the truth: whoever is killed over one leaves it `processing`, and it is taken up again when its lease ends.
 """
@@ -13,30 +13,37 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import anyio.to_thread
 
-from data_kit import ArchiveLimits, ObjectNotFound, ObjectStore, SplitOptions, StorageError
+from data_kit import ArchiveLimits, DatasetError, ObjectStore, SplitOptions, StorageError
 from vision_api.config import Settings
 from vision_api.datasets import preparing, repository
-from vision_api.datasets.layout import UPLOADS
-from vision_api.datasets.outcomes import Claim, apply_prepared, apply_trouble, give_back, make_claim
-from vision_api.datasets.preparing import STORED, Prepared
-from vision_api.db.base import database_now
+from vision_api.datasets.fetching import Fetcher
+from vision_api.datasets.layout import UPLOADS, parts_folder
+from vision_api.datasets.outcomes import Claim, apply_prepared, apply_trouble, give_back
+from vision_api.datasets.preparing import PREPARED, STORED, Prepared, Tell
+from vision_api.datasets.progress import Progress, Stopped, hear
+from vision_api.datasets.resumable import repository as resumable
+from vision_api.datasets.resumable.use_cases import discard_parts
+from vision_api.datasets.use_cases import Origin
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
 from vision_api.kit.clock import utc_now
+from vision_api.models import DatasetVersion
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 5.0
 LEASE_SECONDS = 60.0
 RENEW_SECONDS = 15.0
+TELL_SECONDS = 1.0
 CLEAN_UP_SECONDS = 3600.0
 FORGOTTEN_AFTER = timedelta(days=1)
 
 
-Prepare = Callable[[Path, Path, ArchiveLimits, SplitOptions | None], Awaitable[Prepared]]
+Prepare = Callable[[Path, Path, ArchiveLimits, Tell, SplitOptions | None], Awaitable[Prepared]]
 """See `preparing.prepare_archive`."""
 
 
@@ -45,7 +52,7 @@ class PreparingDied(Exception):
 
 
 async def prepare_in_process(
-    archive: Path, folder: Path, limits: ArchiveLimits, splits: SplitOptions | None = None
+    archive: Path, folder: Path, limits: ArchiveLimits, tell: Tell, splits: SplitOptions | None = None
 ) -> Prepared:
     """In a process that ends with us; Ctrl-C in the terminal does not reach it. Raises PreparingDied, OSError."""
     options = [preparing.limits_json.dump_json(limits).decode(), preparing.splits_json.dump_json(splits).decode()]
@@ -58,7 +65,10 @@ async def prepare_in_process(
         start_new_session=True,
     )
     try:
-        output, _ = await process.communicate()
+        assert process.stdout is not None  # noqa: S101 - as it is started
+        async for line in process.stdout:
+            hear(line, tell)
+        await process.wait()
     finally:
         if process.returncode is None:
             process.kill()
@@ -67,7 +77,7 @@ async def prepare_in_process(
         raise OSError(errno.ENOSPC, "No space left to unpack a data set")
     if process.returncode != 0:
         raise PreparingDied(f"exit code {process.returncode}")
-    return preparing.prepared_json.validate_json(output)
+    return preparing.prepared_json.validate_json(await asyncio.to_thread(Path(folder, PREPARED).read_bytes))
 
 
 class DatasetProcessor:
@@ -82,7 +92,9 @@ class DatasetProcessor:
         prepare: Prepare = prepare_in_process,
         *,
         incoming: Path | None = None,
+        import_roots: tuple[Path, ...] = (),
     ) -> None:
+        self._fetcher = Fetcher(store, limits, import_roots)
         self._prepare_archive = prepare
         self._incoming = incoming
         self._database = database
@@ -91,6 +103,7 @@ class DatasetProcessor:
         self._limits = limits
         self._wakeup = asyncio.Event()
         self._is_closing = False
+        self._progress = Progress()
 
     def wake(self) -> None:
         """There is a new upload."""
@@ -101,7 +114,7 @@ class DatasetProcessor:
 
         The flag is for a cancellation that meets the database's driver in a statement, and comes out as its error.
         """
-        self._is_closing = True
+        self._is_closing = self._progress.is_stopped = True
         self._wakeup.set()
         running.cancel()
         await asyncio.wait({running})
@@ -116,6 +129,8 @@ class DatasetProcessor:
                 if asyncio.get_running_loop().time() >= next_clean_up:
                     await self.remove_forgotten_uploads()
                     next_clean_up = asyncio.get_running_loop().time() + CLEAN_UP_SECONDS
+            except Stopped:
+                return
             except (DatabaseUnavailable, StorageError) as error:
                 log.warning("data sets wait: %s", error)
             except Exception:
@@ -129,62 +144,77 @@ class DatasetProcessor:
         """Process one upload; whether there was one."""
         async with self._database.transaction() as session:
             version = await repository.claim_version(session, lease_seconds=LEASE_SECONDS)
-            claim = make_claim(version) if version is not None else None
+            claim = _claim(version) if version is not None else None
         if claim is None:
             return False
         log.info("processing version row %d, try %d", claim.version_id, claim.tries)
         self._folder.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(dir=self._folder))
-        renewing = asyncio.create_task(self._renew(claim))
+        progress = self._progress = Progress()
+        telling = asyncio.create_task(self._tell(claim, progress))
         try:
-            await self._process(claim, work)
+            await self._process(claim, work, progress)
         finally:
-            renewing.cancel()
+            telling.cancel()
             await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
         return True
 
-    async def _process(self, claim: Claim, work: Path) -> None:
+    async def _process(self, claim: Claim, work: Path, progress: Progress) -> None:
         try:
-            prepared = await self._prepare(claim, work)
+            prepared = await self._prepare(claim, work, progress)
             if prepared.facts is not None:
-                await anyio.to_thread.run_sync(self._store_files, work / STORED)
+                await anyio.to_thread.run_sync(self._store_files, work / STORED, progress)
         except (StorageError, OSError, PreparingDied) as error:
             await apply_trouble(self._database, claim, error)
             return
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, Stopped):
             await asyncio.shield(give_back(self._database, claim))
             raise
         is_applied = await apply_prepared(self._database, self._store, claim, prepared)
         if is_applied and prepared.facts is not None:
             # Until its row named them, the sweep could delete files that were there from a data set before.
-            await anyio.to_thread.run_sync(self._store_files, work / STORED)
+            await anyio.to_thread.run_sync(self._store_files, work / STORED, Progress())
 
-    async def _prepare(self, claim: Claim, work: Path) -> Prepared:
-        archive = self._store.local_path(claim.upload_uri)
-        if archive is None:
-            archive = work / "upload.zip"
-            await anyio.to_thread.run_sync(self._store.get_file, claim.upload_uri, archive)
-        elif not archive.exists():
-            raise ObjectNotFound(f"There is no object {claim.upload_uri}.")
-        return await self._prepare_archive(archive, work, self._limits, claim.splits)
+    async def _prepare(self, claim: Claim, work: Path, progress: Progress) -> Prepared:
+        try:
+            archive = await anyio.to_thread.run_sync(self._fetcher.fetch, claim.origin, work, progress)
+        except DatasetError as error:
+            return Prepared(error.findings)
+        splits = _split_options(claim.origin.split_options)
+        return await self._prepare_archive(archive, work, self._limits, progress.tell, splits)
 
-    def _store_files(self, folder: Path) -> None:
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    def _store_files(self, folder: Path, progress: Progress) -> None:
+        sizes = {path: path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()}
+        done = 0
+        for path, size in sizes.items():
+            progress.tell_bytes("storing", done, sum(sizes.values()))
             key = path.relative_to(folder).as_posix()
             if not self._store.exists(self._store.uri(key)):
                 self._store.put_file(path, key)
+            done += size
 
-    async def _renew(self, claim: Claim) -> None:
+    async def _tell(self, claim: Claim, progress: Progress) -> None:
+        """Write down how far it is when that has changed, and now and then that somebody is at it."""
+        told, told_at = None, 0.0
         while True:
-            await asyncio.sleep(RENEW_SECONDS)
-            with suppress(DatabaseUnavailable):
-                async with self._database.transaction() as session:
-                    version = await repository.lock_claimed(session, claim.version_id, claim.tries)
-                    if version is not None:
-                        version.lease_expires_at = database_now(LEASE_SECONDS)
+            now = asyncio.get_running_loop().time()
+            if progress.now != told or now - told_at >= RENEW_SECONDS:
+                with suppress(DatabaseUnavailable):
+                    told, told_at = progress.now, now
+                    stage, percent = told
+                    async with self._database.transaction() as session:
+                        await repository.tell_progress(
+                            session, claim.version_id, claim.tries,
+                            stage=stage, percent=percent, lease_seconds=LEASE_SECONDS,
+                        )  # fmt: skip
+            await asyncio.sleep(TELL_SECONDS)
 
     async def remove_forgotten_uploads(self) -> None:
-        """Delete uploads that no row names: their request ended between storing and writing the row, or before."""
+        """Delete uploads that nobody goes on with, and those that no row names: their request ended between storing
+        and writing the row, or before.
+        """
+        async with self._database.transaction() as session:
+            await discard_parts(session, self._store, await resumable.remove_expired(session))
         before = utc_now() - FORGOTTEN_AFTER
         if self._incoming is not None:
             await asyncio.to_thread(_delete_old_files, self._incoming, before)
@@ -194,8 +224,25 @@ class DatasetProcessor:
             return
         async with self._database.snapshot() as session:
             needed = await repository.list_upload_uris(session)
-        for uri in old - needed:
+            needed |= {parts_folder(self._store, each) for each in await resumable.list_upload_ids(session)}
+        for uri in (uri for uri in old if needed.isdisjoint((uri, uri.rpartition("/")[0] + "/"))):
             await anyio.to_thread.run_sync(self._store.delete, uri)
+
+
+def _claim(version: DatasetVersion) -> Claim:
+    origin = Origin(version.upload_uri, version.upload_bytes, version.import_uri, version.split_options)
+    return Claim(version.id, version.tries, origin)
+
+
+def _split_options(asked: dict[str, Any] | None) -> SplitOptions | None:
+    if not asked:
+        return None
+    return SplitOptions(
+        val_fraction=asked.get("val_fraction"),
+        test_fraction=asked.get("test_fraction"),
+        seed=asked.get("split_seed", 0),
+        is_whole=asked.get("resplit", False),
+    )
 
 
 def incoming_folder(settings: Settings) -> Path:
@@ -216,7 +263,10 @@ async def running_processor(
 ) -> AsyncGenerator[DatasetProcessor]:
     """The processor at work; with `is_idle` it only takes notice. What it is at when it ends is done again later."""
     folder = settings.data_dir / "processing"
-    processor = DatasetProcessor(database, store, folder, ArchiveLimits(), incoming=incoming_folder(settings))
+    processor = DatasetProcessor(
+        database, store, folder, ArchiveLimits(),
+        incoming=incoming_folder(settings), import_roots=settings.dataset_roots,
+    )  # fmt: skip
     if is_idle:
         yield processor
         return

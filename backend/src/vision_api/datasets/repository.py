@@ -145,10 +145,23 @@ async def lock_claimed(session: AsyncSession, version_id: int, tries: int) -> Da
     )
 
 
+async def tell_progress(
+    session: AsyncSession, version_id: int, tries: int, *, stage: str, percent: int | None, lease_seconds: float
+) -> None:
+    """How far the processing is, and that it goes on, if the version is still ours."""
+    statement = update(DatasetVersion).where(
+        DatasetVersion.id == version_id,
+        DatasetVersion.tries == tries,
+        DatasetVersion.status == DatasetStatus.PROCESSING,
+    )
+    lease = database_now(lease_seconds)
+    await session.execute(statement.values(progress_stage=stage, progress_percent=percent, lease_expires_at=lease))
+
+
 async def release_versions(session: AsyncSession) -> None:
     """Give back every lease: where nobody else can be at work, they are left over from a backend that was killed."""
     statement = update(DatasetVersion).where(DatasetVersion.status == DatasetStatus.PROCESSING)
-    await session.execute(statement.values(lease_expires_at=None))
+    await session.execute(statement.values(lease_expires_at=None, progress_stage=None, progress_percent=None))
 
 
 async def list_upload_uris(session: AsyncSession) -> set[str]:

@@ -1,6 +1,6 @@
 """What the routes of data sets take and give."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -39,8 +39,7 @@ class SplitRequest(RequestModel):
     @property
     def split_options(self) -> dict[str, Any] | None:
         """What is to be kept of it; None if nothing was asked for."""
-        asked = self.model_dump(include=set(SplitRequest.model_fields), exclude_defaults=True)
-        return asked or None
+        return self.model_dump(include=set(SplitRequest.model_fields), exclude_defaults=True) or None
 
 
 class DatasetCreate(SplitRequest):
@@ -52,6 +51,29 @@ class DatasetCreate(SplitRequest):
 
 class VersionCreate(SplitRequest):
     """The fields of a new version's form beside `file`."""
+
+
+ImportUri = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=2000),
+    Field(
+        description="`file:///…` in `DATASET_ROOTS`, or `s3://bucket/prefix` in `IMPORT_PREFIXES`: a folder, or one "
+        "zip archive. It is copied, and never changed.",
+        examples=["file:///datasets/coins"],
+    ),
+]
+
+
+class DatasetImport(DatasetCreate):
+    """A new data set, and where its files are."""
+
+    uri: ImportUri
+
+
+class VersionImport(VersionCreate):
+    """Where the files of a new version are."""
+
+    uri: ImportUri
 
 
 class DatasetUpdate(RequestModel):
@@ -66,6 +88,13 @@ class SplitRead(ReadModel):
     images: int
 
 
+class ProgressRead(ReadModel):
+    """What the processor is at; told about once a second."""
+
+    stage: Literal["waiting", "fetching", "unpacking", "checking", "storing"]
+    percent: int | None = Field(description="Of this stage, 0 to 100; null where nobody can tell.")
+
+
 class VersionRead(ReadModel):
     """One version, as far as it is known. While it is processing, most is null."""
 
@@ -78,12 +107,14 @@ class VersionRead(ReadModel):
     num_images: int | None
     splits: dict[str, SplitRead]
     split_options: dict[str, float | bool] | None = Field(
-        description="What the upload asked for: `val_fraction`, `test_fraction`, `split_seed`, `resplit`."
+        description="What was asked for: `val_fraction`, `test_fraction`, `split_seed`, `resplit`."
     )
     digest: str | None
     size_bytes: int = Field(description="Of the files; of the upload until they are known.")
     error_count: int
     warning_count: int
+    imported_from: str | None = Field(description="Null for an upload.")
+    progress: ProgressRead | None = Field(description="While `processing`.")
     created_at: Time
 
 

@@ -1,17 +1,17 @@
 """What can be done with data sets."""
 
 import logging
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from data_kit import StoredObject
 from vision_api.datasets import repository
 from vision_api.datasets.access import get_dataset_for
 from vision_api.datasets.layout import archive_key, content_keys
 from vision_api.datasets.resolving import ResolvedDataset, resolve_for_job
-from vision_api.datasets.schemas import DatasetCreate, DatasetRead, DatasetUpdate, VersionCreate, VersionRead
+from vision_api.datasets.schemas import DatasetCreate, DatasetRead, DatasetUpdate, ProgressRead, VersionRead
 from vision_api.errors import InUse, NotFound
 from vision_api.kit.clock import utc_now
 from vision_api.kit.pagination import Page, PageRequest
@@ -23,6 +23,18 @@ log = logging.getLogger(__name__)
 
 KEPT_AFTER_DELETION = timedelta(hours=1)
 """Whoever has begun to read an archive may finish."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a version's content comes from, an upload in our storage or a place that it is imported from, and how it is
+    to be split.
+    """
+
+    upload_uri: str | None = None
+    upload_bytes: int = 0
+    import_uri: str | None = None
+    split_options: dict[str, Any] | None = None
 
 
 def read_version(version: DatasetVersion) -> VersionRead:
@@ -41,8 +53,17 @@ def read_version(version: DatasetVersion) -> VersionRead:
         size_bytes=version.size_bytes if version.size_bytes is not None else version.upload_bytes,
         error_count=version.error_count,
         warning_count=version.warning_count,
+        imported_from=version.import_uri,
+        progress=_progress(version),
         created_at=version.created_at,
     )
+
+
+def _progress(version: DatasetVersion) -> ProgressRead | None:
+    if version.status != DatasetStatus.PROCESSING:
+        return None
+    stage = version.progress_stage or "waiting"
+    return ProgressRead(stage=stage, percent=version.progress_percent)  # pyright: ignore[reportArgumentType]
 
 
 def read_dataset(dataset: Dataset, latest: DatasetVersion) -> DatasetRead:
@@ -86,43 +107,38 @@ async def get_version_of(session: AsyncSession, dataset: Dataset, number: int | 
     return version
 
 
-async def create_dataset(
-    session: AsyncSession, *, user: User, request: DatasetCreate, upload: StoredObject
-) -> DatasetRead:
-    """A new data set whose upload is to be processed."""
+async def create_dataset(session: AsyncSession, *, user: User, request: DatasetCreate, origin: Origin) -> DatasetRead:
+    """A new data set whose content is to be processed."""
     dataset = Dataset(name=request.name, project_id=request.project_id, owner_id=user.id)
     session.add(dataset)
     await session.flush()
-    version = _version(dataset, user, upload, request.split_options)
+    version = _version(dataset, user, origin)
     session.add(version)
     await session.flush()
-    log.info("user %s uploaded data set %s (%d bytes)", user.id, dataset.id, upload.size_bytes)
+    log.info("user %s brought data set %s in from %s", user.id, dataset.id, origin.import_uri or origin.upload_uri)
     return read_dataset(dataset, version)
 
 
-async def add_version(
-    session: AsyncSession, *, user: User, dataset_id: int, request: VersionCreate, upload: StoredObject
-) -> VersionRead:
+async def add_version(session: AsyncSession, *, user: User, dataset_id: int, origin: Origin) -> VersionRead:
     """One more version, to be processed. Raises NotFound, Forbidden for a viewer."""
     await repository.lock_dataset(session, dataset_id)
     dataset = await get_dataset_for(session, user, dataset_id, role="editor")
     dataset.latest_version += 1
-    version = _version(dataset, user, upload, request.split_options)
+    version = _version(dataset, user, origin)
     session.add(version)
     await session.flush()
     return read_version(version)
 
 
-def _version(
-    dataset: Dataset, user: User, upload: StoredObject, split_options: dict[str, Any] | None
-) -> DatasetVersion:
+def _version(dataset: Dataset, user: User, origin: Origin) -> DatasetVersion:
     return DatasetVersion(
         dataset_id=dataset.id,
         number=dataset.latest_version,
         created_by_id=user.id,
-        upload_uri=upload.uri,
-        upload_bytes=upload.size_bytes,
-        split_options=split_options,
+        upload_uri=origin.upload_uri,
+        upload_bytes=origin.upload_bytes,
+        import_uri=origin.import_uri,
+        split_options=origin.split_options,
         status=DatasetStatus.PROCESSING,
         tries=0,
         task_types=[],

@@ -13,6 +13,7 @@ from vision_api.models.metric_point import MetricPoint
 from vision_api.models.project import Project
 from vision_api.models.project_member import ProjectMember, ProjectRole
 from vision_api.models.refresh_token import RefreshToken
+from vision_api.models.resumable_upload import ResumableUpload
 from vision_api.models.stream_ticket import StreamTicket
 from vision_api.models.training_job import JobStatus, TrainingJob
 from vision_api.models.user import User, UserRole
@@ -34,6 +35,7 @@ __all__ = [
     "ProjectMember",
     "ProjectRole",
     "RefreshToken",
+    "ResumableUpload",
     "StreamTicket",
     "TrainingJob",
     "User",

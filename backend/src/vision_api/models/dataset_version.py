@@ -40,13 +40,20 @@ class DatasetVersion(Base):
         Enum(DatasetStatus, native_enum=False, length=16, values_callable=list), default=DatasetStatus.PROCESSING
     )
     upload_uri: Mapped[str | None]
-    """The archive as it was uploaded; removed once it is processed."""
+    """The archive as it came, or the folder of its parts, with a slash at the end; removed once it is processed."""
+    import_uri: Mapped[str | None]
+    """Where it was imported from, for a version that was not uploaded. What lies there is never touched."""
     upload_bytes: Mapped[int] = mapped_column(BigInt)
+    """0 for an import."""
     split_options: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    """How it is to be split, as the upload's form said; null where it is left as it comes."""
+    """How it is to be split, as was asked for with it; null where it is left as it comes."""
     tries: Mapped[int] = mapped_column(default=0)
     lease_expires_at: Mapped[datetime | None]
     """By the database's clock. While it lasts, somebody is processing the upload."""
+
+    progress_stage: Mapped[str | None] = mapped_column(String(16))
+    """What the processor is at; None while nobody is."""
+    progress_percent: Mapped[int | None]
 
     # What was found in it.
     archive_uri: Mapped[str | None]

@@ -4,6 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.errors import Conflict, Invalid, InvalidTransition
 from vision_api.kit.clock import utc_now
+from vision_api.kit.logging import request_id_var
 from vision_api.models import JobStatus, TrainingJob, User
 from vision_api.training_jobs import access
 from vision_api.training_jobs.advice import how_to_go_on
@@ -80,6 +81,7 @@ async def pause(session: AsyncSession, *, user: User, job_id: int) -> TrainingJo
 def _enqueue(session: AsyncSession, job: TrainingJob) -> None:
     """Queue a job that a user asked for: earlier troubles do not count any more."""
     job.queued_at = utc_now()
+    job.request_id = request_id_var.get()
     job.not_before = None
     job.restarts = job.idle_restarts = 0
     job.eta_seconds = None

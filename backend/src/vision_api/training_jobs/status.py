@@ -1,5 +1,6 @@
 """The state machine of a training job: one table, and the one door through which a status changes."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,8 @@ from vision_api.kit.clock import utc_now
 from vision_api.models import JobStatus, TrainingJob
 from vision_api.training_jobs.journal import append_event
 from vision_contracts import EndReason, WaitReason
+
+logger = logging.getLogger(__name__)
 
 _S = JobStatus
 
@@ -66,6 +69,7 @@ def switch_status(
     if not is_allowed(job.status, status):
         raise TransitionError(job.status, status)
     moment, why = time or utc_now(), why or Why()
+    logger.info("job %s: %s → %s %s", job.job_uid, job.status, status, why.reason or "")
     job.status = status
     job.error_message = why.message if status is _S.FAILED else None
     job.proposed_changes = why.proposed_changes if status is _S.FAILED else None

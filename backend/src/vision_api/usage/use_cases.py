@@ -3,12 +3,11 @@
 import anyio.to_thread
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from data_kit import ObjectInfo, ObjectStore, StorageError
+from data_kit import ObjectInfo, ObjectStore
 from vision_api.db.session import Database
 from vision_api.models import User
 from vision_api.projects.access import get_project_for
 from vision_api.training_jobs.access import get_job_for
-from vision_api.training_jobs.downloads import StorageUnavailable
 from vision_api.usage import repository
 from vision_api.usage.schemas import JobSize, JobUsage, ProjectUsage, RowCounts
 from vision_api.usage.sizes import measure
@@ -33,7 +32,7 @@ async def project_usage(session: AsyncSession, *, user: User, project_id: int, l
 
 
 async def job_usage(database: Database, store: ObjectStore, *, user: User, job_id: int) -> JobUsage:
-    """As the storage lists it. Raises NotFound, StorageUnavailable."""
+    """As the storage lists it. Raises NotFound, StorageError."""
     async with database.snapshot() as session:
         job = await get_job_for(session, user, job_id)
         rows = RowCounts(**await repository.count_rows(session, job_id))
@@ -58,7 +57,4 @@ async def job_usage(database: Database, store: ObjectStore, *, user: User, job_i
 async def _list(store: ObjectStore, uri: str) -> list[ObjectInfo]:
     if not store.contains(uri):
         return []
-    try:
-        return await anyio.to_thread.run_sync(lambda: list(store.list(store.key(uri))))
-    except StorageError as error:
-        raise StorageUnavailable("Object storage does not answer. Try again shortly.") from error
+    return await anyio.to_thread.run_sync(lambda: list(store.list(store.key(uri))))

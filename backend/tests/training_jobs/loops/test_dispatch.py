@@ -80,6 +80,17 @@ async def test_the_most_urgent_and_then_the_oldest_job_gets_the_slot(
     assert [held.job_uid for held in service.held] == [urgent.job_uid]
 
 
+async def test_the_request_that_queued_a_job_is_named_to_the_service(
+    dispatch: DispatchLoop, make_job: MakeJob, service: SmallService
+) -> None:
+    await make_job(status=S.QUEUED, request_id="request-17")
+
+    await dispatch.tick()
+
+    [headers] = [headers for _, path, headers in service.requests if path == "/training/start"]
+    assert headers["x-request-id"] == "request-17"
+
+
 async def test_a_framework_without_a_service_waits(
     database: Database, dispatch: DispatchLoop, make_job: MakeJob
 ) -> None:

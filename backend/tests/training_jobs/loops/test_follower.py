@@ -57,7 +57,7 @@ async def job(make_job: MakeJob, service: SmallService) -> TrainingJob:
 @pytest.fixture
 def follower(database: Database, registry: InstanceRegistry, job: TrainingJob) -> Follower:
     assert job.instance_id is not None
-    followed = Followed(job.id, job.job_uid, job.attempt, job.instance_id, 0)
+    followed = Followed(job.id, job.job_uid, job.attempt, job.instance_id, 0, None)
     patience = Patience(silence_seconds=1, first_contact_seconds=1)
     return Follower(database, registry, Wakeups(), owner=OWNER, followed=followed, patience=patience)
 

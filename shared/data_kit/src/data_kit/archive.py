@@ -8,22 +8,30 @@ import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from data_kit.dataset import Dataset
-from data_kit.report import Report
-from data_kit.tree import Tree, is_clean, is_ignored, join_inside
+from data_kit.report import Report, is_clean
+from data_kit.tree import Tree, is_ignored, join_inside
 
 GIB = 1024**3
-_NESTED_SUFFIXES = frozenset({".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip", ".zst"})
+NESTED_SUFFIXES = frozenset({".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip", ".zst"})
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
-_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, ValueError, NotImplementedError)
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, ValueError, OverflowError,
+    NotImplementedError,
+)  # fmt: skip
 _UTF8_FLAG, _ENCRYPTED_FLAG = 0x800, 0x1
 _RATIO_FREE_BYTES = 1024**2
 _DIRECTORY_BYTES_PER_FILE = 1024
+_MARK_BYTES = 4
+"""Some packers begin with a mark of their own."""
+_MAX_NAME_BYTES, _MAX_PART_BYTES, _MAX_FOLDERS = 1024, 255, 64
+"""What every disk holds, below a folder that has a long name itself."""
+_LOCAL_HEADER_BYTES = 30
 _LOCAL_LENGTHS_AT = 26
 """In the header before a file's content: the lengths of its name and of what follows the name."""
 
@@ -38,7 +46,13 @@ class ArchiveLimits:
     """Unpacked by packed size of one file; files of up to a MiB may have any."""
 
 
-def extract_archive(archive: Path, target: Path, limits: ArchiveLimits | None = None) -> None:
+OnProgress = Callable[[int, int], None]
+"""Called with how many bytes are done, and of how many, again and again."""
+
+
+def extract_archive(
+    archive: Path, target: Path, limits: ArchiveLimits | None = None, on_progress: OnProgress | None = None
+) -> None:
     """Unpacks `archive` into the new or empty folder `target`.
 
     Raises DatasetError with everything that is wrong with the archive, and OSError if the disk is full. `target` is
@@ -47,7 +61,7 @@ def extract_archive(archive: Path, target: Path, limits: ArchiveLimits | None = 
     is_new = not target.exists()
     target.mkdir(parents=True, exist_ok=True)
     try:
-        _extract(archive, target, limits or ArchiveLimits())
+        _extract(archive, target, limits or ArchiveLimits(), on_progress)
     except BaseException:
         for child in target.iterdir():
             shutil.rmtree(child) if child.is_dir() else child.unlink()
@@ -82,7 +96,7 @@ def stored_files(archive: Path) -> dict[str, tuple[int, int]]:
     return places
 
 
-def _extract(archive: Path, target: Path, limits: ArchiveLimits) -> None:
+def _extract(archive: Path, target: Path, limits: ArchiveLimits, on_progress: OnProgress | None) -> None:
     report = Report()
     try:
         with archive.open("rb") as file:
@@ -91,9 +105,13 @@ def _extract(archive: Path, target: Path, limits: ArchiveLimits) -> None:
             with zipfile.ZipFile(file) as packed:
                 entries = _checked_entries(packed, limits, report)
                 report.raise_errors()
-                _check_room(target, sum(entry.file_size for _, entry in entries))
+                done, total = 0, sum(entry.file_size for _, entry in entries)
+                check_room(target, total)
                 for name, entry in entries:
                     _unpack(packed, entry, target / name)
+                    done += entry.file_size
+                    if on_progress is not None:
+                        on_progress(done, total)
     except _BROKEN as error:
         report.error("archive_broken", "", f"The zip archive is broken: {error}.", "Pack it again, and upload it anew.")
         report.raise_errors()
@@ -107,9 +125,11 @@ def _check_directory(file: BinaryIO, limits: ArchiveLimits, report: Report) -> N
     record = tail.rfind(b"PK\x05\x06")
     if record < 0 or len(tail) < record + 22:
         raise zipfile.BadZipFile("it has no end, or is no zip archive")
-    size: int = struct.unpack_from("<I", tail, record + 12)[0]
+    size, comment_bytes = struct.unpack_from("<I4xH", tail, record + 12)
+    if len(tail) != record + 22 + comment_bytes:
+        raise zipfile.BadZipFile("something else follows its end")
     if record >= 20 and tail[record - 20 : record - 16] == b"PK\x06\x07":
-        file.seek(struct.unpack_from("<Q", tail, record - 12)[0])
+        file.seek(min(end, struct.unpack_from("<Q", tail, record - 12)[0]))
         wide = file.read(56)
         size = struct.unpack_from("<Q", wide, 40)[0] if len(wide) == 56 else size
     if size > limits.max_files * _DIRECTORY_BYTES_PER_FILE:
@@ -130,18 +150,29 @@ def _checked_entries(
     entries = [(name, entry) for entry in packed.infolist() if (name := _checked_name(entry, limits, report))]
     if len(entries) > limits.max_files:
         _too_many(limits, report)
-    if any(entry.header_offset < 0 for _, entry in entries):
-        raise zipfile.BadZipFile("its list of files is wrong")
+    _check_places(packed, report)
     total = sum(entry.file_size for _, entry in entries)
     if total > limits.max_bytes:
         report.error(
             "archive_too_large", "", f"The archive unpacks to {total} bytes; {limits.max_bytes} are allowed.",
             "Scale the images down, or split the data set into several.",
         )  # fmt: skip
-    _check_clashes([name for name, _ in entries], report)
+    check_clashes([name for name, _ in entries], report)
     if not entries and not report.has_errors:
         report.error("dataset_empty", "", "The archive holds no files.", "Put images and labels into it.")
     return entries
+
+
+def _check_places(packed: zipfile.ZipFile, report: Report) -> None:
+    """Each file has bytes of its own, one behind the other: else a few could be unpacked again and again."""
+    found = sorted(packed.infolist(), key=lambda entry: entry.header_offset)
+    if found and not 0 <= found[0].header_offset <= _MARK_BYTES:
+        raise zipfile.BadZipFile("something else stands before its first file")
+    starts = [*(entry.header_offset for entry in found), packed.start_dir]
+    for entry, end in zip(found, starts[1:], strict=True):
+        if entry.header_offset + _LOCAL_HEADER_BYTES + entry.compress_size > end:
+            shown, fix = _decoded_name(entry), "Pack it again."
+            report.error("archive_bomb", shown, "Files of the archive overlap, or reach over its end.", fix)
 
 
 def _checked_name(entry: zipfile.ZipInfo, limits: ArchiveLimits, report: Report) -> str | None:
@@ -149,8 +180,7 @@ def _checked_name(entry: zipfile.ZipInfo, limits: ArchiveLimits, report: Report)
     shown = _decoded_name(entry)
     name = join_inside("", shown) if is_clean(shown) else None
     if name is None:
-        safe = "".join(character if is_clean(character) else "?" for character in shown)
-        report.error("path_leaves_root", safe, "This name leads out of the archive.", "Pack relative names only.")
+        report.error("path_leaves_root", shown, "This name leads out of the archive.", "Pack relative names only.")
         return None
     if entry.is_dir() or not name or any(map(is_ignored, name.split("/"))):
         return None
@@ -162,6 +192,8 @@ def _checked_name(entry: zipfile.ZipInfo, limits: ArchiveLimits, report: Report)
 
 
 def _problem(entry: zipfile.ZipInfo, name: str, limits: ArchiveLimits) -> tuple[str, str, str] | None:
+    if _is_too_long(name):
+        return "name_too_long", "This name is too long, or lies in too many folders.", "Rename it, or move it up."
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
         return "archive_link", "This is a link or a device, not a file.", "Pack the file itself."
@@ -169,11 +201,16 @@ def _problem(entry: zipfile.ZipInfo, name: str, limits: ArchiveLimits) -> tuple[
         return "archive_encrypted", "This file is encrypted.", "Pack without a password."
     if entry.compress_type not in _METHODS:
         return "archive_broken", "This file is compressed in an unknown way.", "Pack as an ordinary zip archive."
-    if PurePosixPath(name).suffix.lower() in _NESTED_SUFFIXES:
+    if PurePosixPath(name).suffix.lower() in NESTED_SUFFIXES:
         return "archive_nested", "This is an archive inside the archive.", "Unpack it, and pack its files."
     if entry.file_size > max(_RATIO_FREE_BYTES, limits.max_ratio * entry.compress_size):
         return "archive_bomb", f"It unpacks to {entry.file_size} bytes from {entry.compress_size}.", "Remove the file."
     return None
+
+
+def _is_too_long(name: str) -> bool:
+    parts = [len(part.encode()) for part in name.split("/")]
+    return max(parts) > _MAX_PART_BYTES or sum(parts) + len(parts) > _MAX_NAME_BYTES or len(parts) > _MAX_FOLDERS
 
 
 def _decoded_name(entry: zipfile.ZipInfo) -> str:
@@ -190,7 +227,7 @@ def _decoded_name(entry: zipfile.ZipInfo) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _check_clashes(names: list[str], report: Report) -> None:
+def check_clashes(names: list[str], report: Report) -> None:
     """Names that differ only in case are one file on some disks; a file cannot be a folder too."""
     seen: dict[str, str] = {}
     for name in names:
@@ -210,7 +247,8 @@ def _parents(name: str) -> Iterator[str]:
     return (folded[:index] for index, character in enumerate(folded) if character == "/")
 
 
-def _check_room(target: Path, size: int) -> None:
+def check_room(target: Path, size: int) -> None:
+    """Raises OSError(ENOSPC) if the disk of `target` has less room than `size` bytes."""
     if size > shutil.disk_usage(target).free:
         raise OSError(errno.ENOSPC, f"No space left to unpack {size} bytes", str(target))
 

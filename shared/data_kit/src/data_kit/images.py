@@ -1,5 +1,9 @@
 """Images: their size from the header alone, and their pixels in the one form that trainers take."""
 
+import struct
+import zlib
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +17,9 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 LATE_DECODERS = (TiffImagePlugin, WebPImagePlugin)
 """Registered by being imported; Pillow sees to the others."""
 
+_BROKEN = (SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, struct.error, zlib.error)
+"""What Pillow's decoders raise for broken content, beside OSError."""
+
 _TRANSPOSED = frozenset({5, 6, 7, 8})
 _DEEP_GRAY = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
 
@@ -22,7 +29,7 @@ def read_size(path: Path) -> tuple[int, int]:
 
     Raises OSError for a file that is no image, and PIL's DecompressionBombError for one of absurd size.
     """
-    with Image.open(path, formats=FORMATS) as image:
+    with _opened(path) as image:
         width, height = image.size
         return (height, width) if _orientation(image) in _TRANSPOSED else (width, height)
 
@@ -32,14 +39,19 @@ def load_image(file: Path | BinaryIO) -> Image.Image:
 
     Raises OSError for a file that cannot be decoded completely.
     """
-    with Image.open(file, formats=FORMATS) as opened:
+    with _opened(file) as opened:
         orientation = _orientation(opened)
-        try:
-            opened.load()
-        except (SyntaxError, ValueError) as error:  # Pillow's decoders raise these for broken content too
-            raise OSError(f"broken image: {error}") from error
         image = _to_rgb(opened)
     return _turn_upright(image, orientation)
+
+
+@contextmanager
+def _opened(file: Path | BinaryIO) -> Generator[Image.Image]:
+    try:
+        with Image.open(file, formats=FORMATS) as image:
+            yield image
+    except _BROKEN as error:
+        raise OSError(f"broken image: {error}") from error
 
 
 def is_upright(image: Image.Image) -> bool:

@@ -10,6 +10,9 @@ from data_kit.dataset import Polygon
 Mask = NDArray[np.bool_]
 """Height by width."""
 
+_MOST_BITS = 50
+"""Of a number in a compressed mask."""
+
 
 def decode_rle(rle: dict[str, Any]) -> Mask:
     """COCO's `{"size": [height, width], "counts": […] or "…"}`.
@@ -19,7 +22,8 @@ def decode_rle(rle: dict[str, Any]) -> Mask:
     height, width = (int(side) for side in rle["size"])
     counts = rle["counts"]
     runs = np.asarray(_unpack(counts) if isinstance(counts, str) else counts, dtype=np.int64)
-    if height <= 0 or width <= 0 or runs.ndim != 1 or (runs < 0).any() or runs.sum() != height * width:
+    area = height * width
+    if min(height, width) <= 0 or runs.ndim != 1 or ((runs < 0) | (runs > area)).any() or runs.sum() != area:
         raise ValueError(f"the runs do not add up to {width} x {height} pixels")
     values = np.arange(len(runs)) % 2 == 1
     return np.repeat(values, runs).reshape(width, height).T
@@ -35,6 +39,8 @@ def _unpack(text: str) -> list[int]:
             raise ValueError(f"{character!r} is no character of a compressed mask")
         value |= (bits & 0x1F) << shift
         shift += 5
+        if shift > _MOST_BITS:
+            raise ValueError("a run of the compressed mask is too long")
         if bits & 0x20:
             continue
         if bits & 0x10:

@@ -9,11 +9,13 @@ from data_kit.dataset import Dataset, Sample, Split
 from data_kit.errors import DatasetError
 from data_kit.formats import coco, imagefolder, voc, yolo
 from data_kit.formats.base import Labels, Reader, Source, tasks_of
-from data_kit.report import Report
+from data_kit.report import Report, is_clean
 from data_kit.split_file import apply_split_file
 from data_kit.splitting import SPLIT_NAMES, split_off
 from data_kit.tree import Tree, is_ignored
 from vision_contracts import DatasetFormat, TaskType
+
+MAX_CLASS_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def open_dataset(
     if deep:
         check_labels(source, labels)
     _check_splits(labels, report)
+    _check_names(labels, report)
     tasks = tasks_of(labels)
     _check_tasks(tasks, task_type, report)
     report.raise_errors()
@@ -134,6 +137,13 @@ def _check_splits(labels: Labels, report: Report) -> None:
         report.error("too_few_images", "", "There is one image only.", "Add images: at least two, better hundreds.")
     elif train and not any(sample.class_id is not None or sample.instances for sample in train):
         report.error("labels_missing", "", "No image of `train` has an object.", "Label objects in the images.")
+
+
+def _check_names(labels: Labels, report: Report) -> None:
+    for name in labels.class_names:
+        if not is_clean(name) or not 0 < len(name) <= MAX_CLASS_NAME:
+            message = f"The class name `{name}` has control characters, is empty, or is longer than {MAX_CLASS_NAME}."
+            report.error("class_name_malformed", "", message, "Rename the class.")
 
 
 def _check_tasks(tasks: frozenset[TaskType], wanted: TaskType | None, report: Report) -> None:

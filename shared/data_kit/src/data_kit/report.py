@@ -1,11 +1,24 @@
 """Where readers put what they find wrong, so that a data set's owner learns of everything at once."""
 
+import unicodedata
 from collections import Counter
 from typing import Literal
 
 from data_kit.errors import DatasetError, Finding
 
 MAX_FINDINGS_PER_CODE = 100
+MAX_SHOWN = 400
+
+
+def is_clean(text: str) -> bool:
+    """Valid Unicode without control characters: what a name, a database and JSON can hold."""
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
+
+
+def shown(text: str) -> str:
+    """The text, which may quote a stranger's file, on one line of bounded length."""
+    text = text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN // 2]} … {text[-MAX_SHOWN // 2 :]}"
+    return text if is_clean(text) else "".join(character if is_clean(character) else "?" for character in text)
 
 
 class Report:
@@ -27,7 +40,8 @@ class Report:
         kind = (finding.severity, finding.code)
         self._counts[kind] += 1
         if self._counts[kind] <= MAX_FINDINGS_PER_CODE:
-            self._kept.append(finding)
+            texts = {name: shown(getattr(finding, name)) for name in ("file", "message", "fix")}
+            self._kept.append(finding.model_copy(update=texts))
 
     @property
     def has_errors(self) -> bool:

@@ -12,14 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from data_kit.images import IMAGE_SUFFIXES
-from data_kit.report import Report
+from data_kit.report import Report, is_clean
 
+MAX_TEXT_BYTES = 16 * 1024**2
+"""Of a file that is read as a whole, where nothing else is said."""
 IGNORED_NAMES = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
-
-
-def is_clean(name: str) -> bool:
-    """Valid Unicode without control characters: a name that a label file, a list and JSON can hold."""
-    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in name)
 
 
 def is_ignored(name: str) -> bool:
@@ -100,8 +97,13 @@ class Tree:
         found = {name[: name.index("/", depth)] for name in self.below(parent) if "/" in name[depth:]}
         return sorted(found)
 
-    def read_text(self, name: str) -> str | None:
-        """The file as UTF-8 text; None, and a finding, if it is something else."""
+    def read_text(self, name: str, max_bytes: int = MAX_TEXT_BYTES) -> str | None:
+        """The file as UTF-8 text; None, and a finding, if it is something else, or longer."""
+        size = self.path(name).stat().st_size
+        if size > max_bytes:
+            message = f"The file has {size} bytes; {max_bytes} are allowed."
+            self._report.error("file_too_large", name, message, "Split it, or remove what is no label.")
+            return None
         try:
             return self.path(name).read_text("utf-8-sig")
         except (UnicodeDecodeError, OSError) as error:

@@ -17,6 +17,12 @@ def test_a_plain_image_is_linked_and_keeps_its_name(tmp_path: Path) -> None:
     assert placed.samefile(image)
 
 
+def test_a_name_of_the_greatest_length_is_cut(tmp_path: Path) -> None:
+    image = put_image(tmp_path / "in" / f"{'가' * 83}aa.png")
+
+    assert place_image(image, put_folder(tmp_path), 7).name == f"000007-{'가' * 64}.png"
+
+
 def test_a_jpeg_without_its_end_is_copied_since_readers_mend_it_in_place(tmp_path: Path) -> None:
     image = put_image(tmp_path / "in" / "a.jpg")
     image.write_bytes(image.read_bytes()[:-2])

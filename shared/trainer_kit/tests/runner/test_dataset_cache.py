@@ -1,7 +1,10 @@
+import errno
 import os
+import select
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -105,6 +108,75 @@ def test_a_making_that_fails_leaves_nothing_under_the_final_name(cache: Path) ->
     with pytest.raises(ValueError, match="broken archive"):
         DatasetCache(cache, 10**9).use("a", fail)
     use_and_leave(cache, "a")
+
+
+def cut_off(image: Path) -> None:
+    image.write_bytes(b"")
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, cut_off])
+def test_a_data_set_that_lost_content_is_made_anew(cache: Path, harm: Callable[[Path], None]) -> None:
+    use_and_leave(cache, "a")
+    harm(cache / "a" / "image")
+
+    path, lock = DatasetCache(cache, 10**9).use("a", make)
+
+    assert (path / "image").read_text() == "x" * 100
+    lock.release()
+
+
+def test_a_data_set_that_lost_content_is_made_anew_once_nobody_uses_it(cache: Path) -> None:
+    with start_user(cache, "a") as user:
+        assert (say(user), say(user)) == ("making", "have ['half', 'image']")
+        (cache / "a" / "image").unlink()
+        with start_user(cache, "a") as next_user:
+            assert next_user.stdout is not None
+            assert select.select([next_user.stdout], [], [], 0.5)[0] == []
+            user.kill()
+            assert (say(next_user), say(next_user)) == ("making", "have ['half', 'image']")
+            next_user.kill()
+
+
+def test_a_data_set_whose_size_was_never_written_is_made_anew(cache: Path) -> None:
+    use_and_leave(cache, "a")
+    (cache / "a.size").unlink()
+    use_and_leave(cache, "a")
+    assert (cache / "a.size").read_text() == "100"
+
+
+def test_a_full_disk_is_freed_of_unused_data_sets_and_it_is_tried_again(cache: Path) -> None:
+    use_and_leave(cache, "old")
+
+    def make_where_there_is_room(folder: Path) -> None:
+        if (cache / "old").exists():
+            (folder / "half").write_text("half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        make(folder)
+
+    path, lock = DatasetCache(cache, 10**9).use("new", make_where_there_is_room)
+
+    assert [file.name for file in path.iterdir()] == ["image"]
+    lock.release()
+
+
+def test_a_full_disk_with_nothing_to_free_is_said(cache: Path) -> None:
+    def fail(_folder: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        DatasetCache(cache, 10**9).use("a", fail)
+
+
+def test_many_runners_at_a_cache_that_holds_one_all_get_theirs(cache: Path) -> None:
+    """What one has just made is not what another may remove."""
+    users = [start_user(cache, key) for key in "abcabc"]
+    try:
+        for user in users:
+            assert any(say(user) == "have ['half', 'image']" for _ in range(2))
+    finally:
+        for user in users:
+            user.kill()
+            user.communicate()
 
 
 def test_what_was_unused_for_longest_goes_first_when_there_is_too_much(cache: Path) -> None:

@@ -57,7 +57,7 @@ class CollectLoop:
             for job in jobs:
                 leases.take(job, self._owner)
             return [
-                Followed(job.id, job.job_uid, job.attempt, job.instance_id, job.service_cursor)
+                Followed(job.id, job.job_uid, job.attempt, job.instance_id, job.service_cursor, job.request_id)
                 for job in jobs
                 if job.instance_id is not None
             ]

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from vision_api.db.base import database_now
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
+from vision_api.kit.logging import request_id_var
 from vision_api.models import JobStatus, TrainingJob
 from vision_api.training_jobs.loops import leases, repository
 from vision_api.training_jobs.loops.plan import Candidate, Plan, capacity_of, make_plan
@@ -128,11 +129,13 @@ class DispatchLoop:
         return sendings
 
     async def _send(self, sending: Sending) -> Answer:
+        request_id_var.set(sending.spec.request_id)  # of the task that `tick` makes for each sending
         instance = self._registry.get(sending.instance_id)
         if instance is None:
             return ServiceUnavailable("The instance that this attempt was sent to does not answer.")
         try:
             await self._registry.client(instance).start(sending.spec)
+            logger.info("job %s: attempt %d starts at %s", sending.spec.job_uid, sending.spec.attempt, instance.url)
         except (ServiceRejected, ServiceUnavailable) as answer:
             return answer
         return None

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
+from vision_api.kit.logging import request_id_var
 from vision_api.models import JobStatus, TrainingJob
 from vision_api.training_jobs.loops import leases
 from vision_api.training_jobs.loops.applying import Batch
@@ -53,6 +54,7 @@ class Followed:
     attempt: int
     instance_id: UUID
     cursor: int
+    request_id: str | None
 
 
 class Follower:
@@ -84,7 +86,8 @@ class Follower:
         self._troubles = 0
 
     async def run(self) -> None:
-        """Until the attempt is over, or somebody else has it."""
+        """Until the attempt is over, or somebody else has it. Runs as a task of its own."""
+        request_id_var.set(self._followed.request_id)
         while not self._is_over:
             try:
                 await self._follow_patiently()

@@ -39,6 +39,7 @@ async def make_spec(session: AsyncSession, job: TrainingJob) -> JobSpec:
         ),
         hyperparameters=job.hyperparameters,
         timeout_seconds=job.timeout_seconds,
+        request_id=job.request_id,
     )
 
 

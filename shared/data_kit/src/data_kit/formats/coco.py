@@ -38,7 +38,7 @@ def read(source: Source) -> Labels:
 class _Classes:
     """Classes over all files, and for each file which id means which."""
 
-    names: list[str] = field(default_factory=list[str])
+    names: dict[str, int] = field(default_factory=dict[str, int])
     by_category: dict[str, dict[int, int]] = field(default_factory=dict[str, dict[int, int]])
     keypoint_names: tuple[str, ...] = ()
     skeleton: tuple[tuple[int, int], ...] = ()
@@ -46,9 +46,7 @@ class _Classes:
     def add(self, file: AnnotationFile) -> None:
         ids: dict[int, int] = {}
         for category in sorted(file.categories, key=lambda category: category.id):
-            if category.name not in self.names:
-                self.names.append(category.name)
-            ids[category.id] = self.names.index(category.name)
+            ids[category.id] = self.names.setdefault(category.name, len(self.names))
             self.keypoint_names = self.keypoint_names or category.keypoints
             self.skeleton = self.skeleton or category.skeleton
         self.by_category[file.name] = ids

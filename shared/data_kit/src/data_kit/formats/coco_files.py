@@ -14,6 +14,7 @@ from data_kit.tree import Tree
 from vision_contracts import TaskType
 
 _HEAD_BYTES = 65_536
+_MAX_BYTES = 2 * 1024**3
 _COCO_KEY = pattern(r'"(images|annotations|categories)"\s*:\s*\[')
 _PLAIN_WORDS = frozenset({"annotation", "annotations", "coco", "dataset", "instances", "labels"})
 """Words in a file's name that say nothing about its kind."""
@@ -114,14 +115,14 @@ def _rank(kind: str, task_type: TaskType | None) -> int:
 
 def read_annotations(source: Source, name: str, split: Split) -> AnnotationFile | None:
     """The file's content; None, and a finding, if it is not as COCO has it."""
-    text = source.tree.read_text(name)
+    text = source.tree.read_text(name, _MAX_BYTES)
     if text is None:
         return None
     try:
         return _parse(name, split, json.loads(text))
     except json.JSONDecodeError as error:
         source.report.error("json_malformed", name, f"This is not JSON: {error.msg}.", _FIX, line=error.lineno)
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         what = f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error)
         source.report.error("annotations_malformed", name, f"This is not as COCO has it: {what}.", _FIX)
     return None

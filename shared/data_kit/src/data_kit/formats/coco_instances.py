@@ -45,7 +45,7 @@ class InstanceReader:
             return self._read(annotation, size, label)
         except AnnotationError as error:
             self.report.error(error.code, self.file, f"{label}: {error.message}", error.fix)
-        except (TypeError, ValueError, KeyError, IndexError) as error:
+        except (TypeError, ValueError, KeyError, IndexError, OverflowError) as error:
             self.report.error(
                 "label_malformed",
                 self.file,

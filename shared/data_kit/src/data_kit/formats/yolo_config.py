@@ -12,6 +12,7 @@ from data_kit.splitting import SPLIT_NAMES
 from data_kit.tree import Tree
 
 USUAL_NAMES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
+_MAX_BYTES, _MAX_DEPTH = 1024**2, 20
 _EXAMPLE = "Write `train: images/train`, `val: images/val` and `names: [first, second]`."
 
 
@@ -50,7 +51,7 @@ def read_config(source: Source) -> YoloConfig | None:
     if not names:
         source.report.error("config_missing", "data.yaml", "There is no `data.yaml`.", f"Add one. {_EXAMPLE}")
         return None
-    text = source.tree.read_text(names[0])
+    text = source.tree.read_text(names[0], _MAX_BYTES)
     if text is None:
         return None
     try:
@@ -66,10 +67,7 @@ def read_config(source: Source) -> YoloConfig | None:
 
 
 def _load(text: str) -> Mapping[str, Any]:
-    # Aliases let a few lines grow to gigabytes; no data set needs them.
-    events = cast("Iterable[object]", yaml.parse(text, Loader=yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType]
-    if any(isinstance(event, yaml.AliasEvent) for event in events):
-        raise ConfigError("YAML aliases (`*name`) are not allowed.", "Write the values out.")
+    _check_events(cast("Iterable[object]", yaml.parse(text, Loader=yaml.SafeLoader)))  # pyright: ignore[reportUnknownMemberType]
     try:
         content = yaml.safe_load(text)
     except (ValueError, RecursionError) as error:  # a date that does not exist, brackets without end
@@ -77,6 +75,17 @@ def _load(text: str) -> Mapping[str, Any]:
     if not isinstance(content, dict):
         raise ConfigError("The file holds no `key: value` lines.")
     return cast("Mapping[str, Any]", content)
+
+
+def _check_events(events: Iterable[object]) -> None:
+    """Aliases let a few lines grow to gigabytes, and brackets in brackets take for ever; no data set needs them."""
+    depth = 0
+    for event in events:
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent):
+            raise ConfigError("YAML aliases (`*name`) are not allowed.", "Write the values out.")
+        if depth > _MAX_DEPTH:
+            raise ConfigError(f"Its values are nested more than {_MAX_DEPTH} deep.")
 
 
 def _parse(file: str, content: Mapping[str, Any]) -> YoloConfig:

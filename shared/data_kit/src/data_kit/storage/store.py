@@ -5,7 +5,6 @@ named by its URI everywhere outside the store that wrote it.
 """
 
 import errno
-import hashlib
 import os
 import re
 import shutil
@@ -22,15 +21,32 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, from_url
 
 from data_kit.storage.errors import InvalidKey, ObjectNotFound, StorageError
+from data_kit.storage.tally import Tally
 
 if TYPE_CHECKING:
+    from obstore import GetOptions
     from obstore.store import ObjectStore as Backend
 
 CHUNK_BYTES = 8 * 1024 * 1024
+SPAN_BYTES = 8 * CHUNK_BYTES
+"""One request reads so much. Each has time and tries of its own, so that an object of any size can be read."""
 UPLOADS_AT_ONCE = 4
 DELETE_BATCH = 1000
 UNFINISHED = re.compile(r"#\d+$")
 """How obstore calls a local file that is being written; no object may have such a name."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for a store that is not this machine's disk."""
+
+    connect: timedelta = timedelta(seconds=5)
+    silence: timedelta = timedelta(seconds=30)
+    """Without one byte of an answer."""
+    request: timedelta = timedelta(minutes=5)
+    retries: int = 5
+    total: timedelta = timedelta(minutes=2)
+    """After it a request is not tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +73,7 @@ class ObjectStore:
     def __init__(self, url: str, backend: "Backend") -> None:
         self.url = url.rstrip("/")
         self._backend = backend
+        self._uploads_at_once = 1 if isinstance(backend, LocalStore) else UPLOADS_AT_ONCE
 
     def uri(self, key: str) -> str:
         """The URI of `key`. Raises InvalidKey for one that is no relative path."""
@@ -85,7 +102,7 @@ class ObjectStore:
 
     def put_stream(self, chunks: Iterator[bytes], key: str) -> StoredObject:
         """Stores what `chunks` gives, of which one at a time is held in memory."""
-        uri, tally = self.uri(key), _Tally()
+        uri, tally = self.uri(key), Tally()
         first, second = next(chunks, b""), next(chunks, None)
         tally.add(first)
         with _translated(uri):
@@ -94,7 +111,7 @@ class ObjectStore:
             else:
                 obstore.put(
                     self._backend, key, tally.through(first, second, chunks),
-                    chunk_size=CHUNK_BYTES, max_concurrency=UPLOADS_AT_ONCE,
+                    chunk_size=CHUNK_BYTES, max_concurrency=self._uploads_at_once,
                 )  # fmt: skip
         self._sync(key)
         return StoredObject(uri, tally.size_bytes, tally.sha256)
@@ -113,7 +130,7 @@ class ObjectStore:
     def get_file(self, uri: str, path: Path) -> StoredObject:
         """Fetches an object into a file that is there completely or not at all."""
         partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        tally = _Tally()
+        tally = Tally()
         try:
             with partial.open("wb") as file:
                 for chunk in self.read(uri):
@@ -128,15 +145,18 @@ class ObjectStore:
 
     def read(self, uri: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """The object's bytes from `start` on, in chunks. Raises at once if it does not exist."""
-        size = self.head(uri).size_bytes
-        end = size if length is None else min(start + length, size)
-        return self._stream(uri, start, end) if start < end else iter(())
-
-    def _stream(self, uri: str, start: int, end: int) -> Iterator[bytes]:
         with _translated(uri):
-            result = obstore.get(self._backend, self.key(uri), options={"range": (start, end)})
-            for chunk in result.stream(min_chunk_size=CHUNK_BYTES):
-                yield bytes(chunk)
+            meta = obstore.head(self._backend, self.key(uri))
+        end = meta["size"] if length is None else min(start + length, meta["size"])
+        return self._stream(uri, meta["e_tag"], start, end)
+
+    def _stream(self, uri: str, e_tag: str | None, start: int, end: int) -> Iterator[bytes]:
+        """Where a connection breaks, the store goes on with the next byte."""
+        for first in range(start, end, SPAN_BYTES):
+            with _translated(uri):
+                options: GetOptions = {"range": (first, min(first + SPAN_BYTES, end)), "if_match": e_tag}
+                for chunk in obstore.get(self._backend, self.key(uri), options=options).stream(CHUNK_BYTES):
+                    yield bytes(chunk)
 
     def local_path(self, uri: str) -> Path | None:
         """The file that holds an object, to be read in place; None where objects are no files."""
@@ -211,12 +231,13 @@ class ObjectStore:
             return obstore.sign(self._backend, "GET", self.key(uri), expires_in)  # type: ignore[arg-type]
 
 
-def open_store(url: str) -> ObjectStore:
+def open_store(url: str, patience: Patience | None = None) -> ObjectStore:
     """`file:///folder`, `s3://bucket/prefix`, `gs://…`, `az://…`.
 
     Credentials and addresses come from the environment as those services name them (`AWS_ACCESS_KEY_ID`,
     `AWS_ENDPOINT_URL`, …). Raises InvalidKey for a URL of another kind.
     """
+    patience = patience or Patience()
     parts = urlsplit(url)
     if parts.scheme == "file":
         return ObjectStore(url, LocalStore(Path(unquote(parts.path)), automatic_cleanup=True, mkdir=True))
@@ -228,11 +249,11 @@ def open_store(url: str) -> ObjectStore:
             url,
             client_options={
                 "allow_http": is_plain_http,
-                "connect_timeout": timedelta(seconds=5),
-                "timeout": timedelta(minutes=5),
-                "read_timeout": timedelta(seconds=30),
+                "connect_timeout": patience.connect,
+                "timeout": patience.request,
+                "read_timeout": patience.silence,
             },
-            retry_config={"max_retries": 5, "retry_timeout": timedelta(minutes=2)},
+            retry_config={"max_retries": patience.retries, "retry_timeout": patience.total},
         )
     return ObjectStore(url, backend)
 
@@ -249,31 +270,6 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
-class _Tally:
-    """Counts and hashes what passes through."""
-
-    def __init__(self) -> None:
-        self.size_bytes = 0
-        self._hash = hashlib.sha256()
-
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
-
-    def add(self, chunk: bytes) -> None:
-        self.size_bytes += len(chunk)
-        self._hash.update(chunk)
-
-    def through(self, first: bytes, second: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-        """`first`, which is counted already, and the rest."""
-        yield first
-        self.add(second)
-        yield second
-        for chunk in rest:
-            self.add(chunk)
-            yield chunk
-
-
 @contextmanager
 def _translated(uri: str) -> Generator[None]:
     try:
@@ -283,4 +279,5 @@ def _translated(uri: str) -> Generator[None]:
     except BaseError as error:
         if f"os error {errno.ENOSPC}" in str(error):
             raise OSError(errno.ENOSPC, "No space left for stored objects", uri) from error
-        raise StorageError(f"Object storage failed for {uri}: {error}") from error
+        reason = str(error).partition("\n\nDebug source")[0]
+        raise StorageError(f"Object storage failed for {uri}: {reason}") from error

@@ -10,6 +10,8 @@ from PIL import Image
 from data_kit.dataset import Sample
 from data_kit.images import FORMATS, is_upright, load_image
 
+_MAX_STEM_BYTES = 200
+"""A disk holds names of 255 bytes: here a number stands before the image's own, and a suffix follows."""
 _PLAIN_MODES = frozenset({"L", "RGB"})
 _PLAIN_FORMATS = frozenset({"BMP", "JPEG", "PNG"})
 
@@ -25,7 +27,7 @@ def place_images(samples: Sequence[Sample], folder: Path) -> list[Path]:
 
 def place_image(image: Path, folder: Path, index: int) -> Path:
     """As `place_images`, one."""
-    stem = f"{index:06d}-{image.stem}"
+    stem = f"{index:06d}-{image.stem}".encode()[:_MAX_STEM_BYTES].decode(errors="ignore")
     if not _is_plain(image):
         target = folder / f"{stem}.png"
         load_image(image).save(target)

@@ -2,11 +2,12 @@
 
 {cache}/{key}.lock      shared while a runner trains on it, exclusive while it is made or removed
 {cache}/{key}/          a complete data set
-{cache}/{key}.size      how many bytes it takes
+{cache}/{key}.size      how many bytes it takes; where it takes another number, it is broken and made anew
 {cache}/{key}.partial/  one in the making, or left by a runner that was killed over it
 {cache}/{key}.zip, .{key}.zip.….partial    its archive, likewise
 """
 
+import errno
 import logging
 import os
 import shutil
@@ -19,6 +20,7 @@ from trainer_kit.files import write_atomically
 
 WAIT_SECONDS = 3600.0
 SHARE_SECONDS = 1.0
+MAKE_SECONDS = 0.2
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +43,13 @@ class DatasetCache:
         deadline = time.monotonic() + WAIT_SECONDS
         try:
             while not self._share(lock, final):
-                if lock.acquire():
+                if lock.acquire(timeout_seconds=MAKE_SECONDS):
                     self._make(key, final, make)
                 elif time.monotonic() > deadline:
                     raise TimeoutError(f"Another runner has been fetching this data set for {WAIT_SECONDS:g} s.")
             os.utime(lock.path)  # not `touch`, which may open the file: closing it would drop the lock
             self._remove_leftovers(keep=key)
-            self._evict(keep=key)
+            self._evict(keep=key, max_bytes=self._max_bytes)
         except BaseException:
             lock.release()
             raise
@@ -55,21 +57,33 @@ class DatasetCache:
 
     def _share(self, lock: FileLock, final: Path) -> bool:
         """Whether the data set is there, and held. An exclusive lock becomes a shared one without a gap."""
-        if lock.acquire(timeout_seconds=SHARE_SECONDS, shared=True) and final.exists():
+        if lock.acquire(timeout_seconds=SHARE_SECONDS, shared=True) and self._is_whole(final):
             return True
         lock.release()
         return False
 
+    def _is_whole(self, final: Path) -> bool:
+        """Also after a power cut, which may leave empty files, and after somebody has cleared up in it."""
+        return final.exists() and _size_of(final) == self._size(final.name)
+
     def _make(self, key: str, final: Path, make: Callable[[Path], None]) -> None:
-        if final.exists():
+        if self._is_whole(final):
             return
+        _delete(final)
+        try:
+            self._fill(key, final, make)
+        except OSError as error:
+            if error.errno != errno.ENOSPC or not self._evict(keep=key, max_bytes=0):
+                raise
+            self._fill(key, final, make)
+
+    def _fill(self, key: str, final: Path, make: Callable[[Path], None]) -> None:
         partial = self._folder / f"{key}.partial"
         for path in self._leftovers(key):
             _delete(path)
         partial.mkdir()
         make(partial)
-        size = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
-        write_atomically(self._size_file(key), str(size).encode())
+        write_atomically(self._size_file(key), str(_size_of(partial)).encode())
         partial.rename(final)
 
     def _remove_leftovers(self, *, keep: str) -> None:
@@ -87,14 +101,17 @@ class DatasetCache:
         patterns = (f"{key}.partial", f"{key}.zip", f".{key}.zip.*.partial")
         return [path for pattern in patterns for path in self._folder.glob(pattern)]
 
-    def _evict(self, *, keep: str) -> None:
-        """Removes what was unused for longest, until the rest fits. What is in use stays, even beyond the bound."""
+    def _evict(self, *, keep: str, max_bytes: int) -> int:
+        """Removes what was unused for longest, until the rest fits, and returns how many bytes that freed.
+
+        What is in use stays, even beyond the bound.
+        """
         keys = [path.stem for path in self._folder.glob("*.size")]
-        total = sum(self._size(key) for key in keys)
+        total, freed = sum(self._size(key) for key in keys), 0
         for key in sorted(set(keys) - {keep}, key=self._used_at):
-            if total <= self._max_bytes:
-                return
-            total -= self._remove(key)
+            if total - freed > max_bytes:
+                freed += self._remove(key)
+        return freed
 
     def _remove(self, key: str) -> int:
         lock = FileLock(self._folder / f"{key}.lock")
@@ -130,6 +147,10 @@ class DatasetCache:
 
 def _key_of(path: Path) -> str:
     return path.name.lstrip(".").partition(".")[0]
+
+
+def _size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _delete(path: Path) -> None:

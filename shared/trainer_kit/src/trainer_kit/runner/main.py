@@ -27,8 +27,8 @@ def main(arguments: list[str] | None = None, *, start_trainer: StartTrainer = sp
     parser.add_argument("--adapter", required=True)
     options = parser.parse_args(arguments)
     settings = RunnerSettings()
-    configure_logging(settings.log_format)
     folder = AttemptFolder(options.folder.resolve())
+    configure_logging(settings.log_format, folder.read_spec().request_id)
     lock = FileLock(folder.lock_file)
     if not lock.acquire(timeout_seconds=LOCK_SECONDS):
         log.error("another runner holds %s", folder.path)

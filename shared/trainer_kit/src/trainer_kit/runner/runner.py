@@ -57,6 +57,7 @@ class Runner:
             log.exception("the attempt has failed in its runner")
             ending = describe_failure(error, self.folder.path)
         tell_ending(self.events, ending)
+        log.info("the attempt has ended: %s", ending.type)
 
     def _run(self) -> Ending:
         self._spec = self.folder.read_spec()

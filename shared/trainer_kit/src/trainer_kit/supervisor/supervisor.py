@@ -164,7 +164,7 @@ class Supervisor:
             raise
         log.info(
             "attempt %d of job %s is started: %s, request %s",
-            spec.attempt, spec.job_uid, spec.model_name, spec.request_id,
+            spec.attempt, spec.job_uid, spec.model_name, spec.request_id, extra={"request_id": spec.request_id},
         )  # fmt: skip
         attempt = Attempt(spec.job_uid, folder, runner)
         self._attempts[spec.job_uid, spec.attempt] = attempt

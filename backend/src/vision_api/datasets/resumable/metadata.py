@@ -1,0 +1,61 @@
+"""The header `Upload-Metadata`: what is to become of the bytes."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import TypeAdapter, ValidationError
+
+from vision_api.datasets.schemas import DatasetCreate, VersionCreate
+from vision_api.errors import Invalid
+from vision_api.kit.schemas import ResourceId
+
+FIELD = "Upload-Metadata"
+LARGEST_CHARACTERS = 8 * 1024
+ABOUT_THE_FILE = ("filename", "filetype", "type", "relativePath")
+"""What upload widgets add by themselves."""
+
+_dataset_id: TypeAdapter[int] = TypeAdapter(ResourceId)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A new data set, or a new version of `dataset_id`."""
+
+    request: DatasetCreate | VersionCreate
+    dataset_id: int | None = None
+
+
+def read_wish(header: str) -> Wish:
+    """What the header asks for. A data set without a `name` is called as its file. Raises Invalid with field names."""
+    fields = _decode(header)
+    file_name = fields.get("filename")
+    fields = {name: value for name, value in fields.items() if name not in ABOUT_THE_FILE}
+    try:
+        if "dataset_id" in fields:
+            dataset_id = _dataset_id.validate_python(fields.pop("dataset_id"))
+            return Wish(VersionCreate.model_validate(fields), dataset_id)
+        if file_name:
+            fields.setdefault("name", file_name[:200])
+        return Wish(DatasetCreate.model_validate(fields))
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**each, "loc": ("header", FIELD, *each["loc"])} for each in error.errors()]
+        ) from error
+
+
+def _decode(header: str) -> dict[str, str]:
+    """`name aGVsbG8=,is_new` → `{"name": "hello", "is_new": ""}`."""
+    if len(header) > LARGEST_CHARACTERS:
+        raise Invalid(f"{FIELD} is too long.", field=FIELD)
+    fields: dict[str, str] = {}
+    for pair in header.split(",") if header.strip() else ():
+        name, _, value = pair.strip().partition(" ")
+        if not name or name in fields:
+            raise Invalid(f"{FIELD} has a name twice, or an empty one.", field=FIELD)
+        try:
+            fields[name] = base64.b64decode(value.strip(), validate=True).decode()
+        except (binascii.Error, ValueError) as error:
+            raise Invalid(f"`{name}` in {FIELD} is not UTF-8 text in base64.", field=f"{FIELD}.{name}") from error
+    return fields

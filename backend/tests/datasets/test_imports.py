@@ -1,0 +1,235 @@
+"""Data sets from places that the server can read."""
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from dataset_api import URL, DatasetApi, coins
+from fastapi import FastAPI
+from sqlalchemy import select
+from support import fields_of, problem_of
+
+from data_kit import ArchiveLimits, SplitOptions
+from vision_api.config import Settings, load_settings
+from vision_api.datasets import preparing, processing
+from vision_api.datasets.fetching import Fetcher
+from vision_api.datasets.paths import check_import_uri
+from vision_api.datasets.processing import DatasetProcessor
+from vision_api.datasets.progress import Progress, Stopped
+from vision_api.datasets.use_cases import Origin
+from vision_api.errors import Invalid
+from vision_api.models import DatasetVersion, GarbageObject
+
+
+@pytest.fixture
+def settings(settings: Settings, tmp_path: Path) -> Settings:
+    (tmp_path / "allowed").mkdir()
+    return settings.model_copy(
+        update={"dataset_roots": (tmp_path / "allowed",), "import_prefixes": ("s3://shelf/sets",)}
+    )
+
+
+@pytest.fixture
+def processor(app: FastAPI, tmp_path: Path) -> DatasetProcessor:
+    state = app.state
+    state.dataset_processor = DatasetProcessor(
+        state.database, state.store, tmp_path / "work", ArchiveLimits(), preparing_here,
+        import_roots=state.settings.dataset_roots,
+    )  # fmt: skip
+    processor: DatasetProcessor = state.dataset_processor
+    return processor
+
+
+async def preparing_here(
+    archive: Path, folder: Path, limits: ArchiveLimits, tell: preparing.Tell, splits: SplitOptions | None
+) -> preparing.Prepared:
+    return preparing.prepare_archive(archive, folder, limits, tell)
+
+
+def unpacked(folder: Path, content: bytes) -> Path:
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        packed.extractall(folder)
+    return folder
+
+
+async def ask(api: DatasetApi, uri: str, path: str = "/import", **fields: Any) -> httpx.Response:
+    body = {"uri": uri} | (fields or ({"name": "coins"} if path == "/import" else {}))
+    return await api.client.post(URL + path, json=body, headers=api.headers)
+
+
+async def imported(api: DatasetApi, uri: str) -> dict[str, Any]:
+    response = await ask(api, uri)
+    assert response.status_code == 202, response.text
+    await api.process()
+    dataset: dict[str, Any] = (await api.get(f"/{response.json()['id']}")).json()
+    return dataset
+
+
+async def codes(api: DatasetApi, dataset: dict[str, Any]) -> list[str]:
+    return [finding["code"] for finding in (await api.get(f"/{dataset['id']}/findings")).json()]
+
+
+async def test_a_folder_becomes_what_its_archive_would(api: DatasetApi, app: FastAPI, tmp_path: Path) -> None:
+    folder = unpacked(tmp_path / "allowed/a set", coins())
+    before = sorted(folder.rglob("*"))
+
+    asked = await ask(api, folder.as_uri())
+    waiting = asked.json()
+    await api.process()
+
+    assert asked.headers["Location"] == f"{URL}/{waiting['id']}"
+    assert (waiting["status"], waiting["progress"]["stage"]) == ("processing", "waiting")
+    dataset = (await api.get(f"/{waiting['id']}")).json()
+    assert (dataset["status"], dataset["imported_from"]) == ("ready", folder.as_uri())
+    assert dataset["digest"] == (await api.ready(coins()))["digest"]
+    assert sorted(folder.rglob("*")) == before
+    async with app.state.database.snapshot() as session:
+        assert folder.as_uri() not in set(await session.scalars(select(GarbageObject.uri)))
+
+
+async def test_an_archive_and_a_new_version_are_imported(api: DatasetApi, tmp_path: Path) -> None:
+    archive = tmp_path / "allowed/a.zip"
+    archive.write_bytes(coins())
+    dataset = await imported(api, archive.as_uri())
+    folder = unpacked(tmp_path / "allowed/b", coins(6))
+
+    response = await ask(api, folder.as_uri(), f"/{dataset['id']}/versions/import")
+    await api.process()
+
+    assert (response.status_code, response.json()["version"]) == (202, 2)
+    dataset = (await api.get(f"/{dataset['id']}")).json()
+    assert (dataset["status"], dataset["num_images"]) == ("ready", 6)
+    assert archive.exists()
+
+
+async def test_the_same_key_imports_once(api: DatasetApi, tmp_path: Path) -> None:
+    body = {"uri": unpacked(tmp_path / "allowed/a", coins()).as_uri(), "name": "coins"}
+    headers = api.headers | {"Idempotency-Key": "k"}
+    answers = [await api.client.post(f"{URL}/import", json=body, headers=headers) for _ in range(2)]
+
+    assert answers[0].json() == answers[1].json()
+    assert len((await api.get()).json()) == 1
+
+
+async def test_what_lies_elsewhere_is_refused(api: DatasetApi, tmp_path: Path) -> None:
+    (tmp_path / "allowed/out").symlink_to("/etc")
+    for uri in (
+        "file:///etc", f"{(tmp_path / 'allowed').as_uri()}/../x", (tmp_path / "allowed/out").as_uri(),
+        f"file://elsewhere{tmp_path}/allowed/a", "file:allowed", "file:///%00", "/etc", "http://x/y", "x",
+        "s3://shelf", "s3://shelf/setsandmore", "s3://shelf/sets/../more", "s3://shelf/sets/a?b", "s3://other/sets",
+        "gs://shelf/sets", "s3:///sets",
+    ):  # fmt: skip
+        problem = problem_of(await ask(api, uri), 422, "dataset_path_not_allowed")
+        assert fields_of(problem) == ["uri"], uri
+    assert (await api.get()).json() == []
+
+
+def test_a_prefix_is_allowed_with_all_that_is_below_it(settings: Settings) -> None:
+    for uri in ("s3://shelf/sets", "s3://shelf/sets/", "s3://shelf/sets/a/b.zip"):
+        assert check_import_uri(settings, uri) == uri.rstrip("/")
+    with pytest.raises(Invalid):
+        check_import_uri(settings.model_copy(update={"import_prefixes": ()}), "s3://shelf/sets")
+
+
+def test_a_setting_names_prefixes_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMPORT_PREFIXES", "s3://a/b/, gs://c")
+    assert load_settings().import_prefixes == ("s3://a/b", "gs://c")
+    for wrong in ("/datasets", "file:///x", "s3://"):
+        monkeypatch.setenv("IMPORT_PREFIXES", wrong)
+        with pytest.raises(Exception, match="IMPORT_PREFIXES"):
+            load_settings()
+
+
+async def test_a_link_that_leads_out_is_found(api: DatasetApi, tmp_path: Path) -> None:
+    folder = unpacked(tmp_path / "allowed/a", coins())
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    (folder / "set/images/x.png").symlink_to(tmp_path / "secret.png")
+
+    dataset = await imported(api, folder.as_uri())
+
+    assert dataset["status"] == "invalid"
+    assert await codes(api, dataset) == ["link_leaves_root"]
+
+
+async def test_a_folder_that_has_become_a_link_since_is_not_followed(api: DatasetApi, tmp_path: Path) -> None:
+    outside = unpacked(tmp_path / "outside", coins())
+    folder = tmp_path / "allowed/a"
+    folder.mkdir()
+    dataset = (await ask(api, folder.as_uri())).json()
+    folder.rmdir()
+    folder.symlink_to(outside)
+
+    await api.process()
+
+    assert (await api.get(f"/{dataset['id']}")).json()["status"] == "invalid"
+    assert await codes(api, dataset) == ["dataset_path_not_allowed"]
+
+
+async def test_what_is_not_there_or_empty_is_found(api: DatasetApi, tmp_path: Path) -> None:
+    (tmp_path / "allowed/empty").mkdir()
+
+    missing = await imported(api, (tmp_path / "allowed/missing").as_uri())
+    empty = await imported(api, (tmp_path / "allowed/empty").as_uri())
+
+    assert await codes(api, missing) == ["import_not_found"]
+    assert await codes(api, empty) == ["dataset_empty"]
+
+
+async def test_rights_are_those_of_an_upload(api: DatasetApi, stranger: DatasetApi, tmp_path: Path) -> None:
+    uri = (tmp_path / "allowed").as_uri()
+    dataset = await api.ready(coins())
+
+    problem_of(await ask(stranger, uri, f"/{dataset['id']}/versions/import"), 404, "not_found")
+    problem_of(await ask(stranger, uri, name="a", project_id=999), 404, "not_found")
+    assert fields_of(problem_of(await ask(api, uri, name="a", color="red"), 422, "validation_failed")) == ["color"]
+
+
+async def test_how_far_it_is_can_be_seen(
+    api: DatasetApi, app: FastAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processing, "TELL_SECONDS", 0.0)
+    seen: list[Any] = []
+
+    async def slow(
+        archive: Path, folder: Path, limits: ArchiveLimits, tell: preparing.Tell, splits: SplitOptions | None
+    ) -> preparing.Prepared:
+        for stage, percent in (("unpacking", 30), ("checking", None)):
+            tell(stage, percent)
+            wanted = {"stage": stage, "percent": percent}
+            while seen[-1:] != [wanted]:
+                seen.append((await api.get()).json()[0]["progress"])
+        return preparing.prepare_archive(archive, folder, limits, tell)
+
+    await api.upload(coins())
+    state = app.state
+    processor = DatasetProcessor(state.database, state.store, tmp_path / "work", ArchiveLimits(), slow)
+    assert await processor.process_next()
+
+    assert {"stage": "unpacking", "percent": 30} in seen
+    async with app.state.database.snapshot() as session:
+        version = (await session.execute(select(DatasetVersion))).scalar_one()
+    assert (version.status, version.progress_stage, version.progress_percent) == ("ready", None, None)
+
+
+async def test_the_process_that_prepares_says_how_far_it_is(tmp_path: Path) -> None:
+    archive = tmp_path / "a.zip"
+    archive.write_bytes(coins())
+    told: list[tuple[str, int | None]] = []
+
+    await processing.prepare_in_process(archive, tmp_path, ArchiveLimits(), lambda *one: told.append(one))
+
+    assert told[0] == ("unpacking", 0)
+    assert told[-2:] == [("unpacking", 100), ("checking", None)]
+
+
+def test_a_copy_that_is_no_longer_wanted_ends_soon(tmp_path: Path, app: FastAPI) -> None:
+    folder = unpacked(tmp_path / "allowed/a", coins())
+    progress = Progress()
+    progress.is_stopped = True
+    fetcher = Fetcher(app.state.store, ArchiveLimits(), (tmp_path / "allowed",))
+
+    with pytest.raises(Stopped):
+        fetcher.fetch(Origin(import_uri=folder.as_uri()), tmp_path, progress)
