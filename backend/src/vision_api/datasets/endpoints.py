@@ -192,5 +192,5 @@ async def get_diff(
     before: Annotated[int, Query(alias="from", ge=1, le=2**31 - 1)],
     after: Annotated[int, Query(alias="to", ge=1, le=2**31 - 1)],
 ) -> DiffRead:
-    """Which files came, went and changed from one version to another."""
+    """Which files came, went, moved and changed from one version to another, and which images were relabelled."""
     return await details.get_diff(database, store, user=user, dataset_id=dataset_id, before=before, after=after)

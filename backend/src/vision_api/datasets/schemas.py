@@ -138,12 +138,30 @@ class FindingRead(ReadModel):
     fix: str
 
 
+class ChangeRead(ReadModel):
+    """One file that is in both versions, and what differs."""
+
+    file: str = Field(description="Its name in the later version.")
+    file_before: str
+    before: str | None = Field(description="Its class or what was labelled in it, or its split; null for a move.")
+    after: str | None
+
+
 class DiffRead(ReadModel):
-    """What changed from one version to another. Of each kind up to 1,000 names are listed."""
+    """What changed from one version to another. Of each kind up to 1,000 are listed.
+
+    A file that was moved counts as neither added nor removed. An image may be in several lists.
+    """
 
     added_count: int
     removed_count: int
     changed_count: int
+    moved_count: int
+    relabelled_count: int
+    split_changed_count: int
     added: list[str]
     removed: list[str]
-    changed: list[str]
+    changed: list[str] = Field(description="Files of other content.")
+    moved: list[ChangeRead] = Field(description="Files of the same content under another name.")
+    relabelled: list[ChangeRead] = Field(description="Images of another class, or with other objects.")
+    split_changed: list[ChangeRead] = Field(description="Images that are for something else now.")
