@@ -10,7 +10,7 @@ import anyio.to_thread
 import httpx
 from PIL import Image
 
-from data_kit import ArchiveLimits
+from data_kit import ArchiveLimits, SplitOptions
 from vision_api.datasets.preparing import Prepared, Tell, prepare_archive
 from vision_api.datasets.processing import DatasetProcessor
 from vision_api.models import User
@@ -43,9 +43,11 @@ def coins(count: int = 5, label: str = "0 0.5 0.5 0.5 0.5\n", **more: bytes) -> 
     return zipped(files)
 
 
-async def prepare_in_thread(archive: Path, folder: Path, limits: ArchiveLimits, tell: Tell) -> Prepared:
+async def prepare_in_thread(
+    archive: Path, folder: Path, limits: ArchiveLimits, tell: Tell, splits: SplitOptions | None = None
+) -> Prepared:
     """As the real one, without the second that a process takes to start. `test_processing` has the real one."""
-    return await anyio.to_thread.run_sync(prepare_archive, archive, folder, limits, tell)
+    return await anyio.to_thread.run_sync(prepare_archive, archive, folder, limits, tell, splits)
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,10 @@ class DatasetApi:
         files = {"file": ("a.zip", content, "application/zip")}
         return await self.client.post(URL, files=files, data=fields or {"name": "coins"}, headers=headers)
 
-    async def upload_version(self, dataset_id: int, content: bytes) -> httpx.Response:
+    async def upload_version(self, dataset_id: int, content: bytes, **fields: Any) -> httpx.Response:
         """A new version."""
         url = f"{URL}/{dataset_id}/versions"
-        return await self.client.post(url, files={"file": ("b.zip", content)}, headers=self.headers)
+        return await self.client.post(url, files={"file": ("b.zip", content)}, data=fields, headers=self.headers)
 
     async def get(self, path: str = "") -> httpx.Response:
         """`path` follows `/datasets`."""

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from sqlalchemy import select
 from support import fields_of, problem_of
 
-from data_kit import ArchiveLimits
+from data_kit import ArchiveLimits, SplitOptions
 from vision_api.config import Settings, load_settings
 from vision_api.datasets import preparing, processing
 from vision_api.datasets.fetching import Fetcher
@@ -44,7 +44,7 @@ def processor(app: FastAPI, tmp_path: Path) -> DatasetProcessor:
 
 
 async def preparing_here(
-    archive: Path, folder: Path, limits: ArchiveLimits, tell: preparing.Tell
+    archive: Path, folder: Path, limits: ArchiveLimits, tell: preparing.Tell, splits: SplitOptions | None
 ) -> preparing.Prepared:
     return preparing.prepare_archive(archive, folder, limits, tell)
 
@@ -193,7 +193,9 @@ async def test_how_far_it_is_can_be_seen(
     monkeypatch.setattr(processing, "TELL_SECONDS", 0.0)
     seen: list[Any] = []
 
-    async def slow(archive: Path, folder: Path, limits: ArchiveLimits, tell: preparing.Tell) -> preparing.Prepared:
+    async def slow(
+        archive: Path, folder: Path, limits: ArchiveLimits, tell: preparing.Tell, splits: SplitOptions | None
+    ) -> preparing.Prepared:
         for stage, percent in (("unpacking", 30), ("checking", None)):
             tell(stage, percent)
             wanted = {"stage": stage, "percent": percent}

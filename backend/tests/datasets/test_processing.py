@@ -12,7 +12,7 @@ from dataset_api import DatasetApi, coins, prepare_in_thread
 from fastapi import FastAPI
 from sqlalchemy import delete, select, update
 
-from data_kit import ArchiveLimits
+from data_kit import ArchiveLimits, SplitOptions
 from vision_api.datasets import outcomes, preparing, processing, repository
 from vision_api.datasets.preparing import Prepared, Tell
 from vision_api.datasets.processing import DatasetProcessor, Prepare, prepare_in_process, running_processor
@@ -84,7 +84,9 @@ async def test_a_full_disk_is_said_as_such_in_the_end(
     monkeypatch.setattr(outcomes, "MOST_TRIES", 1)
     dataset = (await api.upload(coins())).json()
 
-    async def full(archive: Path, folder: Path, limits: ArchiveLimits, tell: Tell) -> Prepared:
+    async def full(
+        archive: Path, folder: Path, limits: ArchiveLimits, tell: Tell, splits: SplitOptions | None
+    ) -> Prepared:
         raise OSError(28, "No space left on device")
 
     assert await processor_with(app, tmp_path, full).process_next()
@@ -114,7 +116,9 @@ async def test_what_was_begun_when_the_backend_stopped_is_done_at_once_after_it_
     await api.upload(coins())
     begun = asyncio.Event()
 
-    async def slow(archive: Path, folder: Path, limits: ArchiveLimits, tell: Tell) -> Prepared:
+    async def slow(
+        archive: Path, folder: Path, limits: ArchiveLimits, tell: Tell, splits: SplitOptions | None
+    ) -> Prepared:
         begun.set()
         await asyncio.Event().wait()
         raise AssertionError
@@ -151,7 +155,9 @@ async def test_what_is_deleted_while_it_is_processed_leaves_nothing_behind(
 ) -> None:
     dataset = (await api.upload(coins())).json()
 
-    async def deleted(archive: Path, folder: Path, limits: ArchiveLimits, tell: Tell) -> Prepared:
+    async def deleted(
+        archive: Path, folder: Path, limits: ArchiveLimits, tell: Tell, splits: SplitOptions | None
+    ) -> Prepared:
         prepared = await prepare_in_thread(archive, folder, limits, tell)
         await api.delete(dataset["id"])
         return prepared

@@ -6,7 +6,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from data_kit import DatasetStatistics, ObjectNotFound, ObjectStore
 from vision_api.datasets.access import get_dataset_for
-from vision_api.datasets.diffs import diff_versions
+from vision_api.datasets.diffs import Content, diff_versions
 from vision_api.datasets.previews import draw_preview
 from vision_api.datasets.schemas import DiffRead, FindingRead
 from vision_api.datasets.use_cases import get_version_of
@@ -28,6 +28,11 @@ def _digest_of(version: DatasetVersion) -> str:
     if version.digest is None:
         raise Conflict(f"Version {version.number} is {version.status}, not ready.")
     return version.digest
+
+
+def _content_of(version: DatasetVersion) -> Content:
+    images = {split: counts["images"] for split, counts in version.splits.items()}
+    return Content(_digest_of(version), version.class_names, images)
 
 
 async def list_findings(
@@ -73,6 +78,6 @@ async def get_diff(
 ) -> DiffRead:
     """Raises NotFound, Conflict for a version that is not ready."""
     async with database.snapshot() as session:
-        old = _digest_of(await _get_version(session, user, dataset_id, before))
-        new = _digest_of(await _get_version(session, user, dataset_id, after))
+        old = _content_of(await _get_version(session, user, dataset_id, before))
+        new = _content_of(await _get_version(session, user, dataset_id, after))
     return await anyio.to_thread.run_sync(diff_versions, store, old, new)

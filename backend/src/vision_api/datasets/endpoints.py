@@ -14,6 +14,7 @@ from vision_api.datasets.schemas import (
     DatasetUpdate,
     DiffRead,
     FindingRead,
+    SplitRequest,
     VersionImport,
     VersionRead,
 )
@@ -29,7 +30,8 @@ router = APIRouter(prefix="/datasets", tags=["datasets"])
 def _form(**fields: dict[str, Any]) -> dict[str, Any]:
     file = {"type": "string", "format": "binary", "description": "A zip archive."}
     required = [name for name in ("name",) if name in fields]
-    schema = {"type": "object", "required": ["file", *required], "properties": {"file": file, **fields}}
+    splits = SplitRequest.model_json_schema()["properties"]
+    schema = {"type": "object", "required": ["file", *required], "properties": {"file": file, **fields, **splits}}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
@@ -190,5 +192,5 @@ async def get_diff(
     before: Annotated[int, Query(alias="from", ge=1, le=2**31 - 1)],
     after: Annotated[int, Query(alias="to", ge=1, le=2**31 - 1)],
 ) -> DiffRead:
-    """Which files came, went and changed from one version to another."""
+    """Which files came, went, moved and changed from one version to another, and which images were relabelled."""
     return await details.get_diff(database, store, user=user, dataset_id=dataset_id, before=before, after=after)

@@ -21,6 +21,7 @@ from vision_api.datasets.schemas import (
     DatasetCreate,
     DatasetImport,
     DatasetRead,
+    SplitRequest,
     VersionCreate,
     VersionImport,
     VersionRead,
@@ -53,7 +54,7 @@ class Intake:
                     await get_project_for(session, user, form.project_id, role="editor")
 
             async def create(session: AsyncSession, stored: StoredObject) -> DatasetRead:
-                return await use_cases.create_dataset(session, user=user, request=form, origin=_origin(stored))
+                return await use_cases.create_dataset(session, user=user, request=form, origin=_origin(stored, form))
 
             return await self._take_in(upload, user, idempotency, form.model_dump(), DatasetRead, create)
 
@@ -63,15 +64,15 @@ class Intake:
             await get_dataset_for(session, user, dataset_id, role="editor")
 
         async def create(session: AsyncSession, stored: StoredObject) -> VersionRead:
-            return await use_cases.add_version(session, user=user, dataset_id=dataset_id, origin=_origin(stored))
+            return await use_cases.add_version(session, user=user, dataset_id=dataset_id, origin=_origin(stored, form))
 
         async with receive_upload(request, incoming_folder(self.settings)) as upload:
-            upload.form(VersionCreate)
-            return await self._take_in(upload, user, idempotency, {}, VersionRead, create)
+            form = upload.form(VersionCreate)
+            return await self._take_in(upload, user, idempotency, form.split_options or {}, VersionRead, create)
 
     async def import_dataset(self, user: User, request: DatasetImport, idempotency: Idempotency) -> DatasetRead:
         """A new data set from a place that we can read. Raises Invalid, NotFound or Forbidden for its project."""
-        origin = Origin(import_uri=check_import_uri(self.settings, request.uri))
+        origin = _import_from(self.settings, request)
 
         async def create(session: AsyncSession) -> DatasetRead:
             if request.project_id is not None:
@@ -84,7 +85,7 @@ class Intake:
         self, user: User, dataset_id: int, request: VersionImport, idempotency: Idempotency
     ) -> VersionRead:
         """A new version likewise. Raises Invalid, NotFound, Forbidden."""
-        origin = Origin(import_uri=check_import_uri(self.settings, request.uri))
+        origin = _import_from(self.settings, request)
 
         async def create(session: AsyncSession) -> VersionRead:
             return await use_cases.add_version(session, user=user, dataset_id=dataset_id, origin=origin)
@@ -148,5 +149,9 @@ class Intake:
             raise
 
 
-def _origin(stored: StoredObject) -> Origin:
-    return Origin(upload_uri=stored.uri, upload_bytes=stored.size_bytes)
+def _origin(stored: StoredObject, form: SplitRequest) -> Origin:
+    return Origin(upload_uri=stored.uri, upload_bytes=stored.size_bytes, split_options=form.split_options)
+
+
+def _import_from(settings: Settings, request: DatasetImport | VersionImport) -> Origin:
+    return Origin(import_uri=check_import_uri(settings, request.uri), split_options=request.split_options)

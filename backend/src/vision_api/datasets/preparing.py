@@ -1,6 +1,6 @@
 """From an uploaded archive to what is stored of it. Runs in a process of its own: it decodes what strangers made.
 
-    python -m vision_api.datasets.preparing ARCHIVE FOLDER LIMITS
+    python -m vision_api.datasets.preparing ARCHIVE FOLDER LIMITS SPLITS
 
 writes what came of it into FOLDER/prepared.json, and meanwhile lines of JSON that say how far it is. Imports neither
 the web framework nor the database, so that it starts quickly.
@@ -10,7 +10,7 @@ import errno
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ from data_kit import (
     Dataset,
     DatasetError,
     Finding,
+    Split,
+    SplitOptions,
+    assign_splits,
     dataset_manifest,
     describe,
     extract_archive,
@@ -28,6 +31,7 @@ from data_kit import (
     open_dataset,
     stored_files,
     write_archive,
+    write_split_file,
 )
 from vision_api.datasets.layout import archive_key, manifest_key, sample_page_key
 from vision_api.datasets.samples import sample_pages
@@ -64,15 +68,17 @@ class Prepared:
 
 prepared_json: TypeAdapter[Prepared] = TypeAdapter(Prepared)
 limits_json: TypeAdapter[ArchiveLimits] = TypeAdapter(ArchiveLimits)
+splits_json: TypeAdapter[SplitOptions | None] = TypeAdapter(SplitOptions | None)
 
 DISK_FULL = errno.ENOSPC
 """The exit code that says so."""
 
 
-def prepare_archive(archive: Path, folder: Path, limits: ArchiveLimits, tell: Tell) -> Prepared:
-    """Unpacks `archive` into `folder/files`, unless it is a folder already, and goes on as `prepare_folder`.
-
-    Raises OSError for a full disk.
+def prepare_archive(
+    archive: Path, folder: Path, limits: ArchiveLimits, tell: Tell, splits: SplitOptions | None = None
+) -> Prepared:
+    """Unpacks `archive` into `folder/files`, unless it is a folder already, splits it if that is asked for, and goes on
+    as `prepare_folder`. Raises OSError for a full disk.
     """
     source = archive
     if not archive.is_dir():
@@ -85,7 +91,35 @@ def prepare_archive(archive: Path, folder: Path, limits: ArchiveLimits, tell: Te
         if archive.parent == folder:  # fetched for us alone; a disk holds more data sets without it
             archive.unlink()
     tell("checking", None)
-    return prepare_folder(source, folder)
+    try:
+        kept = store_splits(source, splits) if splits is not None else []
+    except DatasetError as error:
+        return Prepared(error.findings)
+    prepared = prepare_folder(source, folder)
+    return replace(prepared, findings=[*kept, *prepared.findings])
+
+
+def store_splits(source: Path, options: SplitOptions) -> list[Finding]:
+    """Writes `splits.json` into the data set, and says what was not done. Raises DatasetError for impossible splits."""
+    try:
+        dataset = open_dataset(source)
+    except DatasetError:
+        return []  # what is wrong with it is told by whoever opens it next, and more completely
+    own = dataset.own_splits
+    try:
+        write_split_file(dataset, assign_splits(own, options))
+    except ValueError as error:
+        message, fix = f"It cannot be split as asked: {error}.", "Choose other fractions, or add images."
+        raise DatasetError([Finding(code="split_empty", file="", message=message, fix=fix)]) from error
+    asked = {Split.VAL: options.val_fraction, Split.TEST: options.test_fraction}
+    return [
+        Finding(
+            severity="warning", code="split_kept", file="", fix="Send `resplit=true` to split all images anew.",
+            message=f"The data set brings `{split}`, so `{split}_fraction` was not used.",
+        )
+        for split, fraction in asked.items()
+        if fraction is not None and split in own and not options.is_whole
+    ]  # fmt: skip
 
 
 def prepare_folder(source: Path, folder: Path) -> Prepared:
@@ -125,9 +159,10 @@ def _facts(dataset: Dataset, digest: str, manifest: list[str]) -> Facts:
 
 def main(arguments: list[str]) -> int:
     """See the module."""
-    archive, folder, limits = arguments
+    archive, folder, limits, splits = arguments
+    options = limits_json.validate_json(limits), _say, splits_json.validate_json(splits)
     try:
-        prepared = prepare_archive(Path(archive), Path(folder), limits_json.validate_json(limits), _say)
+        prepared = prepare_archive(Path(archive), Path(folder), *options)
         Path(folder, PREPARED).write_bytes(prepared_json.dump_json(prepared))
     except OSError as error:
         if error.errno == errno.ENOSPC:

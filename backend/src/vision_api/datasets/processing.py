@@ -13,10 +13,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import anyio.to_thread
 
-from data_kit import ArchiveLimits, DatasetError, ObjectStore, StorageError
+from data_kit import ArchiveLimits, DatasetError, ObjectStore, SplitOptions, StorageError
 from vision_api.config import Settings
 from vision_api.datasets import preparing, repository
 from vision_api.datasets.fetching import Fetcher
@@ -42,7 +43,7 @@ CLEAN_UP_SECONDS = 3600.0
 FORGOTTEN_AFTER = timedelta(days=1)
 
 
-Prepare = Callable[[Path, Path, ArchiveLimits, Tell], Awaitable[Prepared]]
+Prepare = Callable[[Path, Path, ArchiveLimits, Tell, SplitOptions | None], Awaitable[Prepared]]
 """See `preparing.prepare_archive`."""
 
 
@@ -50,9 +51,12 @@ class PreparingDied(Exception):
     """The process ended without an answer, for lack of memory say."""
 
 
-async def prepare_in_process(archive: Path, folder: Path, limits: ArchiveLimits, tell: Tell) -> Prepared:
+async def prepare_in_process(
+    archive: Path, folder: Path, limits: ArchiveLimits, tell: Tell, splits: SplitOptions | None = None
+) -> Prepared:
     """In a process that ends with us; Ctrl-C in the terminal does not reach it. Raises PreparingDied, OSError."""
-    arguments = ["-m", preparing.__name__, str(archive), str(folder), preparing.limits_json.dump_json(limits).decode()]
+    options = [preparing.limits_json.dump_json(limits).decode(), preparing.splits_json.dump_json(splits).decode()]
+    arguments = ["-m", preparing.__name__, str(archive), str(folder), *options]
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *arguments,
@@ -176,7 +180,8 @@ class DatasetProcessor:
             archive = await anyio.to_thread.run_sync(self._fetcher.fetch, claim.origin, work, progress)
         except DatasetError as error:
             return Prepared(error.findings)
-        return await self._prepare_archive(archive, work, self._limits, progress.tell)
+        splits = _split_options(claim.origin.split_options)
+        return await self._prepare_archive(archive, work, self._limits, progress.tell, splits)
 
     def _store_files(self, folder: Path, progress: Progress) -> None:
         sizes = {path: path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()}
@@ -225,7 +230,19 @@ class DatasetProcessor:
 
 
 def _claim(version: DatasetVersion) -> Claim:
-    return Claim(version.id, version.tries, Origin(version.upload_uri, version.upload_bytes, version.import_uri))
+    origin = Origin(version.upload_uri, version.upload_bytes, version.import_uri, version.split_options)
+    return Claim(version.id, version.tries, origin)
+
+
+def _split_options(asked: dict[str, Any] | None) -> SplitOptions | None:
+    if not asked:
+        return None
+    return SplitOptions(
+        val_fraction=asked.get("val_fraction"),
+        test_fraction=asked.get("test_fraction"),
+        seed=asked.get("split_seed", 0),
+        is_whole=asked.get("resplit", False),
+    )
 
 
 def incoming_folder(settings: Settings) -> Path:

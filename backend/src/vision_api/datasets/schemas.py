@@ -1,8 +1,8 @@
 """What the routes of data sets take and give."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from vision_api.kit.schemas import ReadModel, RequestModel, ResourceId
 from vision_api.models import DatasetStatus
@@ -13,15 +13,44 @@ DatasetName = Annotated[
 ]
 
 
-class DatasetCreate(RequestModel):
+Fraction = Annotated[float, Field(ge=0, le=0.9)]
+
+
+class SplitRequest(RequestModel):
+    """How the images are to be split, once and for all. Without any of it a data set stays as it comes."""
+
+    val_fraction: Fraction | None = Field(
+        default=None, description="Share of all images; 0.2 by default. A `val` that the data set brings is kept."
+    )
+    test_fraction: Fraction | None = Field(
+        default=None, description="Share of all images; none by default. A `test` that the data set brings is kept."
+    )
+    split_seed: int | None = Field(
+        default=None, ge=0, le=2**31 - 1, description="The same seed gives the same splits; 0 by default."
+    )
+    resplit: bool = Field(default=False, description="Split all images anew, also where the data set brings splits.")
+
+    @model_validator(mode="after")
+    def _leave_some_to_learn_from(self) -> Self:
+        if (self.val_fraction or 0.0) + (self.test_fraction or 0.0) >= 1:
+            raise ValueError("`val_fraction` and `test_fraction` must leave images to train on: their sum is below 1.")
+        return self
+
+    @property
+    def split_options(self) -> dict[str, Any] | None:
+        """What is to be kept of it; None if nothing was asked for."""
+        return self.model_dump(include=set(SplitRequest.model_fields), exclude_defaults=True) or None
+
+
+class DatasetCreate(SplitRequest):
     """The fields of the form beside `file`."""
 
     name: DatasetName
     project_id: ResourceId | None = Field(default=None, description="Without it the data set is yours alone.")
 
 
-class VersionCreate(RequestModel):
-    """A new version has no field but `file`."""
+class VersionCreate(SplitRequest):
+    """The fields of a new version's form beside `file`."""
 
 
 ImportUri = Annotated[
@@ -77,6 +106,9 @@ class VersionRead(ReadModel):
     class_names: list[str]
     num_images: int | None
     splits: dict[str, SplitRead]
+    split_options: dict[str, float | bool] | None = Field(
+        description="What was asked for: `val_fraction`, `test_fraction`, `split_seed`, `resplit`."
+    )
     digest: str | None
     size_bytes: int = Field(description="Of the files; of the upload until they are known.")
     error_count: int
@@ -106,12 +138,30 @@ class FindingRead(ReadModel):
     fix: str
 
 
+class ChangeRead(ReadModel):
+    """One file that is in both versions, and what differs."""
+
+    file: str = Field(description="Its name in the later version.")
+    file_before: str
+    before: str | None = Field(description="Its class or what was labelled in it, or its split; null for a move.")
+    after: str | None
+
+
 class DiffRead(ReadModel):
-    """What changed from one version to another. Of each kind up to 1,000 names are listed."""
+    """What changed from one version to another. Of each kind up to 1,000 are listed.
+
+    A file that was moved counts as neither added nor removed. An image may be in several lists.
+    """
 
     added_count: int
     removed_count: int
     changed_count: int
+    moved_count: int
+    relabelled_count: int
+    split_changed_count: int
     added: list[str]
     removed: list[str]
-    changed: list[str]
+    changed: list[str] = Field(description="Files of other content.")
+    moved: list[ChangeRead] = Field(description="Files of the same content under another name.")
+    relabelled: list[ChangeRead] = Field(description="Images of another class, or with other objects.")
+    split_changed: list[ChangeRead] = Field(description="Images that are for something else now.")

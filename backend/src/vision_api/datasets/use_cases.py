@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,11 +27,14 @@ KEPT_AFTER_DELETION = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a version's content comes from: an upload in our storage, or a place that it is imported from."""
+    """Where a version's content comes from, an upload in our storage or a place that it is imported from, and how it is
+    to be split.
+    """
 
     upload_uri: str | None = None
     upload_bytes: int = 0
     import_uri: str | None = None
+    split_options: dict[str, Any] | None = None
 
 
 def read_version(version: DatasetVersion) -> VersionRead:
@@ -44,6 +48,7 @@ def read_version(version: DatasetVersion) -> VersionRead:
         class_names=version.class_names,
         num_images=version.num_images,
         splits=version.splits,
+        split_options=version.split_options,
         digest=version.digest,
         size_bytes=version.size_bytes if version.size_bytes is not None else version.upload_bytes,
         error_count=version.error_count,
@@ -133,6 +138,7 @@ def _version(dataset: Dataset, user: User, origin: Origin) -> DatasetVersion:
         upload_uri=origin.upload_uri,
         upload_bytes=origin.upload_bytes,
         import_uri=origin.import_uri,
+        split_options=origin.split_options,
         status=DatasetStatus.PROCESSING,
         tries=0,
         task_types=[],

@@ -45,6 +45,8 @@ class DatasetVersion(Base):
     """Where it was imported from, for a version that was not uploaded. What lies there is never touched."""
     upload_bytes: Mapped[int] = mapped_column(BigInt)
     """0 for an import."""
+    split_options: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """How it is to be split, as was asked for with it; null where it is left as it comes."""
     tries: Mapped[int] = mapped_column(default=0)
     lease_expires_at: Mapped[datetime | None]
     """By the database's clock. While it lasts, somebody is processing the upload."""

@@ -17,9 +17,10 @@ _FIX = 'Write `{"path/of/an/image.jpg": "train", …}` with `train`, `val` and `
 
 
 def write_split_file(dataset: Dataset, splits: Mapping[Split, list[Sample]]) -> Path:
-    """Writes `splits` down at the top of the data set."""
+    """Writes `splits` down at the top of the data set, in the place of what stands there."""
     content = {dataset.name_of(sample): split.value for split, samples in splits.items() for sample in samples}
     path = dataset.root / SPLIT_FILE
+    path.unlink(missing_ok=True)  # never through a link, into a file of somebody else
     path.write_text(json.dumps(content, ensure_ascii=False, indent=0, sort_keys=True), "utf-8")
     return path
 

@@ -88,7 +88,11 @@ async def discard_parts(session: AsyncSession, store: ObjectStore, uploads: list
 async def _finish(session: AsyncSession, store: ObjectStore, user: User, upload: ResumableUpload) -> None:
     wish = read_wish(upload.upload_metadata)
     await _check_access(session, user, wish)
-    origin = Origin(upload_uri=parts_folder(store, upload.id), upload_bytes=upload.length)
+    origin = Origin(
+        upload_uri=parts_folder(store, upload.id),
+        upload_bytes=upload.length,
+        split_options=wish.request.split_options,
+    )
     if isinstance(wish.request, DatasetCreate):
         created = await datasets.create_dataset(session, user=user, request=wish.request, origin=origin)
         upload.dataset_id, upload.version = created.id, created.version
