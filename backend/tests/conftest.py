@@ -16,8 +16,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import make_url
-from support import JWT_SECRET, PASSWORD_HASH, AuthHeaders, MakeUser
+from support import CHEAP_ROUNDS, JWT_SECRET, PASSWORD_HASH, AuthHeaders, MakeUser
 
+from vision_api.auth import passwords
 from vision_api.auth.tokens import AccessToken
 from vision_api.config import Settings
 from vision_api.db.base import Base
@@ -114,6 +115,13 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     url = request.getfixturevalue("postgresql_database")
     yield url
     _empty(url)
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashing takes a millisecond instead of 0.2 s of CPU; `test_passwords` has the real cost."""
+    monkeypatch.setattr(passwords, "ROUNDS", CHEAP_ROUNDS)
+    monkeypatch.setattr(passwords, "NOBODYS_HASH", PASSWORD_HASH)
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from sqlalchemy import event
 from vision_api.models import User
 
 PASSWORD = "correct horse battery"
-PASSWORD_HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(rounds=4)).decode()
+CHEAP_ROUNDS = 4
+PASSWORD_HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(CHEAP_ROUNDS)).decode()
 JWT_SECRET = "f1ad0e55b27a4c9d8e6013579bdf2468ace0"
 
 MakeUser = Callable[..., Awaitable[User]]

@@ -17,7 +17,7 @@ from tusclient.exceptions import TusCommunicationError
 from data_kit import dataset_digest, extract_archive, open_dataset
 
 CHUNK_BYTES = 20 * 1024**2
-MEGABYTES = int(os.environ.get("UPLOAD_MEGABYTES", "256"))
+MEGABYTES = int(os.environ.get("UPLOAD_MEGABYTES", "160"))
 """`UPLOAD_MEGABYTES=10240 pytest tests/datasets/test_tus_client.py -k memory -s` tries it with 10 GB."""
 
 

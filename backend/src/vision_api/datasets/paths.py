@@ -28,9 +28,8 @@ def check_import_uri(settings: Settings, uri: str) -> str:
         return uri
     uri = uri.rstrip("/")
     name = uri.partition("://")[2]
-    if "?" in uri or "#" in uri or not name or name != posixpath.normpath(name):
-        raise _not_allowed(uri, settings.import_prefixes, "IMPORT_PREFIXES", "uri")
-    if not any(uri == prefix or uri.startswith(f"{prefix}/") for prefix in settings.import_prefixes):
+    is_plain = "?" not in uri and "#" not in uri and bool(name) and name == posixpath.normpath(name)
+    if not is_plain or not any(f"{uri}/".startswith(f"{prefix}/") for prefix in settings.import_prefixes):
         raise _not_allowed(uri, settings.import_prefixes, "IMPORT_PREFIXES", "uri")
     return uri
 

@@ -93,7 +93,7 @@ class TrainingJob(Base):
     """Of a failed job: settings with which a retry may go well, as its `changes`."""
     queued_at: Mapped[datetime | None]
     request_id: Mapped[str | None] = mapped_column(String(64))
-    """Of the request that queued it last: the logs of backend, service, runner and trainer carry it."""
+    """Of the request that queued it last: the logs of backend, service and runner carry it."""
     started_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
 

@@ -4,13 +4,13 @@ Coordinates are pixels of the upright image (after its EXIF orientation), origin
 left pixel, as floats.
 """
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from data_kit.errors import Finding
+from data_kit.tree import relative_name
 from vision_contracts import DatasetFormat, TaskType
 
 Box = tuple[float, float, float, float]
@@ -94,8 +94,8 @@ class Dataset:
         return others | {Split.TRAIN: [*self.splits[Split.TRAIN], *self.splits[Split.VAL]]}
 
     def name_of(self, sample: Sample) -> str:
-        """The image's path inside the data set, in NFC with `/`: as manifests and archives have it."""
-        return unicodedata.normalize("NFC", sample.image.relative_to(self.root).as_posix())
+        """The image's path inside the data set, as `Tree` names it."""
+        return relative_name(self.root, sample.image)
 
     def __getitem__(self, split: Split | str) -> Sequence[Sample]:
         return self.splits[Split(split)]

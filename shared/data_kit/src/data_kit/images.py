@@ -21,7 +21,7 @@ _BROKEN = (SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOF
 """What Pillow's decoders raise for broken content, beside OSError."""
 
 _TRANSPOSED = frozenset({5, 6, 7, 8})
-_DEEP_GRAY = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
+DEEP_GRAY = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
 
 
 def read_size(path: Path) -> tuple[int, int]:
@@ -77,7 +77,7 @@ def _turn_upright(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode in _DEEP_GRAY:
+    if image.mode in DEEP_GRAY:
         return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
     if image.mode == "F":
         return Image.fromarray(np.nan_to_num(np.asarray(image)).clip(0, 255).astype(np.uint8)).convert("RGB")

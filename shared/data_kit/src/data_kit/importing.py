@@ -59,8 +59,7 @@ def _checked(found: Iterable[tuple[str, int]], limits: ArchiveLimits, report: Re
         if any(map(is_ignored, name.split("/"))):
             continue
         if not is_clean(name) or join_inside("", name) is None:
-            safe = "".join(character if is_clean(character) else "?" for character in name)
-            report.error("name_unreadable", safe, "The name is no relative path of one line.", "Rename the file.")
+            report.error("name_unreadable", name, "The name is no relative path of one line.", "Rename the file.")
             continue
         if PurePosixPath(name).suffix.lower() in NESTED_SUFFIXES:
             report.error("archive_nested", name, "This is an archive among the files.", "Unpack it, and take it away.")

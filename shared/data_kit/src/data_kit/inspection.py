@@ -8,15 +8,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFile
 
-from data_kit.images import FORMATS, is_upright, load_image
+from data_kit.images import DEEP_GRAY, FORMATS, is_upright, load_image
 
 _GRID = 9
 _CONTRAST = 12
 """A picture whose brightness differs less than this (of 255) shows nothing by which it could be known again."""
 _STEP = 2
 """A difference in brightness that is more than noise."""
-
-_DEEP = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ def _kind(content: bytes) -> str:
         checks = {
             "rotated": not is_upright(image),
             "animated": image.format != "MPO" and getattr(image, "n_frames", 1) > 1,
-            "16bit": image.mode in _DEEP or _is_deep_rgb(image),
+            "16bit": image.mode in DEEP_GRAY or _is_deep_rgb(image),
             "float": image.mode == "F",
             "cmyk": image.mode == "CMYK",
             "transparent": image.has_transparency_data,

@@ -60,11 +60,7 @@ def open_dataset(
     tree = _list(root, report)
     if format == DatasetFormat.AUTO:
         format = _detect(tree, report)
-    source = Source(tree, report, task_type, deep)
-    labels = _FORMATS[DatasetFormat(format)].read(source)
-    labels = replace(labels, splits=apply_split_file(source, labels.splits))
-    if deep:
-        check_labels(source, labels)
+    labels = _read(Source(tree, report, task_type, deep), DatasetFormat(format))
     _check_splits(labels, report)
     _check_names(labels, report)
     tasks = tasks_of(labels)
@@ -86,6 +82,14 @@ def open_dataset(
         is_val_split_off=not has_val,
         findings=tuple(report.findings),
     )
+
+
+def _read(source: Source, format: DatasetFormat) -> Labels:
+    labels = _FORMATS[format].read(source)
+    labels = replace(labels, splits=apply_split_file(source, labels.splits))
+    if source.deep:
+        check_labels(source, labels)
+    return labels
 
 
 def _list(root: Path, report: Report) -> Tree:

@@ -19,6 +19,11 @@ MAX_TEXT_BYTES = 16 * 1024**2
 IGNORED_NAMES = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 
 
+def relative_name(root: Path, path: Path) -> str:
+    """The path inside the data set, in NFC with `/`: as manifests and archives have it."""
+    return unicodedata.normalize("NFC", path.relative_to(root).as_posix())
+
+
 def is_ignored(name: str) -> bool:
     """Hidden files and what operating systems leave behind."""
     return name.startswith(".") or name in IGNORED_NAMES
@@ -78,7 +83,7 @@ class Tree:
 
     def name(self, path: Path) -> str:
         """The name of a listed file, as `path` takes it."""
-        return unicodedata.normalize("NFC", path.relative_to(self.root).as_posix())
+        return relative_name(self.root, path)
 
     def below(self, folder: str) -> list[str]:
         """Names of all files in `folder` and in the folders in it; `""` is the root."""

@@ -1,0 +1,14 @@
+import pytest
+
+from vision_api.auth import passwords
+
+
+async def test_a_password_costs_a_thief_a_fifth_of_a_second_a_guess(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # the other tests' cheap hashes
+
+    hashed = await passwords.hash_password("correct horse battery")
+
+    assert hashed.startswith("$2b$12$")
+    assert passwords.NOBODYS_HASH.startswith("$2b$12$")
+    assert await passwords.is_right("correct horse battery", hashed)
+    assert not await passwords.is_right("correct horse battery", None)
