@@ -7,7 +7,7 @@ EMPTY :=
 SOURCES := $(subst $(EMPTY) $(EMPTY),:,$(wildcard */src */*/src))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run env up down logs usage test test-compose chaos check imports format lock catalog bench docs clean
+.PHONY: help setup run env up down logs usage test test-thorough test-compose chaos check imports format lock catalog bench docs clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ usage: ## show what lies in storage, by project (ARGS=--json, ARGS=--repair)
 
 test: setup ## run every suite of every project
 	@$(PYTHON) scripts/test.py
+
+test-thorough: setup ## what takes too long for `make test`: hostile archives, large uploads, a lost disk
+	@$(PYTHON) scripts/test.py --thorough backend tests
 
 test-compose: setup ## build the images, bring the stack up and train in it (needs a Docker engine)
 	@cd tests && .venv/bin/python -m pytest -q compose -m compose

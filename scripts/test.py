@@ -1,6 +1,7 @@
 """Runs the tests of every project, each in its own environment, and prints one total (`make test`).
 
     python3 scripts/test.py [PROJECT ...]
+    python3 scripts/test.py --thorough PROJECT ...      only what is marked `thorough`, which the first leaves out
 
 Three suites run side by side, since each waits for something a third of its time; a suite's output is shown when it
 ends. A test that hangs is ended by pytest (`faulthandler_timeout` in its pyproject.toml), a suite that hangs by this
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +37,7 @@ class Result:
     skipped: int = 0
 
 
-def run_suite(project: Path, reports: Path) -> Result:
+def run_suite(project: Path, reports: Path, selection: Sequence[str]) -> Result:
     name = str(project.relative_to(ROOT))
     report, log = (reports / f"{name.replace('/', '-')}.{kind}" for kind in ("xml", "log"))
     report.unlink(missing_ok=True)
@@ -43,7 +45,8 @@ def run_suite(project: Path, reports: Path) -> Result:
     # A file, not a pipe: a process that a test left behind would hold a pipe open, and this script with it.
     with log.open("w") as output:
         suite = subprocess.Popen(  # noqa: S603
-            [str(project / ".venv/bin/python"), "-m", "pytest", "-q", "--durations=5", f"--junitxml={report}"],
+            [str(project / ".venv/bin/python"), "-m", "pytest", "-q", "--durations=5",
+             f"--junitxml={report}", *selection],
             cwd=project, stdout=output, stderr=subprocess.STDOUT, env=os.environ | {"OMP_NUM_THREADS": "1"},
         )  # fmt: skip
         exit_code = wait_for(suite)
@@ -77,12 +80,14 @@ def order(project: Path) -> int:
 
 
 def main() -> int:
-    projects = [Path(name).resolve() for name in sys.argv[1:]] or find_projects(dev=True)
+    is_thorough = "--thorough" in sys.argv
+    selection = ("-m", "thorough") if is_thorough else ()
+    projects = [Path(name).resolve() for name in sys.argv[1 + is_thorough :]] or find_projects(dev=True)
     reports = ROOT / "build" / "test-reports"
     reports.mkdir(parents=True, exist_ok=True)
     results: list[Result] = []
     with ThreadPoolExecutor(SUITES_AT_ONCE) as pool:
-        jobs = [pool.submit(run_suite, project, reports) for project in sorted(projects, key=order)]
+        jobs = [pool.submit(run_suite, project, reports, selection) for project in sorted(projects, key=order)]
         for job in as_completed(jobs):
             result = job.result()
             results.append(result)

@@ -12,8 +12,10 @@ from hostile_archives import HOSTILE, Hostile, with_entry
 from vision_api.training_jobs.loops.retention import DEFAULT_RETENTION
 from vision_api.training_jobs.loops.sweep import SweepLoop
 
-pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-"""It refuses more text than SQLite does."""
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.parametrize("database_url", ["postgresql"], indirect=True),  # it refuses more text than SQLite does
+]
 
 
 def leftovers(tmp_path: Path) -> list[Path]:

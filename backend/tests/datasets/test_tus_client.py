@@ -18,7 +18,7 @@ from data_kit import dataset_digest, extract_archive, open_dataset
 
 CHUNK_BYTES = 20 * 1024**2
 MEGABYTES = int(os.environ.get("UPLOAD_MEGABYTES", "160"))
-"""`UPLOAD_MEGABYTES=10240 pytest tests/datasets/test_tus_client.py -k memory -s` tries it with 10 GB."""
+"""`UPLOAD_MEGABYTES=10240 pytest tests/datasets/test_tus_client.py -m thorough -s` tries it with 10 GB."""
 
 
 @pytest.fixture
@@ -80,6 +80,7 @@ def digest_of(path: Path) -> str:
     return dataset_digest(open_dataset(folder))
 
 
+@pytest.mark.thorough
 def test_a_large_upload_takes_no_more_memory_than_a_small_one_either_way(backend: Backend, tmp_path: Path) -> None:
     path = archive_of(tmp_path / "noise.zip", MEGABYTES)
     patience = 60 + MEGABYTES / 5
