@@ -22,6 +22,7 @@ class LoginThrottle:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._attempts: dict[str, deque[float]] = {}
+        """When each attempt is forgotten, oldest first."""
 
     def attempt(self, *, email: str, address: str) -> None:
         """Count one. Raises RateLimited when there were too many."""
@@ -30,10 +31,10 @@ class LoginThrottle:
         for key, most in self._keys(email, address):
             times = self._attempts.get(key)
             if times and len(times) >= most:
-                wait = int(times[0] + WINDOW_SECONDS - now) + 1
+                wait = int(times[0] - now) + 1
                 raise RateLimited(f"Too many attempts to sign in. Try again in {wait} s.", retry_after_seconds=wait)
         for key, _ in self._keys(email, address):
-            self._attempts.setdefault(key, deque()).append(now)
+            self._attempts.setdefault(key, deque()).append(now + WINDOW_SECONDS)
 
     def succeeded(self, *, email: str, address: str) -> None:
         """The password was right: the account starts anew, and the address gets its attempt back."""
@@ -48,7 +49,7 @@ class LoginThrottle:
 
     def _forget_old(self, now: float) -> None:
         for key, times in list(self._attempts.items()):
-            while times and times[0] <= now - WINDOW_SECONDS:
+            while times and times[0] <= now:
                 times.popleft()
             if not times:
                 del self._attempts[key]
