@@ -57,7 +57,7 @@ async def test_migrated_schema_is_that_of_the_models(bare: Settings) -> None:
 
 
 async def test_two_processes_that_migrate_at_once_do_it_once(bare: Settings) -> None:
-    await asyncio.gather(upgrade(bare), upgrade(bare), upgrade(bare))
+    await asyncio.gather(*(upgrade(bare) for _ in range(6)))
     assert await _ask(bare, current_revision) == newest_revision()
 
 

@@ -1,6 +1,8 @@
 """One engine for SQLite and PostgreSQL: addresses, time-outs, and failures that become one error."""
 
+import asyncio
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import asyncpg
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.engine import Connection, Dialect, ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
 from vision_api.config import Settings
 from vision_api.errors import DatabaseUnavailable
@@ -15,6 +18,7 @@ from vision_api.errors import DatabaseUnavailable
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 30
 BUSY_MILLISECONDS = 5000
+WAL_RETRY_SECONDS = 0.02
 BEGIN_OPTION = "sqlite_begin"
 
 _LIBPQ_ONLY = ("channel_binding", "gssencmode", "connect_timeout")
@@ -83,18 +87,29 @@ def _prepare_sqlite(engine: AsyncEngine, url: URL, busy_milliseconds: int) -> No
     def set_pragmas(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in (
-            f"busy_timeout = {busy_milliseconds}",
-            "journal_mode = WAL",
-            "synchronous = NORMAL",
-            "foreign_keys = ON",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
+        cursor.execute(f"PRAGMA busy_timeout = {busy_milliseconds}")
+        _turn_on_wal(cursor, busy_milliseconds)
+        cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql(connection.get_execution_options().get(BEGIN_OPTION, "BEGIN"))
+
+
+def _turn_on_wal(cursor: Any, busy_milliseconds: int) -> None:
+    """A new file changes its mode for one connection at a time, and SQLite does not wait for that by itself."""
+    give_up_at = time.monotonic() + busy_milliseconds / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
+                raise
+            await_only(asyncio.sleep(WAL_RETRY_SECONDS))
+        else:
+            return
 
 
 def _connect(dialect: Dialect, _record: Any, arguments: Any, parameters: Any) -> Any:
