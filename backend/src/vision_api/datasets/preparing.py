@@ -53,6 +53,7 @@ class Facts:
     class_names: list[str]
     splits: dict[str, Any]
     num_images: int
+    is_val_split_off: bool
     digest: str
     size_bytes: int
     statistics: dict[str, Any]
@@ -151,6 +152,7 @@ def _facts(dataset: Dataset, digest: str, manifest: list[str]) -> Facts:
         class_names=list(dataset.class_names),
         splits={split.value: {"images": len(samples)} for split, samples in dataset.splits.items()},
         num_images=sum(map(len, dataset.splits.values())),
+        is_val_split_off=dataset.is_val_split_off,
         digest=digest,
         size_bytes=sum(int(line.split("\t")[1]) for line in manifest),
         statistics=describe(dataset).model_dump(mode="json"),

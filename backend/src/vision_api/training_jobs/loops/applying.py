@@ -17,6 +17,7 @@ from vision_api.training_jobs.primary_metrics import PRIMARY_METRICS
 from vision_api.training_jobs.reading import read_progress
 from vision_api.training_jobs.schemas import TrainingJobUpdate
 from vision_api.training_jobs.status import Why, switch_status
+from vision_api.version import VERSION
 from vision_contracts import (
     INFRASTRUCTURE_REASONS,
     Artifact,
@@ -131,6 +132,7 @@ class Batch:
         job = self._job
         job.started_at = job.started_at or time
         job.num_classes = body.num_classes
+        job.environment = {"device": body.device, "versions": body.versions, "platform": VERSION}
         pending = len(self._points)
         self._points = {key: point for key, point in self._points.items() if point["step"] <= body.resume_step}
         deleted = await outputs.delete_points(self._session, job, beyond=body.resume_step)
