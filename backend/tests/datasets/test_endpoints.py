@@ -1,13 +1,11 @@
 """Data sets over HTTP."""
 
-import io
 from pathlib import Path
 
 import httpx
 from dataset_api import URL, DatasetApi, coins, png, zipped
 from fastapi import FastAPI
 from job_rows import job_fields
-from PIL import Image
 from sqlalchemy import select, update
 from support import fields_of, problem_of
 
@@ -63,31 +61,6 @@ async def test_statistics_count_objects(api: DatasetApi) -> None:
 
     assert statistics["splits"]["train"]["classes"] == {"coin": 4}
     assert statistics["width"] == {"min": 40, "median": 40, "max": 40}
-
-
-async def test_a_preview_shows_the_image_with_its_labels(api: DatasetApi) -> None:
-    dataset = await api.ready(coins())
-
-    response = await api.get(f"/{dataset['id']}/preview?split=val&index=0")
-
-    assert response.headers["content-type"] == "image/jpeg"
-    with Image.open(io.BytesIO(response.content)) as picture:
-        assert picture.size == (40, 20)
-        (_, reddest), *_ = picture.convert("RGB").getextrema()
-        assert reddest > 60  # the box; the image itself is nearly black
-    problem_of(await api.get(f"/{dataset['id']}/preview?split=val&index=1"), 404, "not_found")
-    problem_of(await api.get(f"/{dataset['id']}/preview?split=test"), 404, "not_found")
-    problem_of(await api.get(f"/{dataset['id']}/preview?split=../x"), 422, "validation_failed")
-
-
-async def test_a_preview_opens_by_a_ticket(api: DatasetApi) -> None:
-    dataset = await api.ready(coins())
-    path = f"{URL}/{dataset['id']}/preview"
-    ticket = await api.client.post("/api/v1/auth/stream-ticket", json={"path": path}, headers=api.headers)
-
-    response = await api.client.get(path, params={"ticket": ticket.json()["ticket"]})
-
-    assert response.status_code == 200
 
 
 async def test_the_same_key_creates_one_data_set(api: DatasetApi, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ def write_yolo(dataset: Dataset, folder: Path, task_type: TaskType) -> Path:
         config |= {"kpt_shape": [num_keypoints, 3]}
         config |= {"flip_idx": list(dataset.keypoint_flip)} if dataset.keypoint_flip else {}
         config |= {"kpt_names": {0: list(dataset.keypoint_names)}} if dataset.keypoint_names else {}
+        config |= {"skeleton": [list(pair) for pair in dataset.skeleton]} if dataset.skeleton else {}
     config["names"] = dict(enumerate(dataset.class_names))
     file = folder / "data.yaml"
     file.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), "utf-8")
