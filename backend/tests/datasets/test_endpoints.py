@@ -7,9 +7,10 @@ from dataset_api import URL, DatasetApi, coins, png, zipped
 from fastapi import FastAPI
 from job_rows import job_fields
 from sqlalchemy import select, update
+from sqlalchemy.orm import undefer
 from support import fields_of, problem_of
 
-from vision_api.models import GarbageObject, Project, ProjectMember, TrainingJob
+from vision_api.models import DatasetVersion, GarbageObject, Project, ProjectMember, TrainingJob
 
 
 async def test_an_upload_is_processed_to_a_ready_data_set(api: DatasetApi) -> None:
@@ -61,6 +62,25 @@ async def test_statistics_count_objects(api: DatasetApi) -> None:
 
     assert statistics["splits"]["train"]["classes"] == {"coin": 4}
     assert statistics["width"] == {"min": 40, "median": 40, "max": 40}
+    assert statistics["width_histogram"] == {"edges": [40, 41], "counts": [5]}
+    assert statistics["box_sizes"] == {"small": 5, "medium": 0, "large": 0}
+
+
+async def test_statistics_from_before_there_were_histograms_are_given_as_they_are(
+    api: DatasetApi, app: FastAPI
+) -> None:
+    dataset = await api.ready(coins())
+    async with app.state.database.transaction() as session:
+        version = (
+            await session.execute(select(DatasetVersion).options(undefer(DatasetVersion.statistics)))
+        ).scalar_one()
+        kept = ("splits", "width", "height", "objects_per_image", "box_share")
+        version.statistics = {name: (version.statistics or {})[name] for name in kept}
+
+    statistics = (await api.get(f"/{dataset['id']}/statistics")).json()
+
+    assert statistics["box_share"] == {"min": 0.25, "median": 0.25, "max": 0.25}
+    assert statistics["width_histogram"] is None
 
 
 async def test_the_same_key_creates_one_data_set(api: DatasetApi, tmp_path: Path) -> None:
