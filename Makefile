@@ -1,5 +1,6 @@
 # The verbs of the platform. `make` alone lists them; CI calls the same ones.
 PYTHON ?= python3
+COMPOSE := $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 SETUP := $(PYTHON) scripts/setup.py
 TOOLS := tests/.venv/bin
 TYPED := $(wildcard shared/*) backend $(wildcard services/*)
@@ -23,13 +24,13 @@ env: ## write .env with strong secrets for docker-compose
 	@$(PYTHON) scripts/make_env.py
 
 up: env ## build and start the deployed form: five containers behind one port
-	@mkdir -p datasets && docker-compose up --build --detach
+	@mkdir -p datasets && $(COMPOSE) up --build --detach
 
 down: ## stop the containers; volumes stay
-	@docker-compose down
+	@$(COMPOSE) down
 
 logs: ## follow the containers' logs
-	@docker-compose logs --follow --tail 100
+	@$(COMPOSE) logs --follow --tail 100
 
 usage: ## show what lies in storage, by project (ARGS=--json, ARGS=--repair)
 	@backend/.venv/bin/python -m vision_api.usage $(ARGS)

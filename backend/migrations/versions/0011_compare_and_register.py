@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0011"
-down_revision = "0008"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
@@ -69,7 +69,7 @@ def _create_model_versions() -> None:
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("updated_at", TIME, nullable=False),
         sa.Column("job_id", BIG_INT, nullable=True),
-        sa.Column("file_name", sa.String(255), nullable=False),
+        sa.Column("artifact", sa.String(255), nullable=False),
         sa.Column("uri", sa.Text(), nullable=False),
         sa.Column("size_bytes", BIG_INT, nullable=False),
         sa.Column("sha256", sa.String(64), nullable=False),

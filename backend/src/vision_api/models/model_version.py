@@ -53,7 +53,7 @@ class ModelVersion(Base):
 
     job_id: Mapped[int | None] = mapped_column(BigInt, ForeignKey("training_jobs.id", ondelete="SET NULL"), index=True)
     """Null once the job is gone; `lineage` has what it was."""
-    file_name: Mapped[str] = mapped_column(String(255))
+    artifact: Mapped[str] = mapped_column(String(255))
     uri: Mapped[str]
     size_bytes: Mapped[int] = mapped_column(BigInt)
     sha256: Mapped[str] = mapped_column(String(64))
