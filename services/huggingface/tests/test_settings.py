@@ -78,7 +78,7 @@ def schedule_name(built: Built) -> str:
 
 
 def is_frozen(built: Built) -> bool:
-    return sum(len(group["params"]) for group in built.optimizer.param_groups) < 10
+    return sum(len(group["params"]) for group in built.optimizer.param_groups) < 20
 
 
 def slowest_share(built: Built) -> float:
