@@ -58,6 +58,7 @@ class Facts:
     skeleton: list[tuple[int, int]]
     splits: dict[str, Any]
     num_images: int
+    is_val_split_off: bool
     digest: str
     size_bytes: int
     statistics: dict[str, Any]
@@ -166,6 +167,7 @@ def _facts(dataset: Dataset, digest: str, manifest: list[str]) -> Facts:
         skeleton=list(dataset.skeleton),
         splits={split.value: {"images": len(samples)} for split, samples in dataset.splits.items()},
         num_images=sum(map(len, dataset.splits.values())),
+        is_val_split_off=dataset.is_val_split_off,
         digest=digest,
         size_bytes=sum(int(line.split("\t")[1]) for line in manifest),
         statistics=describe(dataset).model_dump(mode="json"),

@@ -68,6 +68,8 @@ class DatasetVersion(Base):
     splits: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """`{split: {images}}`."""
     num_images: Mapped[int | None]
+    is_val_split_off: Mapped[bool | None]
+    """It brings no `val`: each training splits it off `train` by its seed. None: processed before this was kept."""
     error_count: Mapped[int] = mapped_column(default=0)
     warning_count: Mapped[int] = mapped_column(default=0)
     findings: Mapped[list[Any]] = mapped_column(JSON, default=list, deferred=True)
