@@ -17,6 +17,7 @@ from vision_api.error_handlers import add_error_handlers
 from vision_api.health.endpoints import router as health_router
 from vision_api.health.request_metrics import RequestMetrics
 from vision_api.kit.query_guard import refuse_unknown_query
+from vision_api.kit.tracing import TELEMETRY
 from vision_api.lifespan import lifespan
 from vision_api.middleware import BodyLimit, HttpsOnly, RequestContext
 from vision_api.model_registry.endpoints import router as model_registry_router
@@ -68,6 +69,7 @@ def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
         version=VERSION,
         description=DESCRIPTION,
         lifespan=lifespan,
+        telemetry=TELEMETRY,
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,

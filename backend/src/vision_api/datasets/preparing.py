@@ -51,6 +51,8 @@ class Facts:
     format: str
     task_types: list[str]
     class_names: list[str]
+    keypoint_names: list[str]
+    skeleton: list[tuple[int, int]]
     splits: dict[str, Any]
     num_images: int
     is_val_split_off: bool
@@ -150,6 +152,8 @@ def _facts(dataset: Dataset, digest: str, manifest: list[str]) -> Facts:
         format=dataset.format.value,
         task_types=sorted(task.value for task in dataset.task_types),
         class_names=list(dataset.class_names),
+        keypoint_names=list(dataset.keypoint_names),
+        skeleton=list(dataset.skeleton),
         splits={split.value: {"images": len(samples)} for split, samples in dataset.splits.items()},
         num_images=sum(map(len, dataset.splits.values())),
         is_val_split_off=dataset.is_val_split_off,

@@ -13,7 +13,7 @@ from vision_api.training_jobs.journal import next_event
 from vision_api.training_jobs.loops import outputs
 from vision_api.training_jobs.loops.restarts import leave_instance, lose, requeue_stopped
 from vision_api.training_jobs.loops.retention import Retention, Told, forget_old
-from vision_api.training_jobs.primary_metrics import PRIMARY_METRICS
+from vision_api.training_jobs.meters import note_metrics
 from vision_api.training_jobs.reading import read_progress
 from vision_api.training_jobs.schemas import TrainingJobUpdate
 from vision_api.training_jobs.status import Why, switch_status
@@ -109,6 +109,7 @@ class Batch:
                 "time": time,
             }
         self._take_scores(body.values)
+        note_metrics(self._job, body.values)
         self._tell("metrics", {"step": step, "epoch": epoch, "values": body.values}, time)
 
     def _take_scores(self, values: Mapping[str, float | None]) -> None:
@@ -117,7 +118,7 @@ class Batch:
             self._job.accuracy = values[metric_names.VAL_ACCURACY]
         if metric_names.VAL_LOSS in values:
             self._job.loss = values[metric_names.VAL_LOSS]
-        if (primary := PRIMARY_METRICS[self._job.task_type]) in values:
+        if (primary := metric_names.PRIMARY[self._job.task_type]) in values:
             self._job.primary_value = values[primary]
 
     def _log(self, body: Log, time: datetime) -> None:
