@@ -128,18 +128,14 @@ def test_everything_is_there_after_a_loss(environment: Callable[[], Settings], t
     assert jobs["tiny"].hyperparameters == {"a": [1, None, "ü"]}
 
 
-def test_what_is_in_use_is_not_replaced_unasked(
-    environment: Callable[[], Settings], tmp_path: Path
-) -> None:
+def test_what_is_in_use_is_not_replaced_unasked(environment: Callable[[], Settings], tmp_path: Path) -> None:
     file = str(tmp_path / "backup.tar")
     asyncio.run(_fill(environment()))
     main(["create", file])
     assert "--replace" in _refused("restore", file)
 
 
-def test_file_that_was_cut_off_changes_no_row(
-    environment: Callable[[], Settings], tmp_path: Path
-) -> None:
+def test_file_that_was_cut_off_changes_no_row(environment: Callable[[], Settings], tmp_path: Path) -> None:
     settings, file = environment(), tmp_path / "backup.tar"
     asyncio.run(_fill(settings))
     main(["create", str(file)])
