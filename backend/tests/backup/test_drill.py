@@ -76,7 +76,8 @@ async def _jobs(settings: Settings) -> dict[str, TrainingJob]:
     async with database.snapshot() as session:
         jobs = {job.name: job for job in await session.scalars(select(TrainingJob))}
         store = open_store(settings.storage_url)
-        assert all([store.exists(uri) for uri in await session.scalars(select(Artifact.uri))])
+        missing = [uri for uri in await session.scalars(select(Artifact.uri)) if not store.exists(uri)]
+        assert missing == []
         project = (await session.scalars(select(Project))).one()
         assert project.name == 'A "name",\nNULL'
     await database.close()
