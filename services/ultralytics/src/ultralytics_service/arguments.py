@@ -27,6 +27,7 @@ def library_arguments(run: TrainingRun[CommonHyperparameters], *, device: str, d
         "seed": params.seed % 2**31,
         "pretrained": run.spec.initial_weights != "scratch",
         "cache": hyperparameters.cache == "ram",
+        "plots": False,  # the kit draws them, for every framework alike
         "workers": usable_workers(hyperparameters.workers),
     }
     if (policy := getattr(hyperparameters, "auto_augment", None)) is not None:
