@@ -53,6 +53,12 @@ def check_hyperparameters(card: ModelDetail, given: Mapping[str, Any]) -> None:
     _refuse([*misplaced, *_problems(card.hyperparameters, others, prefix="hyperparameters")])
 
 
+def fill_in(card: ModelDetail | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyper-parameters that it is trained with: the card's defaults, and in their place what was given."""
+    schema: Mapping[str, Any] = card.hyperparameters.get("properties", {}) if card is not None else {}
+    return {name: field["default"] for name, field in schema.items() if "default" in field} | dict(given)
+
+
 def _refuse(problems: list[FieldProblem]) -> None:
     if not problems:
         return

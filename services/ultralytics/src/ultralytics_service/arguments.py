@@ -41,6 +41,7 @@ def library_arguments(run: TrainingRun[CommonHyperparameters], *, device: str, d
         "cos_lr": hyperparameters.scheduler == "cosine",
         "warmup_epochs": hyperparameters.warmup * params.epochs,
         "cache": hyperparameters.cache == "ram",
+        "plots": False,  # the kit draws them, for every framework alike
         "workers": usable_workers(hyperparameters.workers),
     }
     if (policy := getattr(hyperparameters, "auto_augment", None)) is not None:

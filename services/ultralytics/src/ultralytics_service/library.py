@@ -36,7 +36,7 @@ from ultralytics.models.yolo.semantic import SemanticSegmentationTrainer
 from ultralytics.nn import tasks
 from ultralytics.nn.modules import head as heads
 from ultralytics.nn.tasks import torch_safe_load
-from ultralytics.utils import LOGGER, ROOT, SETTINGS, YAML
+from ultralytics.utils import LOGGER, ROOT, SETTINGS, YAML, ops
 from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
 
 # Loggers of other products, anonymous statistics, synchronisation with a platform: all are switches that default to on.
@@ -61,6 +61,7 @@ __all__ = [
     "SegmentationTrainer",
     "SemanticSegmentationTrainer",
     "heads",
+    "ops",
     "tasks",
     "torch",
     "torch_safe_load",
