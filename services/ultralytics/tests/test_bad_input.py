@@ -1,4 +1,4 @@
-"""Data at the edge: it trains, or it is refused with its reason. The rest of what may be wrong is in test_refusals.py."""
+"""Data at the edge: it trains, or it is refused with its reason. More of what may be wrong is in test_refusals.py."""
 
 from pathlib import Path
 
