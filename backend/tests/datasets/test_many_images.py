@@ -1,4 +1,7 @@
-"""How much memory and time a large data set takes to prepare. `MANY_IMAGES=100000 pytest … -m thorough -s` tells."""
+"""How much memory and time a large data set takes to prepare.
+
+MANY_IMAGES=100000 pytest tests/datasets/test_many_images.py -m thorough -s -o faulthandler_timeout=0
+"""
 
 import json
 import os
@@ -37,12 +40,12 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Pictures of 160 x 120 pixels that all differ."""
+    """Pictures of 96 x 72 pixels that all differ."""
     folder = tmp_path_factory.mktemp("pictures")
     random = np.random.default_rng(0)
     for index in range(IMAGES):
-        coarse = Image.fromarray(random.integers(0, 256, (6, 8, 3), np.uint8))
-        coarse.resize((160, 120), Image.Resampling.BILINEAR).save(folder / f"{index:06d}.jpg")
+        cells = random.integers(0, 256, (6, 8, 3), np.uint8)
+        Image.fromarray(cells.repeat(12, axis=0).repeat(12, axis=1)).save(folder / f"{index:06d}.jpg")
     return sorted(folder.iterdir())
 
 
