@@ -60,9 +60,10 @@ async def test_settings_metrics_curves_and_classes_stand_side_by_side(
     assert [job["best_epoch"] for job in jobs] == [2, 2]
     assert [job["report"]["state"] for job in jobs] == ["read", "missing"]
     assert jobs[0]["report"]["images"] == {"val": 20}
+    assert jobs[0]["cost"].pop("speed")["device_name"] == "A CPU"
     assert jobs[0]["cost"] == {
-        "wall_seconds": 60.0, "epochs": 3, "epoch_seconds": 2.0, "params": None, "gmacs": None, "checkpoint_bytes": 17,
-        "device": "cpu",
+        "wall_seconds": 60.0, "epochs": 3, "epoch_seconds": 2.0, "params": 1234, "gmacs": None, "checkpoint_bytes": 17,
+        "latency_seconds": 0.005, "device": "cpu",
     }  # fmt: skip
     only = await _compare(api, first, second, names="val/loss")
     assert [curve["name"] for curve in only["curves"]] == ["val/loss"]

@@ -79,7 +79,8 @@ async def test_every_byte_in_storage_is_somebodys(
     [line, owners] = [each | {"jobs": len(each["jobs"])} for each in found["projects"]]
     assert line == {
         "project_id": project.id, "name": "Digits", "files": 6, "total_bytes": 257 + 1000 + 40,
-        "checkpoints_bytes": 200, "superseded_bytes": 50, "unlisted_bytes": 7, "datasets_bytes": 1000, "models_bytes": 40, "jobs": 1,
+        "checkpoints_bytes": 200, "superseded_bytes": 50, "unlisted_bytes": 7, "datasets_bytes": 1000,
+        "models_bytes": 40, "jobs": 1,
     }  # fmt: skip
     assert (owners["project_id"], owners["total_bytes"], owners["datasets_bytes"]) == (None, 1000, 1000)
     [job_line] = found["projects"][0]["jobs"]

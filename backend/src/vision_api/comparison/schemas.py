@@ -7,7 +7,7 @@ from pydantic import Field
 from vision_api.kit.schemas import ReadModel
 from vision_api.training_jobs.reports import ReportState
 from vision_api.training_jobs.schemas import PrimaryMetric
-from vision_contracts import TaskType, Time
+from vision_contracts import ModelSpeed, TaskType, Time
 
 
 class LeaderboardEntry(ReadModel):
@@ -65,9 +65,11 @@ class Cost(ReadModel):
     wall_seconds: float | None = Field(description="From the first step to the end, with pauses.")
     epochs: int = Field(description="Completed ones.")
     epoch_seconds: float | None = Field(description="The median.")
-    params: int | None = Field(description="Of the model's card.")
+    params: int | None = Field(description="As the report counts them, else of the model's card with its own head.")
     gmacs: float | None = Field(description="Of the model's card: billions of multiply-adds for one image.")
     checkpoint_bytes: int | None
+    latency_seconds: float | None = Field(description="Of the network alone, for one image on the device of `speed`.")
+    speed: ModelSpeed | None = Field(description="Of the report.")
     device: str | None
 
 

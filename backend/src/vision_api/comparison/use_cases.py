@@ -10,7 +10,7 @@ from data_kit import ObjectStore
 from vision_api.catalog.catalog import Catalog
 from vision_api.catalog.use_cases import find_model
 from vision_api.comparison import repository
-from vision_api.comparison.contender import Contender, wall_seconds
+from vision_api.comparison.contender import Contender, latency_seconds, wall_seconds
 from vision_api.comparison.grouping import group, reasons
 from vision_api.comparison.schemas import ComparedJob, Comparison, Cost, LeaderboardEntry, ReportRead
 from vision_api.comparison.side_by_side import compare_classes, compare_curves, compare_metrics, compare_settings
@@ -105,13 +105,17 @@ def _read_report(found: FoundReport) -> ReportRead:
 
 def _cost(contender: Contender) -> Cost:
     job, card, best = contender.job, contender.card, contender.best
+    report = contender.report.report
+    speed = report.speed if report else None
     return Cost(
         wall_seconds=wall_seconds(job),
         epochs=job.progress_epoch,
         epoch_seconds=contender.epoch_seconds,
-        params=card.params if card else None,
+        params=speed.parameters if speed else card.params if card else None,
         gmacs=card.gmacs if card else None,
         checkpoint_bytes=best.size_bytes if best else None,
+        latency_seconds=latency_seconds(speed),
+        speed=speed,
         device=(job.environment or {}).get("device"),
     )
 
