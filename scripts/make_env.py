@@ -11,7 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / ".env"
 SECRETS = (
-    "JWT_SECRET", "SERVICE_TOKEN", "METRICS_TOKEN", "POSTGRES_PASSWORD", "ADMIN_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY",
+    "JWT_SECRET", "SERVICE_TOKEN", "METRICS_TOKEN", "POSTGRES_PASSWORD", "ADMIN_PASSWORD",
+    "S3_ACCESS_KEY", "S3_SECRET_KEY",
 )  # fmt: skip
 OPTIONS = (ROOT / ".env.example").read_text()
 

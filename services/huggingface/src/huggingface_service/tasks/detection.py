@@ -15,7 +15,7 @@ from huggingface_service.images import Example, read_image
 from huggingface_service.model_inputs import model_inputs
 from trainer_kit.evaluation import Found, ObjectEvaluator
 from trainer_kit.trainer import TrainingError
-from vision_contracts import EndReason
+from vision_contracts import EndReason, TaskType
 
 MAX_DETECTIONS = 100
 """Per image, as COCO measures."""
@@ -85,7 +85,7 @@ class Detected:
     """Boxes in pixels of the image, where those of the model are shares of it."""
 
     def __init__(self, label_names: Sequence[str], samples: Sequence[Sample]) -> None:
-        self.evaluator = ObjectEvaluator(label_names)
+        self.evaluator = ObjectEvaluator(label_names, TaskType.OBJECT_DETECTION)
         self.samples = iter(samples)
 
     def update(self, outputs: Any, batch: dict[str, Any]) -> None:
