@@ -148,6 +148,8 @@ class DeployedPlatform:
     name: str = "deployed"
     storage: Mapping[str, str] = field(default_factory=dict)
     """Settings that name the object storage; without them it is a folder that all can see."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Of the backend."""
     url: str = field(init=False)
     datasets: Path = field(init=False)
     backend: Process = field(init=False)
@@ -165,7 +167,7 @@ class DeployedPlatform:
         environment |= {
             "TRAINING_EXECUTION_MODE": "http",
             "JWT_SECRET": "a-secret-for-tests-that-is-long-enough-0123456789",
-        }
+        } | dict(self.settings)
         for framework in self.frameworks:
             service_port = free_port()
             environment[f"{framework.upper()}_SERVICE_URL"] = f"http://127.0.0.1:{service_port}"

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from platform_under_test import ROOT
 
-FILES = [Path("railway.toml"), *sorted(path.relative_to(ROOT) for path in ROOT.glob("services/*/railway.toml"))]
+SERVICES = sorted(path.relative_to(ROOT) for path in ROOT.glob("services/*/railway.toml"))
+FILES = [Path("railway.toml"), *SERVICES]
 BUILDERS = {"RAILPACK", "DOCKERFILE"}
 RESTARTS = {"ON_FAILURE", "ALWAYS", "NEVER"}
 SCHEMA: dict[str, dict[str, Any]] = {
@@ -21,7 +22,8 @@ SCHEMA: dict[str, dict[str, Any]] = {
     "deploy": {
         "startCommand": str, "preDeployCommand": list, "multiRegionConfig": dict, "numReplicas": int,
         "healthcheckPath": str, "healthcheckTimeout": int, "restartPolicyType": RESTARTS,
-        "restartPolicyMaxRetries": int, "cronSchedule": str, "overlapSeconds": int, "drainingSeconds": int, "sleepApplication": bool,
+        "restartPolicyMaxRetries": int, "cronSchedule": str, "overlapSeconds": int, "drainingSeconds": int,
+        "sleepApplication": bool,
     },
 }  # fmt: skip
 """https://docs.railway.com/config-as-code/reference. A number in quotes is refused by Railway's parser."""
