@@ -9,7 +9,8 @@ EMPTY :=
 SOURCES := $(subst $(EMPTY) $(EMPTY),:,$(wildcard */src */*/src))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run env up down logs backup restore usage test test-thorough test-compose chaos check imports format lock catalog bench docs clean
+.PHONY: help setup run env up down logs backup restore usage test test-thorough test-compose chaos check imports
+.PHONY: format lock catalog catalog-check catalog-page bench docs clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -74,6 +75,14 @@ lock: ## resolve every lock anew from the pyproject.toml files
 catalog: setup ## rebuild the catalogues whose library has another version now
 	@for service in services/*/; do name=$$(basename $$service); \
 	  $$service/.venv/bin/python -m $${name}_service.catalog || exit 1; done
+
+catalog-check: setup ## take a training step with every card; writes docs/catalog.md (goes on where it was interrupted)
+	@for service in services/*/; do name=$$(basename $$service); mkdir -p build/catalog-check; \
+	  $$service/.venv/bin/python -m $${name}_service.catalog_check --output build/catalog-check $(ARGS) || failed=1; done; \
+	  $(MAKE) --no-print-directory catalog-page; exit $${failed:-0}
+
+catalog-page:
+	@shared/trainer_kit/.venv/bin/python -m trainer_kit.catalog_check build/catalog-check services/*/src/*/catalog.json > docs/catalog.md
 
 bench: setup ## measure against named peers; writes build/bench.json
 	@cd tests && .venv/bin/python -m bench

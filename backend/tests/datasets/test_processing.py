@@ -13,9 +13,10 @@ from fastapi import FastAPI
 from sqlalchemy import delete, select, update
 
 from data_kit import ArchiveLimits, SplitOptions
-from vision_api.datasets import outcomes, preparing, processing, repository
+from vision_api.datasets import outcomes, preparing, preparing_process, processing, repository
 from vision_api.datasets.preparing import Prepared, Tell
-from vision_api.datasets.processing import DatasetProcessor, Prepare, prepare_in_process, running_processor
+from vision_api.datasets.preparing_process import Prepare, prepare_in_process
+from vision_api.datasets.processing import DatasetProcessor, running_processor
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import DatasetVersion, GarbageObject
@@ -63,6 +64,25 @@ async def test_an_upload_that_kills_whoever_processes_it_fails_in_the_end(
 
     assert (await version_of(database)).status == "failed"
     assert not await processor.process_next()
+
+
+@pytest.mark.parametrize("limit", ["SILENT_SECONDS", "LONGEST_SECONDS"])
+async def test_an_upload_that_never_ends_is_ended(
+    api: DatasetApi, app: FastAPI, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(preparing_process, limit, 2.0)
+    dataset = (await api.upload(coins())).json()
+    archive = app.state.store.local_path((await version_of(database)).upload_uri)
+    archive.unlink()
+    os.mkfifo(archive)  # opening it takes for ever, as long as nobody writes
+
+    assert await processor_with(app, tmp_path, prepare_in_process).process_next()
+
+    assert (await version_of(database)).status == "failed"
+    (finding,) = (await api.get(f"/{dataset['id']}/findings")).json()
+    assert finding["code"] == "processing_timed_out"
+    assert "2 s" in finding["message"]
+    assert list((tmp_path / "work").iterdir()) == []
 
 
 async def test_an_upload_that_vanished_fails_at_once(

@@ -34,10 +34,12 @@ from vision_contracts.problem import PROBLEM_CONTENT_TYPE, FieldProblem, Problem
 from vision_contracts.reasons import INFRASTRUCTURE_REASONS, EndReason, WaitReason
 from vision_contracts.report import (
     REPORT_VERSION,
+    BatchTime,
     ClassEvaluation,
     ConfusionMatrix,
     Curve,
     EvaluationReport,
+    ModelSpeed,
     SplitEvaluation,
 )
 from vision_contracts.service_api import (
@@ -61,6 +63,7 @@ __all__ = [
     "TERMINAL_TYPES",
     "Artifact",
     "ArtifactKind",
+    "BatchTime",
     "Cancelled",
     "Checkpoint",
     "CheckpointRef",
@@ -87,6 +90,7 @@ __all__ = [
     "ModelCard",
     "ModelDetail",
     "ModelList",
+    "ModelSpeed",
     "Paused",
     "Problem",
     "Progress",

@@ -7,10 +7,8 @@ from numpy.typing import NDArray
 
 from trainer_kit.evaluation.base import Ints, defined, mean, ratio
 from trainer_kit.evaluation.classification import class_quality, count_pairs
+from trainer_kit.evaluation.label_maps import IGNORED
 from vision_contracts import ClassEvaluation, ConfusionMatrix, SplitEvaluation, metric_names
-
-IGNORED = 255
-"""Label of pixels that are not measured."""
 
 
 class SegmentationEvaluator:

@@ -2,6 +2,15 @@
 
 from trainer_kit.trainer.devices import resolve_device
 from trainer_kit.trainer.errors import Stopped, TrainingError
+from trainer_kit.trainer.final_report import BestModel, NetworkFacts, leave_report
 from trainer_kit.trainer.run import TrainingRun
 
-__all__ = ["Stopped", "TrainingError", "TrainingRun", "resolve_device"]
+__all__ = [
+    "BestModel",
+    "NetworkFacts",
+    "Stopped",
+    "TrainingError",
+    "TrainingRun",
+    "leave_report",
+    "resolve_device",
+]

@@ -33,10 +33,15 @@ class TrainerInputs:
     adapter: str
     dataset: Path
     resume_from: Path | None = None
+    best_checkpoint: Path | None = None
     initial_checkpoint: Path | None = None
 
     def arguments(self, channel_fd: int) -> list[str]:
-        optional = {"--resume-from": self.resume_from, "--initial-checkpoint": self.initial_checkpoint}
+        optional = {
+            "--resume-from": self.resume_from,
+            "--best-checkpoint": self.best_checkpoint,
+            "--initial-checkpoint": self.initial_checkpoint,
+        }
         given = [part for name, path in optional.items() if path for part in (name, str(path))]
         return ["--channel", str(channel_fd), "--adapter", self.adapter, "--dataset", str(self.dataset), *given]
 
@@ -48,9 +53,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--adapter", required=True)
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--resume-from", type=Path)
+    parser.add_argument("--best-checkpoint", type=Path)
     parser.add_argument("--initial-checkpoint", type=Path)
     options = parser.parse_args(arguments)
-    inputs = TrainerInputs(options.adapter, options.dataset, options.resume_from, options.initial_checkpoint)
+    inputs = TrainerInputs(
+        options.adapter, options.dataset, options.resume_from, options.best_checkpoint, options.initial_checkpoint
+    )
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     channel = Channel(options.channel)
@@ -100,6 +108,7 @@ def prepare(
         send=send,
         gpu=folder.read_gpu(),
         resume_from=inputs.resume_from,
+        best_checkpoint=inputs.best_checkpoint,
         initial_checkpoint=inputs.initial_checkpoint,
     )
     return run, import_attribute(adapter.trainer)

@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
 from data_kit import Dataset
 from trainer_kit.attempt_folder import OUTBOX, STOP_FILE
+from trainer_kit.evaluation import Evaluator, History
 from trainer_kit.trainer.devices import resolve_device
 from trainer_kit.trainer.errors import TrainingError
 from trainer_kit.trainer.messages import FileReport, Message
@@ -50,12 +52,20 @@ class TrainingRun(Generic[H]):
     """Gives a message to the runner; blocks only while the pipe is full."""
     resume_from: Path | None = None
     """A local copy of the checkpoint to go on from: model, optimizer, schedule, step and random state."""
+    best_checkpoint: Path | None = None
+    """The best checkpoint so far: a local copy of an earlier attempt's, until this attempt has a better one."""
     initial_checkpoint: Path | None = None
     """A local copy of another job's checkpoint, to take weights from."""
     gpu: int = 0
     """Number of the CUDA device that is meant for this attempt."""
     clock: Callable[[], float] = time.monotonic
+    history: History = field(init=False)
+    """Every validation of the job. It belongs into checkpoints, and is restored from the one to go on from."""
     _plan: "_Plan" = field(init=False)
+    _losses: list[float] = field(init=False, default_factory=list[float])
+
+    def __post_init__(self) -> None:
+        self.history = History(metric_names.PRIMARY[self.spec.task_type])
 
     def choose_device(self, *, cuda_devices: int, has_mps: bool) -> str:
         """`cpu`, `mps` or `cuda:N`, from what the job asks for and what the library sees on this machine.
@@ -105,44 +115,52 @@ class TrainingRun(Generic[H]):
                 f"The training loss became {loss} at step {step}. Lower the learning rate "
                 f"(now {self.spec.params.learning_rate:g}), or look at the data set for broken images and labels.",
             )
+        if loss is not None:
+            self._losses.append(loss)
         epoch = (step - 1) // self._plan.steps_per_epoch
         self.send(Metrics(step=step, epoch=epoch, values=finite(values)))
         self.send(self._plan.progress(step, epoch, self.clock()))
 
-    def report_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
-        """`epoch` epochs are complete and validated. Points stand at the epoch's last step."""
+    def report_epoch(self, epoch: int, values: Mapping[str, float], evaluator: Evaluator | None = None) -> bool:
+        """`epoch` epochs are complete and validated: whether this one is the best so far.
+
+        `values` are the trainer's own, `val/loss` among them; `evaluator` has seen the validation's predictions, and
+        gives the others. Points stand at the epoch's last step.
+        """
         step = epoch * self._plan.steps_per_epoch
+        values = {**values, **(evaluator.values() if evaluator else {})}
         self.send(Metrics(step=step, epoch=epoch, values=finite(values)))
         self.send(self._plan.progress(step, epoch, self.clock()))
+        trained = {metric_names.TRAIN_LOSS: fmean(self._losses)} if self._losses else {}
+        self._losses.clear()
+        return self.history.add(epoch, values | trained, evaluator)
 
-    def save_checkpoint(
-        self,
-        path: Path,
-        *,
-        step: int,
-        epoch: int,
-        is_best: bool,
-        values: Mapping[str, float],
-    ) -> None:
+    def save_checkpoint(self, path: Path, *, step: int, epoch: int) -> None:
         """Hands over a checkpoint that is written completely; `path` may be replaced by the next one at once.
 
-        `values` are the metrics of the validation that it belongs to.
+        `epoch` epochs are complete, validated and reported; one that was interrupted has more steps.
         """
+        is_validated = step == epoch * self._plan.steps_per_epoch
+        is_best = is_validated and epoch == self.history.best_epoch
+        posted = self._post(path)
+        if is_best:
+            self.best_checkpoint = self._keep(posted, name=f"best{path.suffix}")
         self.send(
             FileReport(
                 name=f"checkpoints/last{path.suffix}",
                 kind=ArtifactKind.CHECKPOINT,
-                path=self._post(path),
+                path=str(posted.relative_to(self.folder)),
                 step=step,
                 epoch=epoch,
                 is_best=is_best,
-                values=finite(values),
+                values=finite(self.history.epochs.get(epoch, {})) if is_validated else {},
             )
         )
 
     def save_artifact(self, path: Path, *, name: str, kind: ArtifactKind, step: int | None = None) -> None:
         """Hands over a file under `name`, such as `plots/confusion_matrix.png`."""
-        self.send(FileReport(name=name, kind=kind, path=self._post(path), step=step))
+        posted = self._post(path)
+        self.send(FileReport(name=name, kind=kind, path=str(posted.relative_to(self.folder)), step=step))
 
     def log(self, message: str, level: LogLevel = LogLevel.INFO) -> None:
         """A line for whoever follows this training."""
@@ -152,11 +170,11 @@ class TrainingRun(Generic[H]):
         """Ask after every step. If so: save what can be saved in a few seconds, and raise `Stopped`."""
         return (self.folder / STOP_FILE).exists()
 
-    def finish(self, values: Mapping[str, float]) -> None:
-        """Trained to the end. `values` are the metrics of the best checkpoint."""
-        self.send(Finished(values=finite(values)))
+    def finish(self) -> None:
+        """Trained to the end. The metrics of the best checkpoint go with it."""
+        self.send(Finished(values=finite(self.history.best)))
 
-    def _post(self, path: Path) -> str:
+    def _post(self, path: Path) -> Path:
         """A copy that the runner uploads and removes. (A hard link would change under a trainer that writes in place.)
 
         Waits while the runner is behind, so that checkpoints cannot fill the disk.
@@ -168,8 +186,17 @@ class TrainingRun(Generic[H]):
         name = f"{time.monotonic_ns()}-{path.name}"
         partial = outbox / f".{name}"
         shutil.copyfile(path, partial)
-        posted = partial.rename(outbox / name)
-        return str(posted.relative_to(self.folder))
+        return partial.rename(outbox / name)
+
+    def _keep(self, posted: Path, name: str) -> Path:
+        """A second name for a file of the outbox, which nobody writes to and the runner removes."""
+        partial, kept = self.folder / f".{name}", self.folder / name
+        partial.unlink(missing_ok=True)
+        try:
+            os.link(posted, partial)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(posted, partial)
+        return partial.rename(kept)
 
 
 @dataclass(frozen=True)
