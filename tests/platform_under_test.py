@@ -79,6 +79,15 @@ class Process:
             popen.kill()
             popen.wait()
 
+    def wait_until_it_listens(self, port: int) -> None:
+        """Something listens there."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2):
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"{self.name} does not listen on {port}:\n{self.log.read_text()[-4000:]}")
+
     def wait_until_it_answers(self, url: str) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
