@@ -14,7 +14,6 @@ class LeaderboardEntry(ReadModel):
     """One experiment in its place. `task_type`, `dataset_digest` and `validation_split` name its group."""
 
     rank: int = Field(description="From 1, within its group; equal values share one.")
-    group_size: int = Field(description="How many experiments the group has.")
     task_type: TaskType
     dataset_digest: str
     dataset_id: int | None
