@@ -108,6 +108,7 @@ async def test_what_was_measured_on_something_else_is_said(api: httpx.AsyncClien
         assert reason["code"] == code
         assert other.id in reason["jobs"]
         assert len(found["groups"]) == groups
+        assert (found["groups"][0]["best_job_id"] is None) is (code == "images_differ")
 
 
 BROKEN = {

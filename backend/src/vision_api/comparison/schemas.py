@@ -46,7 +46,9 @@ class ComparableGroup(ReadModel):
     dataset_digest: str | None = Field(description="Null for a folder, whose content may have changed.")
     validation_split: str
     jobs: list[int]
-    best_job_id: int | None = Field(description="By the primary metric; null where none has one.")
+    best_job_id: int | None = Field(
+        description="By the primary metric; null where none has one, or where their reports count different images."
+    )
 
 
 class ReportRead(ReadModel):
