@@ -165,7 +165,7 @@ class LabelingHyperparameters(Hyperparameters):
 
 
 class DetectionHyperparameters(Hyperparameters):
-    """Object detection by the DETR family."""
+    """Objects one by one: detection by the DETR family, instance segmentation by Mask2Former and its like."""
 
     weight_decay: float = setting(
         1e-4,
