@@ -49,8 +49,9 @@ test: setup ## run every suite of every project
 test-thorough: setup ## what takes too long for `make test`: hostile archives, large uploads, a lost disk
 	@$(PYTHON) scripts/test.py --thorough backend tests
 
-test-compose: setup ## build the images, bring the stack up and train in it (needs a Docker engine)
-	@cd tests && .venv/bin/python -m pytest -q compose -m compose
+test-compose: setup ## the same scenarios and more on real containers, kills, upgrade, backup included (needs a Docker engine)
+	@cd tests && IN_CONTAINERS=1 .venv/bin/python -m pytest -q scenarios/test_0* compose -m "compose or not thorough"
+	@cd shared/trainer_kit && .venv/bin/python -m pytest -q tests/supervisor/test_container_launcher.py -m compose
 
 chaos: setup ## kill everything again and again while jobs train, and look whether anything is lost (SEED=… repeats)
 	@cd tests && .venv/bin/python -m faults $(SEED)

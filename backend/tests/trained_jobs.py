@@ -33,7 +33,7 @@ def make_report(classes: Mapping[str, float], *, images: int = 20, **fields: Any
     mean = sum(classes.values()) / len(classes)
     evaluation = SplitEvaluation(
         images=images,
-        values={"accuracy": mean, "f1_macro": mean, "ece": 0.1},
+        values={"accuracy": mean, "f1_macro": mean, "expected_calibration_error": 0.1},
         classes=[ClassEvaluation(name=name, support=10, values={"f1": f1}) for name, f1 in classes.items()],
         confusion=ConfusionMatrix(labels=list(classes), counts=[[10, 0], [0, 10]]),
     )

@@ -130,6 +130,25 @@ async def test_what_somebody_is_at_is_left_alone_until_the_lease_ends(
     assert (await version_of(database)).status == "ready"
 
 
+async def test_what_was_unpacked_is_gone_before_it_is_stored(
+    api: DatasetApi, app: FastAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a disk that holds a data set three times is enough."""
+    dataset = (await api.upload(coins())).json()
+    store, put_file = app.state.store, app.state.store.put_file
+    left: set[str] = set()
+
+    def look_and_put(path: Path, key: str) -> Any:
+        left.update(each.name for work in (tmp_path / "work").iterdir() for each in work.iterdir())
+        return put_file(path, key)
+
+    monkeypatch.setattr(store, "put_file", look_and_put)
+    assert await processor_with(app, tmp_path, prepare_in_thread).process_next()
+
+    assert (await api.get(f"/{dataset['id']}")).json()["status"] == "ready"
+    assert left == {"stored"}
+
+
 async def test_what_was_begun_when_the_backend_stopped_is_done_at_once_after_it_starts(
     api: DatasetApi, app: FastAPI, database: Database, tmp_path: Path
 ) -> None:

@@ -35,7 +35,8 @@ async def test_a_card_says_what_how_and_how_good(
     [index] = metadata.pop("model-index")
     assert metadata == {
         "license": "apache-2.0", "library_name": "small", "pipeline_tag": "image-classification",
-        "tags": ["image-classification", "small", "vision"], "metrics": ["accuracy", "ece", "f1_macro", "loss"],
+        "tags": ["image-classification", "small", "vision"],
+        "metrics": ["accuracy", "expected_calibration_error", "f1_macro", "loss"],
     }  # fmt: skip
     assert index["name"] == "Digits/reader:1"
     [result] = index["results"]

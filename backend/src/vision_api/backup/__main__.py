@@ -21,7 +21,7 @@ from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
 from vision_api.kit.clock import utc_now
 from vision_api.migrate import current_revision, upgrade
-from vision_api.models import Artifact, DatasetVersion
+from vision_api.models import Artifact, DatasetVersion, ModelVersion
 from vision_api.process.data_dir import own_data_dir
 from vision_api.process.errors import StartError
 
@@ -93,6 +93,7 @@ async def _dump(settings: Settings, folder: Path) -> tuple[Manifest, set[str]]:
             named = set(await session.scalars(select(Artifact.uri)))
             archives = select(DatasetVersion.archive_uri).where(DatasetVersion.archive_uri.is_not(None))
             named |= {uri for uri in await session.scalars(archives) if uri is not None}
+            named |= set(await session.scalars(select(ModelVersion.uri)))
     finally:
         await database.close()
     manifest = Manifest(

@@ -14,7 +14,6 @@ class LeaderboardEntry(ReadModel):
     """One experiment in its place. `task_type`, `dataset_digest` and `validation_split` name its group."""
 
     rank: int = Field(description="From 1, within its group; equal values share one.")
-    group_size: int = Field(description="How many experiments the group has.")
     task_type: TaskType
     dataset_digest: str
     dataset_id: int | None
@@ -47,7 +46,9 @@ class ComparableGroup(ReadModel):
     dataset_digest: str | None = Field(description="Null for a folder, whose content may have changed.")
     validation_split: str
     jobs: list[int]
-    best_job_id: int | None = Field(description="By the primary metric; null where none has one.")
+    best_job_id: int | None = Field(
+        description="By the primary metric; null where none has one, or where their reports count different images."
+    )
 
 
 class ReportRead(ReadModel):

@@ -26,7 +26,7 @@ SETTINGS = (
 )  # fmt: skip
 MAIN_OF_CLASS = ("map50_95", "iou", "f1")
 """By which classes are ordered: the first that a report has."""
-LOWER_IS_BETTER = frozenset({"loss", "ece"})
+LOWER_IS_BETTER = frozenset({"loss", "expected_calibration_error"})
 NEITHER = frozenset({"best_score"})
 
 

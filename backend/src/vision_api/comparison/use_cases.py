@@ -121,20 +121,19 @@ def _cost(contender: Contender) -> Cost:
 
 
 async def page_leaderboard(
-    session: AsyncSession, *, wanted: Select[Any], params: PageRequest
+    session: AsyncSession, *, wanted: Select[TrainingJob], params: PageRequest
 ) -> Page[LeaderboardEntry]:
     """One page of `repository.ranked_jobs`."""
     return (await repository.page_ranked(session, wanted, params)).map(_read_entry)
 
 
 def _read_entry(row: Any) -> LeaderboardEntry:
-    job, rank, group_size = row
-    own = ("rank", "group_size", "job_id", "primary_metric", "wall_seconds")
+    job, rank = row
+    own = ("rank", "job_id", "primary_metric", "wall_seconds")
     plain = {name: getattr(job, name) for name in LeaderboardEntry.model_fields if name not in own}
     return LeaderboardEntry(
         **plain,
         rank=rank,
-        group_size=group_size,
         job_id=job.id,
         primary_metric=read_primary_metric(job),
         wall_seconds=wall_seconds(job),

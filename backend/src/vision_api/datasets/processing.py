@@ -21,7 +21,7 @@ from vision_api.datasets import repository
 from vision_api.datasets.fetching import Fetcher
 from vision_api.datasets.layout import UPLOADS, parts_folder
 from vision_api.datasets.outcomes import Claim, apply_prepared, apply_trouble, give_back
-from vision_api.datasets.preparing import STORED, Prepared
+from vision_api.datasets.preparing import FILES, STORED, Prepared
 from vision_api.datasets.preparing_process import Prepare, PreparingDied, PreparingHung, prepare_in_process
 from vision_api.datasets.progress import Progress, Stopped
 from vision_api.datasets.resumable import repository as resumable
@@ -124,6 +124,7 @@ class DatasetProcessor:
     async def _process(self, claim: Claim, work: Path, progress: Progress) -> None:
         try:
             prepared = await self._prepare(claim, work, progress)
+            await asyncio.to_thread(shutil.rmtree, work / FILES, ignore_errors=True)  # packed by now
             if prepared.facts is not None:
                 await anyio.to_thread.run_sync(self._store_files, work / STORED, progress)
         except (StorageError, OSError, PreparingDied, PreparingHung) as error:

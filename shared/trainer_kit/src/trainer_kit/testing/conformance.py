@@ -133,7 +133,7 @@ class ServiceConformance:
     def test_only_health_is_open(self, service: ServiceProcess) -> None:
         wrong = {"Authorization": "Bearer wrong"}
         assert service.client.get("/health", headers=wrong).status_code == 200
-        for path in ("/ready", "/models/list", "/training/jobs"):
+        for path in ("/ready", "/models/list", "/training/jobs", "/metrics"):
             assert_problem(service.client.get(path, headers=wrong), 401, "token_invalid")
 
     def test_says_who_it_is_and_what_is_free(self, service: ServiceProcess) -> None:
