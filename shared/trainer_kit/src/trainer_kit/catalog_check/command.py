@@ -4,11 +4,14 @@ import argparse
 import math
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import chdir
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import psutil
 
@@ -32,6 +35,7 @@ def check_command(
     `count_parameters` builds a card's network on the meta device.
     """
     options = _parse(arguments)
+    signal.signal(signal.SIGTERM, _end)
     output = options.output.resolve()
     output.mkdir(parents=True, exist_ok=True)
     framework = import_adapter(adapter_path).framework
@@ -49,6 +53,11 @@ def check_command(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return int(bool(found & {Outcome.FAILED, Outcome.REFUSED}))
+
+
+def _end(signal_number: int, _: FrameType | None) -> NoReturn:
+    """An order to end ends the trials too."""
+    sys.exit(128 + signal_number)
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
