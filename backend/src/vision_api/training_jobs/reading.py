@@ -15,11 +15,16 @@ def read_job(job: TrainingJob, queue_position: int | None) -> TrainingJobRead:
         | {
             "queue_position": queue_position,
             "progress": read_progress(job),
-            "primary_metric": PrimaryMetric(name=metric_names.PRIMARY[job.task_type], value=job.primary_value),
+            "primary_metric": read_primary_metric(job),
             "pretrained": job.initial_weights == "pretrained",
             "output_dir": job.output_uri,
         }
     )
+
+
+def read_primary_metric(job: TrainingJob) -> PrimaryMetric:
+    """The number by which it is compared with others of its task."""
+    return PrimaryMetric(name=metric_names.PRIMARY[job.task_type], value=job.primary_value)
 
 
 def read_progress(job: TrainingJob) -> JobProgress:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from timm.optim import create_optimizer_v2
+from timm.optim import create_optimizer_v2, get_optimizer_info
 from torch import nn
 from torch.nn import functional
 from torchvision.transforms import v2
@@ -21,13 +21,21 @@ Mix = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
 def make_optimizer(model: nn.Module, params: TrainingParams, settings: Hyperparameters) -> torch.optim.Optimizer:
     """timm's optimizer of that name, with the learning rate that the job asks for."""
+    # Nesterov's method is the default of some, and none without a momentum.
+    options = {"nesterov": False} if settings.momentum == 0 and _is_nesterov(params.optimizer) else {}
     return create_optimizer_v2(
         model,
         opt=params.optimizer,
         lr=params.learning_rate,
         weight_decay=settings.weight_decay,
         momentum=settings.momentum,
+        layer_decay=settings.layer_decay if settings.layer_decay < 1 else None,
+        **options,
     )
+
+
+def _is_nesterov(optimizer: str) -> bool:
+    return bool((get_optimizer_info(optimizer).defaults or {}).get("nesterov"))
 
 
 def learning_rate(step: int, steps: int, peak: float, settings: Hyperparameters) -> float:
@@ -41,9 +49,9 @@ def learning_rate(step: int, steps: int, peak: float, settings: Hyperparameters)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
-    """For every group of parameters."""
+    """For every group of parameters, those of earlier layers a share of it if there is a layer decay."""
     for group in optimizer.param_groups:
-        group["lr"] = value
+        group["lr"] = value * group.get("lr_scale", 1.0)
 
 
 def make_loss(settings: Hyperparameters, samples: Sequence[Sample], num_classes: int, device: torch.device) -> Loss:
@@ -57,6 +65,11 @@ def class_weights(samples: Sequence[Sample], num_classes: int) -> torch.Tensor:
     classes = torch.tensor([sample.class_id for sample in samples])
     counts = torch.bincount(classes, minlength=num_classes).clamp(min=1)
     return len(samples) / (num_classes * counts.float())
+
+
+def sample_weights(samples: Sequence[Sample], num_classes: int) -> torch.Tensor:
+    """The chance of each image to be drawn, so that every class that occurs is drawn as often."""
+    return class_weights(samples, num_classes)[[sample.class_id for sample in samples]]
 
 
 def make_mix(settings: Hyperparameters, num_classes: int) -> Mix | None:

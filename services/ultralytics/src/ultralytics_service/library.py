@@ -43,7 +43,7 @@ from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
 SETTINGS.update({name: False for name, value in SETTINGS.items() if value is True})
 
 # Mixed precision is normally tried out on a network that the library downloads first. Known bad GPUs are left to the
-# user (`amp: false`); a loss that is not a number ends the job with a reason anyway.
+# user (`mixed_precision: false`); a loss that is not a number ends the job with a reason anyway.
 _engine.check_amp = lambda model: next(model.parameters()).device.type == "cuda"
 
 __all__ = [

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIN_SECRET_LENGTH = 32
+MIN_METRICS_TOKEN_LENGTH = 12
 
 
 class RunnerSettings(BaseSettings):
@@ -58,16 +59,33 @@ class ServiceSettings(RunnerSettings):
     host: str = Field(default="", description="Empty or `::` listens on IPv4 and IPv6.")
     port: int = Field(default=8000, ge=0, le=65535)
     service_token: SecretStr
+    metrics_token: SecretStr | None = Field(default=None, description="Of /metrics; default: the service's token.")
     slots: int | None = Field(default=None, ge=1, le=1024, description="Default: one per GPU, else one.")
-    trainer_launcher: Literal["process"] = "process"
+    trainer_launcher: Literal["process", "container"] = "process"
+    trainer_image: str = Field(default="", description="Of a job's container; default: this service's own.")
+    trainer_volumes: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Default: this service's own."
+    )
+    trainer_network: str = ""
+    trainer_cpus: float = Field(default=0.0, ge=0, description="Of each job's container. 0: all.")
+    trainer_memory_bytes: int = Field(default=0, ge=0, description="0: all.")
+    trainer_shm_bytes: int = Field(default=2**30, ge=2**20)
     environment_name: Literal["development", "production"] = Field(default="development", alias="ENVIRONMENT")
     warm_idle_seconds: float = Field(default=1800.0, ge=0, description="0: keep no process warm.")
     stop_grace_seconds: float = Field(default=10.0, ge=0, le=600)
     parent_pipe_fd: int | None = None
 
+    @field_validator("trainer_volumes", mode="before")
+    @classmethod
+    def _split_volumes(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def _refuse_a_weak_token(self) -> Self:
-        token = self.service_token.get_secret_value()
-        if self.environment_name == "production" and len(token) < MIN_SECRET_LENGTH:
-            raise ValueError(f"SERVICE_TOKEN needs at least {MIN_SECRET_LENGTH} characters in production")
+        tokens = {"SERVICE_TOKEN": (self.service_token, MIN_SECRET_LENGTH)}
+        if self.metrics_token is not None:
+            tokens["METRICS_TOKEN"] = (self.metrics_token, MIN_METRICS_TOKEN_LENGTH)
+        for name, (token, shortest) in tokens.items():
+            if self.environment_name == "production" and len(token.get_secret_value()) < shortest:
+                raise ValueError(f"{name} needs at least {shortest} characters in production")
         return self

@@ -13,9 +13,11 @@ from vision_api.training_jobs.journal import next_event
 from vision_api.training_jobs.loops import outputs
 from vision_api.training_jobs.loops.restarts import leave_instance, lose, requeue_stopped
 from vision_api.training_jobs.loops.retention import Retention, Told, forget_old
+from vision_api.training_jobs.meters import note_metrics
 from vision_api.training_jobs.reading import read_progress
 from vision_api.training_jobs.schemas import TrainingJobUpdate
 from vision_api.training_jobs.status import Why, switch_status
+from vision_api.version import VERSION
 from vision_contracts import (
     INFRASTRUCTURE_REASONS,
     Artifact,
@@ -107,6 +109,7 @@ class Batch:
                 "time": time,
             }
         self._take_scores(body.values)
+        note_metrics(self._job, body.values)
         self._tell("metrics", {"step": step, "epoch": epoch, "values": body.values}, time)
 
     def _take_scores(self, values: Mapping[str, float | None]) -> None:
@@ -130,6 +133,7 @@ class Batch:
         job = self._job
         job.started_at = job.started_at or time
         job.num_classes = body.num_classes
+        job.environment = {"device": body.device, "versions": body.versions, "platform": VERSION}
         pending = len(self._points)
         self._points = {key: point for key, point in self._points.items() if point["step"] <= body.resume_step}
         deleted = await outputs.delete_points(self._session, job, beyond=body.resume_step)

@@ -133,7 +133,7 @@ class ServiceConformance:
     def test_only_health_is_open(self, service: ServiceProcess) -> None:
         wrong = {"Authorization": "Bearer wrong"}
         assert service.client.get("/health", headers=wrong).status_code == 200
-        for path in ("/ready", "/models/list", "/training/jobs"):
+        for path in ("/ready", "/models/list", "/training/jobs", "/metrics"):
             assert_problem(service.client.get(path, headers=wrong), 401, "token_invalid")
 
     def test_says_who_it_is_and_what_is_free(self, service: ServiceProcess) -> None:
@@ -154,7 +154,9 @@ class ServiceConformance:
         detail = ModelDetail.model_validate_json(service.client.get(f"/models/{self.model_name}").content)
         schema = detail.hyperparameters
         assert schema["additionalProperties"] is False
-        assert set(schema["x-named-fields"]) == {"epochs", "batch_size", "learning_rate", "optimizer"}
+        assert set(schema["x-named-fields"]) == {
+            "epochs", "batch_size", "learning_rate", "optimizer", "num_devices",
+        }  # fmt: skip
         assert schema["x-named-fields"]["batch_size"]["default"] == detail.recommended_batch_size
         assert all({"title", "default", "group"} <= set(field) for field in schema["properties"].values())
         assert_problem(service.client.get("/models/no-such-model"), 404, "not_found")
@@ -166,6 +168,7 @@ class ServiceConformance:
             ({"task_type": "?"}, "task_not_supported", "task_type"),
             ({"hyperparameters": {"lerning_rate": 1}}, "hyperparameters_invalid", "hyperparameters.lerning_rate"),
             ({"optimizer": "no-such-optimizer"}, "hyperparameters_invalid", "params.optimizer"),
+            ({"num_devices": 64}, "hyperparameters_invalid", "params.num_devices"),
             ({"dataset": {"uri": "file:///etc"}}, "dataset_not_visible", "dataset.uri"),
             ({"dataset": {"uri": "file://{root}/no-such-folder"}}, "dataset_not_visible", "dataset.uri"),
             ({"output_uri": "file:///etc/out"}, "validation_failed", "output_uri"),

@@ -1,0 +1,90 @@
+"""Which experiments may be compared at all: pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from vision_api.comparison.contender import Contender
+from vision_api.comparison.schemas import ComparableGroup, Incomparable
+from vision_api.models import TrainingJob
+from vision_contracts import TaskType
+
+
+def group(contenders: Sequence[Contender]) -> list[ComparableGroup]:
+    """Those that were measured on the same images for the same task. One that trained on a folder stands alone: the
+    folder may have changed in between.
+    """
+    return [
+        ComparableGroup(
+            task_type=TaskType(members[0].job.task_type),
+            dataset_digest=members[0].job.dataset_digest,
+            validation_split=members[0].job.validation_split,
+            jobs=[each.job.id for each in members],
+            best_job_id=_best(members),
+        )
+        for members in _groups(contenders)
+    ]
+
+
+def _groups(contenders: Sequence[Contender]) -> list[list[Contender]]:
+    groups: defaultdict[tuple[object, ...], list[Contender]] = defaultdict(list)
+    for each in contenders:
+        groups[each.job.task_type, each.job.dataset_digest or each.job.id, each.job.validation_split].append(each)
+    return list(groups.values())
+
+
+def _best(members: Sequence[Contender]) -> int | None:
+    """All primary metrics are better the larger they are; of equal ones the oldest."""
+    jobs = [each.job for each in members]
+    scored = [(job.primary_value, -job.id) for job in jobs if job.primary_value is not None]
+    return -max(scored)[1] if scored and not _differ(_images(members)) else None
+
+
+def _images(members: Sequence[Contender]) -> dict[int, int]:
+    """How many images each report counts in the validation split."""
+    reports = {each.job.id: each.report.report for each in members}
+    return {job_id: found.splits["val"].images for job_id, found in reports.items() if found and "val" in found.splits}
+
+
+def _differ(counts: Mapping[int, int]) -> bool:
+    return len(set(counts.values())) > 1
+
+
+def reasons(contenders: Sequence[Contender]) -> list[Incomparable]:
+    """Everything that makes them incomparable."""
+    return list(_reasons(contenders))
+
+
+def _reasons(contenders: Sequence[Contender]) -> Iterator[Incomparable]:
+    jobs = [contender.job for contender in contenders]
+    everyone = [job.id for job in jobs]
+    if len(tasks := {job.task_type for job in jobs}) > 1:
+        yield Incomparable(code="task_differs", message=f"The tasks differ: {_list(tasks)}.", jobs=everyone)
+    if unversioned := [job.id for job in jobs if job.dataset_digest is None]:
+        message = "Some trained on a folder, which has no versions: whether it held the same images is not known."
+        yield Incomparable(code="dataset_unversioned", message=message, jobs=unversioned)
+    versioned = [job for job in jobs if job.dataset_digest is not None]
+    if len(digests := {job.dataset_digest or "" for job in versioned}) > 1:
+        message = f"The data set versions differ: {_list(digest[:12] for digest in digests)}."
+        yield Incomparable(code="dataset_differs", message=message, jobs=[job.id for job in versioned])
+    for same in _by_digest(versioned):
+        if len(splits := {job.validation_split for job in same}) > 1:
+            message = (
+                f"The data set brings no validation split, and each seed splits off another one: {_list(splits)}. "
+                "Upload it split (`val_fraction`), or train with one seed."
+            )
+            yield Incomparable(code="split_differs", message=message, jobs=[job.id for job in same])
+    for members in _groups(contenders):
+        if _differ(counts := _images(members)):
+            message = f"Their reports count different numbers of images: {_list(map(str, counts.values()))}."
+            yield Incomparable(code="images_differ", message=message, jobs=list(counts))
+
+
+def _by_digest(jobs: Sequence[TrainingJob]) -> list[list[TrainingJob]]:
+    found: defaultdict[str | None, list[TrainingJob]] = defaultdict(list)
+    for job in jobs:
+        found[job.dataset_digest].append(job)
+    return list(found.values())
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(set(names)))
