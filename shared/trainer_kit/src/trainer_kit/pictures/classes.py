@@ -55,8 +55,16 @@ def _name_cells(axes: Axes, labels: list[str]) -> None:
 def _number_cells(axes: Axes, counts: NDArray[np.float64], shares: NDArray[np.float64]) -> None:
     for row, column in np.argwhere(counts > 0).tolist():
         color = "white" if shares[row, column] > 0.55 else "black"
-        text = f"{counts[row, column]:,.0f}\n{shares[row, column]:.0%}"
+        share = shares[row, column]
+        text = f"{_count(counts[row, column])}\n{'<1%' if share < 0.005 else f'{share:.0%}'}"
         axes.text(column, row, text, ha="center", va="center", color=color, fontsize=7 if len(counts) > 6 else 8)
+
+
+def _count(number: float) -> str:
+    """Pixels are many: 33k, 1.9M."""
+    if number < 10_000:
+        return f"{number:,.0f}"
+    return f"{number / 1000:,.0f}k" if number < 1_000_000 else f"{number / 1_000_000:,.1f}M"
 
 
 def _list_confusions(axes: Axes, labels: list[str], counts: NDArray[np.float64], inches: float) -> None:
@@ -66,7 +74,7 @@ def _list_confusions(axes: Axes, labels: list[str], counts: NDArray[np.float64],
     order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_CONFUSIONS]
     pairs = [(int(index) // len(labels), int(index) % len(labels)) for index in order]
     shown = [(row, column) for row, column in pairs if wrong[row, column] > 0]
-    axes.set_title("Mistakes: label → prediction" if shown else "No mistakes")
+    axes.set_title("Mistakes: label → prediction" if shown else "No mistakes", loc="left")
     for line, (row, column) in enumerate(shown):
         height = 0.97 - 0.28 * line / inches
         axes.text(0.10, height, f"{counts[row, column]:,.0f}", ha="right", transform=axes.transAxes)

@@ -133,14 +133,14 @@ def _draw_labels(axes: Axes, image: Image.Image, shown: Shown, names: Sequence[s
     for label in occurring:
         color = PALETTE[(label - 1) % len(PALETTE)].removeprefix("#")
         layer[predicted == label] = (*(int(color[index : index + 2], 16) / 255 for index in (0, 2, 4)), 0.55)
+        y, x = (float(np.median(places)) for places in np.nonzero(predicted == label))
+        _name(axes, short(names[label - 1], 14), x, y, color="white", back=f"#{color}", va="top")
     axes.imshow(layer, interpolation="nearest")
     for label in np.unique(truth):
         if label:
             axes.contour(truth == label, levels=[0.5], colors="white", linewidths=2.2)
             axes.contour(truth == label, levels=[0.5], colors="black", linewidths=1.0)
-    right = float(np.mean(predicted == truth))
-    title = f"{right:.0%} of the pixels right\n{', '.join(short(names[label - 1], 12) for label in occurring[:3])}"
-    axes.set_title(title, fontsize=8, fontweight="normal")
+    axes.set_title(f"{np.mean(predicted == truth):.0%} of the pixels right", fontsize=8, fontweight="normal")
 
 
 _DRAW: dict[type, Draw] = {Guess: _draw_guess, Found: _draw_found, np.ndarray: _draw_labels}
