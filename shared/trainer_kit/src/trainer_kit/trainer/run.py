@@ -59,6 +59,8 @@ class TrainingRun(Generic[H]):
     gpu: int = 0
     """Number of the CUDA device that is meant for this attempt."""
     clock: Callable[[], float] = time.monotonic
+    draws_pictures: bool = True
+    """Whether the end of the training leaves pictures beside its report."""
     history: History = field(init=False)
     """Every validation of the job. It belongs into checkpoints, and is restored from the one to go on from."""
     _plan: "_Plan" = field(init=False)
