@@ -12,7 +12,7 @@ from trainer_kit.file_lock import FileLock
 from trainer_kit.runner.dataset_cache import DatasetCache
 from trainer_kit.trainer.errors import TrainingError
 from trainer_kit.trainer.main import TrainerInputs
-from vision_contracts import CheckpointRef, DatasetRef, EndReason, JobSpec
+from vision_contracts import CheckpointRef, DatasetRef, EndReason, JobKind, JobSpec, PredictWork
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 _INSTEAD = {
@@ -37,7 +37,9 @@ class InputFetcher:
             resume_from = self._fetch_checkpoint("resume", CheckpointRef(uri=spec.resume_from_uri))
         elif isinstance(spec.initial_weights, CheckpointRef):
             initial = self._fetch_checkpoint("initial", spec.initial_weights)
-        return TrainerInputs(adapter, self._fetch_dataset(spec.dataset), resume_from, initial)
+        dataset = None if spec.kind is JobKind.PREDICT else self._fetch_dataset(spec.dataset)
+        images = self._fetch_images(spec.work) if isinstance(spec.work, PredictWork) else None
+        return TrainerInputs(adapter, dataset, resume_from, initial, images)
 
     def _fetch_dataset(self, dataset: DatasetRef) -> Path:
         path = local_path(dataset.uri)
@@ -54,6 +56,14 @@ class InputFetcher:
             extract_archive(archive, target)
         finally:
             archive.unlink(missing_ok=True)
+
+    def _fetch_images(self, work: PredictWork) -> Path:
+        """A folder of files that are numbered from 0: their names are their senders'."""
+        folder = self._folder.downloads / "images"
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, image in enumerate(work.images):
+            self._get(image.uri, folder / str(number), missing=EndReason.BAD_DATA)
+        return folder
 
     def _fetch_checkpoint(self, name: str, checkpoint: CheckpointRef) -> Path:
         self._folder.downloads.mkdir(exist_ok=True)

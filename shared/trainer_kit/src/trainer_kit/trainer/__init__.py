@@ -1,7 +1,8 @@
-"""What a framework's `train` module imports."""
+"""What a framework's `train` module and its works import."""
 
 from trainer_kit.trainer.devices import resolve_device
 from trainer_kit.trainer.errors import Stopped, TrainingError
 from trainer_kit.trainer.run import TrainingRun
+from trainer_kit.trainer.work_run import WorkRun
 
-__all__ = ["Stopped", "TrainingError", "TrainingRun", "resolve_device"]
+__all__ = ["Stopped", "TrainingError", "TrainingRun", "WorkRun", "resolve_device"]

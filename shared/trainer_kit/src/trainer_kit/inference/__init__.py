@@ -1,0 +1,10 @@
+"""What a trained network is used for, the same for every framework.
+
+A framework gives a `Network`: how an image becomes its input, and what its outputs are. Everything from there on is
+here, in numpy, so that an exported network gives the answers of the platform.
+"""
+
+from trainer_kit.inference.network import Arrays, Description, Network, Preprocessing
+from trainer_kit.inference.predicting import predict
+
+__all__ = ["Arrays", "Description", "Network", "Preprocessing", "predict"]
