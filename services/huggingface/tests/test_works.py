@@ -9,7 +9,7 @@ from drawings import SIDE, draw_colors, draw_squares
 
 from huggingface_service.adapter import adapter
 from trainer_kit.testing.works import DoneWork, do_work, predict_work
-from vision_contracts import TaskType, Work
+from vision_contracts import ExportFormat, ExportWork, TaskType, Work
 
 MODELS = {
     TaskType.IMAGE_CLASSIFICATION: "google/mobilenet_v2_0.35_96",
@@ -58,3 +58,10 @@ def test_a_prediction_has_everything_that_its_task_is_about(trained: Trained, tm
         case _:
             assert all(region.label in ("red", "green") for region in answer.regions)
     assert "drawings/0.png" in done.files
+
+
+@pytest.mark.parametrize("format", [ExportFormat.ONNX, ExportFormat.TORCHSCRIPT])
+def test_an_export_computes_what_the_original_does(trained: Trained, tmp_path: Path, format: ExportFormat) -> None:
+    done = trained.work(tmp_path, ExportWork(format=format), dataset=trained.data)
+    assert done.values == {}
+    assert [name for name in done.files if name.startswith("exports/")] == list(done.files)

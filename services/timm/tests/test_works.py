@@ -16,7 +16,7 @@ from timm_service.weights import read_torch_file
 from trainer_kit.inference import portable
 from trainer_kit.testing.works import DoneWork, do_work, predict_work
 from trainer_kit.trainer import TrainingRun
-from vision_contracts import TaskType, Work
+from vision_contracts import ExportFormat, ExportWork, TaskType, Work
 
 MODEL = "test_resnet"
 
@@ -81,3 +81,12 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, shapes: Path) -
             path.write_bytes(content)
         done = work(tmp_path / name.partition(".")[0], predict_work([image]), path, images=[image])
         assert done.failure.reason == "weights_unavailable"
+
+
+@pytest.mark.parametrize("format", ExportFormat)
+def test_an_export_computes_what_the_original_does(
+    shapes: Path, checkpoint: Path, tmp_path: Path, format: ExportFormat
+) -> None:
+    done = work(tmp_path, ExportWork(format=format), checkpoint, dataset=shapes)
+    assert done.values == {}
+    assert [name for name in done.files if name.startswith("exports/")] == list(done.files)

@@ -9,7 +9,7 @@ from shapes import write_bars, write_blank
 
 from trainer_kit.testing.works import DoneWork, do_work, predict_work
 from ultralytics_service.adapter import adapter
-from vision_contracts import Work
+from vision_contracts import ExportFormat, ExportWork, Work
 
 NETWORKS = {
     "classify": "yolov8n-cls",
@@ -72,3 +72,16 @@ def test_a_prediction_has_everything_that_its_task_is_about(trained: Trained, tm
         has = (best.mask is not None, best.keypoints is not None, best.corners is not None)
         assert has == tuple(trained.task == task for task in ("segment", "pose", "obb"))
     assert "drawings/0.png" in done.files
+
+
+def test_an_onnx_file_computes_what_the_original_does(trained: Trained, tmp_path: Path) -> None:
+    done = trained.work(tmp_path, ExportWork(format=ExportFormat.ONNX), dataset=trained.data)
+    assert done.values == {}
+    assert list(done.files) == ["exports/model.onnx"]
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("format", [ExportFormat.TORCHSCRIPT, ExportFormat.SAFETENSORS])
+def test_other_formats_do_so_too(trained: Trained, tmp_path: Path, format: ExportFormat) -> None:
+    done = trained.work(tmp_path, ExportWork(format=format), dataset=trained.data)
+    assert (done.values, len(done.files)) == ({}, 1)

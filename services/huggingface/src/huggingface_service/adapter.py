@@ -16,7 +16,12 @@ class HuggingFaceAdapter:
     distribution = "transformers"
     catalog_file = Path(__file__).with_name("catalog.json")
     trainer = "huggingface_service.train:train"
-    works = MappingProxyType({JobKind.PREDICT: "huggingface_service.works:predict"})
+    works = MappingProxyType(
+        {
+            JobKind.PREDICT: "huggingface_service.works:predict",
+            JobKind.EXPORT: "huggingface_service.works:export",
+        }
+    )
 
     def hyperparameters(self, card: ModelCard) -> type[BaseModel]:
         """One model of settings for detectors, and one for what labels whole images or pixels."""

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.ops import box_convert
 from transformers import PreTrainedModel
@@ -16,7 +14,7 @@ from huggingface_service.devices import choose_device, describe_versions
 from huggingface_service.images import NORMALIZATIONS
 from huggingface_service.loop import silence_library
 from huggingface_service.model_inputs import model_inputs
-from trainer_kit.inference import Arrays, Description, Preprocessing
+from trainer_kit.inference import Description, Preprocessing, TorchNetwork
 from trainer_kit.trainer import TrainingError, WorkRun
 from vision_contracts import EndReason, TaskType
 
@@ -50,21 +48,7 @@ class Outputs(nn.Module):
         return boxes * torch.tensor([width, height, width, height], device=pixels.device), scores
 
 
-class HuggingFaceNetwork:
-    """Satisfies `trainer_kit.inference.Network`."""
-
-    def __init__(self, module: Outputs, description: Description, device: str) -> None:
-        self.module = module.eval().to(device)
-        self.description = description
-        self.device = device
-
-    @torch.inference_mode()
-    def run(self, pixels: NDArray[np.float32]) -> Arrays:
-        outputs = self.module(torch.from_numpy(pixels).to(self.device))
-        return {name: value.float().cpu().numpy() for name, value in zip(self.module.names, outputs, strict=True)}
-
-
-def load_network(run: Run) -> HuggingFaceNetwork:
+def load_network(run: Run) -> TorchNetwork:
     """The model of the checkpoint. Raises TrainingError."""
     silence_library()
     device = choose_device(run)
@@ -77,7 +61,8 @@ def load_network(run: Run) -> HuggingFaceNetwork:
     except (RuntimeError, TypeError, ValueError, StopIteration) as error:
         text = (str(error) or type(error).__name__)[:200]
         raise TrainingError(EndReason.WEIGHTS_UNAVAILABLE, f"The checkpoint cannot be used: {text}") from error
-    return HuggingFaceNetwork(Outputs(model, task), _describe(run, saved, architecture), str(device))
+    module = Outputs(model, task)
+    return TorchNetwork(torch, module, model, module.names, _describe(run, saved, architecture), str(device))
 
 
 def _labels(saved: Checkpoint) -> list[str]:

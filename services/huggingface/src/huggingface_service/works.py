@@ -4,3 +4,4 @@ from huggingface_service.network import load_network
 from trainer_kit import inference
 
 predict = inference.predict(load_network)
+export = inference.export(load_network)

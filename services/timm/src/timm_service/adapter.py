@@ -15,7 +15,12 @@ class TimmAdapter:
     distribution = "timm"
     catalog_file = Path(__file__).with_name("catalog.json")
     trainer = "timm_service.train:train"
-    works = MappingProxyType({JobKind.PREDICT: "timm_service.works:predict"})
+    works = MappingProxyType(
+        {
+            JobKind.PREDICT: "timm_service.works:predict",
+            JobKind.EXPORT: "timm_service.works:export",
+        }
+    )
 
     def hyperparameters(self, card: ModelCard) -> type[Hyperparameters]:
         """The settings that this architecture has: one without stochastic depth has no `drop_path_rate`."""

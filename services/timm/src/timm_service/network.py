@@ -3,35 +3,31 @@
 import math
 from typing import Any
 
-import numpy as np
 import timm
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from timm_service.config import Hyperparameters
 from timm_service.weights import read_torch_file
-from trainer_kit.inference import Arrays, Description, Preprocessing
+from trainer_kit.inference import Description, Preprocessing, TorchNetwork
 from trainer_kit.trainer import TrainingError, WorkRun
 from vision_contracts import EndReason
 
 Run = WorkRun[Hyperparameters]
 
 
-class TimmNetwork:
-    """Satisfies `trainer_kit.inference.Network`."""
+class Probabilities(nn.Sequential):
+    """A classifier whose output is a tuple, as the kit wants it."""
 
-    def __init__(self, module: nn.Module, description: Description, device: str) -> None:
-        self.module = module.eval().to(device)
-        self.description = description
-        self.device = device
+    def __init__(self, classifier: nn.Module) -> None:
+        super().__init__(classifier, nn.Softmax(dim=1))
 
-    @torch.inference_mode()
-    def run(self, pixels: NDArray[np.float32]) -> Arrays:
-        return {"probabilities": self.module(torch.from_numpy(pixels).to(self.device)).float().cpu().numpy()}
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor]:
+        """(n, 3, side, side), normalised."""
+        return (super().forward(images).float(),)
 
 
-def load_network(run: Run) -> TimmNetwork:
+def load_network(run: Run) -> TorchNetwork:
     """The averaged weights where there are some, since they are what was validated. Raises TrainingError."""
     content = read_torch_file(run.checkpoint)
     try:
@@ -47,7 +43,7 @@ def load_network(run: Run) -> TimmNetwork:
             f"The checkpoint does not hold a whole timm classifier ({type(error).__name__}). Choose another one.",
         ) from error
     device = run.choose_device(cuda_devices=torch.cuda.device_count(), has_mps=torch.backends.mps.is_available())
-    return TimmNetwork(nn.Sequential(module, nn.Softmax(dim=1)), description, device)
+    return TorchNetwork(torch, Probabilities(module), module, ["probabilities"], description, device)
 
 
 def _describe(run: Run, content: dict[str, Any]) -> Description:

@@ -16,7 +16,12 @@ class UltralyticsAdapter:
     distribution = "ultralytics"
     catalog_file = Path(__file__).with_name("catalog.json")
     trainer = "ultralytics_service.train:train"
-    works = MappingProxyType({JobKind.PREDICT: "ultralytics_service.works:predict"})
+    works = MappingProxyType(
+        {
+            JobKind.PREDICT: "ultralytics_service.works:predict",
+            JobKind.EXPORT: "ultralytics_service.works:export",
+        }
+    )
 
     def hyperparameters(self, card: ModelCard) -> type[BaseModel]:
         """One model of settings for each kind of head, which is what the card's schema is named after."""

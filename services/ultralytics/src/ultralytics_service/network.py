@@ -2,10 +2,7 @@
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from trainer_kit.inference import Arrays, Description, Preprocessing
+from trainer_kit.inference import Description, Preprocessing, TorchNetwork
 from trainer_kit.trainer import WorkRun
 from ultralytics_service.checkpoint import SavedTraining, read_checkpoint
 from ultralytics_service.config import CommonHyperparameters
@@ -90,26 +87,12 @@ def corners(boxes: Any) -> Any:
     return torch.cat([centre - half, centre + half], -1)
 
 
-class UltralyticsNetwork:
-    """Satisfies `trainer_kit.inference.Network`."""
-
-    def __init__(self, module: Outputs, description: Description, device: str) -> None:
-        self.module = module.eval().to(device)
-        self.description = description
-        self.device = device
-
-    def run(self, pixels: NDArray[np.float32]) -> Arrays:
-        with torch.inference_mode():
-            outputs = self.module(torch.from_numpy(pixels).to(self.device))
-        return {name: value.float().cpu().numpy() for name, value in zip(self.module.names, outputs, strict=True)}
-
-
-def load_network(run: Run) -> UltralyticsNetwork:
+def load_network(run: Run) -> TorchNetwork:
     """The averaged weights, which validation has used. Raises TrainingError."""
     saved = read_checkpoint(run.checkpoint)
     module = Outputs(rebuild(saved), Kind(saved.kind))
     device = run.choose_device(cuda_devices=torch.cuda.device_count(), has_mps=torch.backends.mps.is_available())
-    return UltralyticsNetwork(module, _describe(run, saved, module), device)
+    return TorchNetwork(torch, module, module.network, module.names, _describe(run, saved, module), device)
 
 
 def _describe(run: Run, saved: SavedTraining, module: Outputs) -> Description:

@@ -4,3 +4,4 @@ from trainer_kit import inference
 from ultralytics_service.network import load_network
 
 predict = inference.predict(load_network)
+export = inference.export(load_network)

@@ -1,5 +1,7 @@
 """A trained network, and what one must know of it to use it."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -55,6 +57,10 @@ class Description(Message):
     license: str | None = None
 
 
+Compute = Callable[[NDArray[np.float32]], Arrays]
+"""Outputs for a batch (n, 3, height, width), as `Preprocessing` makes it."""
+
+
 class Network(Protocol):
     """A network with its weights, on its device."""
 
@@ -62,7 +68,21 @@ class Network(Protocol):
     device: str
 
     def run(self, pixels: NDArray[np.float32]) -> Arrays:
-        """Outputs for a batch (n, 3, height, width), as `Preprocessing` makes it."""
+        """See `Compute`."""
+        ...
+
+    def write_onnx(self, path: Path) -> None:
+        """One input, `image`, whose batch may vary, and the outputs of `run` under their names. Raises TrainingError
+        with `export_not_supported` where the architecture cannot be written so.
+        """
+        ...
+
+    def write_torchscript(self, path: Path) -> Compute:
+        """As `write_onnx`; returns what the file computes once it is read again."""
+        ...
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """The weights by name."""
         ...
 
 

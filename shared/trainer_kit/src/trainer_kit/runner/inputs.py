@@ -66,13 +66,20 @@ class InputFetcher:
         return folder
 
     def _fetch_checkpoint(self, name: str, checkpoint: CheckpointRef) -> Path:
-        self._folder.downloads.mkdir(exist_ok=True)
-        path = self._folder.downloads / f"{name}{PurePosixPath(urlsplit(checkpoint.uri).path).suffix}"
-        self._get(checkpoint.uri, path, missing=EndReason.WEIGHTS_UNAVAILABLE)
+        path = self._in_place(checkpoint.uri)
+        if path is None:
+            self._folder.downloads.mkdir(exist_ok=True)
+            path = self._folder.downloads / f"{name}{PurePosixPath(urlsplit(checkpoint.uri).path).suffix}"
+            self._get(checkpoint.uri, path, missing=EndReason.WEIGHTS_UNAVAILABLE)
         if checkpoint.sha256 is not None and _sha256(path) != checkpoint.sha256:
             message = f"{checkpoint.uri} is not the file that it was (its SHA-256 differs). Choose another checkpoint."
             raise TrainingError(EndReason.WEIGHTS_UNAVAILABLE, message)
         return path
+
+    def _in_place(self, uri: str) -> Path | None:
+        """A file of a store on this machine: copying a large one takes longer than a prediction."""
+        path = self._store.local_path(uri) if self._store.contains(uri) else None
+        return path if path is not None and path.is_file() else None
 
     def _get(self, uri: str, path: Path, *, missing: EndReason) -> None:
         if not self._store.contains(uri):
