@@ -1,5 +1,6 @@
 # The verbs of the platform. `make` alone lists them; CI calls the same ones.
 PYTHON ?= python3
+COMPOSE := $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 SETUP := $(PYTHON) scripts/setup.py
 TOOLS := tests/.venv/bin
 TYPED := $(wildcard shared/*) backend $(wildcard services/*)
@@ -7,7 +8,7 @@ EMPTY :=
 SOURCES := $(subst $(EMPTY) $(EMPTY),:,$(wildcard */src */*/src))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run env up down logs usage test test-thorough test-compose chaos check imports format lock catalog bench docs clean
+.PHONY: help setup run env up down logs usage test test-thorough test-compose chaos check imports format lock catalog catalog-check catalog-page bench docs clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -23,13 +24,13 @@ env: ## write .env with strong secrets for docker-compose
 	@$(PYTHON) scripts/make_env.py
 
 up: env ## build and start the deployed form: five containers behind one port
-	@mkdir -p datasets && docker-compose up --build --detach
+	@mkdir -p datasets && $(COMPOSE) up --build --detach
 
 down: ## stop the containers; volumes stay
-	@docker-compose down
+	@$(COMPOSE) down
 
 logs: ## follow the containers' logs
-	@docker-compose logs --follow --tail 100
+	@$(COMPOSE) logs --follow --tail 100
 
 usage: ## show what lies in storage, by project (ARGS=--json, ARGS=--repair)
 	@backend/.venv/bin/python -m vision_api.usage $(ARGS)
@@ -65,6 +66,14 @@ lock: ## resolve every lock anew from the pyproject.toml files
 catalog: setup ## rebuild the catalogues whose library has another version now
 	@for service in services/*/; do name=$$(basename $$service); \
 	  $$service/.venv/bin/python -m $${name}_service.catalog || exit 1; done
+
+catalog-check: setup ## take a training step with every card; writes docs/catalog.md (goes on where it was interrupted)
+	@for service in services/*/; do name=$$(basename $$service); mkdir -p build/catalog-check; \
+	  $$service/.venv/bin/python -m $${name}_service.catalog_check --output build/catalog-check $(ARGS) || failed=1; done; \
+	  $(MAKE) --no-print-directory catalog-page; exit $${failed:-0}
+
+catalog-page:
+	@shared/trainer_kit/.venv/bin/python -m trainer_kit.catalog_check build/catalog-check services/*/src/*/catalog.json > docs/catalog.md
 
 bench: setup ## measure against named peers; writes build/bench.json
 	@cd tests && .venv/bin/python -m bench

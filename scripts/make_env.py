@@ -1,17 +1,25 @@
-"""Writes `.env` with strong random secrets for docker-compose (`make env`); never overwrites one that exists."""
+"""Writes `.env` with strong random secrets for docker-compose (`make env`); never overwrites one that exists.
+
+The secrets are followed by the settings of `.env.example`, all of them optional.
+"""
 
 import os
 import secrets
 import sys
 from pathlib import Path
 
-TARGET = Path(__file__).resolve().parent.parent / ".env"
-SECRETS = ("JWT_SECRET", "SERVICE_TOKEN", "METRICS_TOKEN", "POSTGRES_PASSWORD", "ADMIN_PASSWORD")
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / ".env"
+SECRETS = (
+    "JWT_SECRET", "SERVICE_TOKEN", "METRICS_TOKEN", "POSTGRES_PASSWORD", "ADMIN_PASSWORD",
+    "S3_ACCESS_KEY", "S3_SECRET_KEY",
+)  # fmt: skip
+OPTIONS = (ROOT / ".env.example").read_text()
 
 
 def main() -> int:
     lines = [f"{name}={secrets.token_urlsafe(32)}" for name in SECRETS]
-    text = "\n".join(["# Read by docker-compose. Keep it secret: it is in .gitignore.", *lines, ""])
+    text = "\n".join(["# Read by docker-compose. Keep it secret: it is in .gitignore.", *lines, "", OPTIONS])
     try:
         file = os.open(TARGET, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FRAMEWORKS = ("timm", "ultralytics", "huggingface")
 ADMIN_EMAIL = "admin@example.com"
 ADMIN_PASSWORD = "a long enough passphrase"
+SERVICE_TOKEN = "the-token-between-backend-and-services"
 START_SECONDS = 90.0
 STOP_SECONDS = 40.0
 
@@ -158,7 +159,7 @@ class DeployedPlatform:
         self.datasets = self._make_folder("datasets")
         storage = self._make_folder("storage")
         own_folders = {name: self._make_folder(f"{name}-data") for name in ("backend", *self.frameworks)}
-        common = {"SERVICE_TOKEN": "the-token-between-backend-and-services", "STORAGE_URL": storage.as_uri()}
+        common = {"SERVICE_TOKEN": SERVICE_TOKEN, "STORAGE_URL": storage.as_uri()}
         common |= self.storage
         environment = backend_environment(own_folders["backend"], self.datasets, port) | common
         environment |= {

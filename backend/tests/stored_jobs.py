@@ -15,7 +15,9 @@ from vision_api.models import (
     DatasetVersion,
     GarbageObject,
     JobStatus,
+    ModelVersion,
     Project,
+    RegisteredModel,
     TrainingJob,
     User,
 )
@@ -67,3 +69,19 @@ async def store_dataset(
             )
         )  # fmt: skip
     return dataset
+
+
+async def store_model(database: Database, store: ObjectStore, project: Project, owner: User) -> None:
+    """A registered model of one version, whose weights have 40 bytes."""
+    uid = uuid4()
+    uri = store.put_bytes(b"x" * 40, f"models/{uid}/weights").uri
+    model = RegisteredModel(project_id=project.id, name="reader", latest_version=1)
+    async with database.transaction() as session:
+        session.add(model)
+        await session.flush()
+        session.add(
+            ModelVersion(
+                uid=uid, model_id=model.id, number=1, stage="none", notes="", created_by_id=owner.id,
+                artifact="checkpoints/best.pt", uri=uri, size_bytes=40, sha256="0" * 64, content_type="x", lineage={},
+            )
+        )  # fmt: skip

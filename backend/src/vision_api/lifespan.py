@@ -19,7 +19,10 @@ from vision_api.db.patience import patiently
 from vision_api.db.session import Database
 from vision_api.first_run.administrator import welcome
 from vision_api.first_run.sample_project import filled_sample_project
+from vision_api.health.readiness import StorageProbe
+from vision_api.health.state_metrics import StateMetrics
 from vision_api.kit.answers import AnswerCache
+from vision_api.kit.tracing import trace_statements
 from vision_api.training_jobs.loops.running import running_loops
 from vision_api.training_jobs.settling import Settler
 from vision_api.training_jobs.wakeups import Wakeups
@@ -36,6 +39,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     async with AsyncExitStack() as parts:
         database = Database(make_engine(settings))
         parts.push_async_callback(database.close)
+        trace_statements(database.engine)
         app.state.database = database
         app.state.project_lists = AnswerCache(largest=PROJECT_LISTS_KEPT)
         _prepare_auth(app, settings, database)
@@ -49,6 +53,9 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         await parts.enter_async_context(running_watch(database, app.state.wakeups))
         registry = await parts.enter_async_context(running_registry(settings, is_idle=not app.state.background))
         app.state.instance_registry = registry
+        app.state.storage_probe = StorageProbe(app.state.store)
+        parts.push_async_callback(app.state.storage_probe.close)
+        app.state.state_metrics = StateMetrics(database, registry, settings.storage_url)
         app.state.catalog = await parts.enter_async_context(running_catalog(database, registry))
         if app.state.background:
             await app.state.catalog.wait_for_first_catalogs()

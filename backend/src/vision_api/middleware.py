@@ -15,6 +15,7 @@ from vision_api.error_handlers import problem_response
 from vision_api.errors import ApiError, TooLarge
 from vision_api.health.request_metrics import RequestMetrics
 from vision_api.kit.logging import redact, request_id_var
+from vision_api.kit.tracing import annotate
 
 log = logging.getLogger("vision_api.access")
 
@@ -37,6 +38,7 @@ class RequestContext:
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
         token = request_id_var.set(request_id)
+        annotate(request_id=request_id)
         started_at, status = time.perf_counter(), 0
 
         async def send_with_id(message: Message) -> None:

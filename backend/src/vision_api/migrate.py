@@ -6,7 +6,7 @@ Locally the backend does it by itself when it starts; when deployed it is a comm
 import asyncio
 import logging
 import sys
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,7 @@ async def require_schema(settings: Settings) -> None:
         raise MigrationError("the database has no tables yet. Run: python -m vision_api.migrate")
 
 
+@cache
 def newest_revision() -> str | None:
     """The revision that this version brings."""
     return ScriptDirectory.from_config(_config()).get_current_head()

@@ -1,17 +1,16 @@
 """Data sets over HTTP."""
 
-import io
 from pathlib import Path
 
 import httpx
 from dataset_api import URL, DatasetApi, coins, png, zipped
 from fastapi import FastAPI
 from job_rows import job_fields
-from PIL import Image
 from sqlalchemy import select, update
+from sqlalchemy.orm import undefer
 from support import fields_of, problem_of
 
-from vision_api.models import GarbageObject, Project, ProjectMember, TrainingJob
+from vision_api.models import DatasetVersion, GarbageObject, Project, ProjectMember, TrainingJob
 
 
 async def test_an_upload_is_processed_to_a_ready_data_set(api: DatasetApi) -> None:
@@ -63,31 +62,25 @@ async def test_statistics_count_objects(api: DatasetApi) -> None:
 
     assert statistics["splits"]["train"]["classes"] == {"coin": 4}
     assert statistics["width"] == {"min": 40, "median": 40, "max": 40}
+    assert statistics["width_histogram"] == {"edges": [40, 41], "counts": [5]}
+    assert statistics["box_sizes"] == {"small": 5, "medium": 0, "large": 0}
 
 
-async def test_a_preview_shows_the_image_with_its_labels(api: DatasetApi) -> None:
+async def test_statistics_from_before_there_were_histograms_are_given_as_they_are(
+    api: DatasetApi, app: FastAPI
+) -> None:
     dataset = await api.ready(coins())
+    async with app.state.database.transaction() as session:
+        version = (
+            await session.execute(select(DatasetVersion).options(undefer(DatasetVersion.statistics)))
+        ).scalar_one()
+        kept = ("splits", "width", "height", "objects_per_image", "box_share")
+        version.statistics = {name: (version.statistics or {})[name] for name in kept}
 
-    response = await api.get(f"/{dataset['id']}/preview?split=val&index=0")
+    statistics = (await api.get(f"/{dataset['id']}/statistics")).json()
 
-    assert response.headers["content-type"] == "image/jpeg"
-    with Image.open(io.BytesIO(response.content)) as picture:
-        assert picture.size == (40, 20)
-        (_, reddest), *_ = picture.convert("RGB").getextrema()
-        assert reddest > 60  # the box; the image itself is nearly black
-    problem_of(await api.get(f"/{dataset['id']}/preview?split=val&index=1"), 404, "not_found")
-    problem_of(await api.get(f"/{dataset['id']}/preview?split=test"), 404, "not_found")
-    problem_of(await api.get(f"/{dataset['id']}/preview?split=../x"), 422, "validation_failed")
-
-
-async def test_a_preview_opens_by_a_ticket(api: DatasetApi) -> None:
-    dataset = await api.ready(coins())
-    path = f"{URL}/{dataset['id']}/preview"
-    ticket = await api.client.post("/api/v1/auth/stream-ticket", json={"path": path}, headers=api.headers)
-
-    response = await api.client.get(path, params={"ticket": ticket.json()["ticket"]})
-
-    assert response.status_code == 200
+    assert statistics["box_share"] == {"min": 0.25, "median": 0.25, "max": 0.25}
+    assert statistics["width_histogram"] is None
 
 
 async def test_the_same_key_creates_one_data_set(api: DatasetApi, tmp_path: Path) -> None:

@@ -51,6 +51,15 @@ async def test_without_a_number_the_newest_ready_version_is_taken(app: FastAPI, 
     assert await refused_field(app, api, dataset["id"], version=3) == "dataset_version"
 
 
+async def test_whether_the_seed_decides_what_is_validated_is_known(app: FastAPI, api: DatasetApi) -> None:
+    dataset = await api.ready(coins())
+    await api.upload_version(dataset["id"], coins(), val_fraction="0.4")
+    await api.process()
+
+    assert (await resolve(app, api, dataset["id"], version=1)).is_val_split_off
+    assert not (await resolve(app, api, dataset["id"], version=2)).is_val_split_off
+
+
 async def test_what_cannot_be_used_is_refused_by_field(app: FastAPI, api: DatasetApi, stranger: DatasetApi) -> None:
     waiting = (await api.upload(coins())).json()
     assert await refused_field(app, api, waiting["id"]) == "dataset_id"

@@ -27,17 +27,8 @@ async def headers(make_user: MakeUser, auth_headers: AuthHeaders) -> dict[str, s
     return await auth_headers(await make_user())
 
 
-async def test_health_and_readiness(client: httpx.AsyncClient) -> None:
+async def test_health_answers(client: httpx.AsyncClient) -> None:
     assert (await client.get("/health")).json() == {"status": "ok"}
-    assert (await client.get("/ready")).json() == {"status": "ready", "database": "ok", "services": {}}
-
-
-async def test_service_that_does_not_answer_degrades_readiness(settings: Settings) -> None:
-    app = create_app(settings.model_copy(update={"service_urls": {"timm": ("http://127.0.0.1:9",)}}), background=False)
-    async with app.router.lifespan_context(app), _client(app) as client:
-        response = await client.get("/ready")
-    assert response.status_code == 200
-    assert response.json() == {"status": "degraded", "database": "ok", "services": {"timm": "degraded"}}
 
 
 async def test_unknown_route_and_method_are_problems(client: httpx.AsyncClient) -> None:
@@ -152,29 +143,6 @@ async def test_only_a_trusted_proxy_may_say_who_asks_and_how(settings: Settings,
 async def test_requests_beyond_the_pool_wait_their_turn(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
     answers = await asyncio.gather(*(client.get(PROJECTS, headers=headers) for _ in range(60)))
     assert {answer.status_code for answer in answers} == {200}
-
-
-async def test_metrics_count_requests_by_flow_and_status(app: FastAPI, client: httpx.AsyncClient) -> None:
-    await client.get("/health")
-    await client.get(PROJECTS)
-    text = (await client.get("/metrics")).text
-    assert 'http_requests_total{flow="health.get_health",status="200"} 1\n' in text
-    assert 'http_requests_total{flow="projects.list_projects",status="401"} 1\n' in text
-
-
-async def test_metrics_of_production_need_their_token(settings: Settings) -> None:
-    secret = "4be1c0ffee9d27a35f8016b2c4d7e9a1"
-    production = {"environment": "production", "jwt_secret": secret[::-1], "service_token": secret}
-    for token, given, status in (
-        (None, {}, 404),
-        (secret, {}, 401),
-        (secret, {"Authorization": "Bearer wrong"}, 401),
-        (secret, {"Authorization": f"Bearer {secret}"}, 200),
-    ):
-        fields = settings.model_dump() | production | {"metrics_token": token}
-        app = create_app(Settings.model_validate(fields), background=False)
-        async with app.router.lifespan_context(app), _client(app) as client:
-            assert (await client.get("/metrics", headers=given)).status_code == status
 
 
 async def test_http_is_sent_to_https_by_what_a_trusted_proxy_tells(settings: Settings) -> None:

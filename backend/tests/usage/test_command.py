@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import delete, update
-from stored_jobs import StoreJob, store_dataset
+from stored_jobs import StoreJob, store_dataset, store_model
 
 from data_kit import ObjectStore
 from vision_api.config import Settings
@@ -66,7 +66,11 @@ async def test_every_byte_in_storage_is_somebodys(
     await store_dataset(database, store, owner, "a" * 64, project)
     await store_dataset(database, store, owner, "a" * 64, project)
     await store_dataset(database, store, owner, "b" * 64, None)
-    for key, size in ((f"{UNKNOWN}/lost.pt", 30), ("datasets/cc/archive.zip", 20), ("uploads/x.zip", 5), ("odd", 1)):
+    await store_model(database, store, project, owner)
+    for key, size in (
+        (f"{UNKNOWN}/lost.pt", 30), ("datasets/cc/archive.zip", 20), ("models/dd/weights", 10), ("uploads/x.zip", 5),
+        ("odd", 1),
+    ):  # fmt: skip
         store.put_bytes(b"x" * size, key)
     (folder_of(store, UNKNOWN) / "half.pt#1").write_bytes(b"x" * 11)
 
@@ -74,14 +78,15 @@ async def test_every_byte_in_storage_is_somebodys(
 
     [line, owners] = [each | {"jobs": len(each["jobs"])} for each in found["projects"]]
     assert line == {
-        "project_id": project.id, "name": "Digits", "files": 5, "total_bytes": 257 + 1000, "checkpoints_bytes": 200,
-        "superseded_bytes": 50, "unlisted_bytes": 7, "datasets_bytes": 1000, "jobs": 1,
+        "project_id": project.id, "name": "Digits", "files": 6, "total_bytes": 257 + 1000 + 40,
+        "checkpoints_bytes": 200, "superseded_bytes": 50, "unlisted_bytes": 7, "datasets_bytes": 1000,
+        "models_bytes": 40, "jobs": 1,
     }  # fmt: skip
     assert (owners["project_id"], owners["total_bytes"], owners["datasets_bytes"]) == (None, 1000, 1000)
     [job_line] = found["projects"][0]["jobs"]
     assert (job_line["job_id"], job_line["total_bytes"], job_line["missing_files"]) == (job.id, 257, 1)
     assert [(each["prefix"], each["kind"], each["total_bytes"]) for each in found["orphans"]] == [
-        (UNKNOWN, "job", 30), ("datasets/cc", "dataset", 20), ("odd", "other", 1),
+        (UNKNOWN, "job", 30), ("datasets/cc", "dataset", 20), ("models/dd", "model", 10), ("odd", "other", 1),
     ]  # fmt: skip
     assert (found["deleted_bytes"], found["uploads_bytes"], found["unfinished_bytes"]) == (2 * 267, 5, 11)
     sums = [each["total_bytes"] for each in (*found["projects"], *found["orphans"])]

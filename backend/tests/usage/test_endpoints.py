@@ -23,7 +23,7 @@ async def api(client: httpx.AsyncClient, owner: User, auth_headers: AuthHeaders)
 async def test_an_empty_project_takes_nothing(api: httpx.AsyncClient, project: Project) -> None:
     assert (await api.get(f"/api/v1/projects/{project.id}/usage")).json() == {
         "project_id": project.id, "total_bytes": 0, "artifacts_bytes": 0, "checkpoints_bytes": 0, "datasets_bytes": 0,
-        "deleted_bytes": 0, "job_count": 0, "jobs": [],
+        "models_bytes": 0, "deleted_bytes": 0, "job_count": 0, "jobs": [],
     }  # fmt: skip
 
 
@@ -46,7 +46,7 @@ async def test_a_project_shows_what_takes_most(
     [shown] = usage.pop("jobs")
     assert usage == {
         "project_id": project.id, "total_bytes": 630 + 2000, "artifacts_bytes": 420, "checkpoints_bytes": 400,
-        "datasets_bytes": 2000, "deleted_bytes": 210, "job_count": 2,
+        "datasets_bytes": 2000, "models_bytes": 0, "deleted_bytes": 210, "job_count": 2,
     }  # fmt: skip
     assert (shown["total_bytes"], shown["checkpoints_bytes"], shown["files"]) == (210, 200, 3)
     assert (shown["name"], shown["status"]) == ("second", "completed")

@@ -14,8 +14,10 @@ from trainer_kit.catalog import load_catalog
 from trainer_kit.trainer import TrainingRun
 from trainer_kit.trainer.messages import FileReport, Message
 from vision_contracts import (
+    ArtifactKind,
     CheckpointRef,
     DatasetRef,
+    EvaluationReport,
     Finished,
     JobSpec,
     Log,
@@ -55,6 +57,7 @@ class Attempt:
     model_name: str = CLASSIFIER
     task_type: TaskType = TaskType.IMAGE_CLASSIFICATION
     resume_from: Path | None = None
+    best_checkpoint: Path | None = None
     initial_checkpoint: Path | None = None
     initial_weights: str = "scratch"
     params: dict[str, Any] = field(default_factory=dict)
@@ -76,6 +79,7 @@ class Attempt:
             folder=self.folder,
             send=self.receive,
             resume_from=self.resume_from,
+            best_checkpoint=self.best_checkpoint,
             initial_checkpoint=self.initial_checkpoint,
         )
 
@@ -87,7 +91,10 @@ class Attempt:
     def receive(self, message: Message) -> None:
         self.said.append(message)
         if isinstance(message, FileReport):
-            (self.folder / message.path).rename(self.checkpoint(message.step))
+            is_checkpoint = message.kind is ArtifactKind.CHECKPOINT
+            target = self.checkpoint(message.step) if is_checkpoint else self.folder / "stored" / message.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / message.path).rename(target)
         self.watch(self, message)
 
     def stop(self) -> None:
@@ -110,7 +117,12 @@ class Attempt:
 
     @property
     def checkpoints(self) -> list[FileReport]:
-        return [said for said in self.said if isinstance(said, FileReport)]
+        files = [said for said in self.said if isinstance(said, FileReport)]
+        return [file for file in files if file.kind is ArtifactKind.CHECKPOINT]
+
+    @property
+    def report(self) -> EvaluationReport:
+        return EvaluationReport.model_validate_json((self.folder / "stored" / "report.json").read_bytes())
 
     @property
     def final(self) -> dict[str, float | None] | None:

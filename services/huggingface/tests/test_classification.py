@@ -47,7 +47,22 @@ def test_each_epoch_leaves_a_checkpoint_and_the_best_is_marked(whole: Attempt) -
     saved = read_checkpoint(whole.checkpoint(10))
     assert saved.class_names == ["blue", "green", "red"]
     assert saved.optimizer_name == "adamw"
-    assert whole.final == pytest.approx(saved.best)
+    assert whole.final == pytest.approx(max(saved.history.values(), key=lambda values: values["val/accuracy"]))
+
+
+def test_the_report_is_of_the_best_checkpoint(attempt: StartTraining, whole: Attempt) -> None:
+    report = whole.report
+    best = next(checkpoint for checkpoint in reversed(whole.checkpoints) if checkpoint.is_best)
+    assert (report.framework, report.epoch) == ("huggingface", best.epoch)
+    assert whole.final is not None
+    assert report.splits["val"].values["accuracy"] == whole.final["val/accuracy"]
+    assert report.speed is not None
+    assert report.speed.parameters > 0
+
+    lost = attempt(
+        params={"epochs": 2}, resume_from=whole.checkpoint(10), best_checkpoint=whole.checkpoint(best.step)
+    ).run()
+    assert lost.report.splits == report.splits
 
 
 def test_a_resumed_training_is_bit_equal_to_one_that_never_stopped(attempt: StartTraining, whole: Attempt) -> None:

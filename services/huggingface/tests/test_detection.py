@@ -27,6 +27,7 @@ def test_a_detector_learns_and_is_measured_by_average_precision(attempt: StartTr
     assert list(done.points("val/map50_95")) == list(done.points("val/map50")) == [2, 4, 6, 8, 10, 12, 14, 16]
     assert done.final is not None
     assert 0 <= done.final["val/map50_95"] <= done.final["val/map50"] <= 1
+    assert done.report.splits["val"].values["map50_95"] == done.final["val/map50_95"]
     assert done.started.num_classes == 2
 
 

@@ -7,7 +7,8 @@ import torch
 from conftest import StartTraining
 
 from data_kit import Instance, Sample
-from huggingface_service.tasks.segmentation import IGNORED, MeanIntersectionOverUnion, draw_mask
+from huggingface_service.tasks.segmentation import Segmented, draw_mask
+from trainer_kit.evaluation import IGNORED
 from vision_contracts import TaskType
 
 
@@ -25,6 +26,7 @@ def test_a_segmenter_learns_and_is_measured_by_overlap(attempt: StartTraining, s
     assert list(done.points("val/miou")) == [2, 4, 6, 8]
     assert done.final is not None
     assert done.final["val/miou"] > 0.25
+    assert done.report.splits["val"].values["miou"] == done.final["val/miou"]
     assert done.started.num_classes == 2
 
 
@@ -39,11 +41,14 @@ def test_small_objects_lie_on_large_ones_and_crowds_are_ignored() -> None:
     assert (mask[0, 0], mask[3, 3], mask[5, 5], mask[9, 11]) == (IGNORED, 2, 1, 0)
 
 
-def test_overlap_is_averaged_over_the_classes_that_occur() -> None:
-    measure = MeanIntersectionOverUnion(3)
-    logits = torch.nn.functional.one_hot(torch.tensor([[[0, 0], [1, 1]]]), 3).permute(0, 3, 1, 2).float()
+def test_what_is_predicted_for_the_square_is_measured_in_pixels_of_the_image() -> None:
+    """A wide image, of which the network sees a square of two by two."""
+    left = Instance(0, (0, 0, 4, 4), polygons=((0, 0, 3, 0, 3, 3, 0, 3),))
+    sample = Sample(Path("x.png"), width=8, height=4, instances=(left,))
+    measure = Segmented(("background", "thing"), [sample])
+    logits = torch.nn.functional.one_hot(torch.tensor([[[1, 0], [1, 1]]]), 2).permute(0, 3, 1, 2).float()
 
-    measure.update(logits, {"labels": torch.tensor([[[0, 1], [1, IGNORED]]])})
+    measure.update(logits, {})
 
-    # background: 1 of 2 pixels; class 1: 1 of 2; class 2 is neither labelled nor predicted
-    assert measure.compute() == {"val/miou": pytest.approx(0.5)}
+    # of 32 pixels 16 are labelled and found; 8 of the background are taken for the thing
+    assert measure.evaluator.values() == {"val/miou": pytest.approx((16 / 24 + 8 / 16) / 2)}

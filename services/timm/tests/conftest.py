@@ -25,6 +25,7 @@ def training(shapes: Path, tmp_path: Path) -> StartTraining:
         *,
         dataset: Path = shapes,
         resume_from: Path | None = None,
+        best_checkpoint: Path | None = None,
         initial_checkpoint: Path | None = None,
         initial_weights: str = "scratch",
         params: dict[str, Any] | None = None,
@@ -42,6 +43,7 @@ def training(shapes: Path, tmp_path: Path) -> StartTraining:
             folder=folder,
             send=lambda message: result.receive(message),
             resume_from=resume_from,
+            best_checkpoint=best_checkpoint,
             initial_checkpoint=initial_checkpoint,
         )
         result = Training(run)

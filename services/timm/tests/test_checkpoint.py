@@ -14,6 +14,7 @@ from data_kit import Split, load_image
 from timm_service.checkpoint import TrainingState, write_checkpoint
 from timm_service.model import build_model
 from timm_service.setup import build_setup, build_state
+from trainer_kit.evaluation import History
 from vision_contracts import metric_names
 
 
@@ -35,31 +36,16 @@ def new_state(training: StartTraining) -> TrainingState:
 
 
 def test_a_full_disk_keeps_the_checkpoint_before_and_leaves_no_rest(training: StartTraining, tmp_path: Path) -> None:
-    state, folder = new_state(training), tmp_path / "checkpoints"
+    state, history, folder = new_state(training), History(metric_names.VAL_ACCURACY), tmp_path / "checkpoints"
     folder.mkdir()
-    path = write_checkpoint(folder, state, {})
+    path = write_checkpoint(folder, state, history, {})
     before = path.read_bytes()
     with largest_file(10_000), pytest.raises((OSError, RuntimeError)) as caught:
-        write_checkpoint(folder, state, {})
+        write_checkpoint(folder, state, history, {})
     causes = [caught.value, caught.value.__cause__, caught.value.__context__]
     assert any(isinstance(cause, OSError) and cause.errno for cause in causes)
     assert path.read_bytes() == before
     assert list(folder.iterdir()) == [path]
-
-
-def test_the_best_validation_has_the_highest_accuracy_then_the_smallest_loss(training: StartTraining) -> None:
-    state = new_state(training)
-
-    def accept(accuracy: float, loss: float) -> bool:
-        return state.accept({metric_names.VAL_ACCURACY: accuracy, metric_names.VAL_LOSS: loss})
-
-    assert [accept(0.5, 1.0), accept(0.5, 1.0), accept(0.4, 0.1), accept(0.5, 0.9), accept(0.6, 2.0)] == [
-        True,
-        False,
-        False,
-        True,
-        True,
-    ]
 
 
 def test_a_checkpoint_alone_is_enough_to_use_the_model(training: StartTraining) -> None:

@@ -1,6 +1,7 @@
 """Real trainings of the smallest architectures on drawn shapes."""
 
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +47,14 @@ def test_the_training_loss_falls_and_the_shapes_are_learnt(training: StartTraini
 def test_everything_is_told_in_the_order_that_resuming_relies_on(training: StartTraining) -> None:
     result = training(params={"epochs": 2}).train()
     kinds = [message.type for message in result.messages if message.type not in ("log", "progress")]
-    assert kinds == ["started", *["metrics"] * 4, "file", *["metrics"] * 4, "file", "finished"]
+    assert kinds == ["started", *["metrics"] * 4, "file", *["metrics"] * 4, "file", "file", "finished"]
     started, finished = result.messages[0], result.messages[-1]
     assert isinstance(started, Started)
     assert (started.resume_step, started.device, started.num_classes) == (0, "cpu", 3)
     assert set(started.versions) == {"timm", "torch"}
     assert isinstance(finished, Finished)
-    assert set(finished.values) == {metric_names.VAL_LOSS, metric_names.VAL_ACCURACY, metric_names.EPOCH_SECONDS}
+    measured = {metric_names.VAL_LOSS, metric_names.VAL_ACCURACY, metric_names.EPOCH_SECONDS, metric_names.TRAIN_LOSS}
+    assert set(finished.values) == measured
     assert list(result.series(metric_names.LEARNING_RATE)) == [1, 2, 3, 4, 5, 6]
     assert list(result.series(metric_names.EPOCH_SECONDS)) == [3, 6]
 
@@ -111,6 +113,36 @@ def test_a_resumed_training_remembers_the_best_validation(training: StartTrainin
     assert isinstance(best, Finished)
     assert isinstance(again, Finished)
     assert again.values[metric_names.VAL_ACCURACY] == best.values[metric_names.VAL_ACCURACY]
+
+
+def test_the_report_is_of_the_best_checkpoint(training: StartTraining, shapes: Path, tmp_path: Path) -> None:
+    with_test = Path(shutil.copytree(shapes, tmp_path / "with-test"))
+    shutil.copytree(shapes / "train", with_test / "test")
+    whole = training(dataset=with_test, params={"epochs": 4}).train()
+    finished = whole.messages[-1]
+    assert isinstance(finished, Finished)
+    report = whole.report
+    assert (report.framework, report.model_name) == ("timm", "test_resnet")
+    assert report.splits["val"].values["accuracy"] == finished.values[metric_names.VAL_ACCURACY]
+    assert (report.splits["val"].images, report.splits["test"].images) == (9, 24)
+    assert report.speed is not None
+    assert [batch.batch_size for batch in report.speed.batches] == [1, 8]
+
+    killed_at_the_end = training(
+        dataset=with_test,
+        params={"epochs": 4},
+        resume_from=whole.checkpoints[-1],
+        best_checkpoint=whole.checkpoints[report.epoch - 1],
+    ).train()
+    again = killed_at_the_end.report
+    assert again.model_copy(update={"speed": report.speed}) == report
+
+
+def test_a_resumed_training_without_the_best_checkpoint_says_that_it_has_no_report(training: StartTraining) -> None:
+    whole = training(params={"epochs": 1}).train()
+    resumed = training(params={"epochs": 1}, resume_from=whole.checkpoints[-1]).train()
+    assert "There is no report" in resumed.log
+    assert resumed.artifacts == {}
 
 
 def test_more_epochs_extend_a_finished_training(training: StartTraining) -> None:

@@ -16,7 +16,17 @@ from timm_service.setup import Run
 from timm_service.train import train
 from trainer_kit.catalog import load_catalog
 from trainer_kit.trainer.messages import FileReport, Message
-from vision_contracts import DatasetRef, JobSpec, Log, Metrics, ModelCard, TaskType, TrainingParams
+from vision_contracts import (
+    ArtifactKind,
+    DatasetRef,
+    EvaluationReport,
+    JobSpec,
+    Log,
+    Metrics,
+    ModelCard,
+    TaskType,
+    TrainingParams,
+)
 
 torch.set_num_threads(1)
 
@@ -48,12 +58,16 @@ class Training:
     run: Run
     messages: list[Message] = field(default_factory=list)
     checkpoints: list[Path] = field(default_factory=list)
+    artifacts: dict[str, bytes] = field(default_factory=dict)
 
     def receive(self, message: Message) -> None:
         self.messages.append(message)
-        if isinstance(message, FileReport):
+        if isinstance(message, FileReport) and message.kind is ArtifactKind.CHECKPOINT:
             kept = self.run.folder / f"kept-{len(self.checkpoints)}.pt"
             self.checkpoints.append((self.run.folder / message.path).rename(kept))
+        elif isinstance(message, FileReport):
+            self.artifacts[message.name] = (self.run.folder / message.path).read_bytes()
+            (self.run.folder / message.path).unlink()
 
     def train(self) -> "Training":
         train(self.run)
@@ -63,6 +77,10 @@ class Training:
         """Value by step."""
         metrics = [message for message in self.messages if isinstance(message, Metrics)]
         return {message.step: message.values[name] for message in metrics if name in message.values}
+
+    @property
+    def report(self) -> EvaluationReport:
+        return EvaluationReport.model_validate_json(self.artifacts["report.json"])
 
     @property
     def log(self) -> str:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from vision_contracts import (
     Artifact,
     ArtifactKind,
+    BatchTime,
     Cancelled,
     Checkpoint,
     CheckpointRef,
@@ -42,6 +43,7 @@ from vision_contracts import (
     Metrics,
     ModelCard,
     ModelList,
+    ModelSpeed,
     Paused,
     PredictionReport,
     PredictWork,
@@ -71,6 +73,7 @@ SPEC = JobSpec(
     dataset=DatasetRef(uri="s3://bucket/prefix/datasets/a.zip", format=DatasetFormat.IMAGEFOLDER, digest=SHA256),
     output_uri=OUTPUT,
     resume_from_uri=f"{OUTPUT}/checkpoints/00000040-last.pt",
+    best_checkpoint_uri=f"{OUTPUT}/checkpoints/00000020-last.pt",
     initial_weights=CheckpointRef(uri="s3://bucket/prefix/other.pt", sha256=SHA256),
     params=TrainingParams(
         epochs=3, batch_size=16, learning_rate=0.001, optimizer="adamw", device="cuda:1", num_devices=1, seed=7
@@ -115,6 +118,14 @@ REPORT = EvaluationReport(
             curves=[Curve(name="calibration", x=[0.8], y=[0.5], counts=[2])],
         )
     },
+    speed=ModelSpeed(
+        device="cuda:0",
+        device_name="A GPU",
+        precision="float32",
+        image_size=224,
+        parameters=11_689_512,
+        batches=[BatchTime(batch_size=1, batch_seconds=0.004, images_per_second=250.0)],
+    ),
 )
 
 WORK = PredictWork(images=[ImageRef(name="cat.jpg", uri=f"{OUTPUT}/inputs/0")], threshold=0.5, top_k=3)

@@ -1,5 +1,9 @@
 """Work on a trained model, done by a real service: the fake framework's, which computes in numpy."""
 
+import json
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -19,6 +23,15 @@ from vision_contracts import (
     Started,
     metric_names,
 )
+
+RUN_WITHOUT_THE_PLATFORM = """
+import runpy, sys
+for name in ("torch", "timm", "trainer_kit", "data_kit", "vision_contracts", "pydantic", "onnx"):
+    sys.modules[name] = None
+sys.path.insert(0, "")
+runpy.run_path("predict.py", run_name="__main__")
+"""
+"""Whatever else is installed here cannot be imported."""
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +100,42 @@ def test_a_kind_that_the_framework_cannot_do_is_refused(
     body = spec.model_dump(mode="json") | {"kind": "dream"}
     problem = assert_problem(service.client.post("/training/start", json=body), 422, "validation_failed")
     assert [error.field for error in problem.errors or []] == ["kind"]
+
+
+def test_a_bundle_runs_alone_and_answers_as_the_platform_does(
+    service: ServiceProcess, trained: JobSpec, store: ObjectStore, dataset_path: Path, tmp_path: Path
+) -> None:
+    asked = changed(trained, kind="export", work={"kind": "export", "format": "bundle", "name": "Colours"})
+    events = list(service.follow(service.begin_ok(asked)))
+    assert isinstance(events[-1].body, Finished), events[-1].body
+    bundle = next(artifact for artifact in bodies(events, Artifact) if artifact.kind == "export")
+    assert bundle.name == "exports/bundle.zip"
+    store.get_file(bundle.uri, tmp_path / "bundle.zip")
+    with zipfile.ZipFile(tmp_path / "bundle.zip") as archive:
+        archive.extractall(tmp_path / "bundle")
+    image = next(dataset_path.rglob("red/*"))
+
+    alone = [sys.executable, "-c", RUN_WITHOUT_THE_PLATFORM, str(image)]
+    done = subprocess.run(alone, cwd=tmp_path / "bundle", capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[str(image)]["labels"][0]["label"] == "red"
+    facts = json.loads((tmp_path / "bundle/model.json").read_text())
+    assert (facts["name"], facts["class_names"]) == ("Colours", ["blue", "green", "red"])
+    assert max(facts["largest_difference"].values()) <= facts["tolerance"]
+    assert (tmp_path / "bundle/README.md").read_text().startswith("---\nlibrary_name: ")
+
+
+@pytest.mark.parametrize(
+    ("format", "reason"), [("onnx", None), ("safetensors", None), ("torchscript", "export_not_supported")]
+)
+def test_an_export_is_made_or_refused_with_its_reason(
+    service: ServiceProcess, trained: JobSpec, format: str, reason: str | None
+) -> None:
+    asked = changed(trained, kind="export", work={"kind": "export", "format": format})
+    events = list(service.follow(service.begin_ok(asked)))
+    ending = events[-1].body
+    assert (ending.reason if isinstance(ending, Failed) else None) == reason
+    assert [artifact.name for artifact in bodies(events, Artifact)] == (
+        [f"exports/model.{format}"] if not reason else []
+    )

@@ -7,9 +7,9 @@ from fastapi import Request, Response, status
 from fastapi.routing import APIRoute
 from fastapi.security.utils import get_authorization_scheme_param
 
-from vision_api.catalog.answers import unless_known
 from vision_api.catalog.catalog import Catalog
 from vision_api.kit.answers import key_of
+from vision_api.kit.conditions import unless_known
 
 
 class ListRoute(APIRoute):

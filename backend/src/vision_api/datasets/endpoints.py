@@ -19,6 +19,7 @@ from vision_api.datasets.schemas import (
     VersionRead,
 )
 from vision_api.db.session import DatabaseDep, ReadSession, WriteSession
+from vision_api.kit.conditions import unless_known
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_api.kit.schemas import ResourceId
@@ -134,22 +135,36 @@ async def get_statistics(
 @router.get(
     "/{dataset_id}/preview",
     response_class=Response,
-    responses={200: {"description": "A picture.", "content": {"image/jpeg": {}}}},
+    responses={
+        200: {"description": "A picture.", "content": {"image/jpeg": {}}},
+        304: {"description": "The picture is as in `If-None-Match`."},
+    },
 )
 async def get_preview(
     dataset_id: ResourceId,
+    request: Request,
     user: StreamUser,
     database: DatabaseDep,
     store: StoreDep,
     split: Annotated[str, Query(pattern="^(train|val|test)$")] = "train",
-    index: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    index: Annotated[int, Query(ge=0, le=2**31 - 1, description="Counted from 0.")] = 0,
+    size: Annotated[int, Query(ge=32, le=2048, description="Pixels along the longer side; 128 for names.")] = 640,
     version: VersionNumber = None,
 ) -> Response:
-    """One image with its labels drawn."""
-    picture = await details.get_preview(
-        database, store, user=user, dataset_id=dataset_id, version=version, split=split, index=index
-    )
-    return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+    """One image, upright, with its labels drawn: boxes with names, masks, keypoints, turned boxes, or its class.
+
+    A class has the same colour in all pictures. With `version` a picture may be kept; without it, ask by its ETag.
+    """
+    async with database.snapshot() as session:
+        preview = await details.find_preview(
+            session, user=user, dataset_id=dataset_id, version=version, split=split, index=index, size=size
+        )
+    kept = "max-age=86400, immutable" if version is not None else "no-cache"
+    headers = {"ETag": preview.etag, "Cache-Control": f"private, {kept}"}
+    known = unless_known(request, answer := Response(headers=headers))
+    if known is not answer:
+        return known
+    return Response(await details.draw(store, preview), media_type="image/jpeg", headers=headers)
 
 
 @router.get("/{dataset_id}/versions")

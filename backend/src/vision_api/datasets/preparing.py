@@ -51,8 +51,11 @@ class Facts:
     format: str
     task_types: list[str]
     class_names: list[str]
+    keypoint_names: list[str]
+    skeleton: list[tuple[int, int]]
     splits: dict[str, Any]
     num_images: int
+    is_val_split_off: bool
     digest: str
     size_bytes: int
     statistics: dict[str, Any]
@@ -149,8 +152,11 @@ def _facts(dataset: Dataset, digest: str, manifest: list[str]) -> Facts:
         format=dataset.format.value,
         task_types=sorted(task.value for task in dataset.task_types),
         class_names=list(dataset.class_names),
+        keypoint_names=list(dataset.keypoint_names),
+        skeleton=list(dataset.skeleton),
         splits={split.value: {"images": len(samples)} for split, samples in dataset.splits.items()},
         num_images=sum(map(len, dataset.splits.values())),
+        is_val_split_off=dataset.is_val_split_off,
         digest=digest,
         size_bytes=sum(int(line.split("\t")[1]) for line in manifest),
         statistics=describe(dataset).model_dump(mode="json"),

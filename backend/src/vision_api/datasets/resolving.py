@@ -17,6 +17,8 @@ class ResolvedDataset:
 
     ref: DatasetRef
     version: int
+    is_val_split_off: bool
+    """What a training is measured on depends on its seed."""
 
 
 async def resolve_for_job(
@@ -55,7 +57,7 @@ async def resolve_for_job(
             field="dataset_id",
         )
     ref = DatasetRef(uri=found.archive_uri, format=DatasetFormat(found.format), digest=found.digest)
-    return ResolvedDataset(ref, found.number)
+    return ResolvedDataset(ref, found.number, found.is_val_split_off is not False)
 
 
 async def _why_not_ready(session: AsyncSession, dataset_id: int, version: int | None) -> str:

@@ -104,6 +104,8 @@ class VersionRead(ReadModel):
     task_types: list[TaskType]
     num_classes: int | None
     class_names: list[str]
+    keypoint_names: list[str]
+    skeleton: list[tuple[int, int]] = Field(description="Pairs of keypoints, counted from 0, with a line between.")
     num_images: int | None
     splits: dict[str, SplitRead]
     split_options: dict[str, float | bool] | None = Field(

@@ -46,6 +46,8 @@ def read_version(version: DatasetVersion) -> VersionRead:
         task_types=version.task_types,  # pyright: ignore[reportArgumentType]
         num_classes=len(version.class_names) if version.digest else None,
         class_names=version.class_names,
+        keypoint_names=version.keypoint_names,
+        skeleton=[(one, other) for one, other in version.skeleton],
         num_images=version.num_images,
         splits=version.splits,
         split_options=version.split_options,
@@ -143,6 +145,8 @@ def _version(dataset: Dataset, user: User, origin: Origin) -> DatasetVersion:
         tries=0,
         task_types=[],
         class_names=[],
+        keypoint_names=[],
+        skeleton=[],
         splits={},
         error_count=0,
         warning_count=0,

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, nullcontext
 from typing import Annotated
 
 from fastapi import Depends, Request
-from sqlalchemy import exc, text
+from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from vision_api.db.data_version import DataVersion
@@ -56,11 +56,6 @@ class Database:
         """
         async with _unavailable_when_exhausted(), AsyncSession(self._reader, expire_on_commit=False) as session:
             yield session
-
-    async def ping(self) -> None:
-        """Raises DatabaseUnavailable when the database does not answer."""
-        async with self.snapshot() as session:
-            await session.execute(text("SELECT 1"))
 
     def version(self) -> int | None:
         """What was read at a version is still so while the version is the same. None: it cannot be told, read again.

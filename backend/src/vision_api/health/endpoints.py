@@ -4,15 +4,20 @@ import hmac
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Request, Response
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, REGISTRY, disable_created_metrics, generate_latest
+from pydantic import Field
 
 from vision_api.config import Settings
 from vision_api.db.session import DatabaseDep
 from vision_api.errors import NotFound, Unauthorized
+from vision_api.health.readiness import Trouble, find_troubles
 from vision_api.health.request_metrics import RequestMetrics
+from vision_api.health.state_metrics import StateMetrics
 from vision_api.kit.schemas import ReadModel
 from vision_api.training_services import InstanceRegistry
 
 router = APIRouter(tags=["health"])
+disable_created_metrics()  # one more series for each counter, which nobody asks for
 
 
 class HealthRead(ReadModel):
@@ -27,6 +32,7 @@ class ReadyRead(ReadModel):
     status: Literal["ready", "degraded"]
     database: Literal["ok"] = "ok"
     services: dict[str, Literal["ok", "degraded"]]
+    troubles: list[Trouble] = Field(description="What is not ready, and what follows from it. Empty when all is well.")
 
 
 @router.get("/health")
@@ -37,19 +43,19 @@ async def get_health() -> HealthRead:
 
 @router.get("/ready")
 async def get_ready(request: Request, database: DatabaseDep) -> ReadyRead:
-    """Whether the database answers (else 503), and which training services do not."""
-    await database.ping()
+    """Whether the database answers (else 503), and what else is not ready: schema, storage, training services."""
     registry: InstanceRegistry = request.app.state.instance_registry
+    troubles = await find_troubles(database, registry, request.app.state.storage_probe)
     missing = registry.unavailable_frameworks()
     services: dict[str, Literal["ok", "degraded"]] = {
         framework: "degraded" if framework in missing else "ok" for framework in sorted(registry.frameworks)
     }
-    return ReadyRead(status="degraded" if missing else "ready", services=services)
+    return ReadyRead(status="degraded" if troubles else "ready", services=services, troubles=troubles)
 
 
 @router.get("/metrics", response_class=Response, include_in_schema=False)
 async def get_metrics(request: Request, authorization: Annotated[str, Header()] = "") -> Response:
-    """Counts and times of requests, in Prometheus' text format. In production it needs `METRICS_TOKEN`."""
+    """Everything there is to measure, in Prometheus' text format. In production it needs `METRICS_TOKEN`."""
     settings: Settings = request.app.state.settings
     if settings.metrics_token is not None:
         expected = f"Bearer {settings.metrics_token.get_secret_value()}"
@@ -57,5 +63,7 @@ async def get_metrics(request: Request, authorization: Annotated[str, Header()] 
             raise Unauthorized("Send METRICS_TOKEN as a bearer token.")
     elif settings.is_production:
         raise NotFound("Set METRICS_TOKEN to publish metrics in production.")
-    metrics: RequestMetrics = request.app.state.request_metrics
-    return Response(metrics.as_text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    requests: RequestMetrics = request.app.state.request_metrics
+    state: StateMetrics = request.app.state.state_metrics
+    registries = (requests.registry, REGISTRY, await state.read())
+    return Response(b"".join(map(generate_latest, registries)), media_type=CONTENT_TYPE_PLAIN_0_0_4)

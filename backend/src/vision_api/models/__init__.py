@@ -10,9 +10,11 @@ from vision_api.models.idempotency_record import IdempotencyRecord
 from vision_api.models.job_event import JobEvent
 from vision_api.models.log_line import LogLine
 from vision_api.models.metric_point import MetricPoint
+from vision_api.models.model_version import ModelStage, ModelVersion
 from vision_api.models.project import Project
 from vision_api.models.project_member import ProjectMember, ProjectRole
 from vision_api.models.refresh_token import RefreshToken
+from vision_api.models.registered_model import RegisteredModel
 from vision_api.models.resumable_upload import ResumableUpload
 from vision_api.models.stream_ticket import StreamTicket
 from vision_api.models.training_job import JobStatus, TrainingJob
@@ -31,10 +33,13 @@ __all__ = [
     "JobStatus",
     "LogLine",
     "MetricPoint",
+    "ModelStage",
+    "ModelVersion",
     "Project",
     "ProjectMember",
     "ProjectRole",
     "RefreshToken",
+    "RegisteredModel",
     "ResumableUpload",
     "StreamTicket",
     "TrainingJob",

@@ -62,9 +62,14 @@ class DatasetVersion(Base):
     format: Mapped[str | None] = mapped_column(String(16))
     task_types: Mapped[list[str]] = mapped_column(JSON, default=list)
     class_names: Mapped[list[str]] = mapped_column(JSON, default=list)
+    keypoint_names: Mapped[list[str]] = mapped_column(JSON, default=list)
+    skeleton: Mapped[list[list[int]]] = mapped_column(JSON, default=list)
+    """Pairs of keypoints, by their place, with a line between."""
     splits: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """`{split: {images}}`."""
     num_images: Mapped[int | None]
+    is_val_split_off: Mapped[bool | None]
+    """It brings no `val`: each training splits it off `train` by its seed. None: processed before this was kept."""
     error_count: Mapped[int] = mapped_column(default=0)
     warning_count: Mapped[int] = mapped_column(default=0)
     findings: Mapped[list[Any]] = mapped_column(JSON, default=list, deferred=True)

@@ -34,6 +34,12 @@ def _index_of_the_few(column: str) -> Index:
     return Index(f"ix_training_jobs_{column}", column, sqlite_where=has_value, postgresql_where=has_value)
 
 
+def _index_of_the_completed(*columns: str) -> Index:
+    """The leaderboard's: its order, of the jobs that have a place on it."""
+    is_ranked = text("status = 'completed' AND deleted_at IS NULL")
+    return Index("ix_training_jobs_leaderboard", *columns, sqlite_where=is_ranked, postgresql_where=is_ranked)
+
+
 class TrainingJob(Base):
     """The row is the truth about a job; users call it an experiment.
 
@@ -46,6 +52,7 @@ class TrainingJob(Base):
         Index("ix_training_jobs_project_id_status", "project_id", "kind", "status", "deleted_at", "id"),
         Index("ix_training_jobs_project_id_updated_at", "project_id", "updated_at"),
         Index("ix_training_jobs_status_framework", "status", "framework", "priority", "queued_at"),
+        _index_of_the_completed("project_id", "task_type", "dataset_digest", "validation_split", "primary_value", "id"),
         _index_of_the_few("deleted_at"),
         _index_of_the_few("instance_id"),
         _index_of_the_few("parent_id"),
@@ -81,6 +88,8 @@ class TrainingJob(Base):
     dataset_uri: Mapped[str]
     dataset_format: Mapped[str] = mapped_column(String(16))
     dataset_digest: Mapped[str | None] = mapped_column(String(64))
+    validation_split: Mapped[str] = mapped_column(String(32), default="val", server_default=text("'val'"))
+    """What it is measured on: `val`, or `val-seed-7` where the seed splits it off, since the data set brings none."""
     output_uri: Mapped[str]
     epochs: Mapped[int]
     batch_size: Mapped[int]
@@ -133,6 +142,8 @@ class TrainingJob(Base):
     progress_steps: Mapped[int] = mapped_column(default=0)
     eta_seconds: Mapped[float | None] = mapped_column(Float(53))
     num_classes: Mapped[int | None]
+    environment: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What the newest attempt trains with: `{device, versions: {library: version}, platform}`."""
     accuracy: Mapped[float | None] = mapped_column(Float(53))
     loss: Mapped[float | None] = mapped_column(Float(53))
     primary_value: Mapped[float | None] = mapped_column(Float(53))

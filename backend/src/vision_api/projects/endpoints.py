@@ -65,7 +65,7 @@ async def update_project(
 
 @router.delete("/{project_id}", status_code=204)
 async def delete_project(project_id: ResourceId, user: CurrentUser, session: WriteSession) -> None:
-    """Delete a project with all its data sets and experiments, running ones too. Owners may."""
+    """Delete a project with all its data sets, registered models and experiments, running ones too. Owners may."""
     await use_cases.delete_project(session, user=user, project_id=project_id)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from vision_api.datasets.use_cases import delete_datasets_of
 from vision_api.errors import NotFound
 from vision_api.kit.pagination import Page, PageRequest
+from vision_api.model_registry.use_cases import discard_weights_of
 from vision_api.models import Project, ProjectMember, ProjectRole, User
 from vision_api.projects import repository
 from vision_api.projects.access import MISSING, get_project_for
@@ -61,12 +62,14 @@ async def update_project(session: AsyncSession, *, user: User, project_id: int, 
 
 
 async def delete_project(session: AsyncSession, *, user: User, project_id: int) -> None:
-    """Gone for everybody, with its data sets. Its experiments lose their project, and the sweep stops them and frees
-    their disk.
+    """Gone for everybody, with its data sets and registered models. Its experiments lose their project, and the sweep
+    stops them and frees their disk.
 
     Raises NotFound, Forbidden for all but owners.
     """
     project = await get_project_for(session, user, project_id, role="owner")
+    await repository.lock_project(session, project_id)  # nobody registers a model meanwhile
+    await discard_weights_of(session, project_id=project_id)
     await delete_datasets_of(session, project_id=project_id)
     await session.delete(project)
     log.info("user %s deleted project %s", user.id, project_id)

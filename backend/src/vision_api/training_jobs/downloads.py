@@ -1,9 +1,10 @@
-"""Artifacts over HTTP: ranges, conditions, and safe headers. The bytes are streamed from storage."""
+"""Stored files over HTTP: ranges, conditions, and safe headers. The bytes are streamed from storage."""
 
 import re
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
+from typing import Self
 from urllib.parse import quote
 
 import anyio.to_thread
@@ -25,6 +26,22 @@ class RangeNotSatisfiable(ApiError):
 
     status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
     code = "range_not_satisfiable"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """What is downloaded: `name` is how the file is to be saved."""
+
+    name: str
+    uri: str
+    size_bytes: int
+    sha256: str
+    content_type: str
+
+    @classmethod
+    def of(cls, artifact: Artifact) -> Self:
+        name = artifact.name.rpartition("/")[2]
+        return cls(name, artifact.uri, artifact.size_bytes, artifact.sha256, artifact.content_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,35 +72,42 @@ def parse_range(header: str | None, size: int) -> ByteRange | None:
     return ByteRange(start, end)
 
 
-async def download(request: Request, store: ObjectStore, artifact: Artifact) -> Response:
+async def answer(request: Request, store: ObjectStore, file: StoredFile, *, presign: bool) -> Response:
+    """The file, or an address at the store."""
+    if presign:
+        return Response((await presigned(store, file)).model_dump_json(), media_type="application/json")
+    return await download(request, store, file)
+
+
+async def download(request: Request, store: ObjectStore, file: StoredFile) -> Response:
     """The file or the part of it that is asked for."""
-    etag = f'"{artifact.sha256}"'
+    etag = f'"{file.sha256}"'
     headers = {
         "ETag": etag,
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",
-        "Content-Disposition": _disposition(artifact),
+        "Content-Disposition": _disposition(file),
         "Content-Security-Policy": "sandbox",
         "X-Content-Type-Options": "nosniff",
     }
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     is_same = request.headers.get("if-range", etag) == etag
-    part = parse_range(request.headers.get("range"), artifact.size_bytes) if is_same else None
-    whole = ByteRange(0, artifact.size_bytes)
+    part = parse_range(request.headers.get("range"), file.size_bytes) if is_same else None
+    whole = ByteRange(0, file.size_bytes)
     wanted = part or whole
     length = wanted.end - wanted.start
     headers["Content-Length"] = str(length)
     if part is not None:
-        headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{artifact.size_bytes}"
-    chunks = await anyio.to_thread.run_sync(store.read, artifact.uri, wanted.start, length)
+        headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{file.size_bytes}"
+    chunks = await anyio.to_thread.run_sync(store.read, file.uri, wanted.start, length)
     status = HTTPStatus.PARTIAL_CONTENT if part else HTTPStatus.OK
-    return StreamingResponse(chunks, status_code=status, headers=headers, media_type=artifact.content_type)
+    return StreamingResponse(chunks, status_code=status, headers=headers, media_type=file.content_type)
 
 
-async def presign(store: ObjectStore, artifact: Artifact) -> PresignedUrl:
+async def presigned(store: ObjectStore, file: StoredFile) -> PresignedUrl:
     """An address at the store itself. Raises Invalid where the store has no such thing."""
-    url = await anyio.to_thread.run_sync(store.presigned_url, artifact.uri, PRESIGNED_FOR)
+    url = await anyio.to_thread.run_sync(store.presigned_url, file.uri, PRESIGNED_FOR)
     if url is None:
         raise Invalid(
             "This storage cannot presign: download the artifact itself, with a stream ticket where needed.",
@@ -92,8 +116,7 @@ async def presign(store: ObjectStore, artifact: Artifact) -> PresignedUrl:
     return PresignedUrl(url=url, expires_at=utc_now() + PRESIGNED_FOR)
 
 
-def _disposition(artifact: Artifact) -> str:
+def _disposition(file: StoredFile) -> str:
     """Pictures are shown, everything else is saved."""
-    kind = "inline" if artifact.content_type.startswith("image/") else "attachment"
-    name = artifact.name.rpartition("/")[2]
-    return f"{kind}; filename*=UTF-8''{quote(name)}"
+    kind = "inline" if file.content_type.startswith("image/") else "attachment"
+    return f"{kind}; filename*=UTF-8''{quote(file.name)}"

@@ -1,9 +1,8 @@
 """Rows as clients see them."""
 
 from vision_api.models import Artifact, JobStatus, LogLine, TrainingJob
-from vision_api.training_jobs.primary_metrics import PRIMARY_METRICS
 from vision_api.training_jobs.schemas import ArtifactRead, JobProgress, LogLineRead, PrimaryMetric, TrainingJobRead
-from vision_contracts import LogLevel
+from vision_contracts import LogLevel, metric_names
 
 _DERIVED = ("queue_position", "progress", "primary_metric", "pretrained", "output_dir")
 _PLAIN = tuple(name for name in TrainingJobRead.model_fields if name not in _DERIVED)
@@ -16,11 +15,16 @@ def read_job(job: TrainingJob, queue_position: int | None) -> TrainingJobRead:
         | {
             "queue_position": queue_position,
             "progress": read_progress(job),
-            "primary_metric": PrimaryMetric(name=PRIMARY_METRICS[job.task_type], value=job.primary_value),
+            "primary_metric": read_primary_metric(job),
             "pretrained": job.initial_weights == "pretrained",
             "output_dir": job.output_uri,
         }
     )
+
+
+def read_primary_metric(job: TrainingJob) -> PrimaryMetric:
+    """The number by which it is compared with others of its task."""
+    return PrimaryMetric(name=metric_names.PRIMARY[job.task_type], value=job.primary_value)
 
 
 def read_progress(job: TrainingJob) -> JobProgress:

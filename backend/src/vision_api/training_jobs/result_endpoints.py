@@ -91,10 +91,7 @@ async def get_artifact(
 ) -> Response:
     """Download a file, or a range of it. `checkpoints/best` finds `checkpoints/best.pt`."""
     artifact = await results.artifact(session, user=user, job_id=job_id, name=name)
-    if presign:
-        url = await downloads.presign(store, artifact)
-        return Response(url.model_dump_json(), media_type="application/json")
-    return await downloads.download(request, store, artifact)
+    return await downloads.answer(request, store, downloads.StoredFile.of(artifact), presign=presign)
 
 
 @router.get(

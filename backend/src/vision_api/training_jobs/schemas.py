@@ -156,6 +156,11 @@ class TrainingJobRead(ReadModel):
     dataset_version: int | None
     dataset_path: str | None
     dataset_format: DatasetFormat
+    dataset_digest: str | None = Field(description="Of the content it trains on; null for a folder.")
+    validation_split: str = Field(
+        description="What it is measured on: `val`, or `val-seed-7` where the data set brings none and the seed splits "
+        "it off."
+    )
     epochs: int
     batch_size: int
     learning_rate: float
@@ -179,6 +184,9 @@ class TrainingJobRead(ReadModel):
     attempt: int = Field(description="0 before the first dispatch.")
     progress: JobProgress
     num_classes: int | None
+    environment: dict[str, Any] | None = Field(
+        description="What the newest attempt trains with: `{device, versions: {library: version}, platform}`."
+    )
     accuracy: float | None = Field(description="0 to 1: of the last validation, of the best checkpoint once completed.")
     loss: float | None = Field(description="The validation loss, of the same validation.")
     primary_metric: PrimaryMetric

@@ -147,6 +147,7 @@ async def _settle_dataset(session: AsyncSession, user: User, request: TrainingJo
         "dataset_id": request.dataset_id,
         "dataset_version": resolved.version,
         "dataset_path": None,
+        "validation_split": f"val-seed-{request.seed or 0}" if resolved.is_val_split_off else "val",
     }
 
 
@@ -180,6 +181,7 @@ def _plain_columns(request: TrainingJobCreate) -> dict[str, Any]:
         "dataset_id": None,
         "dataset_version": None,
         "dataset_path": request.dataset_path,
+        "validation_split": "val",
         "device": request.device or "auto",
         "num_devices": request.num_devices or 1,
         "seed": request.seed or 0,

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from vision_api.kit.clock import utc_now
 from vision_api.models import JobStatus, TrainingJob
 from vision_api.training_jobs.journal import append_event
+from vision_api.training_jobs.meters import ENDINGS
 from vision_contracts import EndReason, WaitReason
 
 logger = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ def switch_status(
     job.completed_at = moment if status in ENDED else None
     explain_status(session, job, why, time=moment)
     if status in ENDED:
+        ENDINGS.labels(job.framework, status, why.reason or "").inc()
         end = {"status": status, "status_reason": why.reason, "proposed_changes": job.proposed_changes}
         append_event(session, job, "end", end, time=moment)
 

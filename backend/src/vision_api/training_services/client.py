@@ -14,6 +14,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from vision_api.kit.logging import request_id_var
+from vision_api.kit.tracing import hand_on
 from vision_api.training_services.errors import ServiceRejected, ServiceSilent, ServiceUnavailable
 from vision_api.training_services.lines import LineTooLong, split_lines
 from vision_contracts import (
@@ -157,6 +158,7 @@ class ServiceClient:
         headers = self._headers | content.pop("headers", {})
         if request_id := request_id_var.get():
             headers["X-Request-ID"] = request_id
+        hand_on(headers)
         return client.build_request(
             method, self._base_url + path, headers=headers, extensions=self._extensions, **content
         )

@@ -20,7 +20,7 @@ from vision_api.usage.names import Names, load_names
 from vision_api.usage.orphans import NotThisDatabase, removable, remove
 from vision_api.usage.report import Report, compare, list_storage
 
-COLUMNS = ("project", "jobs", "files", "total", "checkpoints", "superseded", "unlisted", "data sets")
+COLUMNS = ("project", "jobs", "files", "total", "checkpoints", "superseded", "unlisted", "data sets", "models")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -98,7 +98,7 @@ def _row(report: Report, index: int) -> tuple[str, ...]:
     project = report.projects[index]
     title = f"{project.project_id} {project.name}" if project.project_id is not None else project.name
     sizes = (project.total_bytes, project.checkpoints_bytes, project.superseded_bytes, project.unlisted_bytes)
-    columns = [format_bytes(size) for size in (*sizes, project.datasets_bytes)]
+    columns = [format_bytes(size) for size in (*sizes, project.datasets_bytes, project.models_bytes)]
     return (title[:40], str(len(project.jobs)), str(project.files), *columns)
 
 

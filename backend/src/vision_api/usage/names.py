@@ -7,7 +7,17 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from vision_api.models import Artifact, AuthSession, Dataset, DatasetVersion, GarbageObject, Project, TrainingJob
+from vision_api.models import (
+    Artifact,
+    AuthSession,
+    Dataset,
+    DatasetVersion,
+    GarbageObject,
+    ModelVersion,
+    Project,
+    RegisteredModel,
+    TrainingJob,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,8 @@ class Names:
     garbage: set[str] = field(default_factory=set[str])
     digests: dict[str, int | None] = field(default_factory=dict[str, int | None])
     """The project of the first data set that has this content; None for one of a user's own."""
+    models: dict[str, int] = field(default_factory=dict[str, int])
+    """The project of each version of a registered model, by its `uid`."""
     database_bytes: int = 0
     last_sign_of_life: datetime | None = None
     """When the database was last written to by people or trainings."""
@@ -56,6 +68,9 @@ async def load_names(session: AsyncSession) -> Names:
     for digest, project_id in await session.execute(versions.order_by(Dataset.id)):
         if digest is not None:
             names.digests.setdefault(digest, project_id)
+    weights = select(ModelVersion.uid, RegisteredModel.project_id)
+    weights = weights.join(RegisteredModel, RegisteredModel.id == ModelVersion.model_id)
+    names.models = {str(uid): project_id for uid, project_id in await session.execute(weights)}
     names.database_bytes = await _size_of_database(session)
     names.last_sign_of_life = await _last_sign_of_life(session)
     return names

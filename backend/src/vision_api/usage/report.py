@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from data_kit import ObjectInfo, ObjectStore
 from vision_api.datasets.layout import CONTENTS, UPLOADS
 from vision_api.kit.clock import utc_now
+from vision_api.model_registry.storage_layout import MODELS
 from vision_api.training_jobs.storage_layout import JOBS
 from vision_api.usage.names import Names
 from vision_api.usage.sizes import Sizes, measure
@@ -44,11 +45,13 @@ class JobLine(Line):
 
 
 class ProjectLine(Line):
-    """One project with its data sets; without an id, what belongs to users themselves."""
+    """One project with its data sets and registered models; without an id, what belongs to users themselves."""
 
     project_id: int | None
     name: str
     datasets_bytes: int = 0
+    models_bytes: int = 0
+    """Of registered models: copies of their own."""
     jobs: list[JobLine] = []
 
 
@@ -56,7 +59,7 @@ class Orphan(BaseModel):
     """A folder that nothing in the database names."""
 
     prefix: str
-    kind: Literal["job", "dataset", "other"]
+    kind: Literal["job", "dataset", "model", "other"]
     files: int
     total_bytes: int
     newest_at: Time
@@ -96,7 +99,7 @@ def list_storage(store: ObjectStore) -> Listing:
     begun_at, folders = utc_now(), dict[str, list[ObjectInfo]]()
     for found in store.list():
         parts = store.key(found.uri).split("/")
-        depth = 2 if parts[0] in (JOBS, CONTENTS) and len(parts) > 2 else 1
+        depth = 2 if parts[0] in (JOBS, CONTENTS, MODELS) and len(parts) > 2 else 1
         folders.setdefault("/".join(parts[:depth]), []).append(found)
     return Listing(begun_at, folders, sum(found.size_bytes for found in store.list_unfinished()))
 
@@ -130,6 +133,11 @@ class _Comparison:
             project.datasets_bytes += sizes.total_bytes
             project.total_bytes += sizes.total_bytes
             project.files += sizes.files
+        elif kind == MODELS and name in self._names.models:
+            project = self._projects[self._names.models[name]]
+            project.models_bytes += sizes.total_bytes
+            project.total_bytes += sizes.total_bytes
+            project.files += sizes.files
         elif kind == UPLOADS:
             self._uploads_bytes += sizes.total_bytes
         elif f"{self._store.uri(folder)}/" in self._names.garbage or sizes.superseded_bytes == sizes.total_bytes > 0:
@@ -155,7 +163,7 @@ class _Comparison:
         project.jobs.append(line)
 
     def _take_orphan(self, folder: str, kind: str, sizes: Sizes) -> None:
-        kinds: dict[str, Literal["job", "dataset"]] = {JOBS: "job", CONTENTS: "dataset"}
+        kinds: dict[str, Literal["job", "dataset", "model"]] = {JOBS: "job", CONTENTS: "dataset", MODELS: "model"}
         orphan = Orphan(
             prefix=folder,
             kind=kinds.get(kind, "other"),

@@ -15,6 +15,8 @@ from vision_api.models import (
     JobEvent,
     LogLine,
     MetricPoint,
+    ModelVersion,
+    RegisteredModel,
     TrainingJob,
 )
 from vision_contracts import ArtifactKind
@@ -74,6 +76,12 @@ async def sum_datasets(session: AsyncSession, project_id: int) -> int:
     uploads = own.with_only_columns(_sum(DatasetVersion.upload_bytes)).where(DatasetVersion.upload_uri.is_not(None))
     stored = (await session.execute(select(_sum(contents.c.size)))).scalar_one()
     return stored + (await session.execute(uploads)).scalar_one()
+
+
+async def sum_models(session: AsyncSession, project_id: int) -> int:
+    """The weights of registered models."""
+    versions = select(_sum(ModelVersion.size_bytes)).join(RegisteredModel, RegisteredModel.id == ModelVersion.model_id)
+    return (await session.execute(versions.where(RegisteredModel.project_id == project_id))).scalar_one()
 
 
 async def list_kinds(session: AsyncSession, job_id: int) -> dict[str, str]:

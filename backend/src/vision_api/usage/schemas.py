@@ -24,6 +24,7 @@ class ProjectUsage(ReadModel):
     artifacts_bytes: int = Field(description="Of its experiments.")
     checkpoints_bytes: int = Field(description="Part of `artifacts_bytes`.")
     datasets_bytes: int = Field(description="Of its data sets; the same content counts once.")
+    models_bytes: int = Field(description="Of its registered models: copies of their own.")
     deleted_bytes: int = Field(description="Of experiments that were deleted a moment ago, until they are freed.")
     job_count: int
     jobs: list[JobSize] = Field(description="The biggest first.")

@@ -18,13 +18,15 @@ async def project_usage(session: AsyncSession, *, user: User, project_id: int, l
     await get_project_for(session, user, project_id)
     rows = await repository.list_biggest(session, project_id, limit=limit)
     datasets_bytes = await repository.sum_datasets(session, project_id)
+    models_bytes = await repository.sum_models(session, project_id)
     artifacts_bytes, deleted_bytes = (rows[0].artifacts_bytes, rows[0].deleted_bytes) if rows else (0, 0)
     return ProjectUsage(
         project_id=project_id,
-        total_bytes=artifacts_bytes + deleted_bytes + datasets_bytes,
+        total_bytes=artifacts_bytes + deleted_bytes + datasets_bytes + models_bytes,
         artifacts_bytes=artifacts_bytes,
         checkpoints_bytes=rows[0].all_checkpoints_bytes if rows else 0,
         datasets_bytes=datasets_bytes,
+        models_bytes=models_bytes,
         deleted_bytes=deleted_bytes,
         job_count=rows[0].job_count if rows else 0,
         jobs=[JobSize.model_validate(row) for row in rows if not row.is_deleted],

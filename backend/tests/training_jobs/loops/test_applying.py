@@ -13,6 +13,7 @@ from vision_api.models import Artifact, GarbageObject, JobStatus, MetricPoint, T
 from vision_api.training_jobs.loops.applying import Batch
 from vision_api.training_jobs.loops.retention import DEFAULT_RETENTION, Retention
 from vision_api.training_jobs.repository import list_events, list_log_lines
+from vision_api.version import VERSION
 from vision_contracts import Artifact as ArtifactBody
 from vision_contracts import (
     ArtifactKind,
@@ -85,9 +86,10 @@ async def told(database: Database, job: TrainingJob) -> list[str]:
 async def test_the_first_event_makes_it_run(database: Database, make_job: MakeJob, apply: Apply) -> None:
     job = await make_job(status=S.STARTING, attempt=1)
 
-    stored = await apply(job, Started(resume_step=0, device="cpu", num_classes=10))
+    stored = await apply(job, Started(resume_step=0, device="cpu", num_classes=10, versions={"torch": "2.15.0"}))
 
     assert (stored.status, stored.num_classes) == ("running", 10)
+    assert stored.environment == {"device": "cpu", "versions": {"torch": "2.15.0"}, "platform": VERSION}
     assert stored.started_at is not None
     assert await told(database, job) == ["status"]
 

@@ -35,8 +35,8 @@ class Checkpoint:
     """Optimizer steps done; between two epochs' ends if the training was stopped there."""
     optimizer_name: str
     optimizer: dict[str, Any]
-    best: dict[str, float]
-    """Metrics of the best validation so far."""
+    history: dict[int, dict[str, float]]
+    """Metrics of every validation so far, by epoch."""
     format: str = FORMAT
 
 
@@ -65,7 +65,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def read_resumed(run: TrainingRun[Any]) -> Checkpoint | None:
-    """The checkpoint that this attempt goes on from, if any."""
+    """The checkpoint that this attempt goes on from, if any; the run's history goes on with it."""
     if run.resume_from is None:
         return None
     try:
@@ -86,4 +86,5 @@ def read_resumed(run: TrainingRun[Any]) -> Checkpoint | None:
             "The data set's classes are not those of the checkpoint to resume from. Start a new training from its "
             "weights instead.",
         )
+    run.history.restore(resumed.history)
     return resumed

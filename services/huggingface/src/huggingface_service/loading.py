@@ -111,6 +111,18 @@ def make_loaders(
     )
 
 
+def batches_like(loader: DataLoader[Example], samples: Sequence[Sample]) -> DataLoader[Example]:
+    """Batches of other samples, made as those of `loader` and in their order."""
+    images = loader.dataset
+    return DataLoader(
+        ImageSet(samples, images.read, images.transform, seed=images.seed),
+        batch_size=loader.batch_size,
+        collate_fn=loader.collate_fn,
+        num_workers=loader.num_workers,
+        pin_memory=loader.pin_memory,
+    )
+
+
 def usable_workers(wanted: int | Literal["auto"], device: torch.device) -> tuple[int, str | None]:
     """How many loader processes to start, and a word on it if that is fewer than wanted.
 

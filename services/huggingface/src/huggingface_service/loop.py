@@ -23,8 +23,8 @@ from transformers.trainer import TRAINER_STATE_NAME
 from huggingface_service.config import Hyperparameters
 from huggingface_service.devices import computes_in_bfloat16
 from huggingface_service.tasks import Task
+from trainer_kit.evaluation import Evaluator
 from trainer_kit.trainer import TrainingRun
-from vision_contracts import metric_names
 
 RESUME_FOLDER = Path("resume")
 """In the attempt's folder: what the Trainer wants to read before it goes on."""
@@ -118,10 +118,10 @@ class TaskTrainer(Trainer):
         """The model has its weights already; of a checkpoint the Trainer reads the step alone."""
 
     @torch.no_grad()
-    def validate(self, batches: DataLoader[Any], after_batch: Callable[[], None]) -> dict[str, float]:
-        """Loss and metrics over `batches`."""
+    def validate(self, batches: DataLoader[Any], after_batch: Callable[[], None]) -> tuple[float, Evaluator]:
+        """Mean loss over `batches`, and their predictions."""
         model = self.model.eval()
-        measure = self.task.new_measure()
+        measure = self.task.new_measure(batches.dataset.samples)
         total, images = 0.0, 0
         for batch in batches:
             inputs = self._prepare_inputs(batch)
@@ -130,4 +130,4 @@ class TaskTrainer(Trainer):
             total += float(loss) * len(inputs["pixels"])
             images += len(inputs["pixels"])
             after_batch()
-        return {metric_names.VAL_LOSS: total / images, **measure.compute()}
+        return total / images, measure.evaluator

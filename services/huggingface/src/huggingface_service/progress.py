@@ -1,6 +1,5 @@
 """What happens around the Trainer's steps: seeds, reports, validation, checkpoints, and the stop."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ CHECKPOINT = Path("last.pt")
 
 
 class Progress(TrainerCallback):
-    """Follows one training. `best` holds the metrics of the best validation so far."""
+    """Follows one training."""
 
     def __init__(
         self,
@@ -35,7 +34,6 @@ class Progress(TrainerCallback):
         self.steps_per_epoch = steps_per_epoch
         self.image_size = image_size
         self.epoch = resumed.epoch if resumed else 0
-        self.best = resumed.best if resumed else {}
         self.learning_rate = 0.0
         self.epoch_started_at = run.clock()
 
@@ -74,29 +72,27 @@ class Progress(TrainerCallback):
 
     def finish_epoch(self, step: int) -> None:
         """Validates the epoch that ends with `step`, tells of it, and saves."""
-        values = self.trainer.validate(self.validation, after_batch=lambda: self.stop_if_asked(step))
-        values[metric_names.EPOCH_SECONDS] = self.run.clock() - self.epoch_started_at
+        loss, evaluator = self.trainer.validate(self.validation, after_batch=lambda: self.stop_if_asked(step))
+        seconds = self.run.clock() - self.epoch_started_at
         self.epoch = step // self.steps_per_epoch
-        primary = self.trainer.task.primary_metric
-        is_best = not self.best or values[primary] > self.best[primary]
-        if is_best:
-            self.best = values
-        self.run.report_epoch(self.epoch, values)
+        values = {metric_names.VAL_LOSS: loss, metric_names.EPOCH_SECONDS: seconds}
+        is_best = self.run.report_epoch(self.epoch, values, evaluator)
+        primary = self.run.history.primary_metric
         self.run.log(
-            f"Epoch {self.epoch} of {self.run.spec.params.epochs}: validation loss "
-            f"{values[metric_names.VAL_LOSS]:.4f}, {primary.removeprefix('val/')} {values[primary]:.4f}"
-            f"{' (best so far)' if is_best else ''}, {values[metric_names.EPOCH_SECONDS]:.1f} s."
+            f"Epoch {self.epoch} of {self.run.spec.params.epochs}: validation loss {loss:.4f}, "
+            f"{primary.removeprefix('val/')} {self.run.history.epochs[self.epoch][primary]:.4f}"
+            f"{' (best so far)' if is_best else ''}, {seconds:.1f} s."
         )
-        self.save(step, is_best=is_best, values=values)
+        self.save(step)
 
     def stop_if_asked(self, step: int) -> None:
         """Saves what has been learned up to `step`, and raises Stopped, if a stop is requested."""
         if self.run.stop_requested():
             self.run.log(f"Stopping after step {step}.")
-            self.save(step, is_best=False, values={})
+            self.save(step)
             raise Stopped
 
-    def save(self, step: int, *, is_best: bool, values: Mapping[str, float]) -> None:
+    def save(self, step: int) -> None:
         """Leaves a checkpoint from which training goes on exactly as it would go on now."""
         spec, trainer = self.run.spec, self.trainer
         path = self.run.folder / CHECKPOINT
@@ -112,8 +108,8 @@ class Progress(TrainerCallback):
                 step=step,
                 optimizer_name=spec.params.optimizer,
                 optimizer=trainer.optimizer.state_dict(),
-                best=self.best,
+                history=self.run.history.epochs,
             ),
             path,
         )
-        self.run.save_checkpoint(path, step=step, epoch=self.epoch, is_best=is_best, values=values)
+        self.run.save_checkpoint(path, step=step, epoch=self.epoch)

@@ -1,10 +1,12 @@
 """One training with transformers, from top to bottom: data, model, Trainer, report."""
 
+from functools import partial
 from math import ceil
 
 from transformers import set_seed
 
 from huggingface_service.architectures import find_architecture
+from huggingface_service.best_model import BestModel
 from huggingface_service.checkpoint import read_resumed
 from huggingface_service.config import Hyperparameters
 from huggingface_service.devices import choose_device, computes_in_bfloat16, describe_versions
@@ -15,7 +17,7 @@ from huggingface_service.progress import Progress
 from huggingface_service.sizes import choose_image_size
 from huggingface_service.tasks import TASKS
 from huggingface_service.weights import freeze_backbone, initial_model
-from trainer_kit.trainer import TrainingRun
+from trainer_kit.trainer import TrainingRun, leave_report
 
 
 def train(run: TrainingRun[Hyperparameters]) -> None:
@@ -65,4 +67,5 @@ def train(run: TrainingRun[Hyperparameters]) -> None:
     )
     progress.catch_up(start)
     trainer.train_from(start)
-    run.finish(progress.best)
+    leave_report(run, partial(BestModel, run, trainer, validation, image_size))
+    run.finish()

@@ -2,7 +2,7 @@
 
 import os
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ from timm.utils import ModelEmaV3
 from torch import nn
 
 from timm_service.weights import read_torch_file
+from trainer_kit.evaluation import History
 from trainer_kit.trainer import TrainingError
-from vision_contracts import EndReason, metric_names
+from vision_contracts import EndReason
 
 FILE = Path("last.pt")
 
@@ -27,25 +28,13 @@ class TrainingState:
     ema: ModelEmaV3 | None = None
     epoch: int = 0
     step: int = 0
-    best: dict[str, float] = field(default_factory=dict)
-    """Metrics of the best validation so far."""
 
     def evaluated_model(self) -> nn.Module:
         """What is validated, and what is worth deploying."""
         return self.ema.module if self.ema else self.model
 
-    def accept(self, values: dict[str, float]) -> bool:
-        """Whether this validation is the best so far. A smaller loss decides between equal accuracies."""
 
-        def rank(of: dict[str, float]) -> tuple[float, float]:
-            return of[metric_names.VAL_ACCURACY], -of[metric_names.VAL_LOSS]
-
-        is_best = not self.best or rank(values) > rank(self.best)
-        self.best = values if is_best else self.best
-        return is_best
-
-
-def write_checkpoint(folder: Path, state: TrainingState, facts: dict[str, Any]) -> Path:
+def write_checkpoint(folder: Path, state: TrainingState, history: History, facts: dict[str, Any]) -> Path:
     """The file is always complete: a kill while writing leaves the one before.
 
     `facts` are what whoever uses the weights must know: architecture, class names, image size, normalisation.
@@ -58,7 +47,7 @@ def write_checkpoint(folder: Path, state: TrainingState, facts: dict[str, Any]) 
         "scaler": state.scaler.state_dict(),
         "epoch": state.epoch,
         "step": state.step,
-        "best": state.best,
+        "history": history.epochs,
         "random": _random_state(),
     }
     path = folder / FILE
@@ -73,8 +62,8 @@ def write_checkpoint(folder: Path, state: TrainingState, facts: dict[str, Any]) 
     return path
 
 
-def read_checkpoint(path: Path, state: TrainingState, facts: dict[str, Any]) -> dict[str, Any]:
-    """Puts `state` where it was, and returns the random state to go on from within an epoch."""
+def read_checkpoint(path: Path, state: TrainingState, history: History, facts: dict[str, Any]) -> dict[str, Any]:
+    """Puts `state` and `history` where they were, and returns the random state to go on from within an epoch."""
     content = read_torch_file(path)
     for name in ("model_name", "class_names", "image_size"):
         if content.get(name) != facts[name]:
@@ -89,10 +78,19 @@ def read_checkpoint(path: Path, state: TrainingState, facts: dict[str, Any]) -> 
     if content["optimizer_name"] == facts["optimizer_name"]:
         _restore_optimizer(state.optimizer, content["optimizer"])
     state.scaler.load_state_dict(content["scaler"])
-    state.epoch, state.step, state.best = content["epoch"], content["step"], content["best"]
+    state.epoch, state.step = content["epoch"], content["step"]
+    history.restore(content["history"])
     if content["steps_per_epoch"] != facts["steps_per_epoch"]:  # another batch size: go on at the epoch's beginning
         state.step = state.epoch * facts["steps_per_epoch"]
     return content["random"]
+
+
+def read_best_weights(path: Path, state: TrainingState) -> nn.Module:
+    """The network that was validated, with the weights of the best checkpoint."""
+    content = read_torch_file(path)
+    model = state.evaluated_model()
+    model.load_state_dict(content["ema"] or content["model"])
+    return model.eval()
 
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:

@@ -27,15 +27,16 @@ def tell_beginning(run: Run, state: TrainingState, setup: Setup) -> None:
         run.log(f"Going on after step {state.step}, with {state.epoch} epochs complete.")
 
 
-def tell_epoch(run: Run, state: TrainingState, values: dict[str, float], train_loss: float, *, is_best: bool) -> None:
+def tell_epoch(run: Run, train_loss: float, *, is_best: bool) -> None:
     """How an epoch went."""
+    epoch, values = max(run.history.epochs.items())
     run.log(
-        f"Epoch {state.epoch} of {run.spec.params.epochs}: training loss {train_loss:.4f}, "
+        f"Epoch {epoch} of {run.spec.params.epochs}: training loss {train_loss:.4f}, "
         f"validation loss {values[metric_names.VAL_LOSS]:.4f}, accuracy {values[metric_names.VAL_ACCURACY]:.1%}"
         f"{' (best so far)' if is_best else ''}, {values[metric_names.EPOCH_SECONDS]:.1f} s."
     )
 
 
-def tell_end(run: Run, state: TrainingState) -> None:
+def tell_end(run: Run) -> None:
     """What came out."""
-    run.log(f"Finished. The best validation accuracy was {state.best[metric_names.VAL_ACCURACY]:.1%}.")
+    run.log(f"Finished. The best validation accuracy was {run.history.best[metric_names.VAL_ACCURACY]:.1%}.")

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from timm.optim import create_optimizer_v2
+from timm.optim import create_optimizer_v2, get_optimizer_info
 from torch import nn
 from torch.nn import functional
 from torchvision.transforms import v2
@@ -21,13 +21,20 @@ Mix = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
 def make_optimizer(model: nn.Module, params: TrainingParams, settings: Hyperparameters) -> torch.optim.Optimizer:
     """timm's optimizer of that name, with the learning rate that the job asks for."""
+    # Nesterov's method is the default of some, and none without a momentum.
+    options = {"nesterov": False} if settings.momentum == 0 and _is_nesterov(params.optimizer) else {}
     return create_optimizer_v2(
         model,
         opt=params.optimizer,
         lr=params.learning_rate,
         weight_decay=settings.weight_decay,
         momentum=settings.momentum,
+        **options,
     )
+
+
+def _is_nesterov(optimizer: str) -> bool:
+    return bool((get_optimizer_info(optimizer).defaults or {}).get("nesterov"))
 
 
 def learning_rate(step: int, steps: int, peak: float, settings: Hyperparameters) -> float:

@@ -1,13 +1,12 @@
 """One timm training, from top to bottom: data, model, a loop of training and validation, report."""
 
-import math
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from timm_service.checkpoint import (
     TrainingState,
@@ -21,7 +20,9 @@ from timm_service.model import build_model, choose_image_size, set_training_mode
 from timm_service.narration import tell_beginning, tell_end, tell_epoch
 from timm_service.optimization import learning_rate, set_learning_rate
 from timm_service.setup import Run, Setup, build_setup, build_state, choose_device, versions
-from trainer_kit.trainer import Stopped, TrainingError
+from timm_service.validation import BestModel, validate
+from trainer_kit.evaluation import ClassificationEvaluator
+from trainer_kit.trainer import Stopped, TrainingError, leave_report
 from vision_contracts import EndReason, metric_names
 
 
@@ -33,7 +34,7 @@ def train(run: Run) -> None:
     model = build_model(run, side).to(device)
     setup = build_setup(run, model, side, device)
     state = build_state(run, model, setup)
-    random_state = read_checkpoint(run.resume_from, state, setup.facts) if run.resume_from else None
+    random_state = read_checkpoint(run.resume_from, state, run.history, setup.facts) if run.resume_from else None
     run.start(
         device=str(device),
         num_classes=run.dataset.num_classes,
@@ -45,15 +46,16 @@ def train(run: Run) -> None:
     for _ in range(state.epoch, run.spec.params.epochs):
         started_at = time.monotonic()
         train_loss = train_epoch(run, state, setup, random_state)
-        values = validate(run, state, setup)
-        values[metric_names.EPOCH_SECONDS] = time.monotonic() - started_at
+        loss, evaluator = validate_epoch(run, state, setup)
+        seconds = time.monotonic() - started_at
         state.epoch += 1
-        is_best = state.accept(values)
-        run.report_epoch(state.epoch, values)
-        tell_epoch(run, state, values, train_loss, is_best=is_best)
-        save(run, state, setup, is_best=is_best, values=values)
-    tell_end(run, state)
-    run.finish(state.best)
+        values = {metric_names.VAL_LOSS: loss, metric_names.EPOCH_SECONDS: seconds}
+        is_best = run.report_epoch(state.epoch, values, evaluator)
+        tell_epoch(run, train_loss, is_best=is_best)
+        save(run, state, setup)
+    leave_report(run, partial(BestModel, run, state, setup))
+    tell_end(run)
+    run.finish()
 
 
 def train_epoch(run: Run, state: TrainingState, setup: Setup, random_state: dict[str, Any] | None) -> float:
@@ -129,30 +131,19 @@ def training_loss(state: TrainingState, setup: Setup, batch: Batch) -> torch.Ten
         ) from error
 
 
-@torch.inference_mode()
-def validate(run: Run, state: TrainingState, setup: Setup) -> dict[str, float]:
-    """Loss and accuracy over the whole split, each image counted once."""
-    model = state.evaluated_model().eval()
-    loss, correct, count = 0.0, 0, 0
-    for images, targets in setup.val_loader:
-        with setup.autocast():
-            logits = model(images.to(setup.device, non_blocking=True))
-        logits = logits.float().cpu()
-        loss += functional.cross_entropy(logits, targets, reduction="sum").item()
-        correct += int((logits.argmax(dim=1) == targets).sum())
-        count += len(targets)
-        stop_if_asked(run, state, setup)
-    if math.isnan(loss):
-        raise TrainingError(EndReason.NAN_LOSS, "The validation loss is not a number. Lower the learning rate.")
-    return {metric_names.VAL_LOSS: loss / count, metric_names.VAL_ACCURACY: correct / count}
+def validate_epoch(run: Run, state: TrainingState, setup: Setup) -> tuple[float, ClassificationEvaluator]:
+    """Loss and predictions of the epoch that was just trained."""
+    try:
+        return validate(run, state.evaluated_model().eval(), setup, setup.val_loader)
+    except Stopped:
+        save(run, state, setup)
+        raise
 
 
-def save(
-    run: Run, state: TrainingState, setup: Setup, *, is_best: bool = False, values: dict[str, float] | None = None
-) -> None:
+def save(run: Run, state: TrainingState, setup: Setup) -> None:
     """Writes a checkpoint and hands it over."""
-    path = write_checkpoint(run.folder, state, setup.facts)
-    run.save_checkpoint(path, step=state.step, epoch=state.epoch, is_best=is_best, values=values or {})
+    path = write_checkpoint(run.folder, state, run.history, setup.facts)
+    run.save_checkpoint(path, step=state.step, epoch=state.epoch)
 
 
 def stop_if_asked(run: Run, state: TrainingState, setup: Setup) -> None:

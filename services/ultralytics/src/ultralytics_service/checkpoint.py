@@ -40,7 +40,8 @@ class SavedTraining:
     scaler: dict[str, Any]
     best_fitness: float
     best_epoch: int
-    best_values: dict[str, float]
+    history: dict[int, dict[str, float]]
+    """Metrics of every validation so far, by epoch."""
     mosaic_buffer: list[int]
     """Images that the data set had at hand for mosaics."""
 

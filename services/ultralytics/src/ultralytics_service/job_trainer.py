@@ -49,7 +49,6 @@ class JobMixin(BaseTrainer):
         self.architecture = architecture
         self.source = source
         self.resume_from = resume_from
-        self.best_values: dict[str, float] = {}
         super().__init__(overrides=arguments)
         self.add_callback("on_train_start", JobMixin.announce)
         self.add_callback("on_train_epoch_start", JobMixin.begin_epoch)
@@ -110,7 +109,8 @@ class JobMixin(BaseTrainer):
             self.scaler.load_state_dict(saved.scaler)
         self.ema.ema.load_state_dict(saved.ema)
         self.ema.updates = saved.ema_updates
-        self.best_fitness, self.best_values = saved.best_fitness, saved.best_values
+        self.best_fitness = saved.best_fitness
+        self.run.history.restore(saved.history)
         self.stopper.best_fitness, self.stopper.best_epoch = saved.best_fitness, saved.best_epoch
         refill_mosaic_buffer(self.train_loader.dataset, saved.mosaic_buffer)
 
@@ -168,13 +168,10 @@ class JobMixin(BaseTrainer):
         """Called once an epoch is trained and validated: reports it and keeps it."""
         values = validation_values(self.architecture.kind, self.metrics)
         values[metric_names.EPOCH_SECONDS] = time.monotonic() - self.epoch_started
-        is_best = self.fitness == self.best_fitness
-        if is_best:
-            self.best_values = values
         epoch = self.epoch + 1
         self.run.report_epoch(epoch, values)
         self.snapshot(epoch).write(self.last)
-        self.run.save_checkpoint(self.last, step=self.step, epoch=epoch, is_best=is_best, values=values)
+        self.run.save_checkpoint(self.last, step=self.step, epoch=epoch)
         self.run.log(self._describe(epoch, values))
         return True
 
@@ -207,7 +204,7 @@ class JobMixin(BaseTrainer):
             scaler=self.scaler.state_dict(),
             best_fitness=float(self.best_fitness),
             best_epoch=self.stopper.best_epoch,
-            best_values=self.best_values,
+            history=self.run.history.epochs,
             mosaic_buffer=mosaic_buffer(self.train_loader.dataset),
         )
 

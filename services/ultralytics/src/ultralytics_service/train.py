@@ -34,13 +34,14 @@ def train(run: TrainingRun[CommonHyperparameters]) -> None:
         trainer.train()
     if run.hyperparameters.plots:
         save_plots(run, trainer)
-    run.finish(trainer.best_values)
+    run.finish()
 
 
 def finish_again(run: TrainingRun[CommonHyperparameters], saved: SavedTraining) -> None:
     """The last epoch was done and kept, but the attempt was lost before it could say so."""
     run.start(device="none", num_classes=run.dataset.num_classes, steps_per_epoch=1, resume_step=saved.step)
-    run.finish(saved.best_values)
+    run.history.restore(saved.history)
+    run.finish()
 
 
 def forward_warnings(run: TrainingRun[CommonHyperparameters]) -> None:

@@ -44,10 +44,12 @@ from vision_contracts.problem import PROBLEM_CONTENT_TYPE, FieldProblem, Problem
 from vision_contracts.reasons import INFRASTRUCTURE_REASONS, EndReason, WaitReason
 from vision_contracts.report import (
     REPORT_VERSION,
+    BatchTime,
     ClassEvaluation,
     ConfusionMatrix,
     Curve,
     EvaluationReport,
+    ModelSpeed,
     SplitEvaluation,
 )
 from vision_contracts.service_api import (
@@ -83,6 +85,7 @@ __all__ = [
     "TERMINAL_TYPES",
     "Artifact",
     "ArtifactKind",
+    "BatchTime",
     "Cancelled",
     "Checkpoint",
     "CheckpointRef",
@@ -120,6 +123,7 @@ __all__ = [
     "ModelCard",
     "ModelDetail",
     "ModelList",
+    "ModelSpeed",
     "Paused",
     "PredictWork",
     "PredictionReport",

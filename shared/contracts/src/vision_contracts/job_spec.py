@@ -58,6 +58,10 @@ class JobSpec(Message):
     dataset: DatasetRef
     output_uri: str = Field(description="Prefix in object storage that belongs to this attempt alone.")
     resume_from_uri: str | None = Field(default=None, description="The checkpoint to go on from, if any.")
+    best_checkpoint_uri: str | None = Field(
+        default=None,
+        description="With `resume_from_uri`: the best checkpoint so far, for the report, unless a better one comes.",
+    )
     initial_weights: Literal["scratch", "pretrained"] | CheckpointRef = "scratch"
     params: TrainingParams
     hyperparameters: dict[str, Any] = Field(default={}, description="As the card's schema has them.")

@@ -1,5 +1,9 @@
 """Names of metrics that mean the same in every framework. A framework's own are named `<framework>/…`."""
 
+from collections.abc import Mapping
+
+from vision_contracts.tasks import TaskType
+
 TRAIN_LOSS = "train/loss"
 VAL_LOSS = "val/loss"
 VAL_ACCURACY = "val/accuracy"
@@ -10,3 +14,13 @@ LEARNING_RATE = "lr"
 EPOCH_SECONDS = "time/epoch_seconds"
 
 UNITS = {EPOCH_SECONDS: "s"}
+
+PRIMARY: Mapping[str, str] = {
+    TaskType.IMAGE_CLASSIFICATION: VAL_ACCURACY,
+    TaskType.OBJECT_DETECTION: VAL_MAP50_95,
+    TaskType.INSTANCE_SEGMENTATION: VAL_MAP50_95,
+    TaskType.POSE_ESTIMATION: VAL_MAP50_95,
+    TaskType.ORIENTED_OBJECT_DETECTION: VAL_MAP50_95,
+    TaskType.SEMANTIC_SEGMENTATION: VAL_MIOU,
+}
+"""By task, the one number that tells the better of two checkpoints or trainings. More is better."""

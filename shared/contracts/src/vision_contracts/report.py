@@ -44,6 +44,25 @@ class SplitEvaluation(Message):
     curves: list[Curve] = Field(default=[], description="Points to draw.")
 
 
+class BatchTime(Message):
+    """How long the network takes for one batch: its forward pass alone, without reading images."""
+
+    batch_size: int = Field(ge=1)
+    batch_seconds: float = Field(gt=0, description="Median of the passes that were timed, after some that were not.")
+    images_per_second: float = Field(gt=0)
+
+
+class ModelSpeed(Message):
+    """How fast the network is on the device that trained it."""
+
+    device: str = Field(description="Such as `cuda:0` or `cpu`.")
+    device_name: str = Field(description="What the device calls itself, such as `NVIDIA H100 80GB HBM3`.")
+    precision: str = Field(description="In which numbers it was computed: `float32`, `bfloat16`, `float16`.")
+    image_size: int = Field(ge=1, description="Side of the square images, in pixels.")
+    parameters: int = Field(ge=0)
+    batches: list[BatchTime] = Field(description="For one image, and for a batch as large as in training.")
+
+
 class EvaluationReport(Message):
     """The quality of the best checkpoint, in one form for every framework and task."""
 
@@ -54,3 +73,4 @@ class EvaluationReport(Message):
     primary_metric: str = Field(description="The metric that chose the checkpoint, such as `val/accuracy`.")
     epoch: int = Field(ge=0, description="Completed epochs of the checkpoint.")
     splits: dict[str, SplitEvaluation] = Field(description="By the split's name: `val`, and `test` where it was run.")
+    speed: ModelSpeed | None = None

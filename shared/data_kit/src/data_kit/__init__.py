@@ -4,7 +4,7 @@ from data_kit.archive import ArchiveLimits, OnProgress, extract_archive, stored_
 from data_kit.dataset import Box, Dataset, Instance, Keypoint, Polygon, Sample, Split
 from data_kit.digest import dataset_digest, dataset_manifest, manifest_digest
 from data_kit.errors import DatasetError, Finding
-from data_kit.images import load_image
+from data_kit.images import load_image, load_scaled
 from data_kit.importing import copy_folder, copy_objects
 from data_kit.opening import detect_format, open_dataset
 from data_kit.split_file import write_split_file
@@ -41,6 +41,7 @@ __all__ = [
     "detect_format",
     "extract_archive",
     "load_image",
+    "load_scaled",
     "manifest_digest",
     "open_dataset",
     "open_store",

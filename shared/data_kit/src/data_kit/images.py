@@ -20,6 +20,8 @@ LATE_DECODERS = (TiffImagePlugin, WebPImagePlugin)
 _BROKEN = (SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, struct.error, zlib.error)
 """What Pillow's decoders raise for broken content, beside OSError."""
 
+_REDUCING_GAP = 3.0
+"""What is scaled down by more is reduced by a whole number first: much faster, and nobody sees it."""
 _TRANSPOSED = frozenset({5, 6, 7, 8})
 DEEP_GRAY = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
 
@@ -43,6 +45,19 @@ def load_image(file: Path | BinaryIO) -> Image.Image:
         orientation = _orientation(opened)
         image = _to_rgb(opened)
     return _turn_upright(image, orientation)
+
+
+def load_scaled(file: Path | BinaryIO, longer_side: int) -> tuple[Image.Image, float]:
+    """As `load_image`, with `longer_side` pixels along its longer side, and the factor that its labels are to be scaled
+    by. A large JPEG is decoded at a fraction of its size, so that a thumbnail of it costs little.
+    """
+    with _opened(file) as opened:
+        factor = longer_side / max(opened.size)
+        size = (max(1, round(opened.width * factor)), max(1, round(opened.height * factor)))
+        orientation = _orientation(opened)
+        opened.draft(None, size)
+        image = _to_rgb(opened).resize(size, Image.Resampling.BICUBIC, reducing_gap=_REDUCING_GAP)
+    return _turn_upright(image, orientation), factor
 
 
 @contextmanager

@@ -157,6 +157,7 @@ def test_a_listed_path_that_leaves_the_root_is_refused_with_its_line(tmp_path: P
         ("names: []\ntrain: images/train", "names"),
         ("names: [cat]\ntrain: images/train\nkpt_shape: [2]", "kpt_shape"),
         ("names: [cat]\ntrain: images/train\nkpt_shape: [2, 3]\nflip_idx: [0, 0]", "flip_idx"),
+        ("names: [cat]\ntrain: images/train\nkpt_shape: [2, 3]\nskeleton: [[0, 2]]", "skeleton"),
         ("a: &a [x]\nb: *a\nnames: [cat]\ntrain: images/train", "alias"),
         ("names: 2024-13-45\ntrain: images/train", "read"),
         ("names: !!python/object/apply:os.system [ls]", "YAML"),

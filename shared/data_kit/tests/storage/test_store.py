@@ -12,6 +12,7 @@ from urllib.request import urlopen
 import pytest
 
 from data_kit.storage import InvalidKey, ObjectNotFound, ObjectStore, StorageError, open_store
+from data_kit.storage import store as store_module
 from data_kit.storage.store import CHUNK_BYTES
 
 
@@ -49,6 +50,20 @@ def test_a_range_is_what_was_asked_for(store: ObjectStore) -> None:
     assert b"".join(store.read(uri, 95)) == bytes(range(95, 100))
     assert b"".join(store.read(uri, 95, 50)) == bytes(range(95, 100))
     assert b"".join(store.read(uri, 100)) == b""
+
+
+@pytest.mark.parametrize("largest", [10, 1000], ids=["through us", "by the store"])
+def test_a_copy_stays_when_the_original_goes(store: ObjectStore, monkeypatch: pytest.MonkeyPatch, largest: int) -> None:
+    monkeypatch.setattr(store_module, "LARGEST_COPY_BYTES", largest)
+    original = store.put_bytes(b"weights" * 10, "jobs/1/best.pt").uri
+
+    copy = store.copy(original, "models/1/weights")
+    store.delete_prefix("jobs/1")
+
+    assert copy == store.uri("models/1/weights")
+    assert store.read_bytes(copy) == b"weights" * 10
+    with pytest.raises(ObjectNotFound):
+        store.copy(original, "models/2/weights")
 
 
 def test_a_list_holds_what_lies_in_the_folder_and_no_more(store: ObjectStore) -> None:

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIN_SECRET_LENGTH = 32
+MIN_METRICS_TOKEN_LENGTH = 12
 
 
 class RunnerSettings(BaseSettings):
@@ -58,6 +59,7 @@ class ServiceSettings(RunnerSettings):
     host: str = Field(default="", description="Empty or `::` listens on IPv4 and IPv6.")
     port: int = Field(default=8000, ge=0, le=65535)
     service_token: SecretStr
+    metrics_token: SecretStr | None = Field(default=None, description="Of /metrics; default: the service's token.")
     slots: int | None = Field(default=None, ge=1, le=1024, description="Default: one per GPU, else one.")
     trainer_launcher: Literal["process"] = "process"
     environment_name: Literal["development", "production"] = Field(default="development", alias="ENVIRONMENT")
@@ -67,7 +69,10 @@ class ServiceSettings(RunnerSettings):
 
     @model_validator(mode="after")
     def _refuse_a_weak_token(self) -> Self:
-        token = self.service_token.get_secret_value()
-        if self.environment_name == "production" and len(token) < MIN_SECRET_LENGTH:
-            raise ValueError(f"SERVICE_TOKEN needs at least {MIN_SECRET_LENGTH} characters in production")
+        tokens = {"SERVICE_TOKEN": (self.service_token, MIN_SECRET_LENGTH)}
+        if self.metrics_token is not None:
+            tokens["METRICS_TOKEN"] = (self.metrics_token, MIN_METRICS_TOKEN_LENGTH)
+        for name, (token, shortest) in tokens.items():
+            if self.environment_name == "production" and len(token.get_secret_value()) < shortest:
+                raise ValueError(f"{name} needs at least {shortest} characters in production")
         return self

@@ -70,6 +70,21 @@ def test_a_broken_archive_is_the_data_sets_fault(
     assert not (tmp_path / "datasets" / DIGEST).exists()
 
 
+def test_the_best_checkpoint_comes_with_the_one_to_go_on_from_and_may_be_missing(
+    fetcher: InputFetcher, spec: JobSpec, store: ObjectStore
+) -> None:
+    last, best = (store.put_bytes(name.encode(), f"jobs/x/{name}.pt").uri for name in ("last", "best"))
+
+    def fetch(uri: str) -> Path | None:
+        return fetcher.fetch("x:y", changed(spec, resume_from_uri=last, best_checkpoint_uri=uri)).best_checkpoint
+
+    for uri, content in ((best, b"best"), (last, b"last")):
+        found = fetch(uri)
+        assert found is not None
+        assert found.read_bytes() == content
+    assert fetch(f"{store.url}/jobs/x/gone.pt") is None
+
+
 def test_an_archive_that_would_write_elsewhere_is_refused(
     fetcher: InputFetcher, spec: JobSpec, store: ObjectStore, tmp_path: Path
 ) -> None:
@@ -86,6 +101,7 @@ def test_checkpoints_are_fetched_with_their_suffix(fetcher: InputFetcher, spec: 
     resumed = fetcher.fetch("x:y", changed(spec, resume_from_uri=uri))
     assert resumed.resume_from is not None
     assert (resumed.resume_from.suffix, resumed.resume_from.read_bytes()) == (".safetensors", b"weights")
+    assert resumed.best_checkpoint is None
     assert resumed.initial_checkpoint is None
     sha256 = hashlib.sha256(b"weights").hexdigest()
     forked = fetcher.fetch("x:y", changed(spec, initial_weights=CheckpointRef(uri=uri, sha256=sha256).model_dump()))

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from trainer_kit.devices import list_devices
 from trainer_kit.server.app import create_app
-from trainer_kit.server.devices import list_devices
 from trainer_kit.server.service import Service, create_service
 from trainer_kit.settings import ServiceSettings
 from trainer_kit.supervisor import ProcessLauncher, Supervisor

@@ -49,10 +49,10 @@ def test_progress_tells_epochs_steps_and_the_time_that_is_left(
 ) -> None:
     run.start(device="cpu", num_classes=3, steps_per_epoch=10, resume_step=10)
     clock.now = 20.0
-    run.report_epoch(2, {"val/loss": 1.0})
+    run.report_epoch(2, {"val/loss": 1.0, "val/accuracy": 0.5})
     assert told == [
         Started(resume_step=10, device="cpu", num_classes=3),
-        Metrics(step=20, epoch=2, values={"val/loss": 1.0}),
+        Metrics(step=20, epoch=2, values={"val/loss": 1.0, "val/accuracy": 0.5}),
         Progress(epoch=2, epochs=4, step=20, steps=40, eta_seconds=40.0),
     ]
 
@@ -84,18 +84,20 @@ def test_a_training_loss_that_is_not_finite_ends_the_training(run: TrainingRun[B
 def test_any_other_number_that_is_not_finite_is_null(run: TrainingRun[BaseModel], told: list[Message]) -> None:
     run.start(device="cpu", num_classes=3, steps_per_epoch=1)
     run.report_epoch(1, {"val/loss": math.nan, "val/accuracy": 0.5})
-    run.finish({"val/loss": math.inf})
+    run.finish()
     assert told[1] == Metrics(step=1, epoch=1, values={"val/loss": None, "val/accuracy": 0.5})
-    assert told[-1] == Finished(values={"val/loss": None})
+    assert told[-1] == Finished(values={"val/loss": None, "val/accuracy": 0.5})
 
 
 def test_a_checkpoint_is_handed_over_as_it_is_now(run: TrainingRun[BaseModel], told: list[Message]) -> None:
+    run.start(device="cpu", num_classes=3, steps_per_epoch=3)
+    run.report_epoch(1, {"val/loss": 1.0, "val/accuracy": 0.5})
     path = run.folder / "last.pt"
     path.write_text("first")
-    run.save_checkpoint(path, step=3, epoch=1, is_best=True, values={"val/loss": 1.0})
+    run.save_checkpoint(path, step=3, epoch=1)
     path.write_text("second, written in place")
     run.save_artifact(path, name="plots/a.png", kind=ArtifactKind.PLOT, step=4)
-    checkpoint, artifact = told
+    checkpoint, artifact = told[-2:]
     assert isinstance(checkpoint, FileReport)
     assert isinstance(artifact, FileReport)
     assert (run.folder / checkpoint.path).read_text() == "first"
@@ -117,3 +119,28 @@ def test_an_order_to_stop_is_seen(run: TrainingRun[BaseModel], folder: AttemptFo
 def test_a_log_line_is_told_with_its_level(run: TrainingRun[BaseModel], told: list[Message]) -> None:
     run.log("careful", LogLevel.WARNING)
     assert told == [Log(level=LogLevel.WARNING, message="careful")]
+
+
+def test_the_best_checkpoint_stays_at_hand(run: TrainingRun[BaseModel], told: list[Message]) -> None:
+    run.start(device="cpu", num_classes=3, steps_per_epoch=10)
+    path = run.folder / "last.pt"
+    for epoch, (accuracy, loss) in enumerate([(0.5, 2.0), (0.5, 1.0), (0.4, 1.0)], start=1):
+        run.report_epoch(epoch, {"val/loss": loss, "val/accuracy": accuracy})
+        path.write_text(f"epoch {epoch}")
+        run.save_checkpoint(path, step=10 * epoch, epoch=epoch)
+    run.save_checkpoint(path, step=35, epoch=3)  # within an epoch
+    checkpoints = [message for message in told if isinstance(message, FileReport)]
+    assert [checkpoint.is_best for checkpoint in checkpoints] == [True, True, False, False]
+    assert checkpoints[-1].values == {}
+    assert run.best_checkpoint is not None
+    assert run.best_checkpoint.read_text() == "epoch 2"
+    assert run.history.best == {"val/loss": 1.0, "val/accuracy": 0.5}
+
+
+def test_the_training_loss_of_an_epoch_is_remembered_beside_its_validation(run: TrainingRun[BaseModel]) -> None:
+    run.start(device="cpu", num_classes=3, steps_per_epoch=2)
+    for step, loss in enumerate([4.0, 2.0, 1.0, 1.0], start=1):
+        run.report_step(step, {"train/loss": loss})
+        if step % 2 == 0:
+            run.report_epoch(step // 2, {"val/accuracy": 0.5})
+    assert [values["train/loss"] for values in run.history.epochs.values()] == [3.0, 1.0]

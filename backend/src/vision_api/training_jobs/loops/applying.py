@@ -13,10 +13,11 @@ from vision_api.training_jobs.journal import next_event
 from vision_api.training_jobs.loops import outputs
 from vision_api.training_jobs.loops.restarts import leave_instance, lose, requeue_stopped
 from vision_api.training_jobs.loops.retention import Retention, Told, forget_old
-from vision_api.training_jobs.primary_metrics import PRIMARY_METRICS
+from vision_api.training_jobs.meters import note_metrics
 from vision_api.training_jobs.reading import read_progress
 from vision_api.training_jobs.schemas import TrainingJobUpdate
 from vision_api.training_jobs.status import Why, switch_status
+from vision_api.version import VERSION
 from vision_contracts import (
     INFRASTRUCTURE_REASONS,
     Artifact,
@@ -27,6 +28,7 @@ from vision_contracts import (
     Failed,
     Finished,
     JobEvent,
+    JobKind,
     Log,
     Metrics,
     Paused,
@@ -108,15 +110,18 @@ class Batch:
                 "time": time,
             }
         self._take_scores(body.values)
+        note_metrics(self._job, body.values)
         self._tell("metrics", {"step": step, "epoch": epoch, "values": body.values}, time)
 
     def _take_scores(self, values: Mapping[str, float | None]) -> None:
         """The scores of a validation, where `values` have them."""
+        if self._job.kind != JobKind.TRAIN:
+            return  # what a work measures are points of its own, and no place on a leaderboard
         if metric_names.VAL_ACCURACY in values:
             self._job.accuracy = values[metric_names.VAL_ACCURACY]
         if metric_names.VAL_LOSS in values:
             self._job.loss = values[metric_names.VAL_LOSS]
-        if (primary := PRIMARY_METRICS[self._job.task_type]) in values:
+        if (primary := metric_names.PRIMARY[self._job.task_type]) in values:
             self._job.primary_value = values[primary]
 
     def _log(self, body: Log, time: datetime) -> None:
@@ -131,6 +136,7 @@ class Batch:
         job = self._job
         job.started_at = job.started_at or time
         job.num_classes = body.num_classes
+        job.environment = {"device": body.device, "versions": body.versions, "platform": VERSION}
         pending = len(self._points)
         self._points = {key: point for key, point in self._points.items() if point["step"] <= body.resume_step}
         deleted = await outputs.delete_points(self._session, job, beyond=body.resume_step)

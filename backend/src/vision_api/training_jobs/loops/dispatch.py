@@ -13,11 +13,13 @@ from vision_api.db.base import database_now
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.kit.logging import request_id_var
+from vision_api.kit.tracing import span
 from vision_api.models import JobStatus, TrainingJob
 from vision_api.training_jobs.loops import leases, repository
 from vision_api.training_jobs.loops.plan import Candidate, Plan, capacity_of, make_plan
 from vision_api.training_jobs.loops.restarts import leave_instance
 from vision_api.training_jobs.loops.specs import WeightsGone, make_spec
+from vision_api.training_jobs.meters import note_dispatch
 from vision_api.training_jobs.status import Why, explain_status, switch_status
 from vision_api.training_jobs.wakeups import Wakeups
 from vision_api.training_services import InstanceRegistry, ServiceRejected, ServiceUnavailable
@@ -135,7 +137,8 @@ class DispatchLoop:
         if instance is None:
             return ServiceUnavailable("The instance that this attempt was sent to does not answer.")
         try:
-            await self._registry.client(instance).start(sending.spec)
+            with span("dispatch", job_uid=str(sending.spec.job_uid), request_id=sending.spec.request_id or ""):
+                await self._registry.client(instance).start(sending.spec)
             logger.info("job %s: attempt %d starts at %s", sending.spec.job_uid, sending.spec.attempt, instance.url)
         except (ServiceRejected, ServiceUnavailable) as answer:
             return answer
@@ -152,6 +155,7 @@ class DispatchLoop:
             leases.release(job)
             if answer is None:
                 switch_status(session, job, JobStatus.STARTING)
+                note_dispatch(job)
             elif isinstance(answer, ServiceRejected):
                 _refused(session, job, answer)
             else:

@@ -19,6 +19,7 @@ from vision_api.training_jobs.loops.applying import Batch
 from vision_api.training_jobs.loops.batches import in_batches
 from vision_api.training_jobs.loops.restarts import leave_instance, lose
 from vision_api.training_jobs.loops.retention import DEFAULT_RETENTION, Retention
+from vision_api.training_jobs.meters import note_stored
 from vision_api.training_jobs.status import Why, switch_status
 from vision_api.training_jobs.wakeups import Wakeups
 from vision_api.training_services import InstanceRegistry, ServiceRejected, ServiceUnavailable
@@ -144,6 +145,7 @@ class Follower:
             job = await leases.lock_leased(session, job_id=followed.job_id, owner=self._owner, attempt=followed.attempt)
             if job is not None:
                 await Batch(session, job, self._retention).apply(batch)
+        note_stored(batch[0].time)
         self._cursor = batch[-1].seq
         self._troubles = 0
         self._is_over = job is None or batch[-1].is_terminal

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Table, delete, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import CursorResult, Table, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from vision_api.db.bulk import write_rows
 from vision_api.kit.clock import utc_now
 from vision_api.models import Artifact, GarbageObject, JobEvent, LogLine, MetricPoint, TrainingJob
 from vision_contracts import Artifact as ArtifactBody
@@ -23,14 +23,8 @@ CHECKPOINT_TYPE = "application/octet-stream"
 
 
 async def put_points(session: AsyncSession, points: Sequence[dict[str, Any]]) -> None:
-    """Write points with one statement; one that comes again takes the place of the one before."""
-    if not points:
-        return
-    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    new = dialect.insert(_POINTS)
-    replaced = {name: new.excluded[name] for name in ("epoch", "value", "time")}
-    put = new.on_conflict_do_update(index_elements=["job_id", "name", "step"], set_=replaced)
-    await (await session.connection()).execute(put, points)
+    """Write points; one that comes again takes the place of the one before."""
+    await write_rows(session, _POINTS, points, replacing=("epoch", "value", "time"))
 
 
 async def delete_points(session: AsyncSession, job: TrainingJob, *, beyond: int) -> int:
@@ -41,15 +35,13 @@ async def delete_points(session: AsyncSession, job: TrainingJob, *, beyond: int)
 
 
 async def add_lines(session: AsyncSession, lines: Sequence[dict[str, Any]]) -> None:
-    """Write log lines with one statement."""
-    if lines:
-        await (await session.connection()).execute(insert(_LINES), lines)
+    """Write log lines."""
+    await write_rows(session, _LINES, lines)
 
 
 async def add_events(session: AsyncSession, events: Sequence[dict[str, Any]]) -> None:
-    """Write a job's events with one statement."""
-    if events:
-        await (await session.connection()).execute(insert(_EVENTS), events)
+    """Write a job's events."""
+    await write_rows(session, _EVENTS, events)
 
 
 async def put_artifact(session: AsyncSession, job: TrainingJob, body: ArtifactBody, time: datetime) -> None:

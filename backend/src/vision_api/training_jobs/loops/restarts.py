@@ -8,6 +8,7 @@ from vision_api.kit.clock import utc_now
 from vision_api.models import JobStatus, TrainingJob
 from vision_api.training_jobs.advice import how_to_go_on
 from vision_api.training_jobs.loops import leases
+from vision_api.training_jobs.meters import RESTARTS
 from vision_api.training_jobs.status import Why, switch_status
 from vision_contracts import EndReason, WaitReason
 
@@ -58,6 +59,7 @@ def _why_not_again(job: TrainingJob) -> str | None:
 def _restart(session: AsyncSession, job: TrainingJob, message: str) -> None:
     delay_seconds = BACK_OFF_SECONDS[job.restarts]
     job.restarts += 1
+    RESTARTS.labels(job.framework).inc()
     job.idle_restarts += 1
     job.not_before = utc_now() + timedelta(seconds=delay_seconds) if delay_seconds else None
     when = f"in {delay_seconds} seconds" if delay_seconds else "now"

@@ -29,6 +29,7 @@ async def make_spec(session: AsyncSession, job: TrainingJob) -> JobSpec:
         dataset=DatasetRef(uri=job.dataset_uri, format=DatasetFormat(job.dataset_format), digest=job.dataset_digest),
         output_uri=attempt_uri(job.output_uri, job.attempt),
         resume_from_uri=job.checkpoint_uri,
+        best_checkpoint_uri=await _best_checkpoint(session, job),
         initial_weights=await _initial_weights(session, job),
         params=TrainingParams(
             epochs=job.epochs,
@@ -43,6 +44,12 @@ async def make_spec(session: AsyncSession, job: TrainingJob) -> JobSpec:
         timeout_seconds=job.timeout_seconds,
         request_id=job.request_id,
     )
+
+
+async def _best_checkpoint(session: AsyncSession, job: TrainingJob) -> str | None:
+    """Where the best weights so far are, for a job that goes on."""
+    best = await repository.find_artifact(session, job.id, "checkpoints/best") if job.checkpoint_uri else None
+    return best.uri if best else None
 
 
 async def _initial_weights(session: AsyncSession, job: TrainingJob) -> Weights:

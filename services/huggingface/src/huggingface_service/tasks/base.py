@@ -1,6 +1,7 @@
 """The interface of a task."""
 
-from typing import Any, ClassVar, Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -8,26 +9,24 @@ from transformers import PreTrainedModel
 from data_kit import Dataset, Sample
 from huggingface_service.config import Hyperparameters
 from huggingface_service.images import Example
+from trainer_kit.evaluation import Evaluator
 
 Batch = dict[str, Any]
 
 
 class Measure(Protocol):
-    """Collects predictions over a validation."""
+    """Turns outputs into predictions, and gives them to the kit's evaluator."""
+
+    evaluator: Evaluator
 
     def update(self, outputs: Any, batch: Batch) -> None:
         """Takes in one batch, as `Task.loss` left it."""
-        ...
-
-    def compute(self) -> dict[str, float]:
-        """Metrics by their names on the wire."""
         ...
 
 
 class Task(Protocol):
     """One task for one data set."""
 
-    primary_metric: ClassVar[str]
     label_names: tuple[str, ...]
     """What the model's outputs stand for."""
 
@@ -45,6 +44,6 @@ class Task(Protocol):
         """The loss to minimise, a mean over the batch, and what a measure takes."""
         ...
 
-    def new_measure(self) -> Measure:
-        """An empty measure."""
+    def new_measure(self, samples: Sequence[Sample]) -> Measure:
+        """An empty measure of samples that come in their order."""
         ...

@@ -1,6 +1,7 @@
 """One label for each image."""
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,13 +12,11 @@ from data_kit import Dataset, Sample
 from huggingface_service.config import LabelingHyperparameters
 from huggingface_service.images import Example, read_image
 from huggingface_service.model_inputs import model_inputs
-from vision_contracts import metric_names
+from trainer_kit.evaluation import ClassificationEvaluator
 
 
 class ImageClassification:
-    """Cross-entropy over classes, measured by accuracy."""
-
-    primary_metric: ClassVar[str] = metric_names.VAL_ACCURACY
+    """Cross-entropy over classes."""
 
     def __init__(self, dataset: Dataset, settings: LabelingHyperparameters) -> None:
         self.label_names = dataset.class_names
@@ -40,20 +39,15 @@ class ImageClassification:
         smoothing = self.label_smoothing if model.training else 0.0
         return functional.cross_entropy(logits.float(), batch["labels"], label_smoothing=smoothing), logits
 
-    def new_measure(self) -> "Accuracy":
-        return Accuracy()
+    def new_measure(self, samples: Sequence[Sample]) -> "Classified":  # noqa: ARG002 - as every task
+        return Classified(self.label_names)
 
 
-class Accuracy:
-    """Share of images whose most probable class is the right one."""
+class Classified:
+    """Probabilities of every class."""
 
-    def __init__(self) -> None:
-        self.right = 0
-        self.total = 0
+    def __init__(self, label_names: Sequence[str]) -> None:
+        self.evaluator = ClassificationEvaluator(label_names)
 
     def update(self, outputs: Tensor, batch: dict[str, Any]) -> None:
-        self.right += int((outputs.argmax(1) == batch["labels"]).sum())
-        self.total += len(outputs)
-
-    def compute(self) -> dict[str, float]:
-        return {metric_names.VAL_ACCURACY: self.right / self.total}
+        self.evaluator.update(outputs.float().softmax(1).cpu().numpy(), batch["labels"].cpu().numpy())

@@ -1,6 +1,7 @@
 """Boxes with a class, found by models of the DETR family."""
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,21 +10,19 @@ from torchvision.ops import box_convert
 from transformers import PreTrainedModel
 
 from data_kit import Dataset, Sample
-from huggingface_service.average_precision import AveragePrecision
 from huggingface_service.config import DetectionHyperparameters
 from huggingface_service.images import Example, read_image
 from huggingface_service.model_inputs import model_inputs
+from trainer_kit.evaluation import Found, ObjectEvaluator
 from trainer_kit.trainer import TrainingError
-from vision_contracts import EndReason, metric_names
+from vision_contracts import EndReason
 
 MAX_DETECTIONS = 100
 """Per image, as COCO measures."""
 
 
 class ObjectDetection:
-    """The model's own loss over matched boxes, measured by mean average precision."""
-
-    primary_metric: ClassVar[str] = metric_names.VAL_MAP50_95
+    """The model's own loss over matched boxes."""
 
     def __init__(self, dataset: Dataset, settings: DetectionHyperparameters) -> None:  # noqa: ARG002 - as every task
         self.label_names = dataset.class_names
@@ -56,8 +55,8 @@ class ObjectDetection:
             ) from error
         return outputs.loss, outputs
 
-    def new_measure(self) -> "MeanAveragePrecision":
-        return MeanAveragePrecision(len(self.label_names))
+    def new_measure(self, samples: Sequence[Sample]) -> "Detected":
+        return Detected(self.label_names, samples)
 
 
 def visible_objects(example: Example) -> dict[str, Tensor]:
@@ -82,29 +81,22 @@ def detections(logits: Tensor, num_labels: int) -> tuple[Tensor, Tensor, Tensor]
     return best, position % scores.shape[-1], position // scores.shape[-1]
 
 
-class MeanAveragePrecision:
-    """Average precision of a model's outputs. Boxes stay relative to the image: overlap does not depend on scale."""
+class Detected:
+    """Boxes in pixels of the image, where those of the model are shares of it."""
 
-    def __init__(self, num_labels: int) -> None:
-        self.num_labels = num_labels
-        self.precision = AveragePrecision(num_labels)
+    def __init__(self, label_names: Sequence[str], samples: Sequence[Sample]) -> None:
+        self.evaluator = ObjectEvaluator(label_names)
+        self.samples = iter(samples)
 
     def update(self, outputs: Any, batch: dict[str, Any]) -> None:
-        scores, classes, queries = detections(outputs.logits.float(), self.num_labels)
-        for index, target in enumerate(batch["labels"]):
-            found = box_convert(outputs.pred_boxes[index, queries[index]].float(), "cxcywh", "xyxy")
-            labelled = box_convert(target["boxes"], "cxcywh", "xyxy")
-            self.precision.add_image(
-                found.cpu().numpy(),
-                scores[index].cpu().numpy(),
-                classes[index].cpu().numpy(),
-                labelled.cpu().numpy(),
-                target["class_labels"].cpu().numpy(),
+        scores, classes, queries = detections(outputs.logits.float(), len(self.evaluator.class_names))
+        for index in range(len(batch["labels"])):
+            sample = next(self.samples)
+            relative = box_convert(outputs.pred_boxes[index, queries[index]].float(), "cxcywh", "xyxy").cpu()
+            sides = torch.tensor([sample.width, sample.height] * 2)
+            found = Found(
+                scores=scores[index].cpu().numpy(),
+                classes=classes[index].cpu().numpy(),
+                boxes=(relative * sides).numpy(),
             )
-
-    def compute(self) -> dict[str, float]:
-        by_threshold = self.precision.compute()
-        return {
-            metric_names.VAL_MAP50_95: float(by_threshold.mean()),
-            metric_names.VAL_MAP50: float(by_threshold[0]),
-        }
+            self.evaluator.add(sample, found)

@@ -1,6 +1,7 @@
 """One label for each pixel, drawn from the outlines of the labelled objects."""
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,20 +15,16 @@ from data_kit import Dataset, Instance, Sample
 from huggingface_service.config import LabelingHyperparameters
 from huggingface_service.images import Example, read_image
 from huggingface_service.model_inputs import model_inputs
-from vision_contracts import metric_names
+from trainer_kit.evaluation import IGNORED, SegmentationEvaluator
 
 BACKGROUND = 0
-IGNORED = 255
-"""Pixels of crowds: neither trained on nor measured."""
 
 
 class SemanticSegmentation:
-    """Cross-entropy over pixels, measured by the mean over classes of intersection over union.
+    """Cross-entropy over pixels.
 
     The first label is the background: pixels that belong to no object. It counts as a class, as in Pascal VOC.
     """
-
-    primary_metric: ClassVar[str] = metric_names.VAL_MIOU
 
     def __init__(self, dataset: Dataset, settings: LabelingHyperparameters) -> None:
         self.label_names = ("background", *dataset.class_names)
@@ -57,8 +54,8 @@ class SemanticSegmentation:
         )
         return total / (labels != IGNORED).sum().clamp(min=1), logits
 
-    def new_measure(self) -> "MeanIntersectionOverUnion":
-        return MeanIntersectionOverUnion(len(self.label_names))
+    def new_measure(self, samples: Sequence[Sample]) -> "Segmented":
+        return Segmented(self.label_names, samples)
 
 
 def draw_mask(sample: Sample) -> np.ndarray:
@@ -76,20 +73,15 @@ def _box_area(instance: Instance) -> float:
     return (x2 - x1) * (y2 - y1)
 
 
-class MeanIntersectionOverUnion:
-    """Over all pixels of a validation; a class that is neither labelled nor predicted does not count."""
+class Segmented:
+    """Labels in pixels of the image, where those of the model are of a square that it was squeezed into."""
 
-    def __init__(self, num_labels: int) -> None:
-        self.num_labels = num_labels
-        self.confusion = torch.zeros(num_labels, num_labels, dtype=torch.int64)
+    def __init__(self, label_names: Sequence[str], samples: Sequence[Sample]) -> None:
+        self.evaluator = SegmentationEvaluator(label_names)
+        self.samples = iter(samples)
 
-    def update(self, outputs: Tensor, batch: dict[str, Any]) -> None:
-        labels = batch["labels"]
-        counted = labels != IGNORED
-        pairs = labels[counted] * self.num_labels + outputs.argmax(1)[counted]
-        self.confusion += torch.bincount(pairs, minlength=self.num_labels**2).view_as(self.confusion).cpu()
-
-    def compute(self) -> dict[str, float]:
-        both = self.confusion.diagonal().double()
-        either = self.confusion.sum(0) + self.confusion.sum(1) - both
-        return {metric_names.VAL_MIOU: float((both[either > 0] / either[either > 0]).mean())}
+    def update(self, outputs: Tensor, batch: dict[str, Any]) -> None:  # noqa: ARG002 - as every measure
+        for labels in outputs.argmax(1).to(torch.uint8):
+            sample = next(self.samples)
+            enlarged = functional.interpolate(labels[None, None], size=(sample.height, sample.width), mode="nearest")
+            self.evaluator.update(enlarged[0].cpu().numpy(), draw_mask(sample)[None])

@@ -150,8 +150,10 @@ def _rows(content: Any, key: str) -> list[dict[str, Any]]:
 
 
 def _category(row: dict[str, Any]) -> Category:
-    skeleton = tuple((int(a) - 1, int(b) - 1) for a, b in row.get("skeleton") or ())
     keypoints = tuple(str(keypoint) for keypoint in row.get("keypoints") or ())
+    pairs = ((int(a) - 1, int(b) - 1) for a, b in row.get("skeleton") or ())
+    places = range(len(keypoints))
+    skeleton = tuple(pair for pair in pairs if pair[0] in places and pair[1] in places)
     return Category(int(row["id"]), str(row["name"]), keypoints, skeleton)
 
 

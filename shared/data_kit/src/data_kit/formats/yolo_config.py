@@ -97,6 +97,7 @@ def _parse(file: str, content: Mapping[str, Any]) -> YoloConfig:
         keypoint_shape=shape,
         keypoint_flip=_keypoint_flip(content.get("flip_idx"), shape),
         keypoint_names=_keypoint_names(content.get("kpt_names"), shape),
+        skeleton=_skeleton(content.get("skeleton"), shape),
     )
 
 
@@ -163,3 +164,20 @@ def _keypoint_names(value: object, shape: tuple[int, int] | None) -> tuple[str, 
     if shape is None or not isinstance(value, list) or len(cast("list[Any]", value)) != shape[0]:
         return ()
     return tuple(str(name) for name in cast("list[Any]", value))
+
+
+def _skeleton(value: object, shape: tuple[int, int] | None) -> tuple[tuple[int, int], ...]:
+    """Pairs of keypoints, counted from 0. Ultralytics has none, and lets it stand."""
+    if value is None or shape is None:
+        return ()
+    places = range(shape[0])
+    lines: list[tuple[int, int]] = []
+    for pair in cast("list[Any]", value) if isinstance(value, list) else [value]:
+        match pair:
+            case [int(one), int(other)] if one in places and other in places:
+                lines.append((one, other))
+            case _:
+                raise ConfigError(
+                    f"`skeleton` must list pairs of keypoints from 0 to {shape[0] - 1}.", "Write `[[0, 1], [1, 2]]`."
+                )
+    return tuple(lines)

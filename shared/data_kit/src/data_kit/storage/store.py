@@ -32,6 +32,8 @@ SPAN_BYTES = 8 * CHUNK_BYTES
 """One request reads so much. Each has time and tries of its own, so that an object of any size can be read."""
 UPLOADS_AT_ONCE = 4
 DELETE_BATCH = 1000
+LARGEST_COPY_BYTES = 5 * 1024**3
+"""S3 copies no larger object in one request."""
 UNFINISHED = re.compile(r"#\d+$")
 """How obstore calls a local file that is being written; no object may have such a name."""
 
@@ -163,6 +165,18 @@ class ObjectStore:
         if isinstance(self._backend, LocalStore) and self._backend.prefix is not None:
             return Path(self._backend.prefix, self.key(uri))
         return None
+
+    def copy(self, uri: str, key: str) -> str:
+        """Stores the same content under another key, and returns its URI. The store does it itself, without the bytes
+        coming here: a local one by a hard link, which takes no room.
+        """
+        target = self.uri(key)
+        if self.local_path(uri) is None and self.head(uri).size_bytes > LARGEST_COPY_BYTES:
+            return self.put_stream(self.read(uri), key).uri
+        with _translated(uri):
+            obstore.copy(self._backend, self.key(uri), key)
+        self._sync(key)
+        return target
 
     def read_bytes(self, uri: str) -> bytes:
         """A small object as a whole."""

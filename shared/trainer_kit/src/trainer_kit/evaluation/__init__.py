@@ -3,6 +3,8 @@
 from trainer_kit.evaluation.base import Evaluator
 from trainer_kit.evaluation.classification import ClassificationEvaluator
 from trainer_kit.evaluation.detection import DetectionEvaluator
+from trainer_kit.evaluation.history import History
+from trainer_kit.evaluation.objects import Found, ObjectEvaluator
 from trainer_kit.evaluation.overlaps import box_areas, box_overlaps, keypoint_overlaps, mask_overlaps
 from trainer_kit.evaluation.segmentation import IGNORED, SegmentationEvaluator
 
@@ -11,6 +13,9 @@ __all__ = [
     "ClassificationEvaluator",
     "DetectionEvaluator",
     "Evaluator",
+    "Found",
+    "History",
+    "ObjectEvaluator",
     "SegmentationEvaluator",
     "box_areas",
     "box_overlaps",

@@ -1,5 +1,9 @@
-"""Exports: the network in a form that others read, compared with the original on real images."""
+"""Exports: the network in a form that others read, compared with the original on real images.
 
+The libraries that write and read them are imported when they are needed: they carry no types, and no prediction waits.
+"""
+
+import importlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -40,7 +44,7 @@ def export(load_network: LoadNetwork) -> Callable[[WorkRun[Any]], None]:
         path = run.folder / Path(name).name
         WRITERS[run.spec.work.format](run, network, path)
         run.save_artifact(path, name=name, kind=ArtifactKind.EXPORT)
-        run.finish({})
+        run.tell_end({})
 
     return work
 
@@ -57,11 +61,10 @@ def write_torchscript(run: WorkRun[Any], network: Network, path: Path) -> dict[s
 
 
 def write_safetensors(run: WorkRun[Any], network: Network, path: Path) -> None:
-    from safetensors.numpy import load_file, save_file
-
+    safetensors: Any = importlib.import_module("safetensors.numpy")
     tensors = {name: np.ascontiguousarray(value) for name, value in network.tensors().items()}
-    save_file(tensors, path, metadata={"model": json.dumps(model_facts(run, network))})
-    written = load_file(path)
+    safetensors.save_file(tensors, path, metadata={"model": json.dumps(model_facts(run, network))})
+    written = safetensors.load_file(path)
     if written.keys() != tensors.keys() or any(not _equal(written[name], tensors[name]) for name in tensors):
         raise TrainingError(EndReason.EXPORT_MISMATCH, "The file does not give back the weights that were written.")
 
@@ -95,8 +98,7 @@ def model_facts(run: WorkRun[Any], network: Network) -> dict[str, Any]:
 
 def add_metadata(path: Path, facts: dict[str, Any]) -> None:
     """`model` is all of it as JSON; beside it what is asked for most, one by one."""
-    import onnx
-
+    onnx: Any = importlib.import_module("onnx")
     model = onnx.load(path)
     told = {name: facts[name] for name in ("task_type", "class_names", "preprocessing")} | {"model": facts}
     onnx.helper.set_model_props(
@@ -107,8 +109,7 @@ def add_metadata(path: Path, facts: dict[str, Any]) -> None:
 
 def onnx_compute(path: Path) -> Compute:
     """What an ONNX file computes."""
-    import onnxruntime
-
+    onnxruntime: Any = importlib.import_module("onnxruntime")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
 

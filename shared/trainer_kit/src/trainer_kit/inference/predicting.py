@@ -37,7 +37,7 @@ def predict(load_network: LoadNetwork) -> Callable[[WorkRun[Any]], None]:
         path = run.folder / REPORT
         path.write_text(report.model_dump_json())
         run.save_artifact(path, name=REPORT, kind=ArtifactKind.REPORT)
-        run.finish({})
+        run.tell_end({})
 
     return work
 

@@ -1,7 +1,7 @@
 """A network of torch. The framework that has loaded the library hands it over: the kit itself never imports it."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ class TorchNetwork:
         return self._torch.zeros(EXAMPLES, 3, *self.description.preprocessing.size, device=self.device)
 
     @contextmanager
-    def _writing(self, format: str) -> "Iterator[None]":
+    def _writing(self, format: str) -> "Generator[None]":
         """What cannot be written is said so, whatever error tells of it."""
         try:
             with warnings.catch_warnings():

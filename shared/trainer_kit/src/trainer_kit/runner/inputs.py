@@ -1,6 +1,7 @@
 """Lays ready on this machine what a trainer needs: its data set and its checkpoints."""
 
 import hashlib
+import logging
 import re
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ from trainer_kit.runner.dataset_cache import DatasetCache
 from trainer_kit.trainer.errors import TrainingError
 from trainer_kit.trainer.main import TrainerInputs
 from vision_contracts import CheckpointRef, DatasetRef, EndReason, JobKind, JobSpec, PredictWork
+
+log = logging.getLogger(__name__)
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 _INSTEAD = {
@@ -32,14 +35,15 @@ class InputFetcher:
 
     def fetch(self, adapter: str, spec: JobSpec) -> TrainerInputs:
         """Raises TrainingError for what is not there, or cannot be reached (the store itself tries several times)."""
-        resume_from = initial = None
+        resume_from = best = initial = None
         if spec.resume_from_uri is not None:
             resume_from = self._fetch_checkpoint("resume", CheckpointRef(uri=spec.resume_from_uri))
+            best = self._fetch_best(spec, resume_from)
         elif isinstance(spec.initial_weights, CheckpointRef):
             initial = self._fetch_checkpoint("initial", spec.initial_weights)
         dataset = None if spec.kind is JobKind.PREDICT else self._fetch_dataset(spec.dataset)
         images = self._fetch_images(spec.work) if isinstance(spec.work, PredictWork) else None
-        return TrainerInputs(adapter, dataset, resume_from, initial, images)
+        return TrainerInputs(adapter, dataset, resume_from, best, initial, images)
 
     def _fetch_dataset(self, dataset: DatasetRef) -> Path:
         path = local_path(dataset.uri)
@@ -64,6 +68,16 @@ class InputFetcher:
         for number, image in enumerate(work.images):
             self._get(image.uri, folder / str(number), missing=EndReason.BAD_DATA)
         return folder
+
+    def _fetch_best(self, spec: JobSpec, resume_from: Path) -> Path | None:
+        """What the report may be about. Training goes on without it, since a better one may come."""
+        if spec.best_checkpoint_uri is None or spec.best_checkpoint_uri == spec.resume_from_uri:
+            return resume_from if spec.best_checkpoint_uri else None
+        try:
+            return self._fetch_checkpoint("best", CheckpointRef(uri=spec.best_checkpoint_uri))
+        except TrainingError as error:
+            log.warning("the best checkpoint so far cannot be had: %s", error)
+            return None
 
     def _fetch_checkpoint(self, name: str, checkpoint: CheckpointRef) -> Path:
         path = self._in_place(checkpoint.uri)

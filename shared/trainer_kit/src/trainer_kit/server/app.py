@@ -5,21 +5,34 @@ import contextlib
 from collections.abc import AsyncGenerator
 
 import anyio.to_thread
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Response
+from fastapi.telemetry import TelemetryConfig
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry
+from starlette.datastructures import Headers
 
 from trainer_kit.server import routes_jobs, routes_models
 from trainer_kit.server.auth import bearer_check
+from trainer_kit.server.metrics import exposition
 from trainer_kit.server.orphans import reap_orphans
 from trainer_kit.server.problems import PROBLEM_HANDLERS
+from trainer_kit.server.request_metrics import RequestMetrics
 from trainer_kit.server.service import Service
 from trainer_kit.settings import ServiceSettings
 from trainer_kit.supervisor import Supervisor
 
 LOOK_SECONDS = 0.25
+TELEMETRY: TelemetryConfig = {
+    "auto_configure": True,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "exclude": lambda scope: "traceparent" not in Headers(scope=scope),
+}
+"""Where `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector, the traces that the backend begins go on here."""
 
 
 def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
-    """All routes need the service's token, but for `/health`."""
+    """All routes need the service's token, but for `/health`, and `/metrics` where it has a token of its own."""
     app = FastAPI(
         title="Training service",
         lifespan=_lifespan,
@@ -27,12 +40,22 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        telemetry=TELEMETRY,
     )
     app.state.service = service
-    needs_token = [Depends(bearer_check(settings.service_token))]
+    requests = CollectorRegistry()
+    app.add_middleware(RequestMetrics, registry=requests)
+    token = settings.service_token
+    needs_token = [Depends(bearer_check(token))]
     app.include_router(routes_models.router, dependencies=needs_token)
     app.include_router(routes_jobs.router, dependencies=needs_token)
     app.add_api_route("/health", health)
+
+    def metrics() -> Response:
+        """Everything there is to measure. Needs METRICS_TOKEN, or where there is none the service's own."""
+        return Response(exposition(requests, service, settings.data_dir), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    app.add_api_route("/metrics", metrics, dependencies=[Depends(bearer_check(settings.metrics_token or token))])
     return app
 
 

@@ -12,13 +12,13 @@ from pydantic import ValidationError
 
 from data_kit import StorageError
 from trainer_kit.catalog import CatalogError
+from trainer_kit.devices import count_gpus, list_devices
 from trainer_kit.file_lock import FileLock
 from trainer_kit.imports import import_adapter
 from trainer_kit.logs import configure_logging
 from trainer_kit.runner.runner import UPLOAD_SECONDS_WHEN_STOPPED
 from trainer_kit.runner.stopping import TERM_SECONDS
 from trainer_kit.server.app import create_app
-from trainer_kit.server.devices import count_gpus, list_devices
 from trainer_kit.server.parent import watch_parent
 from trainer_kit.server.service import Service, create_service
 from trainer_kit.server.sockets import listen

@@ -48,7 +48,7 @@ class Supervisor:
     def free_slots(self) -> int:
         if self.is_draining:
             return 0
-        return max(0, self.slots - len(self._running()))
+        return max(0, self.slots - len(self.list_running()))
 
     def list_held(self) -> list[HeldJob]:
         """All attempts, of each job the oldest first."""
@@ -122,14 +122,15 @@ class Supervisor:
         """Takes on nothing any more, and pauses what runs."""
         self.is_draining = True
         with self._mutex:
-            for attempt in self._running():
+            for attempt in self.list_running():
                 attempt.order_stop(StopOrder(attempt=attempt.number, mode="pause", grace_seconds=grace_seconds))
 
     def is_idle(self) -> bool:
         """Nothing runs."""
-        return not self._running()
+        return not self.list_running()
 
-    def _running(self) -> list[Attempt]:
+    def list_running(self) -> list[Attempt]:
+        """The attempts that have not ended."""
         with self._mutex:
             return [attempt for attempt in self._attempts.values() if attempt.is_running]
 
@@ -172,7 +173,7 @@ class Supervisor:
 
     def _choose_gpu(self) -> int:
         """The CUDA device that the fewest of the running attempts have."""
-        taken = Counter(_gpu_of(attempt.folder) for attempt in self._running())
+        taken = Counter(_gpu_of(attempt.folder) for attempt in self.list_running())
         return min(range(self._gpus), key=lambda gpu: taken[gpu], default=0)
 
     def _move_to_trash(self, folder: Path) -> Path:

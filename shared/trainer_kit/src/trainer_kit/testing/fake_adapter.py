@@ -31,7 +31,12 @@ class FakeAdapter:
     framework = "fake"
     distribution = "trainer-kit"
     trainer = "trainer_kit.testing.fake_train:train"
-    works = MappingProxyType({JobKind.PREDICT: "trainer_kit.testing.fake_works:predict"})
+    works = MappingProxyType(
+        {
+            JobKind.PREDICT: "trainer_kit.testing.fake_works:predict",
+            JobKind.EXPORT: "trainer_kit.testing.fake_works:export",
+        }
+    )
     catalog_file = Path(__file__).with_name("fake_catalog.json")
 
     def hyperparameters(self, card: ModelCard) -> type[BaseModel]:  # noqa: ARG002 - one model for all cards

@@ -1,6 +1,7 @@
 """Softmax regression, trained as every framework trains: data, model, loop, report."""
 
 import errno
+import json
 import math
 import os
 import signal
@@ -13,9 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data_kit import Sample, load_image
+from data_kit import Sample, Split, load_image
+from trainer_kit.evaluation import ClassificationEvaluator, History
 from trainer_kit.testing.fake_adapter import FakeHyperparameters
-from trainer_kit.trainer import Stopped, TrainingRun
+from trainer_kit.trainer import NetworkFacts, Stopped, TrainingRun, leave_report
 from vision_contracts import metric_names
 
 Floats = NDArray[np.float64]
@@ -28,22 +30,21 @@ class Model:
     weights: Floats
     velocity: Floats
     step: int = 0
-    best_accuracy: float = -1.0
     class_names: tuple[str, ...] = ()
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, history: History) -> None:
         partial = path.with_suffix(".partial.npz")
+        epochs, names = json.dumps(history.epochs), np.array(self.class_names)
         np.savez(
-            partial, weights=self.weights, velocity=self.velocity, step=self.step, best=self.best_accuracy,
-            class_names=np.array(self.class_names),
-        )  # fmt: skip
+            partial, weights=self.weights, velocity=self.velocity, step=self.step, epochs=epochs, class_names=names
+        )
         partial.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> "Model":
         with np.load(path, allow_pickle=False) as saved:
             names = tuple(saved["class_names"].tolist())
-            return cls(saved["weights"], saved["velocity"], int(saved["step"]), float(saved["best"]), names)
+            return cls(saved["weights"], saved["velocity"], int(saved["step"]), names)
 
 
 def train(run: TrainingRun[FakeHyperparameters]) -> None:
@@ -61,7 +62,6 @@ def train(run: TrainingRun[FakeHyperparameters]) -> None:
         resume_step=model.step,
         versions={"numpy": np.__version__},
     )
-    best: dict[str, float] = {}
     for epoch in range(model.step // steps_per_epoch, params.epochs):
         order = np.random.default_rng([params.seed, epoch]).permutation(len(train_x))
         for batch in np.array_split(order, steps_per_epoch)[model.step % steps_per_epoch :]:
@@ -73,15 +73,13 @@ def train(run: TrainingRun[FakeHyperparameters]) -> None:
             )
             time.sleep(settings.step_seconds)
             if run.stop_requested():
-                save(run, model, epoch, is_best=False, values={})
+                save(run, model, epoch)
                 raise Stopped
-        values = validate(model, val_x, val_y)
-        is_best = values[metric_names.VAL_ACCURACY] > model.best_accuracy
-        if is_best:
-            model.best_accuracy, best = values[metric_names.VAL_ACCURACY], values
-        run.report_epoch(epoch + 1, values)
-        save(run, model, epoch + 1, is_best=is_best, values=values)
-    run.finish(best)
+        loss, evaluator = validate(run, model.weights, val_x, val_y)
+        run.report_epoch(epoch + 1, {metric_names.VAL_LOSS: loss}, evaluator)
+        save(run, model, epoch + 1)
+    leave_report(run, lambda path: BestModel(run, Model.load(path).weights))
+    run.finish()
 
 
 def read_samples(samples: Sequence[Sample], size: int) -> tuple[Floats, NDArray[np.int64]]:
@@ -96,6 +94,8 @@ def read_samples(samples: Sequence[Sample], size: int) -> tuple[Floats, NDArray[
 def build_model(run: TrainingRun[FakeHyperparameters], features: int) -> Model:
     """New weights, those of another job, or everything as it was at the checkpoint."""
     if run.resume_from is not None:
+        with np.load(run.resume_from, allow_pickle=False) as saved:
+            run.history.restore({int(epoch): values for epoch, values in json.loads(str(saved["epochs"])).items()})
         return Model.load(run.resume_from)
     if run.initial_checkpoint is not None:
         weights = Model.load(run.initial_checkpoint).weights
@@ -114,12 +114,32 @@ def train_step(model: Model, x: Floats, y: NDArray[np.int64], learning_rate: flo
     return loss
 
 
-def validate(model: Model, x: Floats, y: NDArray[np.int64]) -> dict[str, float]:
-    """Loss and accuracy."""
-    probabilities = softmax(x @ model.weights)
-    loss = float(-np.log(probabilities[np.arange(len(y)), y] + 1e-12).mean())
-    accuracy = float((probabilities.argmax(axis=1) == y).mean())
-    return {metric_names.VAL_LOSS: loss, metric_names.VAL_ACCURACY: accuracy}
+def validate(
+    run: TrainingRun[FakeHyperparameters], weights: Floats, x: Floats, y: NDArray[np.int64]
+) -> tuple[float, ClassificationEvaluator]:
+    """Loss, and what was predicted."""
+    probabilities = softmax(x @ weights)
+    evaluator = ClassificationEvaluator(run.dataset.class_names)
+    evaluator.update(probabilities, y)
+    return float(-np.log(probabilities[np.arange(len(y)), y] + 1e-12).mean()), evaluator
+
+
+@dataclass
+class BestModel:
+    """Satisfies `trainer_kit.trainer.BestModel`."""
+
+    run: TrainingRun[FakeHyperparameters]
+    weights: Floats
+
+    def evaluate(self, split: Split) -> ClassificationEvaluator:
+        x, y = read_samples(self.run.dataset[split], self.run.hyperparameters.image_size)
+        return validate(self.run, self.weights, x, y)[1]
+
+    def describe(self) -> NetworkFacts:
+        return NetworkFacts("cpu", "float64", self.run.hyperparameters.image_size, self.weights.size)
+
+    def compute(self, batch_size: int) -> None:
+        softmax(np.zeros((batch_size, len(self.weights))) @ self.weights)
 
 
 def softmax(scores: Floats) -> Floats:
@@ -127,12 +147,10 @@ def softmax(scores: Floats) -> Floats:
     return exponents / exponents.sum(axis=1, keepdims=True)
 
 
-def save(
-    run: TrainingRun[FakeHyperparameters], model: Model, epoch: int, *, is_best: bool, values: dict[str, float]
-) -> None:
+def save(run: TrainingRun[FakeHyperparameters], model: Model, epoch: int) -> None:
     path = run.folder / "last.npz"
-    model.save(path)
-    run.save_checkpoint(path, step=model.step, epoch=epoch, is_best=is_best, values=values)
+    model.save(path, run.history)
+    run.save_checkpoint(path, step=model.step, epoch=epoch)
 
 
 def misbehave(settings: FakeHyperparameters, step: int, loss: float) -> float:

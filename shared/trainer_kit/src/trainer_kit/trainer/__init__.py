@@ -2,7 +2,17 @@
 
 from trainer_kit.trainer.devices import resolve_device
 from trainer_kit.trainer.errors import Stopped, TrainingError
+from trainer_kit.trainer.final_report import BestModel, NetworkFacts, leave_report
 from trainer_kit.trainer.run import TrainingRun
 from trainer_kit.trainer.work_run import WorkRun
 
-__all__ = ["Stopped", "TrainingError", "TrainingRun", "WorkRun", "resolve_device"]
+__all__ = [
+    "BestModel",
+    "NetworkFacts",
+    "Stopped",
+    "TrainingError",
+    "TrainingRun",
+    "WorkRun",
+    "leave_report",
+    "resolve_device",
+]

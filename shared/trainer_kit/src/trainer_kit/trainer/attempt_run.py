@@ -45,7 +45,8 @@ class AttemptRun(Generic[H]):
 
     def save_artifact(self, path: Path, *, name: str, kind: ArtifactKind, step: int | None = None) -> None:
         """Hands over a file under `name`, such as `plots/confusion_matrix.png`."""
-        self.send(FileReport(name=name, kind=kind, path=self._post(path), step=step))
+        posted = self._post(path)
+        self.send(FileReport(name=name, kind=kind, path=str(posted.relative_to(self.folder)), step=step))
 
     def log(self, message: str, level: LogLevel = LogLevel.INFO) -> None:
         """A line for whoever follows this attempt."""
@@ -55,11 +56,11 @@ class AttemptRun(Generic[H]):
         """Ask after every step. If so: save what can be saved in a few seconds, and raise `Stopped`."""
         return (self.folder / STOP_FILE).exists()
 
-    def finish(self, values: Mapping[str, float]) -> None:
+    def tell_end(self, values: Mapping[str, float]) -> None:
         """Done. `values` are, after a training, the metrics of the best checkpoint."""
         self.send(Finished(values=finite(values)))
 
-    def _post(self, path: Path) -> str:
+    def _post(self, path: Path) -> Path:
         """A copy that the runner uploads and removes. (A hard link would change under a trainer that writes in place.)
 
         Waits while the runner is behind, so that checkpoints cannot fill the disk.
@@ -71,8 +72,7 @@ class AttemptRun(Generic[H]):
         name = f"{time.monotonic_ns()}-{path.name}"
         partial = outbox / f".{name}"
         shutil.copyfile(path, partial)
-        posted = partial.rename(outbox / name)
-        return str(posted.relative_to(self.folder))
+        return partial.rename(outbox / name)
 
 
 def finite(values: Mapping[str, float]) -> dict[str, float | None]:

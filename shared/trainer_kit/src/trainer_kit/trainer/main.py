@@ -36,7 +36,7 @@ _TRAININGS: dict[JobKind, type[TrainingRun[BaseModel]]] = {
 }
 
 
-PATHS = ("dataset", "resume_from", "initial_checkpoint", "images")
+PATHS = ("dataset", "resume_from", "best_checkpoint", "initial_checkpoint", "images")
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class TrainerInputs:
     adapter: str
     dataset: Path | None = None
     resume_from: Path | None = None
+    best_checkpoint: Path | None = None
     initial_checkpoint: Path | None = None
     images: Path | None = None
 
@@ -118,7 +119,8 @@ def prepare(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Messag
     }
     if spec.kind not in _TRAININGS:
         return WorkRun(**common, checkpoint=_checkpoint(inputs), images=_images(inputs, spec)), import_attribute(name)
-    run = _TRAININGS[spec.kind](**common, resume_from=inputs.resume_from, initial_checkpoint=inputs.initial_checkpoint)
+    checkpoints = {name: getattr(inputs, name) for name in ("resume_from", "best_checkpoint", "initial_checkpoint")}
+    run = _TRAININGS[spec.kind](**common, **checkpoints)
     return run, import_attribute(name) if spec.kind is JobKind.TRAIN else measured(import_attribute(name))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from trainer_kit.evaluation import Evaluator
 from trainer_kit.trainer.attempt_run import H
 from trainer_kit.trainer.errors import Stopped
 from trainer_kit.trainer.run import TrainingRun
@@ -26,8 +27,10 @@ class PreflightRun(TrainingRun[H]):
     _step_ends: list[float] = field(init=False, default_factory=list[float])
     _steps_per_epoch: int = field(init=False, default=0)
     _checkpoint_bytes: int = field(init=False, default=0)
+    _has_epoch: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._began = self.clock()
 
     def start(
@@ -50,22 +53,13 @@ class PreflightRun(TrainingRun[H]):
     def report_step(self, step: int, values: Mapping[str, float]) -> None:  # noqa: ARG002
         self._step_ends.append(self.clock())
 
-    def report_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
-        """A data set that is smaller than the dry run is long."""
+    def report_epoch(self, epoch: int, values: Mapping[str, float], evaluator: Evaluator | None = None) -> bool:  # noqa: ARG002
+        """A whole epoch tells enough, however short it is."""
+        self._has_epoch = True
+        raise Stopped
 
-    def save_checkpoint(
-        self,
-        path: Path,
-        *,
-        step: int,  # noqa: ARG002
-        epoch: int,  # noqa: ARG002
-        is_best: bool,  # noqa: ARG002
-        values: Mapping[str, float],  # noqa: ARG002
-    ) -> None:
+    def save_checkpoint(self, path: Path, *, step: int, epoch: int) -> None:  # noqa: ARG002
         self._checkpoint_bytes = path.stat().st_size
-
-    def finish(self, values: Mapping[str, float]) -> None:
-        """The training is over before the dry run is; `conclude` tells the end."""
 
     def stop_requested(self) -> bool:
         return self.is_measured or super().stop_requested()
@@ -74,7 +68,7 @@ class PreflightRun(TrainingRun[H]):
     def is_measured(self) -> bool:
         """Whether enough steps are done."""
         assert isinstance(self.spec.work, PreflightWork)  # noqa: S101 - the spec's promise
-        return len(self._step_ends) >= WARM_UP_STEPS + self.spec.work.steps
+        return self._has_epoch or len(self._step_ends) >= WARM_UP_STEPS + self.spec.work.steps
 
     def conclude(self) -> None:
         """Tells what was measured, as metrics of the last step."""
@@ -87,7 +81,7 @@ class PreflightRun(TrainingRun[H]):
         }
         known = {name: value for name, value in values.items() if value}
         self.send(Metrics(step=len(self._step_ends), epoch=0, values=dict(known)))
-        super().finish(known)
+        self.tell_end(known)
 
     def _seconds_per_step(self) -> float:
         """Without the first, unless there is no other."""

@@ -1,11 +1,15 @@
 """The one object that a framework's `train` works with: what to train, and whom to tell."""
 
 import math
+import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 
 from data_kit import Dataset
+from trainer_kit.evaluation import Evaluator, History
 from trainer_kit.trainer.attempt_run import AttemptRun, H, finite
 from trainer_kit.trainer.errors import TrainingError
 from trainer_kit.trainer.messages import FileReport
@@ -21,9 +25,17 @@ class TrainingRun(AttemptRun[H]):
     dataset: Dataset
     resume_from: Path | None = None
     """A local copy of the checkpoint to go on from: model, optimizer, schedule, step and random state."""
+    best_checkpoint: Path | None = None
+    """The best checkpoint so far: a local copy of an earlier attempt's, until this attempt has a better one."""
     initial_checkpoint: Path | None = None
     """A local copy of another job's checkpoint, to take weights from."""
+    history: History = field(init=False)
+    """Every validation of the job. It belongs into checkpoints, and is restored from the one to go on from."""
     _plan: "_Plan" = field(init=False)
+    _losses: list[float] = field(init=False, default_factory=list[float])
+
+    def __post_init__(self) -> None:
+        self.history = History(metric_names.PRIMARY[self.spec.task_type])
 
     def start(
         self,
@@ -66,40 +78,61 @@ class TrainingRun(AttemptRun[H]):
                 f"The training loss became {loss} at step {step}. Lower the learning rate "
                 f"(now {self.spec.params.learning_rate:g}), or look at the data set for broken images and labels.",
             )
+        if loss is not None:
+            self._losses.append(loss)
         epoch = (step - 1) // self._plan.steps_per_epoch
         self.send(Metrics(step=step, epoch=epoch, values=finite(values)))
         self.send(self._plan.progress(step, epoch, self.clock()))
 
-    def report_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
-        """`epoch` epochs are complete and validated. Points stand at the epoch's last step."""
+    def report_epoch(self, epoch: int, values: Mapping[str, float], evaluator: Evaluator | None = None) -> bool:
+        """`epoch` epochs are complete and validated: whether this one is the best so far.
+
+        `values` are the trainer's own, `val/loss` among them; `evaluator` has seen the validation's predictions, and
+        gives the others. Points stand at the epoch's last step.
+        """
         step = epoch * self._plan.steps_per_epoch
+        values = {**values, **(evaluator.values() if evaluator else {})}
         self.send(Metrics(step=step, epoch=epoch, values=finite(values)))
         self.send(self._plan.progress(step, epoch, self.clock()))
+        trained = {metric_names.TRAIN_LOSS: fmean(self._losses)} if self._losses else {}
+        self._losses.clear()
+        return self.history.add(epoch, values | trained, evaluator)
 
-    def save_checkpoint(
-        self,
-        path: Path,
-        *,
-        step: int,
-        epoch: int,
-        is_best: bool,
-        values: Mapping[str, float],
-    ) -> None:
+    def save_checkpoint(self, path: Path, *, step: int, epoch: int) -> None:
         """Hands over a checkpoint that is written completely; `path` may be replaced by the next one at once.
 
-        `values` are the metrics of the validation that it belongs to.
+        `epoch` epochs are complete, validated and reported; one that was interrupted has more steps.
         """
+        is_validated = step == epoch * self._plan.steps_per_epoch
+        is_best = is_validated and epoch == self.history.best_epoch
+        posted = self._post(path)
+        if is_best:
+            self.best_checkpoint = self._keep(posted, name=f"best{path.suffix}")
         self.send(
             FileReport(
                 name=f"checkpoints/last{path.suffix}",
                 kind=ArtifactKind.CHECKPOINT,
-                path=self._post(path),
+                path=str(posted.relative_to(self.folder)),
                 step=step,
                 epoch=epoch,
                 is_best=is_best,
-                values=finite(values),
+                values=finite(self.history.epochs.get(epoch, {})) if is_validated else {},
             )
         )
+
+    def finish(self) -> None:
+        """Trained to the end. The metrics of the best checkpoint go with it."""
+        self.tell_end(self.history.best)
+
+    def _keep(self, posted: Path, name: str) -> Path:
+        """A second name for a file of the outbox, which nobody writes to and the runner removes."""
+        partial, kept = self.folder / f".{name}", self.folder / name
+        partial.unlink(missing_ok=True)
+        try:
+            os.link(posted, partial)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(posted, partial)
+        return partial.rename(kept)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer_kit.server.devices import count_gpus, list_devices
+from trainer_kit.devices import count_gpus, list_devices
 
 
 def install_driver(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import psutil
 
@@ -15,8 +16,13 @@ QUERY_SECONDS = 10.0
 
 def list_devices() -> list[DeviceInfo]:
     """CUDA devices in the driver's order and as far as this process may see them, Apple's GPU, and the CPU."""
-    cpu = DeviceInfo(name="cpu", description=platform.machine(), memory_bytes=psutil.virtual_memory().total)
+    cpu = DeviceInfo(name="cpu", description=_cpu_name(), memory_bytes=psutil.virtual_memory().total)
     return [*_cuda_devices(), *_apple_gpu(), cpu]
+
+
+def name_of(device: str) -> str:
+    """What a device, such as `cuda:0`, calls itself."""
+    return next((found.description for found in list_devices() if found.name == device), device)
 
 
 def count_gpus(devices: Iterable[DeviceInfo]) -> int:
@@ -57,6 +63,16 @@ def _parse(index: int, line: str) -> DeviceInfo:
     name, _, mebibytes = line.partition(",")[2].rpartition(",")
     memory = int(mebibytes) * 2**20 if mebibytes.strip().isdigit() else None
     return DeviceInfo(name=f"cuda:{index}", description=name.strip(), memory_bytes=memory)
+
+
+def _cpu_name() -> str:
+    """Such as `AMD EPYC 7B13, 2 cores`."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):  # not Linux, or not x86
+        model = platform.processor() or platform.machine()
+    return f"{model}, {len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} cores"
 
 
 def _apple_gpu() -> list[DeviceInfo]:

@@ -1,0 +1,1 @@
+"""Experiments side by side: comparing some of them, and the leaderboard of a project."""

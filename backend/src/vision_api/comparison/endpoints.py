@@ -1,0 +1,94 @@
+"""Routes of comparisons: `/training/jobs/compare` and a project's leaderboard."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from vision_api.auth.dependencies import CurrentUser
+from vision_api.catalog.dependencies import CatalogDep
+from vision_api.comparison import repository, use_cases
+from vision_api.comparison.schemas import Comparison, LeaderboardEntry
+from vision_api.db.session import DatabaseDep, ReadSession
+from vision_api.errors import Invalid
+from vision_api.kit.pagination import PageParams, set_page_headers
+from vision_api.kit.schemas import ResourceId
+from vision_api.projects.access import get_project_for
+from vision_api.training_jobs.dependencies import StoreDep
+from vision_contracts import TaskType
+
+router = APIRouter(tags=["comparisons"])
+
+Framework = Annotated[str | None, Query(max_length=64, description="Only those of one; ranks stay.")]
+
+
+@router.get("/training/jobs/compare")
+async def compare_training_jobs(
+    database: DatabaseDep,
+    store: StoreDep,
+    catalog: CatalogDep,
+    user: CurrentUser,
+    ids: Annotated[list[str], Query(description="2 to 10 experiments, repeated or separated by commas: `1,2,3`.")],
+    split: Annotated[str, Query(max_length=64, description="Whose classes are compared: `val` or `test`.")] = "val",
+    names: Annotated[list[str] | None, Query(description="Only these curves, as in `ids`.")] = None,
+    max_points: Annotated[int, Query(ge=4, le=10_000, description="Of each curve; extremes are kept.")] = 200,
+) -> Comparison:
+    """Experiments side by side, across projects and frameworks: settings, metrics, curves, classes and cost.
+
+    Numbers of different tasks, data set versions or validation splits say nothing about each other: then `comparable`
+    is false, `reasons` say why, and `groups` hold those whose numbers may be compared. Metrics are those of the best
+    checkpoints, from `report.json` where there is one; a report that is missing or broken is told with its experiment.
+    """
+    return await use_cases.compare(
+        database,
+        store,
+        catalog,
+        user=user,
+        job_ids=[_id(text) for text in _split(ids)],
+        split=split,
+        names=_split(names or ()),
+        max_points=max_points,
+    )
+
+
+def _split(given: Sequence[str]) -> list[str]:
+    return [part.strip() for text in given for part in text.split(",") if part.strip()]
+
+
+def _id(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < len(text) < 19):
+        raise Invalid(f"{text[:50]!r} is not the id of an experiment: write ids=1,2,3.", field="ids")
+    return int(text)
+
+
+@router.get("/projects/{project_id}/leaderboard")
+async def get_leaderboard(
+    project_id: ResourceId,
+    session: ReadSession,
+    user: CurrentUser,
+    params: PageParams,
+    request: Request,
+    response: Response,
+    task_type: Annotated[TaskType | None, Query(description="Only those of one task.")] = None,
+    dataset_digest: Annotated[str | None, Query(max_length=64, description="Only on one data set version.")] = None,
+    validation_split: Annotated[str | None, Query(max_length=32, description="Only on one split.")] = None,
+    framework: Framework = None,
+    top: Annotated[int | None, Query(ge=1, le=10_000, description="Only the best ones of each group.")] = None,
+) -> list[LeaderboardEntry]:
+    """The completed experiments of a project, best first by the primary metric, group by group.
+
+    A group is one task, data set version and validation split: only within it is there an order. Equal experiments
+    share a rank, the newest first. One that trained on a folder has no place: a folder has no versions.
+    """
+    await get_project_for(session, user, project_id)
+    wanted = repository.ranked_jobs(
+        project_id,
+        task_type=task_type,
+        dataset_digest=dataset_digest,
+        validation_split=validation_split,
+        framework=framework,
+        top=top,
+    )
+    page = await use_cases.page_leaderboard(session, wanted=wanted, params=params)
+    set_page_headers(request, response, page)
+    return list(page.items)

@@ -1,0 +1,137 @@
+"""Experiments side by side."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from data_kit import ObjectStore
+from vision_api.catalog.catalog import Catalog
+from vision_api.catalog.use_cases import find_model
+from vision_api.comparison import repository
+from vision_api.comparison.contender import Contender, wall_seconds
+from vision_api.comparison.grouping import group, reasons
+from vision_api.comparison.schemas import ComparedJob, Comparison, Cost, LeaderboardEntry, ReportRead
+from vision_api.comparison.side_by_side import compare_classes, compare_curves, compare_metrics, compare_settings
+from vision_api.db.session import Database
+from vision_api.errors import Invalid
+from vision_api.kit.pagination import Page, PageRequest
+from vision_api.models import Artifact, TrainingJob, User
+from vision_api.training_jobs.access import get_job_for
+from vision_api.training_jobs.reading import read_primary_metric
+from vision_api.training_jobs.reports import REPORT, FoundReport, find_report
+from vision_api.training_jobs.repository import list_points
+
+FEWEST, MOST = 2, 10
+
+
+async def compare(
+    database: Database,
+    store: ObjectStore,
+    catalog: Catalog,
+    *,
+    user: User,
+    job_ids: Sequence[int],
+    split: str,
+    names: Sequence[str],
+    max_points: int,
+) -> Comparison:
+    """Raises Invalid for too few or too many, NotFound if one of them is not there or not the user's."""
+    wanted = list(dict.fromkeys(job_ids))
+    if not FEWEST <= len(wanted) <= MOST:
+        raise Invalid(f"Name {FEWEST} to {MOST} different experiments; these are {len(wanted)}.", field="ids")
+    async with database.snapshot() as session:
+        jobs = [await get_job_for(session, user, job_id) for job_id in wanted]
+        results = {(each.job_id, each.name == REPORT): each for each in await repository.list_results(session, wanted)}
+        told = [await _told(session, job, results.get((job.id, False)), max_points) for job in jobs]
+    contenders = [
+        Contender(
+            job=job,
+            card=find_model(catalog, job.framework, job.model_name),
+            best=results.get((job.id, False)),
+            best_values=values,
+            points=points,
+            report=await find_report(store, job, results.get((job.id, True))),
+        )
+        for job, (values, points) in zip(jobs, told, strict=True)
+    ]
+    found = reasons(contenders)
+    return Comparison(
+        comparable=not found,
+        reasons=found,
+        groups=group(contenders),
+        jobs=[_read_contender(contender) for contender in contenders],
+        settings=compare_settings(contenders),
+        metrics=compare_metrics(contenders),
+        curves=compare_curves(contenders, names),
+        classes=compare_classes(contenders, split),
+    )
+
+
+async def _told(
+    session: AsyncSession, job: TrainingJob, best: Artifact | None, max_points: int
+) -> tuple[dict[str, float | None], Sequence[Any]]:
+    """Its metrics at the best checkpoint, and its curves."""
+    points = await list_points(session, job.id, names=None, after_step=None, max_points=max_points)
+    if best is None or best.step is None:
+        return {}, points
+    return await repository.list_values_at(session, job.id, best.step), points
+
+
+def _read_contender(contender: Contender) -> ComparedJob:
+    job, best = contender.job, contender.best
+    steps = contender.steps_per_epoch
+    own = ("report", "cost", "primary_metric", "best_epoch")
+    plain = {name: getattr(job, name) for name in ComparedJob.model_fields if name not in own}
+    return ComparedJob(
+        **plain,
+        primary_metric=read_primary_metric(job),
+        best_epoch=round(best.step / steps, 4) if best and best.step is not None and steps else None,
+        report=_read_report(contender.report),
+        cost=_cost(contender),
+    )
+
+
+def _read_report(found: FoundReport) -> ReportRead:
+    report = found.report
+    return ReportRead(
+        state=found.state,
+        message=found.message,
+        epoch=report.epoch if report else None,
+        images={split: measured.images for split, measured in report.splits.items()} if report else {},
+    )
+
+
+def _cost(contender: Contender) -> Cost:
+    job, card, best = contender.job, contender.card, contender.best
+    return Cost(
+        wall_seconds=wall_seconds(job),
+        epochs=job.progress_epoch,
+        epoch_seconds=contender.epoch_seconds,
+        params=card.params if card else None,
+        gmacs=card.gmacs if card else None,
+        checkpoint_bytes=best.size_bytes if best else None,
+        device=(job.environment or {}).get("device"),
+    )
+
+
+async def page_leaderboard(
+    session: AsyncSession, *, wanted: Select[Any], params: PageRequest
+) -> Page[LeaderboardEntry]:
+    """One page of `repository.ranked_jobs`."""
+    return (await repository.page_ranked(session, wanted, params)).map(_read_entry)
+
+
+def _read_entry(row: Any) -> LeaderboardEntry:
+    job, rank, group_size = row
+    own = ("rank", "group_size", "job_id", "primary_metric", "wall_seconds")
+    plain = {name: getattr(job, name) for name in LeaderboardEntry.model_fields if name not in own}
+    return LeaderboardEntry(
+        **plain,
+        rank=rank,
+        group_size=group_size,
+        job_id=job.id,
+        primary_metric=read_primary_metric(job),
+        wall_seconds=wall_seconds(job),
+    )

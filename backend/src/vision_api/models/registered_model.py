@@ -1,0 +1,23 @@
+"""A name under which the results of a project are kept."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from vision_api.db.base import Base, BigInt, IdColumn
+from vision_api.kit.clock import utc_now
+
+
+class RegisteredModel(Base):
+    """Its row is locked while a version is added or moves to another stage."""
+
+    __tablename__ = "registered_models"
+    __table_args__ = (UniqueConstraint("project_id", "name"), {"sqlite_autoincrement": True})
+
+    id: Mapped[IdColumn]
+    project_id: Mapped[int] = mapped_column(BigInt, ForeignKey("projects.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(100))
+    latest_version: Mapped[int] = mapped_column(default=0)
+    """The highest number that was ever given: that of a deleted version never comes back."""
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)

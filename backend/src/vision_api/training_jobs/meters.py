@@ -1,0 +1,43 @@
+"""What the loops of this process count and time, for `/metrics`. Each backend has its own numbers: add them up."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from prometheus_client import Counter, Histogram
+
+from vision_api.kit.clock import utc_now
+from vision_api.models import TrainingJob
+from vision_contracts import metric_names
+
+_FRAMEWORK = ("framework",)
+_WAITS = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
+_EPOCHS = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600)
+_LAGS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300)
+
+QUEUE_WAIT = Histogram(
+    "training_job_queue_wait_seconds", "From a user's start until an instance took it on.", _FRAMEWORK, buckets=_WAITS
+)
+EPOCH = Histogram("training_epoch_seconds", "How long an epoch took.", _FRAMEWORK, buckets=_EPOCHS)
+EVENT_LAG = Histogram("training_event_lag_seconds", "From a trainer's event until it was stored.", buckets=_LAGS)
+ENDINGS = Counter(
+    "training_job_endings", "Jobs that completed, failed or were cancelled.", ("framework", "status", "reason")
+)
+RESTARTS = Counter("training_job_restarts", "Attempts lost through no fault of their job.", _FRAMEWORK)
+
+
+def note_dispatch(job: TrainingJob) -> None:
+    """An instance has taken the job on. Only the first attempt since a user's start has waited in the queue."""
+    is_first = not job.restarts and (job.started_at is None or job.queued_at is None or job.started_at < job.queued_at)
+    if is_first and job.queued_at is not None:
+        QUEUE_WAIT.labels(job.framework).observe((utc_now() - job.queued_at).total_seconds())
+
+
+def note_metrics(job: TrainingJob, values: Mapping[str, float | None]) -> None:
+    """A trainer has told these values."""
+    if (seconds := values.get(metric_names.EPOCH_SECONDS)) is not None:
+        EPOCH.labels(job.framework).observe(seconds)
+
+
+def note_stored(event_time: datetime) -> None:
+    """An event of that time is committed. Clocks differ a little: nothing is stored before it happens."""
+    EVENT_LAG.observe(max(0.0, (utc_now() - event_time).total_seconds()))

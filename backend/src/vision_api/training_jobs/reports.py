@@ -1,0 +1,75 @@
+"""What a finished training says about its best checkpoint: its artifact `report.json`, read from storage.
+
+A trainer wrote it, so that it is checked before it is believed, and a broken one is said and never an error.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import anyio.to_thread
+from pydantic import ValidationError
+
+from data_kit import ObjectNotFound, ObjectStore, StorageError
+from vision_api.models import Artifact, JobStatus, TrainingJob
+from vision_contracts import REPORT_VERSION, EvaluationReport
+
+REPORT = "report.json"
+LARGEST_BYTES = 16 * 1024**2
+
+
+class ReportState(StrEnum):
+    """What became of a report."""
+
+    READ = "read"
+    MISSING = "missing"
+    OUTDATED = "outdated"
+    BROKEN = "broken"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundReport:
+    """A report, or why there is none, in words."""
+
+    state: ReportState
+    message: str
+    report: EvaluationReport | None = None
+
+
+async def find_report(store: ObjectStore, job: TrainingJob, artifact: Artifact | None) -> FoundReport:
+    """The report of a job. Call it outside of any database session."""
+    if artifact is None:
+        return FoundReport(ReportState.MISSING, "The experiment has left no report.")
+    if job.status != JobStatus.COMPLETED:
+        return FoundReport(ReportState.OUTDATED, f"The report is of before: the experiment is {job.status} now.")
+    try:
+        content = await anyio.to_thread.run_sync(_read, store, artifact.uri)
+    except ObjectNotFound:
+        return FoundReport(ReportState.MISSING, "The report is no longer in storage.")
+    except StorageError:
+        return FoundReport(ReportState.UNAVAILABLE, "Object storage does not answer: try again shortly.")
+    if len(content) > LARGEST_BYTES:
+        return _broken(f"it is larger than {LARGEST_BYTES // 1024**2} MiB")
+    return await anyio.to_thread.run_sync(_parse, content, job)
+
+
+def _read(store: ObjectStore, uri: str) -> bytes:
+    """Whatever size its row tells."""
+    return b"".join(store.read(uri, 0, LARGEST_BYTES + 1))
+
+
+def _parse(content: bytes, job: TrainingJob) -> FoundReport:
+    try:
+        report = EvaluationReport.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        return _broken(f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}")
+    if report.report_version > REPORT_VERSION:
+        return _broken(f"its version {report.report_version} is newer than this platform")
+    if (report.framework, report.task_type) != (job.framework, job.task_type):
+        return _broken(f"it is about {report.task_type} with {report.framework}")
+    return FoundReport(ReportState.READ, "", report)
+
+
+def _broken(why: str) -> FoundReport:
+    return FoundReport(ReportState.BROKEN, f"The report cannot be read: {why}.")

@@ -1,0 +1,74 @@
+"""What `/ready` says about a platform that cannot do everything."""
+
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from support import refused_address
+
+from vision_api.config import Settings
+from vision_api.main import create_app
+
+REMOTE: dict[str, Any] = {"training_execution_mode": "http", "service_token": "token"}
+
+
+@asynccontextmanager
+async def _served(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(settings, background=False)
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+    ):
+        yield client
+
+
+async def _ready(client: httpx.AsyncClient) -> dict[str, Any]:
+    response = await client.get("/ready")
+    assert response.status_code == 200
+    return response.json()
+
+
+async def test_ready_where_nothing_is_wrong(client: httpx.AsyncClient) -> None:
+    assert await _ready(client) == {"status": "ready", "database": "ok", "services": {}, "troubles": []}
+
+
+async def test_service_that_does_not_answer_is_named(settings: Settings) -> None:
+    urls = {"timm": (f"http://{refused_address()}",)}
+    async with _served(settings.model_copy(update={"service_urls": urls})) as client:
+        ready = await _ready(client)
+    assert (ready["status"], ready["services"]) == ("degraded", {"timm": "degraded"})
+    assert [(one["part"], one["name"]) for one in ready["troubles"]] == [("service", "timm")]
+    assert "wait in the queue" in ready["troubles"][0]["message"]
+
+
+async def test_schema_of_another_version_is_named_with_what_to_do(sqlite_template: Path, tmp_path: Path) -> None:
+    path = tmp_path / "platform.db"
+    shutil.copyfile(sqlite_template, path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        old.execute("UPDATE alembic_version SET version_num = '0001'")
+    settings = Settings(data_dir=tmp_path, service_urls={}, **REMOTE)
+    async with _served(settings) as client:
+        (trouble,) = (await _ready(client))["troubles"]
+    assert trouble["part"] == "schema"
+    assert "revision 0001" in trouble["message"]
+    assert "python -m vision_api.migrate" in trouble["message"]
+
+
+async def test_storage_that_does_not_answer_is_named(
+    sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copyfile(sqlite_template, tmp_path / "platform.db")
+    variables = {"AWS_ENDPOINT_URL": f"http://{refused_address()}", "AWS_REGION": "us-east-1"}
+    for name, value in (variables | {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}).items():
+        monkeypatch.setenv(name, value)
+    async with _served(
+        Settings(data_dir=tmp_path, service_urls={}, storage_url="s3://bucket/prefix", **REMOTE)
+    ) as client:
+        (trouble,) = (await _ready(client))["troubles"]
+    assert (trouble["part"], trouble["name"]) == ("storage", "storage")

@@ -1,0 +1,16 @@
+"""`python -m huggingface_service.catalog_check --output FOLDER`: takes a training step with every card."""
+
+from huggingface_service.architectures import find_architecture
+from huggingface_service.catalog import count_parameters
+from trainer_kit.catalog_check import check_command
+from trainer_kit.trainer.main import exit_now
+from vision_contracts import ModelCard
+
+
+def count_card(card: ModelCard) -> int:
+    """Parameters of the card's network, built without memory for them."""
+    return count_parameters(find_architecture(card.model_name), card.task_types[0])
+
+
+if __name__ == "__main__":
+    exit_now(check_command("huggingface_service.adapter:adapter", count_card))

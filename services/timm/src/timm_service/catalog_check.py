@@ -1,0 +1,19 @@
+"""`python -m timm_service.catalog_check --output FOLDER`: takes a training step with every card of the catalogue."""
+
+import timm
+import torch
+
+from timm_service.model import count_parameters
+from trainer_kit.catalog_check import check_command
+from trainer_kit.trainer.main import exit_now
+from vision_contracts import ModelCard
+
+
+def count_card(card: ModelCard) -> int:
+    """Parameters of the card's network, built without memory for them."""
+    with torch.device("meta"):
+        return count_parameters(timm.create_model(card.model_name))
+
+
+if __name__ == "__main__":
+    exit_now(check_command("timm_service.adapter:adapter", count_card))

@@ -1,0 +1,115 @@
+"""What a training service tells Prometheus: its slots, its disk, its GPUs, and what each trainer takes."""
+
+import contextlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+from prometheus_client import REGISTRY, CollectorRegistry, disable_created_metrics, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from trainer_kit.server.service import Service
+from trainer_kit.supervisor import Attempt
+
+GPU_SECONDS = 5.0
+GPU_COLUMNS = "index,utilization.gpu,memory.used,memory.total"
+disable_created_metrics()  # one more series for each counter, which nobody asks for
+
+
+def exposition(requests: CollectorRegistry, service: Service, data_dir: Path) -> bytes:
+    """Everything, as it is now. Blocks, for as long as the GPU's driver takes to answer."""
+    state = CollectorRegistry(auto_describe=False)
+    state.register(ServiceState(service, data_dir))
+    return b"".join(map(generate_latest, (requests, REGISTRY, state)))
+
+
+class ServiceState(Collector):
+    """Read when somebody asks; never counted along the way."""
+
+    def __init__(self, service: Service, data_dir: Path) -> None:
+        self._service = service
+        self._data_dir = data_dir
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._slots()
+        yield from _trainers(self._service.supervisor.list_running())
+        yield from _gpus()
+        free = shutil.disk_usage(self._data_dir).free
+        yield GaugeMetricFamily("service_disk_free_bytes", "Room for data sets and checkpoints.", value=free)
+
+    def _slots(self) -> Iterator[Metric]:
+        supervisor, models = self._service.supervisor, self._service.catalog.models
+        about = {"framework": models.framework, "framework_version": models.framework_version}
+        yield InfoMetricFamily("service", "Who answers.", about | {"instance_id": str(supervisor.instance_id)})
+        yield GaugeMetricFamily("service_slots", "Attempts that may run at a time.", value=supervisor.slots)
+        yield GaugeMetricFamily("service_free_slots", "Slots that nobody has.", value=supervisor.free_slots)
+        yield GaugeMetricFamily("service_draining", "1 while it is ending.", value=int(supervisor.is_draining))
+        held = GaugeMetricFamily("service_attempts", "Attempts that are held.", labels=("state",))
+        states = [one.state for one in supervisor.list_held()]
+        for state in ("running", "ended"):
+            held.add_metric((state,), states.count(state))
+        yield held
+
+
+def _trainers(running: list[Attempt]) -> Iterator[Metric]:
+    """A trainer's own process and everything that it has started, such as its data loaders."""
+    labels = ("job_uid", "attempt")
+    seconds = CounterMetricFamily("trainer_cpu_seconds", "CPU time of what runs now.", labels=labels)
+    memory = GaugeMetricFamily("trainer_memory_bytes", "Resident memory; shared pages count twice.", labels=labels)
+    processes = GaugeMetricFamily("trainer_processes", "Processes of it.", labels=labels)
+    for attempt in running:
+        values = (str(attempt.job_uid), str(attempt.number))
+        family = list(_family_of(attempt))
+        usage = [found for process in family if (found := _usage(process)) is not None]
+        if usage:
+            seconds.add_metric(values, sum(cpu for cpu, _ in usage))
+            memory.add_metric(values, sum(resident for _, resident in usage))
+            processes.add_metric(values, len(usage))
+    yield from (seconds, memory, processes)
+
+
+def _family_of(attempt: Attempt) -> Iterator[psutil.Process]:
+    identity = attempt.folder.find_process("trainer")
+    if identity is None or identity.owner() != "itself":
+        return
+    with contextlib.suppress(psutil.Error):
+        trainer = psutil.Process(identity.pid)
+        yield trainer
+        yield from trainer.children(recursive=True)
+
+
+def _usage(process: psutil.Process) -> tuple[float, int] | None:
+    try:
+        with process.oneshot():
+            times = process.cpu_times()
+            return times.user + times.system, process.memory_info().rss
+    except psutil.Error:
+        return None
+
+
+def _gpus() -> Iterator[Metric]:
+    """Of every GPU of this machine; nothing where there is none."""
+    busy = GaugeMetricFamily("gpu_utilization_ratio", "Part of the time that it computes.", labels=("gpu",))
+    used = GaugeMetricFamily("gpu_memory_used_bytes", "Memory in use, by anybody.", labels=("gpu",))
+    total = GaugeMetricFamily("gpu_memory_bytes", "Memory that it has.", labels=("gpu",))
+    for gpu, utilization, used_mebibytes, mebibytes in _ask_driver():
+        for family, value in ((busy, utilization / 100), (used, used_mebibytes * 2**20), (total, mebibytes * 2**20)):
+            family.add_metric((gpu,), value)
+    yield from (busy, used, total)
+
+
+def _ask_driver() -> Iterator[tuple[str, float, float, float]]:
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return
+    query = [command, f"--query-gpu={GPU_COLUMNS}", "--format=csv,noheader,nounits"]
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=GPU_SECONDS, check=True)  # noqa: S603
+        for line in answer.stdout.splitlines():
+            gpu, *numbers = (part.strip() for part in line.split(","))
+            with contextlib.suppress(ValueError):  # "[N/A]"
+                utilization, used, total = map(float, numbers)
+                yield gpu, utilization, used, total

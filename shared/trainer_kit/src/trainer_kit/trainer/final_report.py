@@ -1,0 +1,106 @@
+"""The end of every training: the best checkpoint is measured once more, and `report.json` says what it is worth."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from data_kit import Dataset, Split
+from trainer_kit.devices import name_of
+from trainer_kit.evaluation import Evaluator
+from trainer_kit.trainer.errors import Stopped
+from trainer_kit.trainer.run import TrainingRun
+from trainer_kit.trainer.speed import time_batch
+from vision_contracts import ArtifactKind, EvaluationReport, LogLevel, ModelSpeed
+
+REPORT_NAME = "report.json"
+
+
+@dataclass(frozen=True)
+class NetworkFacts:
+    """What speed depends on."""
+
+    device: str
+    """Such as `cuda:0`."""
+    precision: str
+    """`float32`, `bfloat16` or `float16`."""
+    image_size: int
+    """Side of the square images, in pixels."""
+    parameters: int
+
+
+class BestModel(Protocol):
+    """The network with the weights of the best checkpoint, on the device that trained it."""
+
+    def evaluate(self, split: Split) -> Evaluator:
+        """An evaluator that has seen its predictions of a whole split. Raises Stopped where that is asked for."""
+        ...
+
+    def describe(self) -> NetworkFacts:
+        """What its speed depends on."""
+        ...
+
+    def compute(self, batch_size: int) -> None:
+        """One forward pass over blank images; returns when the device has finished."""
+        ...
+
+
+def leave_report(run: TrainingRun[Any], load: Callable[[Path], BestModel]) -> None:
+    """Hands over `report.json`; `load` reads the best checkpoint.
+
+    A training that has succeeded does not fail over its report: what goes wrong with it is said in the log.
+    """
+    try:
+        report = _make_report(run, load)
+        if report is None:
+            return
+        path = run.folder / REPORT_NAME
+        path.write_text(report.model_dump_json(indent=1))
+        run.save_artifact(path, name=REPORT_NAME, kind=ArtifactKind.REPORT)
+    except Stopped:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the weights are good
+        run.log(f"The report could not be made: {type(error).__name__}: {error}", LogLevel.ERROR)
+
+
+def _make_report(run: TrainingRun[Any], load: Callable[[Path], BestModel]) -> EvaluationReport | None:
+    """None if the best checkpoint is not at hand."""
+    history = run.history
+    if run.best_checkpoint is None or not history.best_epoch:
+        run.log("There is no report: the best checkpoint, of an earlier attempt, is not at hand.", LogLevel.WARNING)
+        return None
+    started_at = time.monotonic()
+    model = load(run.best_checkpoint)
+    evaluators = {Split.VAL: history.best_evaluator or model.evaluate(Split.VAL)}
+    if _is_labelled(run.dataset, Split.TEST):
+        evaluators[Split.TEST] = model.evaluate(Split.TEST)
+    report = EvaluationReport(
+        framework=run.spec.framework,
+        model_name=run.spec.model_name,
+        task_type=run.spec.task_type,
+        primary_metric=history.primary_metric,
+        epoch=history.best_epoch,
+        splits={split.value: evaluator.evaluate() for split, evaluator in evaluators.items()},
+        speed=_measure_speed(model, run.spec.params.batch_size),
+    )
+    seconds = time.monotonic() - started_at
+    run.log(f"Measured the checkpoint of epoch {history.best_epoch}, the best, in {seconds:.1f} s: see {REPORT_NAME}.")
+    return report
+
+
+def _is_labelled(dataset: Dataset, split: Split) -> bool:
+    """A test split may come without labels."""
+    return any(sample.class_ids for sample in dataset.splits.get(split, ()))
+
+
+def _measure_speed(model: BestModel, batch_size: int) -> ModelSpeed:
+    facts = model.describe()
+    return ModelSpeed(
+        device=facts.device,
+        device_name=name_of(facts.device),
+        precision=facts.precision,
+        image_size=facts.image_size,
+        parameters=facts.parameters,
+        batches=[time_batch(model.compute, size) for size in sorted({1, batch_size})],
+    )
