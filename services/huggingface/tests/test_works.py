@@ -9,7 +9,7 @@ from drawings import SIDE, draw_colors, draw_squares
 
 from huggingface_service.adapter import adapter
 from trainer_kit.testing.works import DoneWork, do_work, predict_work
-from vision_contracts import ExportFormat, ExportWork, TaskType, Work
+from vision_contracts import EvaluateWork, ExportFormat, ExportWork, TaskType, Work
 
 MODELS = {
     TaskType.IMAGE_CLASSIFICATION: "google/mobilenet_v2_0.35_96",
@@ -65,3 +65,11 @@ def test_an_export_computes_what_the_original_does(trained: Trained, tmp_path: P
     done = trained.work(tmp_path, ExportWork(format=format), dataset=trained.data)
     assert done.values == {}
     assert [name for name in done.files if name.startswith("exports/")] == list(done.files)
+
+
+def test_an_evaluation_measures_by_the_metric_of_the_task(trained: Trained, tmp_path: Path) -> None:
+    done = trained.work(tmp_path, EvaluateWork(), dataset=trained.data)
+    [value] = [number for name, number in done.values.items() if name in ("val/accuracy", "val/map50_95", "val/miou")]
+    assert value is not None
+    assert 0 <= value <= 1
+    assert list(done.files) == ["evaluations/folder-val.json"]

@@ -16,7 +16,7 @@ from timm_service.weights import read_torch_file
 from trainer_kit.inference import portable
 from trainer_kit.testing.works import DoneWork, do_work, predict_work
 from trainer_kit.trainer import TrainingRun
-from vision_contracts import ExportFormat, ExportWork, TaskType, Work
+from vision_contracts import EvaluateWork, EvaluationReport, ExportFormat, ExportWork, TaskType, Work
 
 MODEL = "test_resnet"
 
@@ -39,7 +39,9 @@ def checkpoint(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         send=lambda message: training.receive(message),
     )
     training = Training(run)
-    return training.train().checkpoints[-1]
+    training.train()
+    assert run.best_checkpoint is not None
+    return run.best_checkpoint
 
 
 def work(folder: Path, work: Work, checkpoint: Path, **inputs: Any) -> DoneWork:
@@ -90,3 +92,24 @@ def test_an_export_computes_what_the_original_does(
     done = work(tmp_path, ExportWork(format=format), checkpoint, dataset=shapes)
     assert done.values == {}
     assert [name for name in done.files if name.startswith("exports/")] == list(done.files)
+
+
+def test_an_evaluation_finds_the_accuracy_that_the_training_told(
+    shapes: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    done = work(tmp_path, EvaluateWork(split="val"), checkpoint, dataset=shapes)
+    history = read_torch_file(checkpoint)["history"]
+    best = max(values["val/accuracy"] for values in history.values())
+    assert done.values == {"val/accuracy": best}
+    report = EvaluationReport.model_validate_json(done.files["evaluations/folder-val.json"].read_bytes())
+    assert (report.splits["val"].images, report.splits["val"].values["accuracy"]) == (9, best)
+
+
+def test_a_split_or_class_that_is_not_there_is_refused(shapes: Path, checkpoint: Path, tmp_path: Path) -> None:
+    none = work(tmp_path / "a", EvaluateWork(split="test"), checkpoint, dataset=shapes)
+    others = draw_shapes(tmp_path / "others", train=1, val=1)
+    (others / "train/circle").rename(others / "train/ball")
+    (others / "val/circle").rename(others / "val/ball")
+    unknown = work(tmp_path / "b", EvaluateWork(), checkpoint, dataset=others)
+    assert [done.failure.reason for done in (none, unknown)] == ["bad_data", "bad_data"]
+    assert "ball" in unknown.failure.message

@@ -9,7 +9,7 @@ from shapes import write_bars, write_blank
 
 from trainer_kit.testing.works import DoneWork, do_work, predict_work
 from ultralytics_service.adapter import adapter
-from vision_contracts import ExportFormat, ExportWork, Work
+from vision_contracts import EvaluateWork, ExportFormat, ExportWork, Work
 
 NETWORKS = {
     "classify": "yolov8n-cls",
@@ -85,3 +85,11 @@ def test_an_onnx_file_computes_what_the_original_does(trained: Trained, tmp_path
 def test_other_formats_do_so_too(trained: Trained, tmp_path: Path, format: ExportFormat) -> None:
     done = trained.work(tmp_path, ExportWork(format=format), dataset=trained.data)
     assert (done.values, len(done.files)) == ({}, 1)
+
+
+def test_an_evaluation_measures_by_the_metric_of_the_task(trained: Trained, tmp_path: Path) -> None:
+    done = trained.work(tmp_path, EvaluateWork(), dataset=trained.data)
+    [value] = [number for name, number in done.values.items() if name in ("val/accuracy", "val/map50_95", "val/miou")]
+    assert value is not None
+    assert 0 <= value <= 1
+    assert list(done.files) == ["evaluations/folder-val.json"]

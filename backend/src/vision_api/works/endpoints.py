@@ -7,10 +7,18 @@ from fastapi import APIRouter, Depends, Query, Request, Response, status
 from vision_api.auth.dependencies import CurrentUser
 from vision_api.db.session import DatabaseDep, ReadSession
 from vision_api.kit.schemas import ResourceId
-from vision_api.training_jobs.dependencies import StoreDep, WakeupsDep
+from vision_api.training_jobs.dependencies import SettlerDep, StoreDep, WakeupsDep
 from vision_api.works import use_cases
 from vision_api.works.images import receive_images
-from vision_api.works.schemas import ExportCreate, PredictForm, WorkRead
+from vision_api.works.preflight import preflight
+from vision_api.works.schemas import (
+    EvaluationCreate,
+    ExportCreate,
+    PredictForm,
+    PreflightCreate,
+    PreflightRead,
+    WorkRead,
+)
 from vision_api.works.use_cases import Workshop
 
 router = APIRouter(prefix="/training/jobs", tags=["works"])
@@ -42,6 +50,36 @@ def _locate(request: Request, response: Response, work: WorkRead) -> WorkRead:
     return work
 
 
+@router.post("/preflight", responses={202: {"model": PreflightRead}})
+async def preflight_training_job(
+    body: PreflightCreate,
+    shop: WorkshopDep,
+    settler: SettlerDep,
+    user: CurrentUser,
+    request: Request,
+    response: Response,
+) -> PreflightRead:
+    """Look at an experiment before it is made: the same checks and errors, and what it would need.
+
+    With `dry_run` a few real batches are trained: 200 with what was measured if that is done in time, else 202 with
+    its `Location`.
+    """
+    answer, work_id = await preflight(shop, settler, user=user, request=body)
+    if work_id is None:
+        return answer
+    has_ended = await use_cases.wait(shop, work_id)
+    response.status_code = status.HTTP_200_OK if has_ended else ACCEPTED
+    response.headers["Location"] = request.url_for("get_preflight", work_id=work_id).path
+    work = await use_cases.get(shop, user=user, work_id=work_id, job_id=None)
+    return answer.model_copy(update={"dry_run": work})
+
+
+@router.get("/preflight/{work_id}")
+async def get_preflight(work_id: ResourceId, shop: WorkshopDep, user: CurrentUser) -> WorkRead:
+    """A dry run."""
+    return await use_cases.get(shop, user=user, work_id=work_id, job_id=None)
+
+
 @router.post("/{job_id}/predict", responses={202: {"model": WorkRead}}, openapi_extra=_predict_form())
 async def predict(
     job_id: ResourceId, shop: WorkshopDep, user: CurrentUser, request: Request, response: Response
@@ -65,6 +103,20 @@ async def export(
 ) -> WorkRead:
     """Write a checkpoint in a form that other programs read: the artifact `exports/…` of the experiment."""
     work_id = await use_cases.export(shop, user=user, job_id=job_id, request=body)
+    return _locate(request, response, await use_cases.get(shop, user=user, work_id=work_id, job_id=job_id))
+
+
+@router.post("/{job_id}/evaluate", status_code=ACCEPTED)
+async def evaluate(
+    job_id: ResourceId,
+    body: EvaluationCreate,
+    shop: WorkshopDep,
+    user: CurrentUser,
+    request: Request,
+    response: Response,
+) -> WorkRead:
+    """Measure a checkpoint on a split of a data set with its classes: the report `evaluations/…` of the experiment."""
+    work_id = await use_cases.evaluate(shop, user=user, job_id=job_id, request=body)
     return _locate(request, response, await use_cases.get(shop, user=user, work_id=work_id, job_id=job_id))
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from vision_api.kit.schemas import ReadModel, RequestModel
-from vision_api.training_jobs.schemas import ArtifactName, JobProgress
+from vision_api.training_jobs.schemas import ArtifactName, JobProgress, TrainingJobCreate
 from vision_contracts import ExportFormat, ImagePrediction, JobKind, Time
 
 BEST = "checkpoints/best"
@@ -69,3 +69,44 @@ class WorkRead(ReadModel):
     created_at: Time
     started_at: Time | None
     completed_at: Time | None
+
+
+class PreflightCreate(TrainingJobCreate):
+    """An experiment that is not made, but looked at."""
+
+    dry_run: bool = Field(default=False, description="Train a few real batches, which takes a slot for a moment.")
+
+
+class Estimates(ReadModel):
+    """What a training will need, from the model's card: rough. A dry run measures it."""
+
+    device: str | None = Field(description="On which it would train; null where no service answers.")
+    device_memory_bytes: int | None
+    memory_bytes: int
+    largest_batch_size: int | None = Field(description="That fits the device; null where its memory is not known.")
+    steps_per_epoch: int | None
+    epoch_seconds: float | None
+    total_seconds: float | None
+    time_basis: Literal["earlier_training", "model_card"] = Field(description="The second can be wrong by far.")
+    checkpoint_bytes: int
+    disk_bytes: int = Field(description="Of the data set in the service's cache, and of checkpoints.")
+
+
+class Finding(ReadModel):
+    """Something that stands against it."""
+
+    code: str = Field(description="`service_unavailable`, `out_of_memory`, `batch_too_large` or `timed_out`.")
+    severity: Literal["error", "warning"]
+    field: str
+    message: str
+    changes: dict[str, Any] | None = Field(default=None, description="Settings with which it should go well.")
+
+
+class PreflightRead(ReadModel):
+    """What is known before a second of training is spent."""
+
+    fits: bool = Field(description="Whether nothing is an error.")
+    settings: dict[str, Any] = Field(description="What would be trained with, defaults filled in.")
+    estimates: Estimates
+    findings: list[Finding]
+    dry_run: WorkRead | None = Field(default=None, description="With `values` as soon as it has ended: see Location.")

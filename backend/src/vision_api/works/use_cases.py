@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_kit import ObjectStore, StorageError
 from vision_api.config import Settings
+from vision_api.datasets import use_cases as datasets
 from vision_api.db.session import Database
 from vision_api.errors import Conflict, Invalid, NotFound
 from vision_api.kit.clock import utc_now
@@ -26,14 +27,16 @@ from vision_api.training_jobs.wakeups import Wakeups
 from vision_api.training_services import InstanceRegistry
 from vision_api.works import repository
 from vision_api.works.images import Images
-from vision_api.works.schemas import ExportCreate, PredictedImage, WorkArtifact, WorkRead
+from vision_api.works.schemas import EvaluationCreate, ExportCreate, PredictedImage, WorkArtifact, WorkRead
 from vision_contracts import (
     ArtifactKind,
+    EvaluateWork,
     ExportWork,
     ImageRef,
     JobKind,
     PredictionReport,
     PredictWork,
+    TaskType,
     Work,
 )
 
@@ -98,6 +101,40 @@ async def export(shop: Workshop, *, user: User, job_id: int, request: ExportCrea
         metrics={name: value for name, value in metrics.items() if value is not None},
     )
     return await _add(shop, user, job, uuid4(), work, checkpoint=checkpoint, priority=job.priority)
+
+
+async def evaluate(shop: Workshop, *, user: User, job_id: int, request: EvaluationCreate) -> int:
+    """Queue an evaluation; returns its id. Without a data set, on the experiment's own."""
+    own: dict[str, Any] = {}
+    async with shop.database.snapshot() as session:
+        job, checkpoint = await _find(session, user, job_id, request.artifact)
+        if request.dataset_id is not None and job.project_id is not None:
+            own = await _dataset(session, user, job, job.project_id, request)
+    shop.require(job.framework, JobKind.EVALUATE)
+    work = EvaluateWork(split=request.split)
+    return await _add(shop, user, job, uuid4(), work, checkpoint=checkpoint, priority=job.priority, **own)
+
+
+async def _dataset(
+    session: AsyncSession, user: User, job: TrainingJob, project_id: int, request: EvaluationCreate
+) -> dict[str, Any]:
+    assert request.dataset_id is not None  # noqa: S101 - how it is called
+    resolved = await datasets.resolve_for_job(
+        session,
+        user,
+        dataset_id=request.dataset_id,
+        version=request.dataset_version,
+        project_id=project_id,
+        task_type=TaskType(job.task_type),
+    )
+    return {
+        "dataset_id": request.dataset_id,
+        "dataset_version": resolved.version,
+        "dataset_path": None,
+        "dataset_uri": resolved.ref.uri,
+        "dataset_format": resolved.ref.format,
+        "dataset_digest": resolved.ref.digest,
+    }
 
 
 async def _find(session: AsyncSession, user: User, job_id: int, artifact: str) -> tuple[TrainingJob, str]:

@@ -20,6 +20,7 @@ class HuggingFaceAdapter:
         {
             JobKind.PREDICT: "huggingface_service.works:predict",
             JobKind.EXPORT: "huggingface_service.works:export",
+            JobKind.EVALUATE: "huggingface_service.works:evaluate",
         }
     )
 

@@ -5,3 +5,4 @@ from trainer_kit import inference
 
 predict = inference.predict(load_network)
 export = inference.export(load_network)
+evaluate = inference.evaluate(load_network)

@@ -19,6 +19,7 @@ class TimmAdapter:
         {
             JobKind.PREDICT: "timm_service.works:predict",
             JobKind.EXPORT: "timm_service.works:export",
+            JobKind.EVALUATE: "timm_service.works:evaluate",
         }
     )
 

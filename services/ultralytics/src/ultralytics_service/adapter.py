@@ -20,6 +20,7 @@ class UltralyticsAdapter:
         {
             JobKind.PREDICT: "ultralytics_service.works:predict",
             JobKind.EXPORT: "ultralytics_service.works:export",
+            JobKind.EVALUATE: "ultralytics_service.works:evaluate",
         }
     )
 

@@ -5,3 +5,4 @@ from ultralytics_service.network import load_network
 
 predict = inference.predict(load_network)
 export = inference.export(load_network)
+evaluate = inference.evaluate(load_network)

@@ -35,6 +35,7 @@ class FakeAdapter:
         {
             JobKind.PREDICT: "trainer_kit.testing.fake_works:predict",
             JobKind.EXPORT: "trainer_kit.testing.fake_works:export",
+            JobKind.EVALUATE: "trainer_kit.testing.fake_works:evaluate",
         }
     )
     catalog_file = Path(__file__).with_name("fake_catalog.json")

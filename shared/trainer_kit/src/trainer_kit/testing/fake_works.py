@@ -84,3 +84,4 @@ def load_network(run: WorkRun[Any]) -> FakeNetwork:
 
 predict = inference.predict(load_network)
 export = inference.export(load_network)
+evaluate = inference.evaluate(load_network)

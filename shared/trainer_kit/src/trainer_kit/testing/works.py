@@ -93,7 +93,7 @@ def do_work(
     laid.mkdir()
     for number, image in enumerate(images):
         (laid / str(number)).write_bytes(image.read_bytes())
-    inputs = TrainerInputs(adapter_path, dataset, None, checkpoint, laid)
+    inputs = TrainerInputs(adapter_path, dataset, initial_checkpoint=checkpoint, images=laid)
     with _working_in(folder):
         train(AttemptFolder(folder), inputs, done.receive)
     return done
