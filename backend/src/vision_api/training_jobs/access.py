@@ -19,6 +19,13 @@ async def get_job_for(session: AsyncSession, user: User, job_id: int, role: Role
     return await _check(session, user, await repository.get_job(session, job_id), role)
 
 
+async def get_training_for(session: AsyncSession, user: User, job_id: int, *, asked: str) -> TrainingJob:
+    """As `get_job_for`, of an experiment that is to be `asked`, such as "compared"."""
+    job = await get_job_for(session, user, job_id)
+    require_training(job, asked)
+    return job
+
+
 async def lock_job_for(session: AsyncSession, user: User, job_id: int, role: Role = "editor") -> TrainingJob:
     """As `get_job_for`, with the row locked until the transaction ends."""
     return await _check(session, user, await repository.get_job_for_update(session, job_id), role)
