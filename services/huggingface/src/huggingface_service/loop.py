@@ -1,7 +1,8 @@
 """transformers' Trainer, with our batches and losses in it and our reports coming out of it."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from huggingface_service.config import Hyperparameters
 from huggingface_service.devices import computes_in_bfloat16
 from huggingface_service.tasks import Task
 from trainer_kit.evaluation import Evaluator
-from trainer_kit.trainer import TrainingRun
+from trainer_kit.trainer import TrainingError, TrainingRun
+from vision_contracts import EndReason
 
 RESUME_FOLDER = Path("resume")
 """In the attempt's folder: what the Trainer wants to read before it goes on."""
@@ -57,6 +59,20 @@ def trainer_arguments(run: TrainingRun[Hyperparameters], device: torch.device) -
         log_level="error",
         remove_unused_columns=False,
     )
+
+
+@contextmanager
+def enough_for_batch_norm() -> Iterator[None]:
+    """Gives a reason to what torch only words."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise TrainingError(
+            EndReason.BAD_HYPERPARAMETERS,
+            "batch_size: batch norm cannot learn from a batch of one image of this size. Set it to 2 or more.",
+        ) from error
 
 
 class TaskTrainer(Trainer):
@@ -99,7 +115,8 @@ class TaskTrainer(Trainer):
     ) -> Any:
         if self.frozen is not None:
             self.frozen.eval()  # batch norms keep their statistics too
-        loss, outputs = self.task.loss(model, inputs)
+        with enough_for_batch_norm():
+            loss, outputs = self.task.loss(model, inputs)
         return (loss, outputs) if return_outputs else loss
 
     def train_from(self, step: int) -> None:

@@ -30,17 +30,21 @@ class Model:
     weights: Floats
     velocity: Floats
     step: int = 0
+    class_names: tuple[str, ...] = ()
 
     def save(self, path: Path, history: History) -> None:
         partial = path.with_suffix(".partial.npz")
-        epochs = json.dumps(history.epochs)
-        np.savez(partial, weights=self.weights, velocity=self.velocity, step=self.step, epochs=epochs)
+        epochs, names = json.dumps(history.epochs), np.array(self.class_names)
+        np.savez(
+            partial, weights=self.weights, velocity=self.velocity, step=self.step, epochs=epochs, class_names=names
+        )
         partial.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> "Model":
         with np.load(path, allow_pickle=False) as saved:
-            return cls(saved["weights"], saved["velocity"], int(saved["step"]))
+            names = tuple(saved["class_names"].tolist())
+            return cls(saved["weights"], saved["velocity"], int(saved["step"]), names)
 
 
 def train(run: TrainingRun[FakeHyperparameters]) -> None:
@@ -97,7 +101,7 @@ def build_model(run: TrainingRun[FakeHyperparameters], features: int) -> Model:
         weights = Model.load(run.initial_checkpoint).weights
     else:
         weights = np.random.default_rng(run.spec.params.seed).normal(0, 0.01, (features, run.dataset.num_classes))
-    return Model(weights, np.zeros_like(weights))
+    return Model(weights, np.zeros_like(weights), class_names=run.dataset.class_names)
 
 
 def train_step(model: Model, x: Floats, y: NDArray[np.int64], learning_rate: float) -> float:
