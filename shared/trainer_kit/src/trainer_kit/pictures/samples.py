@@ -52,12 +52,12 @@ def _draw_guess(axes: Axes, image: Image.Image, shown: Shown, names: Sequence[st
     guess: Guess = shown.prediction
     label = shown.sample.class_id
     axes.imshow(image)
-    said = f"{short(names[guess.class_id], 20)} {guess.confidence:.0%}"
+    said = f"{short(names[guess.class_id], 20)} ({guess.confidence:.0%})"
     if guess.class_id == label:
         axes.set_title(f"✓ {said}", color=BLUE, fontsize=9, fontweight="normal")
     else:
         truth = short(names[label], 20) if label is not None else "?"
-        axes.set_title(f"✗ {said}\nis {truth}", color=VERMILION, fontsize=9, fontweight="normal")
+        axes.set_title(f"✗ {said}\nlabelled {truth}", color=VERMILION, fontsize=9, fontweight="normal")
 
 
 def _draw_found(axes: Axes, image: Image.Image, shown: Shown, names: Sequence[str]) -> None:
