@@ -26,6 +26,7 @@ from vision_api.projects.endpoints import router as projects_router
 from vision_api.training_jobs.endpoints import router as training_jobs_router
 from vision_api.usage.endpoints import router as usage_router
 from vision_api.version import VERSION
+from vision_api.works.endpoints import router as works_router
 
 PREFIX = "/api/v1"
 EXPOSED_HEADERS = (
@@ -87,7 +88,7 @@ def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
     _add_middleware(app, settings)
     # Routes are tried one after the other: the two lists that do next to nothing themselves are the first.
     routers = (catalog_router, projects_router, auth_router, datasets_router, comparison_router, training_jobs_router)
-    for router in (*routers, model_registry_router, usage_router, resumable.router):
+    for router in (*routers, works_router, model_registry_router, usage_router, resumable.router):
         app.include_router(router, prefix=PREFIX)
     app.include_router(health_router)
     return app

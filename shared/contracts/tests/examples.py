@@ -19,23 +19,38 @@ from vision_contracts import (
     DatasetRef,
     DeviceInfo,
     EndReason,
+    EvaluateWork,
     EvaluationReport,
     EventBody,
+    ExportFormat,
+    ExportWork,
     Failed,
     FieldProblem,
     Finished,
+    FoundKeypoint,
+    FoundObject,
     HeldJob,
+    ImageError,
+    ImagePrediction,
+    ImageRef,
     JobEvent,
+    JobKind,
     JobSpec,
+    Label,
     Log,
     LogLevel,
+    Mask,
     Metrics,
     ModelCard,
     ModelList,
     ModelSpeed,
     Paused,
+    PredictionReport,
+    PredictWork,
+    PreflightWork,
     Problem,
     Progress,
+    Region,
     ServiceReady,
     SplitEvaluation,
     Started,
@@ -113,7 +128,43 @@ REPORT = EvaluationReport(
     ),
 )
 
+WORK = PredictWork(images=[ImageRef(name="cat.jpg", uri=f"{OUTPUT}/inputs/0")], threshold=0.5, top_k=3)
+
+PREDICTIONS = PredictionReport(
+    task_type=TaskType.INSTANCE_SEGMENTATION,
+    class_names=["cat"],
+    threshold=0.5,
+    images=[
+        ImagePrediction(
+            name="cat.jpg",
+            width=2,
+            height=1,
+            labels=[Label(class_id=0, label="cat", score=0.9)],
+            objects=[
+                FoundObject(
+                    class_id=0,
+                    label="cat",
+                    score=0.9,
+                    box=(0, 0, 1, 1),
+                    mask=Mask(size=(1, 2), counts="011"),
+                    keypoints=[FoundKeypoint(x=0.5, y=0.5, score=1)],
+                    corners=[0, 0, 1, 0, 1, 1, 0, 1],
+                )
+            ],
+            regions=[Region(class_id=0, label="cat", share=0.5, mask=Mask(size=(1, 2), counts="011"))],
+            drawing="drawings/0.png",
+        ),
+        ImagePrediction(name="x", error=ImageError(code="image_broken", message="It cannot be decoded.")),
+    ],
+)
+
 MODELS: dict[str, BaseModel] = {
+    "export_work": ExportWork(format=ExportFormat.ONNX, name="a", metrics={"accuracy": 0.5}, dataset_name="b"),
+    "evaluate_work": EvaluateWork(split="test"),
+    "predict_work": WORK,
+    "prediction_report": PREDICTIONS,
+    "preflight_work": PreflightWork(steps=3),
+    "work_spec": SPEC.model_copy(update={"kind": JobKind.PREDICT, "work": WORK}),
     "evaluation_report": REPORT,
     "job_spec": SPEC,
     "model_list": ModelList(

@@ -19,6 +19,7 @@ from vision_contracts import (
     JobSpec,
     Metrics,
     ModelList,
+    ServiceReady,
     StopRequest,
     TrainingParams,
     format_time,
@@ -34,6 +35,19 @@ def test_a_newer_service_may_add_fields_to_an_event_and_to_an_answer() -> None:
     line = json.loads(EVENTS["event_metrics"].to_line()) | {"extra": 1}
     assert JobEvent.from_line(json.dumps(line)).body == EVENTS["event_metrics"].body
     assert HeldJob.model_validate(MODELS["held_job"].model_dump() | {"extra": 1}) == MODELS["held_job"]
+
+
+def test_an_older_backend_asks_for_a_training_and_an_older_service_can_do_nothing_else() -> None:
+    older = SPEC.model_dump(mode="json", exclude={"kind", "work"})
+    assert JobSpec.model_validate(older) == SPEC
+    ready = MODELS["service_ready"].model_dump(mode="json", exclude={"kinds"})
+    assert ServiceReady.model_validate(ready).kinds == ["train"]
+
+
+@pytest.mark.parametrize("kind", ["train", "export"])
+def test_a_spec_whose_work_is_of_another_kind_is_refused(kind: str) -> None:
+    with pytest.raises(ValidationError, match="work is of the kind predict"):
+        JobSpec.model_validate(MODELS["work_spec"].model_dump() | {"kind": kind})
 
 
 def test_an_older_service_proposes_nothing() -> None:

@@ -1,4 +1,4 @@
-"""The five members, most of them borrowed from the kit's fake framework."""
+"""The six members, most of them borrowed from the kit's fake framework."""
 
 import os
 from pathlib import Path

@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased
 from vision_api.kit.pagination import Page, PageRequest, paginate
 from vision_api.models import Artifact, JobStatus, MetricPoint, TrainingJob
 from vision_api.training_jobs.reports import REPORT
+from vision_contracts import JobKind
 
 BEST = "checkpoints/best"
 
@@ -35,7 +36,8 @@ _GROUP = ("task_type", "dataset_digest", "validation_split")
 def _is_ranked(job: type[TrainingJob]) -> ColumnElement[bool]:
     """The status is written out: with a parameter in its place the partial index could not be used."""
     return (
-        (job.status == literal_column(f"'{JobStatus.COMPLETED}'"))
+        (job.kind == JobKind.TRAIN)
+        & (job.status == literal_column(f"'{JobStatus.COMPLETED}'"))
         & job.deleted_at.is_(None)
         & job.dataset_digest.is_not(None)
         & job.primary_value.is_not(None)

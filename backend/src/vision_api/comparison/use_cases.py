@@ -18,7 +18,7 @@ from vision_api.db.session import Database
 from vision_api.errors import Invalid
 from vision_api.kit.pagination import Page, PageRequest
 from vision_api.models import Artifact, TrainingJob, User
-from vision_api.training_jobs.access import get_job_for
+from vision_api.training_jobs.access import get_training_for
 from vision_api.training_jobs.reading import read_primary_metric
 from vision_api.training_jobs.reports import REPORT, FoundReport, find_report
 from vision_api.training_jobs.repository import list_points
@@ -42,7 +42,7 @@ async def compare(
     if not FEWEST <= len(wanted) <= MOST:
         raise Invalid(f"Name {FEWEST} to {MOST} different experiments; these are {len(wanted)}.", field="ids")
     async with database.snapshot() as session:
-        jobs = [await get_job_for(session, user, job_id) for job_id in wanted]
+        jobs = [await get_training_for(session, user, job_id, asked="compared") for job_id in wanted]
         results = {(each.job_id, each.name == REPORT): each for each in await repository.list_results(session, wanted)}
         told = [await _told(session, job, results.get((job.id, False)), max_points) for job in jobs]
     contenders = [

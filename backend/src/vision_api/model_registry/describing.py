@@ -8,7 +8,7 @@ from vision_api.model_registry.hub_card import render
 from vision_api.model_registry.schemas import ModelVersionRead
 from vision_api.model_registry.tracing import find_source, trace
 from vision_api.models import User
-from vision_api.training_jobs.access import get_job_for
+from vision_api.training_jobs.access import get_training_for
 
 
 def describe_version(version: ModelVersionRead) -> str:
@@ -21,7 +21,7 @@ async def describe_job(
 ) -> str:
     """As it is now. Raises NotFound, also for an experiment that has left no such file yet."""
     async with database.snapshot() as session:
-        job = await get_job_for(session, user, job_id)
+        job = await get_training_for(session, user, job_id, asked="described")
         source = await find_source(session, job, artifact)
     if source is None:
         raise NotFound(f"This experiment has no artifact {artifact!r}: there is no model to describe yet.")

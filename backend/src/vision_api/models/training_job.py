@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from vision_api.db.base import Base, BigInt, IdColumn
 from vision_api.kit.clock import utc_now
+from vision_contracts import JobKind
 
 
 class JobStatus(StrEnum):
@@ -40,17 +41,21 @@ def _index_of_the_completed(*columns: str) -> Index:
 
 
 class TrainingJob(Base):
-    """The row is the truth about a job; users call it an experiment."""
+    """The row is the truth about a job; users call it an experiment.
+
+    Other kinds of work are rows too, so that they are queued, sent, followed and freed as trainings are.
+    """
 
     __tablename__ = "training_jobs"
     __table_args__ = (
-        Index("ix_training_jobs_project_id_deleted_at_id", "project_id", "deleted_at", "id"),
-        Index("ix_training_jobs_project_id_status", "project_id", "status", "deleted_at", "id"),
+        Index("ix_training_jobs_project_id_deleted_at_id", "project_id", "kind", "deleted_at", "id"),
+        Index("ix_training_jobs_project_id_status", "project_id", "kind", "status", "deleted_at", "id"),
         Index("ix_training_jobs_project_id_updated_at", "project_id", "updated_at"),
         Index("ix_training_jobs_status_framework", "status", "framework", "priority", "queued_at"),
         _index_of_the_completed("project_id", "task_type", "dataset_digest", "validation_split", "primary_value", "id"),
         _index_of_the_few("deleted_at"),
         _index_of_the_few("instance_id"),
+        _index_of_the_few("parent_id"),
         {"sqlite_autoincrement": True},
     )
 
@@ -64,6 +69,12 @@ class TrainingJob(Base):
     updated_at: Mapped[datetime] = mapped_column(onupdate=utc_now)
     deleted_at: Mapped[datetime | None]
     """Invisible from then on; the sweep stops it, frees everything and removes the row."""
+    kind: Mapped[str] = mapped_column(String(16), default=JobKind.TRAIN, server_default=JobKind.TRAIN)
+    """`vision_contracts.JobKind`: lists and counts of experiments show trainings alone."""
+    parent_id: Mapped[int | None] = mapped_column(BigInt)
+    """Of a work: the training that it is about, with which it is deleted."""
+    work: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """Of a work: what to do, as `vision_contracts.Work`."""
 
     # What to train: decided before the start.
     name: Mapped[str] = mapped_column(String(200))

@@ -4,10 +4,11 @@ from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from vision_api.errors import NotFound
+from vision_api.errors import InvalidTransition, NotFound
 from vision_api.models import TrainingJob, User
 from vision_api.projects.access import get_project_for
 from vision_api.training_jobs import repository
+from vision_contracts import JobKind
 
 Role = Literal["viewer", "editor", "owner"]
 MISSING = "There is no such experiment, or you are not a member of its project."
@@ -18,9 +19,22 @@ async def get_job_for(session: AsyncSession, user: User, job_id: int, role: Role
     return await _check(session, user, await repository.get_job(session, job_id), role)
 
 
+async def get_training_for(session: AsyncSession, user: User, job_id: int, *, asked: str) -> TrainingJob:
+    """As `get_job_for`, of an experiment that is to be `asked`, such as "compared"."""
+    job = await get_job_for(session, user, job_id)
+    require_training(job, asked)
+    return job
+
+
 async def lock_job_for(session: AsyncSession, user: User, job_id: int, role: Role = "editor") -> TrainingJob:
     """As `get_job_for`, with the row locked until the transaction ends."""
     return await _check(session, user, await repository.get_job_for_update(session, job_id), role)
+
+
+def require_training(job: TrainingJob, asked: str) -> None:
+    """Raises InvalidTransition for another kind of work."""
+    if job.kind != JobKind.TRAIN:
+        raise InvalidTransition(f"This is no experiment but its {job.kind}, which cannot be {asked}: ask for it anew.")
 
 
 async def _check(session: AsyncSession, user: User, job: TrainingJob | None, role: Role) -> TrainingJob:

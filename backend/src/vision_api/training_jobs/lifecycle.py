@@ -98,6 +98,8 @@ def _forget_training(job: TrainingJob) -> None:
 
 def _halt(session: AsyncSession, job: TrainingJob, asked: str, *, waiting: JobStatus, active: JobStatus) -> None:
     """An active job is ended by its instance; one that waits is nobody's."""
+    if asked != "stopped":
+        access.require_training(job, asked)
     status = active if job.status in ACTIVE else waiting
     if not is_allowed(job.status, status):
         raise InvalidTransition(f"This experiment is {job.status}: it cannot be {asked}.")
@@ -109,6 +111,7 @@ def _halt(session: AsyncSession, job: TrainingJob, asked: str, *, waiting: JobSt
 
 
 def _require(job: TrainingJob, asked: str, statuses: frozenset[JobStatus] | set[JobStatus]) -> None:
+    access.require_training(job, asked)
     if job.status not in statuses:
         wanted = " or ".join(sorted(statuses))
         raise InvalidTransition(f"This experiment is {job.status}: only a {wanted} one can be {asked}.")

@@ -7,12 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, case, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from vision_api.kit.clock import utc_now
 from vision_api.kit.pagination import Page, PageRequest, paginate
 from vision_api.models import Artifact, JobEvent, JobStatus, LogLine, MetricPoint, ProjectMember, TrainingJob, User
-from vision_contracts import LogLevel
+from vision_contracts import JobKind, LogLevel
 
 QUEUE_ORDER = (TrainingJob.priority.desc(), TrainingJob.queued_at, TrainingJob.id)
 """Who is next."""
@@ -26,8 +27,13 @@ def is_visible() -> ColumnElement[bool]:
     return TrainingJob.deleted_at.is_(None) & TrainingJob.project_id.is_not(None)
 
 
+def is_listed() -> ColumnElement[bool]:
+    """A visible training: other kinds of work are found through the training that they are about."""
+    return (TrainingJob.kind == JobKind.TRAIN) & is_visible()
+
+
 async def get_job(session: AsyncSession, job_id: int) -> TrainingJob | None:
-    """A job that has not been deleted."""
+    """A job of whatever kind that has not been deleted."""
     return await session.scalar(select(TrainingJob).where(TrainingJob.id == job_id, is_visible()))
 
 
@@ -47,7 +53,7 @@ def visible_jobs(
     q: str | None = None,
 ) -> Select[TrainingJob]:
     """The jobs of the projects that `user` may see, filtered. `q` looks into names, models and notes."""
-    wanted = select(TrainingJob).where(is_visible())
+    wanted = select(TrainingJob).where(is_listed())
     if project_id is not None:
         wanted = wanted.where(TrainingJob.project_id == project_id)
     elif not user.is_admin:
@@ -70,7 +76,7 @@ async def list_project_jobs(
     session: AsyncSession, project_id: int, *, before_id: int | None, limit: int
 ) -> Sequence[TrainingJob]:
     """Newest first."""
-    statement = select(TrainingJob).where(TrainingJob.project_id == project_id, is_visible())
+    statement = select(TrainingJob).where(TrainingJob.project_id == project_id, is_listed())
     if before_id is not None:
         statement = statement.where(TrainingJob.id < before_id)
     return (await session.scalars(statement.order_by(TrainingJob.id.desc()).limit(limit))).all()
@@ -78,7 +84,8 @@ async def list_project_jobs(
 
 async def list_changed_jobs(session: AsyncSession, project_id: int, *, since: datetime) -> Sequence[TrainingJob]:
     """Also those that have been deleted a moment ago."""
-    changed = select(TrainingJob).where(TrainingJob.project_id == project_id, TrainingJob.updated_at > since)
+    is_recent = (TrainingJob.kind == JobKind.TRAIN) & (TrainingJob.updated_at > since)
+    changed = select(TrainingJob).where(TrainingJob.project_id == project_id, is_recent)
     return (await session.scalars(changed.order_by(TrainingJob.updated_at))).all()
 
 
@@ -109,6 +116,16 @@ async def queue_positions(session: AsyncSession, jobs: Sequence[TrainingJob]) ->
     )
     rows = await session.execute(select(places.c.id, places.c.place).where(places.c.id.in_(queued)))
     return {row.id: row.place for row in rows}
+
+
+async def delete_works(session: AsyncSession, job: TrainingJob) -> None:
+    """With a training goes what is done with it; with a work, the artifacts that the training has of it."""
+    gone = {"deleted_at": job.deleted_at, "updated_at": utc_now()}
+    works = update(TrainingJob).where(TrainingJob.parent_id == job.id, TrainingJob.deleted_at.is_(None))
+    await session.execute(works.values(gone).execution_options(synchronize_session=False))
+    if job.parent_id is not None:
+        is_its = Artifact.uri.startswith(f"{job.output_uri}/", autoescape=True)
+        await session.execute(delete(Artifact).where(Artifact.job_id == job.parent_id, is_its))
 
 
 async def list_events(session: AsyncSession, job_id: int, *, after: int, limit: int) -> Sequence[JobEvent]:

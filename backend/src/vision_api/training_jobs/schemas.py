@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from vision_api.kit.schemas import ReadModel, RequestModel, ResourceId
-from vision_contracts import ArtifactKind, DatasetFormat, Device, LogLevel, TaskType, Time
+from vision_contracts import ArtifactKind, DatasetFormat, Device, JobKind, LogLevel, TaskType, Time
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Notes = Annotated[str, StringConstraints(max_length=20_000)]
@@ -143,6 +143,8 @@ class TrainingJobRead(ReadModel):
 
     id: int
     job_uid: UUID
+    kind: JobKind = Field(description="`train`; the works of an experiment have others.")
+    parent_id: int | None = Field(description="Of a work: the experiment that it is about.")
     project_id: int
     created_by_id: int
     name: str

@@ -18,6 +18,7 @@ from vision_api.training_jobs.reading import read_job
 from vision_api.training_jobs.schemas import InitialCheckpoint, TrainingJobCreate, TrainingJobRead, TrainingJobUpdate
 from vision_api.training_jobs.settling import Settler, describe, merge
 from vision_api.training_jobs.storage_layout import job_uri
+from vision_contracts import JobKind
 
 ALWAYS_CHANGEABLE = frozenset({"name", "notes", "priority"})
 
@@ -69,6 +70,7 @@ async def update(settler: Settler, *, user: User, job_id: int, changes: Training
     is_free = changes.model_fields_set <= ALWAYS_CHANGEABLE
     async with settler.database.snapshot() as session:
         before = await access.get_job_for(session, user, job_id, role="editor")
+    access.require_training(before, "changed")
     if not is_free and before.status != JobStatus.PENDING:
         raise InvalidTransition(
             f"Only {', '.join(sorted(ALWAYS_CHANGEABLE))} can be changed while an experiment is {before.status}: "
@@ -93,6 +95,7 @@ async def clone(
     """A new job with the settings of another one."""
     async with settler.database.snapshot() as session:
         source = await access.get_job_for(session, user, job_id, role="editor")
+    access.require_training(source, "cloned")
     return await create(settler, user=user, request=merge(source, changes), idempotency=idempotency)
 
 
@@ -108,6 +111,7 @@ async def fork(
     """A new job that starts from a checkpoint of another one."""
     async with settler.database.snapshot() as session:
         source = await access.get_job_for(session, user, job_id, role="editor")
+    access.require_training(source, "forked")
     request = merge(source, changes, initial_weights=InitialCheckpoint(job_id=job_id, artifact=artifact))
     return await create(settler, user=user, request=request, idempotency=idempotency)
 
@@ -115,10 +119,11 @@ async def fork(
 async def delete(session: AsyncSession, *, user: User, job_id: int) -> None:
     """Gone for everybody from now on; the sweep stops it and frees what it has."""
     seen = await access.get_job_for(session, user, job_id, role="editor")
-    if seen.project_id is not None:
+    if seen.project_id is not None and seen.kind == JobKind.TRAIN:
         await add_to_experiment_count(session, seen.project_id, -1)
     job = await access.lock_job_for(session, user, job_id)  # whoever comes second finds none: the count is rolled back
     job.deleted_at = utc_now()
+    await repository.delete_works(session, job)
 
 
 async def read_with_position(session: AsyncSession, job: TrainingJob) -> TrainingJobRead:

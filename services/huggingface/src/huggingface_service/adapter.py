@@ -1,11 +1,12 @@
 """Hugging Face transformers as the trainer kit sees it. Nothing here imports the library or torch."""
 
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import BaseModel
 
 from huggingface_service.config import HYPERPARAMETERS
-from vision_contracts import ModelCard
+from vision_contracts import JobKind, ModelCard
 
 
 class HuggingFaceAdapter:
@@ -15,6 +16,13 @@ class HuggingFaceAdapter:
     distribution = "transformers"
     catalog_file = Path(__file__).with_name("catalog.json")
     trainer = "huggingface_service.train:train"
+    works = MappingProxyType(
+        {
+            JobKind.PREDICT: "huggingface_service.works:predict",
+            JobKind.EXPORT: "huggingface_service.works:export",
+            JobKind.EVALUATE: "huggingface_service.works:evaluate",
+        }
+    )
 
     def hyperparameters(self, card: ModelCard) -> type[BaseModel]:
         """One model of settings for detectors, and one for what labels whole images or pixels."""

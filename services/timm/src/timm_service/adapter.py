@@ -1,10 +1,11 @@
 """timm, as the kit sees it. Nothing here loads timm or torch."""
 
 from pathlib import Path
+from types import MappingProxyType
 
 from timm_service.abilities import Abilities, hyperparameters_for
 from timm_service.config import Hyperparameters
-from vision_contracts import ModelCard
+from vision_contracts import JobKind, ModelCard
 
 
 class TimmAdapter:
@@ -14,6 +15,13 @@ class TimmAdapter:
     distribution = "timm"
     catalog_file = Path(__file__).with_name("catalog.json")
     trainer = "timm_service.train:train"
+    works = MappingProxyType(
+        {
+            JobKind.PREDICT: "timm_service.works:predict",
+            JobKind.EXPORT: "timm_service.works:export",
+            JobKind.EVALUATE: "timm_service.works:evaluate",
+        }
+    )
 
     def hyperparameters(self, card: ModelCard) -> type[Hyperparameters]:
         """The settings that this architecture has: one without stochastic depth has no `drop_path_rate`."""

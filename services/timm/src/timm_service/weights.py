@@ -125,7 +125,7 @@ def _read_weights(path: Path) -> dict[str, torch.Tensor]:
 def read_torch_file(path: Path) -> dict[str, Any]:
     """Tensors and plain values only: a checkpoint is a user's file, and unpickling anything else runs its code."""
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
         raise TrainingError(
             EndReason.WEIGHTS_UNAVAILABLE,

@@ -1,11 +1,12 @@
 """Ultralytics as the trainer kit sees it. Nothing here imports the library or torch."""
 
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import BaseModel
 
 from ultralytics_service.config import HYPERPARAMETERS
-from vision_contracts import ModelCard
+from vision_contracts import JobKind, ModelCard
 
 
 class UltralyticsAdapter:
@@ -15,6 +16,13 @@ class UltralyticsAdapter:
     distribution = "ultralytics"
     catalog_file = Path(__file__).with_name("catalog.json")
     trainer = "ultralytics_service.train:train"
+    works = MappingProxyType(
+        {
+            JobKind.PREDICT: "ultralytics_service.works:predict",
+            JobKind.EXPORT: "ultralytics_service.works:export",
+            JobKind.EVALUATE: "ultralytics_service.works:evaluate",
+        }
+    )
 
     def hyperparameters(self, card: ModelCard) -> type[BaseModel]:
         """One model of settings for each kind of head, which is what the card's schema is named after."""

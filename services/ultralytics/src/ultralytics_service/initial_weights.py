@@ -36,7 +36,7 @@ def find_weights(run: TrainingRun[CommonHyperparameters]) -> torch.nn.Module | S
 
 def load_weights(model: Any, source: torch.nn.Module | SavedTraining, log: Callable[[str], None]) -> None:
     """Takes over every tensor that fits; rows of classes with the same name keep their meaning."""
-    network = source if isinstance(source, torch.nn.Module) else _rebuild(source)
+    network = source if isinstance(source, torch.nn.Module) else rebuild(source)
     model.load(network, verbose=False)
     theirs, ours = network.state_dict(), model.state_dict()
     new = [name for name, value in ours.items() if name not in theirs or theirs[name].shape != value.shape]
@@ -45,7 +45,7 @@ def load_weights(model: Any, source: torch.nn.Module | SavedTraining, log: Calla
         log(f"Not among them, or of another shape: {', '.join(new[:NAMES_SHOWN])}{' …' * (len(new) > NAMES_SHOWN)}.")
 
 
-def _rebuild(saved: SavedTraining) -> torch.nn.Module:
+def rebuild(saved: SavedTraining) -> torch.nn.Module:
     """The earlier job's network, with its own classes. Its result are the averaged weights."""
     architecture = find_architecture(saved.model_name)
     network = build_network(architecture, num_classes=len(saved.names), keypoint_shape=saved.keypoint_shape)

@@ -19,7 +19,6 @@ from trainer_kit.evaluation import (
     Grid,
     ObjectEvaluator,
     SegmentationEvaluator,
-    label_map,
 )
 from ultralytics_service.kinds import Kind
 from ultralytics_service.library import BaseValidator, ops, torch
@@ -75,8 +74,9 @@ class ClassPredictions(Predictions):
         self.done += len(files)
         numbers = {name: number for number, name in self.validator.names.items()}
         order = [numbers[name] for name in self.dataset.class_names]
-        labels = np.array([self.sample(file).class_id for file in files])
-        self.evaluator.update(predictions.float().cpu().numpy()[:, order], labels)
+        samples = [self.sample(file) for file in files]
+        labels = np.array([sample.class_id for sample in samples])
+        self.evaluator.update(predictions.float().cpu().numpy()[:, order], labels, samples)
 
 
 class ObjectPredictions(Predictions):
@@ -103,7 +103,7 @@ class PixelPredictions(Predictions):
             shown = frame.cut_out(labels)
             if (background := self.dataset.num_classes) > 1:
                 shown = np.where(shown == background, BACKGROUND, shown + 1)
-            self.evaluator.update(shown[None], label_map(frame.sample)[None])
+            self.evaluator.add(frame.sample, shown)
 
 
 PREDICTIONS: Mapping[Kind, type[Predictions]] = {

@@ -33,6 +33,7 @@ def train(run: TrainingRun[CommonHyperparameters]) -> None:
             trainer.set_up()  # the attempt was lost after its last epoch, before it could say so
         else:
             trainer.train()
+    run.draws_pictures = run.hyperparameters.plots
     leave_report(run, partial(BestModel, trainer))
     run.finish()
 

@@ -30,6 +30,16 @@ from vision_contracts.job_spec import (
     TrainingParams,
 )
 from vision_contracts.model_card import ModelCard, ModelDetail, ModelList
+from vision_contracts.predictions import (
+    FoundKeypoint,
+    FoundObject,
+    ImageError,
+    ImagePrediction,
+    Label,
+    Mask,
+    PredictionReport,
+    Region,
+)
 from vision_contracts.problem import PROBLEM_CONTENT_TYPE, FieldProblem, Problem
 from vision_contracts.reasons import INFRASTRUCTURE_REASONS, EndReason, WaitReason
 from vision_contracts.report import (
@@ -51,11 +61,23 @@ from vision_contracts.service_api import (
     StopRequest,
 )
 from vision_contracts.tasks import DatasetFormat, TaskType
+from vision_contracts.work import (
+    MOST_IMAGES,
+    EvaluateWork,
+    ExportFormat,
+    ExportWork,
+    ImageRef,
+    JobKind,
+    PredictWork,
+    PreflightWork,
+    Work,
+)
 
 __all__ = [
     "CONTRACT_VERSION",
     "HEARTBEAT_SECONDS",
     "INFRASTRUCTURE_REASONS",
+    "MOST_IMAGES",
     "NAMED_FIELDS",
     "PROBLEM_CONTENT_TYPE",
     "REPORT_VERSION",
@@ -75,16 +97,27 @@ __all__ = [
     "Device",
     "DeviceInfo",
     "EndReason",
+    "EvaluateWork",
     "EvaluationReport",
     "EventBody",
+    "ExportFormat",
+    "ExportWork",
     "Failed",
     "FieldProblem",
     "Finished",
+    "FoundKeypoint",
+    "FoundObject",
     "HeldJob",
+    "ImageError",
+    "ImagePrediction",
+    "ImageRef",
     "JobEvent",
+    "JobKind",
     "JobSpec",
+    "Label",
     "Log",
     "LogLevel",
+    "Mask",
     "Message",
     "Metrics",
     "ModelCard",
@@ -92,8 +125,12 @@ __all__ = [
     "ModelList",
     "ModelSpeed",
     "Paused",
+    "PredictWork",
+    "PredictionReport",
+    "PreflightWork",
     "Problem",
     "Progress",
+    "Region",
     "Request",
     "ServiceReady",
     "SplitEvaluation",
@@ -103,6 +140,7 @@ __all__ = [
     "Time",
     "TrainingParams",
     "WaitReason",
+    "Work",
     "event_body_adapter",
     "format_time",
     "metric_names",

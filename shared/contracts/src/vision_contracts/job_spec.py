@@ -1,12 +1,13 @@
 """What the backend asks a training service to do."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from vision_contracts.base import Message
 from vision_contracts.tasks import DatasetFormat, TaskType
+from vision_contracts.work import JobKind, Work
 
 CONTRACT_VERSION = 1
 
@@ -44,10 +45,11 @@ class TrainingParams(Message):
 
 
 class JobSpec(Message):
-    """One attempt of one job, complete: a service needs nothing else to train it."""
+    """One attempt of one job, complete: a service needs nothing else to do it."""
 
     contract_version: int = CONTRACT_VERSION
-    kind: Literal["train"] = "train"
+    kind: JobKind = JobKind.TRAIN
+    work: Work | None = Field(default=None, description="What to do, where that is not training.")
     job_uid: UUID
     attempt: int = Field(ge=1)
     framework: str
@@ -65,3 +67,10 @@ class JobSpec(Message):
     hyperparameters: dict[str, Any] = Field(default={}, description="As the card's schema has them.")
     timeout_seconds: float | None = Field(default=None, gt=0)
     request_id: str | None = None
+
+    @model_validator(mode="after")
+    def _work_is_of_its_kind(self) -> Self:
+        kind = self.work.kind if self.work is not None else "train"
+        if kind != self.kind:
+            raise ValueError(f"work is of the kind {kind}, and the job of the kind {self.kind}.")
+        return self

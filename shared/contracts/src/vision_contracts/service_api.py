@@ -35,6 +35,7 @@ class ServiceReady(Message):
     free_slots: int
     devices: list[DeviceInfo] = Field(default=[], description="What a job may ask for; the CPU is one of them.")
     draining: bool = False
+    kinds: list[str] = Field(default=["train"], description="`JobKind`s that it can do; an older one trains only.")
 
 
 class HeldJob(Message):

@@ -71,10 +71,10 @@ def _fill(mask: Mask, points: NDArray[np.float64]) -> None:
         return
     x, y = points[:, 0], points[:, 1]
     to_x, to_y = np.roll(x, -1), np.roll(y, -1)
-    centres: NDArray[np.float64] = np.arange(first_row, last_row)[:, None] + 0.5
+    centres = np.arange(first_row + 0.5, last_row, dtype=np.float64)[:, None]
     crosses: Mask = np.not_equal(np.less_equal(y, centres), np.less_equal(to_y, centres))
     rows, edges = np.nonzero(crosses)
-    share = (centres[rows, 0] - y[edges]) / (to_y[edges] - y[edges])
+    share: NDArray[np.float64] = (centres[rows, 0] - y[edges]) / (to_y[edges] - y[edges])
     columns = np.ceil(x[edges] + share * (to_x[edges] - x[edges]) - 0.5).astype(np.int64)
     crossings = np.zeros((last_row - first_row, last_column - first_column), dtype=np.int64)
     np.add.at(crossings, (rows, np.clip(columns, first_column, last_column - 1) - first_column), columns < last_column)

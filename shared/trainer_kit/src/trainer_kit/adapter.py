@@ -1,11 +1,12 @@
 """What a framework gives to become a training service. Everything else is the kit's."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 from pydantic import BaseModel
 
-from vision_contracts import ModelCard
+from vision_contracts import JobKind, ModelCard
 
 
 class Adapter(Protocol):
@@ -35,6 +36,24 @@ class Adapter(Protocol):
         """
         ...
 
+    @property
+    def works(self) -> Mapping[JobKind, str]:
+        """For each further kind of work that the framework can do, `module:function` of `work(run: WorkRun) -> None`,
+        which ends as `trainer` does. A kind that is missing is refused with `kind_not_supported`; a dry run
+        (`preflight`) needs nothing but `trainer`.
+        """
+        ...
+
     def hyperparameters(self, card: ModelCard) -> type[BaseModel]:
         """The model of this card's `hyperparameters`: frozen, `extra="forbid"`, a default for every field."""
         ...
+
+
+def entry_point(adapter: Adapter, kind: JobKind) -> str | None:
+    """`module:function` of what does work of this kind; None where the framework has nothing for it."""
+    return adapter.trainer if kind in (JobKind.TRAIN, JobKind.PREFLIGHT) else adapter.works.get(kind)
+
+
+def entry_points(adapter: Adapter) -> tuple[str, ...]:
+    """All of them, each once."""
+    return tuple(dict.fromkeys([adapter.trainer, *adapter.works.values()]))

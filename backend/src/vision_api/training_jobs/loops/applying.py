@@ -28,6 +28,7 @@ from vision_contracts import (
     Failed,
     Finished,
     JobEvent,
+    JobKind,
     Log,
     Metrics,
     Paused,
@@ -114,6 +115,8 @@ class Batch:
 
     def _take_scores(self, values: Mapping[str, float | None]) -> None:
         """The scores of a validation, where `values` have them."""
+        if self._job.kind != JobKind.TRAIN:
+            return  # what a work measures are points of its own, and no place on a leaderboard
         if metric_names.VAL_ACCURACY in values:
             self._job.accuracy = values[metric_names.VAL_ACCURACY]
         if metric_names.VAL_LOSS in values:

@@ -23,7 +23,7 @@ from vision_api.training_jobs.meters import note_dispatch
 from vision_api.training_jobs.status import Why, explain_status, switch_status
 from vision_api.training_jobs.wakeups import Wakeups
 from vision_api.training_services import InstanceRegistry, ServiceRejected, ServiceUnavailable
-from vision_contracts import EndReason, JobSpec, WaitReason
+from vision_contracts import EndReason, JobKind, JobSpec, WaitReason
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ _BUSY = frozenset({"no_free_slot", "draining"})
 _REASONS = {
     "dataset_not_visible": EndReason.BAD_DATA,
     "hyperparameters_invalid": EndReason.BAD_HYPERPARAMETERS,
+    "kind_not_supported": EndReason.KIND_NOT_SUPPORTED,
     "model_unknown": EndReason.BAD_HYPERPARAMETERS,
     "task_not_supported": EndReason.BAD_HYPERPARAMETERS,
 }
@@ -172,6 +173,8 @@ def _refused(session: AsyncSession, job: TrainingJob, answer: ServiceRejected) -
         logger.warning("job %s: its instance knows a later attempt than %d", job.job_uid, job.attempt)
     else:
         reason = _REASONS.get(answer.code, EndReason.INTERNAL)
+        if job.kind != JobKind.TRAIN and any(error.field == "kind" for error in answer.problem.errors or []):
+            reason = EndReason.KIND_NOT_SUPPORTED  # of a service that is too old to know the word
         message = f"The training service refused this experiment: {_explanation(answer)} Mend that and retry."
         switch_status(session, job, JobStatus.FAILED, Why(reason, message))
 

@@ -11,7 +11,7 @@ from vision_api.db.bulk import write_rows
 from vision_api.kit.clock import utc_now
 from vision_api.models import Artifact, GarbageObject, JobEvent, LogLine, MetricPoint, TrainingJob
 from vision_contracts import Artifact as ArtifactBody
-from vision_contracts import ArtifactKind, Checkpoint
+from vision_contracts import ArtifactKind, Checkpoint, JobKind
 
 GARBAGE_GRACE = timedelta(minutes=10)
 """A new attempt, or another job, may still be reading what has just been replaced."""
@@ -47,7 +47,13 @@ async def add_events(session: AsyncSession, events: Sequence[dict[str, Any]]) ->
 async def put_artifact(session: AsyncSession, job: TrainingJob, body: ArtifactBody, time: datetime) -> None:
     """A file takes its name; the object that had it becomes garbage."""
     fields = body.model_dump(include={"name", "kind", "uri", "size_bytes", "sha256", "content_type", "step"})
-    await _put(session, job, [fields | {"created_at": time}])
+    await _put(session, job, _owner_id(job, body), [fields | {"created_at": time}])
+
+
+def _owner_id(job: TrainingJob, body: ArtifactBody) -> int:
+    """What an export or an evaluation makes is found at the training that it is about; its log stays its own."""
+    is_result = job.kind in (JobKind.EXPORT, JobKind.EVALUATE) and body.kind is not ArtifactKind.LOG
+    return job.parent_id if is_result and job.parent_id is not None else job.id
 
 
 async def put_checkpoint(session: AsyncSession, job: TrainingJob, body: Checkpoint, time: datetime) -> None:
@@ -57,18 +63,18 @@ async def put_checkpoint(session: AsyncSession, job: TrainingJob, body: Checkpoi
         names.append(body.name.replace("checkpoints/last", "checkpoints/best", 1))
     fields = body.model_dump(include={"uri", "size_bytes", "sha256", "step"})
     fields |= {"kind": ArtifactKind.CHECKPOINT, "content_type": CHECKPOINT_TYPE, "created_at": time}
-    await _put(session, job, [fields | {"name": name} for name in dict.fromkeys(names)])
+    await _put(session, job, job.id, [fields | {"name": name} for name in dict.fromkeys(names)])
 
 
-async def _put(session: AsyncSession, job: TrainingJob, rows: Sequence[dict[str, Any]]) -> None:
+async def _put(session: AsyncSession, job: TrainingJob, owner_id: int, rows: Sequence[dict[str, Any]]) -> None:
     names = [row["name"] for row in rows]
-    replaced = {each.uri for each in await _artifacts(session, job) if each.name in names}
+    replaced = {each.uri for each in await _artifacts(session, owner_id) if each.name in names}
     for row in rows:
-        await session.merge(Artifact(job_id=job.id, attempt=job.attempt, **row))
-    named = {each.uri for each in await _artifacts(session, job)}
+        await session.merge(Artifact(job_id=owner_id, attempt=job.attempt, **row))
+    named = {each.uri for each in await _artifacts(session, owner_id)}
     for uri in replaced - named:
         await session.merge(GarbageObject(uri=uri, due_at=utc_now() + GARBAGE_GRACE))
 
 
-async def _artifacts(session: AsyncSession, job: TrainingJob) -> Sequence[Artifact]:
-    return (await session.scalars(select(Artifact).where(Artifact.job_id == job.id))).all()
+async def _artifacts(session: AsyncSession, owner_id: int) -> Sequence[Artifact]:
+    return (await session.scalars(select(Artifact).where(Artifact.job_id == owner_id))).all()

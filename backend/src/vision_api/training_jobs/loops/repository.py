@@ -5,13 +5,15 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, Select, delete, func, select
+from sqlalchemy import ColumnElement, CursorResult, Select, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from vision_api.kit.clock import utc_now
 from vision_api.models import GarbageObject, JobEvent, JobStatus, LogLine, MetricPoint, TrainingJob
 from vision_api.training_jobs.loops import leases
 from vision_api.training_jobs.repository import QUEUE_ORDER, is_visible
-from vision_api.training_jobs.status import ACTIVE
+from vision_api.training_jobs.status import ACTIVE, ENDED
+from vision_contracts import JobKind
 
 CANDIDATES = 100
 AT_ONCE = 200
@@ -107,6 +109,14 @@ async def lock_idle(session: AsyncSession, job_id: int) -> TrainingJob | None:
 async def lock_invisible_at_instances(session: AsyncSession) -> Sequence[TrainingJob]:
     """Deleted jobs that an instance may still have."""
     return await _lock(session, select(TrainingJob).where(~is_visible(), occupies_slot()).limit(AT_ONCE))
+
+
+async def delete_fleeting(session: AsyncSession, *, ended_before: datetime) -> None:
+    """Predictions and pre-flights whose answer was there for long enough: it is read once. The sweep frees the rest."""
+    is_over = TrainingJob.status.in_(ENDED) & (TrainingJob.completed_at < ended_before)
+    is_fleeting = TrainingJob.kind.in_((JobKind.PREDICT, JobKind.PREFLIGHT)) & TrainingJob.deleted_at.is_(None)
+    old = update(TrainingJob).where(is_fleeting, is_over).values(deleted_at=utc_now())
+    await session.execute(old.execution_options(synchronize_session=False))
 
 
 async def lock_removable(session: AsyncSession, *, before: datetime) -> Sequence[TrainingJob]:

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from vision_api.models import TrainingJob
 from vision_api.training_jobs import repository
 from vision_api.training_jobs.storage_layout import attempt_uri
-from vision_contracts import CheckpointRef, DatasetFormat, DatasetRef, JobSpec, TaskType, TrainingParams
+from vision_contracts import CheckpointRef, DatasetFormat, DatasetRef, JobKind, JobSpec, TaskType, TrainingParams
 
 Weights = Literal["scratch", "pretrained"] | CheckpointRef
 
@@ -19,6 +19,8 @@ class WeightsGone(Exception):
 async def make_spec(session: AsyncSession, job: TrainingJob) -> JobSpec:
     """The job's current attempt, complete. Raises WeightsGone."""
     return JobSpec(
+        kind=JobKind(job.kind),
+        work=job.work,  # pyright: ignore[reportArgumentType] - checked by the contract
         job_uid=job.job_uid,
         attempt=job.attempt,
         framework=job.framework,

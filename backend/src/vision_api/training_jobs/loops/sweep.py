@@ -25,6 +25,8 @@ SEEN_AS_DELETED = timedelta(seconds=5)
 """Followers of the project must see that a job was deleted before its row is gone."""
 LOOK_AGAIN_AFTER = timedelta(days=1)
 UNFINISHED_FOR = timedelta(days=1)
+ANSWERS_KEPT = timedelta(days=1)
+"""Of predictions and pre-flights."""
 
 
 class SweepLoop:
@@ -49,6 +51,8 @@ class SweepLoop:
         if time.monotonic() >= self._tidy_up_at:
             self._tidy_up_at = time.monotonic() + TIDY_UP_SECONDS
             await self._delete_unfinished()
+            async with self._database.transaction() as session:
+                await repository.delete_fleeting(session, ended_before=utc_now() - ANSWERS_KEPT)
             if self._retention.event_days:
                 await self._forget_events()
 

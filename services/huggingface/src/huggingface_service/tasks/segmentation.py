@@ -65,4 +65,4 @@ class Segmented:
         for labels in outputs.argmax(1).to(torch.uint8):
             sample = next(self.samples)
             enlarged = functional.interpolate(labels[None, None], size=(sample.height, sample.width), mode="nearest")
-            self.evaluator.update(enlarged[0].cpu().numpy(), label_map(sample)[None])
+            self.evaluator.add(sample, enlarged[0, 0].cpu().numpy())

@@ -1,8 +1,9 @@
 """The one evaluator: predictions of any framework in, metrics and a report out. Numpy only."""
 
 from trainer_kit.evaluation.base import Evaluator
-from trainer_kit.evaluation.classification import ClassificationEvaluator
+from trainer_kit.evaluation.classification import ClassificationEvaluator, Guess
 from trainer_kit.evaluation.detection import DetectionEvaluator
+from trainer_kit.evaluation.gallery import Gallery, Shown
 from trainer_kit.evaluation.history import History
 from trainer_kit.evaluation.label_maps import BACKGROUND, IGNORED, label_map
 from trainer_kit.evaluation.objects import Found, Grid, ObjectEvaluator
@@ -22,10 +23,13 @@ __all__ = [
     "DetectionEvaluator",
     "Evaluator",
     "Found",
+    "Gallery",
     "Grid",
+    "Guess",
     "History",
     "ObjectEvaluator",
     "SegmentationEvaluator",
+    "Shown",
     "box_areas",
     "box_overlaps",
     "corner_overlaps",

@@ -1,7 +1,7 @@
 """From an image's labels and what was found in it, both in pixels of the upright image, to how they overlap."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,16 +10,20 @@ from data_kit import Instance, Sample
 from data_kit.geometry import area
 from data_kit.masks import fill_polygons
 from trainer_kit.evaluation.base import Bools, Floats, Ints
-from trainer_kit.evaluation.detection import MAX_DETECTIONS, DetectionEvaluator
+from trainer_kit.evaluation.detection import CONFUSION_OVERLAP, CONFUSION_SCORE, MAX_DETECTIONS, DetectionEvaluator
 from trainer_kit.evaluation.overlaps import (
     box_areas,
     box_overlaps,
     corner_areas,
     corner_overlaps,
+    flat,
     keypoint_overlaps,
     mask_overlaps,
 )
 from vision_contracts import TaskType
+
+MOST_DRAWN = 20
+"""Objects of one image in a picture."""
 
 MAX_POSES = 20
 """Per image, as COCO takes for keypoints."""
@@ -65,11 +69,19 @@ class Found:
     corners: Floats = field(default_factory=lambda: np.zeros((0, 4, 2)))
     """(n, 4, 2): x, y, in order around the object."""
 
+    def surest(self) -> "Found":
+        """What is worth drawing: with a score that counts, and not too many."""
+        shown = np.argsort(-self.scores, kind="stable")[:MOST_DRAWN]
+        shown = shown[self.scores[shown] >= CONFUSION_SCORE]
+        measured = ("scores", "classes", "boxes", "masks", "keypoints", "corners")
+        return replace(self, **{name: getattr(self, name)[shown] for name in measured if len(getattr(self, name))})
+
 
 class ObjectEvaluator(DetectionEvaluator):
     """Measures what was found against the labels of the data set itself, whatever the network was shown of them.
 
-    The task decides what must overlap: boxes, masks, keypoints or oriented boxes.
+    The task decides what must overlap: boxes, masks, keypoints or oriented boxes. A prediction in the gallery is a
+    `Found`.
     """
 
     def __init__(self, class_names: Sequence[str], task_type: TaskType) -> None:
@@ -81,17 +93,22 @@ class ObjectEvaluator(DetectionEvaluator):
         """One image."""
         instances = sample.instances
         crowd = np.array([instance.is_crowd for instance in instances], dtype=bool)
+        true_classes = np.array([instance.class_id for instance in instances], dtype=np.int64)
         overlap, areas, ignored = self._compare(instances, found, crowd)
         self.update(
             overlap,
             scores=found.scores,
             classes=found.classes,
             areas=areas,
-            true_classes=np.array([instance.class_id for instance in instances], dtype=np.int64),
+            true_classes=true_classes,
             true_areas=labelled_areas(instances),
             crowd=crowd,
             ignored=ignored,
         )
+        same = np.equal(found.classes[:, None], true_classes[None, :])
+        wrong = np.where(same, overlap, 0.0).max(1, initial=0.0) < CONFUSION_OVERLAP
+        mistake = float(found.scores[wrong].max(initial=0.0))
+        self.gallery.offer(sample, found.surest(), mistake if mistake >= CONFUSION_SCORE else 0.0)
 
     def _compare(
         self, instances: Sequence[Instance], found: Found, crowd: Bools
@@ -102,7 +119,7 @@ class ObjectEvaluator(DetectionEvaluator):
                 labelled = np.array([found.grid.fill(instance) for instance in instances], dtype=np.bool_)
                 labelled = labelled.reshape(-1, found.grid.height, found.grid.width)
                 cell = found.grid.scale[0] * found.grid.scale[1]
-                areas = found.masks.reshape(len(found.masks), -1).sum(1) / cell
+                areas = flat(found.masks).sum(1) / cell
                 return mask_overlaps(found.masks, labelled, crowd), areas, None
             case TaskType.POSE_ESTIMATION:
                 points = labelled_keypoints(instances, found.keypoints.shape[1])

@@ -21,9 +21,14 @@ def box_areas(boxes: Floats) -> NDArray[np.float64]:
     return np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(-1)
 
 
+def flat(masks: Bools) -> Bools:
+    """(n, height * width), also of none."""
+    return masks.reshape(len(masks), masks.shape[1] * masks.shape[2])
+
+
 def mask_overlaps(found: Bools, labelled: Bools, crowd: Bools | None = None) -> NDArray[np.float64]:
     """Of masks, (found, height, width) and (labelled, height, width)."""
-    first, second = (masks.reshape(len(masks), -1).astype(np.float32) for masks in (found, labelled))
+    first, second = (flat(masks).astype(np.float32) for masks in (found, labelled))
     shared = (
         (first @ second.T).astype(np.float64) if first.size and second.size else np.zeros((len(first), len(second)))
     )

@@ -13,7 +13,7 @@ from trainer_kit.file_lock import FileLock
 from trainer_kit.runner.dataset_cache import DatasetCache
 from trainer_kit.trainer.errors import TrainingError
 from trainer_kit.trainer.main import TrainerInputs
-from vision_contracts import CheckpointRef, DatasetRef, EndReason, JobSpec
+from vision_contracts import CheckpointRef, DatasetRef, EndReason, JobKind, JobSpec, PredictWork
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,9 @@ class InputFetcher:
             best = self._fetch_best(spec, resume_from)
         elif isinstance(spec.initial_weights, CheckpointRef):
             initial = self._fetch_checkpoint("initial", spec.initial_weights)
-        return TrainerInputs(adapter, self._fetch_dataset(spec.dataset), resume_from, best, initial)
+        dataset = None if spec.kind is JobKind.PREDICT else self._fetch_dataset(spec.dataset)
+        images = self._fetch_images(spec.work) if isinstance(spec.work, PredictWork) else None
+        return TrainerInputs(adapter, dataset, resume_from, best, initial, images)
 
     def _fetch_dataset(self, dataset: DatasetRef) -> Path:
         path = local_path(dataset.uri)
@@ -59,6 +61,14 @@ class InputFetcher:
         finally:
             archive.unlink(missing_ok=True)
 
+    def _fetch_images(self, work: PredictWork) -> Path:
+        """A folder of files that are numbered from 0: their names are their senders'."""
+        folder = self._folder.downloads / "images"
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, image in enumerate(work.images):
+            self._get(image.uri, folder / str(number), missing=EndReason.BAD_DATA)
+        return folder
+
     def _fetch_best(self, spec: JobSpec, resume_from: Path) -> Path | None:
         """What the report may be about. Training goes on without it, since a better one may come."""
         if spec.best_checkpoint_uri is None or spec.best_checkpoint_uri == spec.resume_from_uri:
@@ -70,13 +80,20 @@ class InputFetcher:
             return None
 
     def _fetch_checkpoint(self, name: str, checkpoint: CheckpointRef) -> Path:
-        self._folder.downloads.mkdir(exist_ok=True)
-        path = self._folder.downloads / f"{name}{PurePosixPath(urlsplit(checkpoint.uri).path).suffix}"
-        self._get(checkpoint.uri, path, missing=EndReason.WEIGHTS_UNAVAILABLE)
+        path = self._in_place(checkpoint.uri)
+        if path is None:
+            self._folder.downloads.mkdir(exist_ok=True)
+            path = self._folder.downloads / f"{name}{PurePosixPath(urlsplit(checkpoint.uri).path).suffix}"
+            self._get(checkpoint.uri, path, missing=EndReason.WEIGHTS_UNAVAILABLE)
         if checkpoint.sha256 is not None and _sha256(path) != checkpoint.sha256:
             message = f"{checkpoint.uri} is not the file that it was (its SHA-256 differs). Choose another checkpoint."
             raise TrainingError(EndReason.WEIGHTS_UNAVAILABLE, message)
         return path
+
+    def _in_place(self, uri: str) -> Path | None:
+        """A file of a store on this machine: copying a large one takes longer than a prediction."""
+        path = self._store.local_path(uri) if self._store.contains(uri) else None
+        return path if path is not None and path.is_file() else None
 
     def _get(self, uri: str, path: Path, *, missing: EndReason) -> None:
         if not self._store.contains(uri):

@@ -150,7 +150,7 @@ class Runner:
             return ending
         failure = describe_failure(error, self.folder.path)
         if failure.reason is EndReason.INTERNAL:
-            message = f"Training has finished, but its files could not be stored ({error}). Look at the object storage."
+            message = f"The work is done, but its files could not be stored ({error}). Look at the object storage."
             return Failed(reason=EndReason.STORAGE_UNAVAILABLE, message=message)
         return failure
 

@@ -7,12 +7,12 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from data_kit import open_store
-from trainer_kit.adapter import Adapter
+from trainer_kit.adapter import Adapter, entry_point
 from trainer_kit.catalog import Catalog, load_catalog
 from trainer_kit.server.validation import SpecValidator
 from trainer_kit.settings import ServiceSettings
 from trainer_kit.supervisor import Supervisor
-from vision_contracts import DeviceInfo
+from vision_contracts import DeviceInfo, JobKind
 
 
 @dataclass
@@ -23,6 +23,7 @@ class Service:
     supervisor: Supervisor
     validator: SpecValidator
     devices: Sequence[DeviceInfo]
+    kinds: Sequence[JobKind] = (JobKind.TRAIN,)
     is_closing: bool = False
     """Event streams end, so that the process can."""
 
@@ -33,7 +34,8 @@ def create_service(
     """Raises CatalogError where there is no catalogue, and StorageError for a storage URL of no known kind."""
     catalog = load_catalog(adapter.catalog_file)
     validator = SpecValidator(adapter, catalog, open_store(settings.storage_url), settings.dataset_roots)
-    return Service(catalog, supervisor, validator, devices)
+    kinds = [kind for kind in JobKind if entry_point(adapter, kind) is not None]
+    return Service(catalog, supervisor, validator, devices, kinds)
 
 
 def _current_service(request: Request) -> Service:

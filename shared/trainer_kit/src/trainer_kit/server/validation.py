@@ -5,12 +5,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from data_kit import ObjectStore
-from trainer_kit.adapter import Adapter
+from trainer_kit.adapter import Adapter, entry_point
 from trainer_kit.catalog import Catalog
 from trainer_kit.hyperparameters import max_devices, optimizer_names
 from trainer_kit.runner.inputs import local_path
 from trainer_kit.server.problems import InvalidSpec, field_path
-from vision_contracts import FieldProblem, JobSpec, ModelCard
+from vision_contracts import FieldProblem, JobKind, JobSpec, ModelCard
 
 
 class SpecValidator:
@@ -27,6 +27,9 @@ class SpecValidator:
         if spec.framework != self._adapter.framework:
             message = f"This service trains {self._adapter.framework}, not {spec.framework}."
             raise _invalid("validation_failed", "framework", message)
+        if entry_point(self._adapter, spec.kind) is None:
+            message = f"The training service of {spec.framework} has no {spec.kind}."
+            raise _invalid("kind_not_supported", "kind", message)
         card = self._catalog.cards.get(spec.model_name)
         if card is None:
             raise _invalid("model_unknown", "model_name", f"There is no model {spec.model_name!r} in the catalogue.")
@@ -60,6 +63,8 @@ class SpecValidator:
         if not self._store.contains(spec.output_uri):
             message = f"It does not lie in the storage of this service, {self._store.url}."
             raise _invalid("validation_failed", "output_uri", message)
+        if spec.kind is JobKind.PREDICT:
+            return
         path = local_path(spec.dataset.uri)
         is_stored = self._store.contains(spec.dataset.uri)
         if path is None and not is_stored:

@@ -1,13 +1,14 @@
 """A framework that is none: softmax regression in numpy, complete with catalogue, checkpoints and ways to go wrong."""
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
 from trainer_kit.catalog import write_catalog
 from trainer_kit.hyperparameters import Hyperparameters, json_schema
-from vision_contracts import ModelCard, TaskType
+from vision_contracts import JobKind, ModelCard, TaskType
 
 ADAPTER_PATH = "trainer_kit.testing.fake_adapter:adapter"
 OPTIMIZERS = ("sgd", "adam")
@@ -30,6 +31,13 @@ class FakeAdapter:
     framework = "fake"
     distribution = "trainer-kit"
     trainer = "trainer_kit.testing.fake_train:train"
+    works = MappingProxyType(
+        {
+            JobKind.PREDICT: "trainer_kit.testing.fake_works:predict",
+            JobKind.EXPORT: "trainer_kit.testing.fake_works:export",
+            JobKind.EVALUATE: "trainer_kit.testing.fake_works:evaluate",
+        }
+    )
     catalog_file = Path(__file__).with_name("fake_catalog.json")
 
     def hyperparameters(self, card: ModelCard) -> type[BaseModel]:  # noqa: ARG002 - one model for all cards

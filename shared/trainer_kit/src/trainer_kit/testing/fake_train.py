@@ -30,17 +30,21 @@ class Model:
     weights: Floats
     velocity: Floats
     step: int = 0
+    class_names: tuple[str, ...] = ()
 
     def save(self, path: Path, history: History) -> None:
         partial = path.with_suffix(".partial.npz")
-        epochs = json.dumps(history.epochs)
-        np.savez(partial, weights=self.weights, velocity=self.velocity, step=self.step, epochs=epochs)
+        epochs, names = json.dumps(history.epochs), np.array(self.class_names)
+        np.savez(
+            partial, weights=self.weights, velocity=self.velocity, step=self.step, epochs=epochs, class_names=names
+        )
         partial.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> "Model":
         with np.load(path, allow_pickle=False) as saved:
-            return cls(saved["weights"], saved["velocity"], int(saved["step"]))
+            names = tuple(saved["class_names"].tolist())
+            return cls(saved["weights"], saved["velocity"], int(saved["step"]), names)
 
 
 def train(run: TrainingRun[FakeHyperparameters]) -> None:
@@ -71,7 +75,7 @@ def train(run: TrainingRun[FakeHyperparameters]) -> None:
             if run.stop_requested():
                 save(run, model, epoch)
                 raise Stopped
-        loss, evaluator = validate(run, model.weights, val_x, val_y)
+        loss, evaluator = validate(run, model.weights, val_x, val_y, run.dataset["val"])
         run.report_epoch(epoch + 1, {metric_names.VAL_LOSS: loss}, evaluator)
         save(run, model, epoch + 1)
     leave_report(run, lambda path: BestModel(run, Model.load(path).weights))
@@ -97,7 +101,7 @@ def build_model(run: TrainingRun[FakeHyperparameters], features: int) -> Model:
         weights = Model.load(run.initial_checkpoint).weights
     else:
         weights = np.random.default_rng(run.spec.params.seed).normal(0, 0.01, (features, run.dataset.num_classes))
-    return Model(weights, np.zeros_like(weights))
+    return Model(weights, np.zeros_like(weights), class_names=run.dataset.class_names)
 
 
 def train_step(model: Model, x: Floats, y: NDArray[np.int64], learning_rate: float) -> float:
@@ -111,12 +115,12 @@ def train_step(model: Model, x: Floats, y: NDArray[np.int64], learning_rate: flo
 
 
 def validate(
-    run: TrainingRun[FakeHyperparameters], weights: Floats, x: Floats, y: NDArray[np.int64]
+    run: TrainingRun[FakeHyperparameters], weights: Floats, x: Floats, y: NDArray[np.int64], samples: Sequence[Sample]
 ) -> tuple[float, ClassificationEvaluator]:
     """Loss, and what was predicted."""
     probabilities = softmax(x @ weights)
     evaluator = ClassificationEvaluator(run.dataset.class_names)
-    evaluator.update(probabilities, y)
+    evaluator.update(probabilities, y, samples)
     return float(-np.log(probabilities[np.arange(len(y)), y] + 1e-12).mean()), evaluator
 
 
@@ -128,8 +132,9 @@ class BestModel:
     weights: Floats
 
     def evaluate(self, split: Split) -> ClassificationEvaluator:
-        x, y = read_samples(self.run.dataset[split], self.run.hyperparameters.image_size)
-        return validate(self.run, self.weights, x, y)[1]
+        samples = self.run.dataset[split]
+        x, y = read_samples(samples, self.run.hyperparameters.image_size)
+        return validate(self.run, self.weights, x, y, samples)[1]
 
     def describe(self) -> NetworkFacts:
         return NetworkFacts("cpu", "float64", self.run.hyperparameters.image_size, self.weights.size)

@@ -1,9 +1,10 @@
-"""What a framework's `train` module imports."""
+"""What a framework's `train` module and its works import."""
 
 from trainer_kit.trainer.devices import resolve_device
 from trainer_kit.trainer.errors import Stopped, TrainingError
 from trainer_kit.trainer.final_report import BestModel, NetworkFacts, leave_report
 from trainer_kit.trainer.run import TrainingRun
+from trainer_kit.trainer.work_run import WorkRun
 
 __all__ = [
     "BestModel",
@@ -11,6 +12,7 @@ __all__ = [
     "Stopped",
     "TrainingError",
     "TrainingRun",
+    "WorkRun",
     "leave_report",
     "resolve_device",
 ]

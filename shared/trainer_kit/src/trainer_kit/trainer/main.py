@@ -1,4 +1,4 @@
-"""The trainer process: one attempt, from its spec to its exit code."""
+"""The trainer process: one attempt of whatever kind, from its spec to its exit code."""
 
 import argparse
 import faulthandler
@@ -9,12 +9,12 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from pydantic import BaseModel, ValidationError
 
-from data_kit import open_dataset
-from trainer_kit.adapter import Adapter
+from data_kit import Dataset, open_dataset
+from trainer_kit.adapter import Adapter, entry_point
 from trainer_kit.attempt_folder import AttemptFolder
 from trainer_kit.catalog import CatalogError, load_catalog
 from trainer_kit.imports import import_adapter, import_attribute
@@ -22,8 +22,21 @@ from trainer_kit.trainer.channel import Channel
 from trainer_kit.trainer.errors import Stopped, TrainingError
 from trainer_kit.trainer.failures import describe_failure
 from trainer_kit.trainer.messages import Message
+from trainer_kit.trainer.preflight import PreflightRun, measured
 from trainer_kit.trainer.run import TrainingRun
-from vision_contracts import EndReason, Failed, Finished, JobSpec, Log, LogLevel, ModelCard
+from trainer_kit.trainer.work_run import WorkRun
+from vision_contracts import EndReason, Failed, Finished, JobKind, JobSpec, Log, LogLevel, ModelCard, PredictWork
+
+Run = TrainingRun[BaseModel] | WorkRun[BaseModel]
+Entry = Callable[[Any], None]
+
+_TRAININGS: dict[JobKind, type[TrainingRun[BaseModel]]] = {
+    JobKind.TRAIN: TrainingRun,
+    JobKind.PREFLIGHT: PreflightRun,
+}
+
+
+PATHS = ("dataset", "resume_from", "best_checkpoint", "initial_checkpoint", "images")
 
 
 @dataclass(frozen=True)
@@ -31,34 +44,27 @@ class TrainerInputs:
     """What the runner has laid ready on this machine. As command line arguments, `ps` shows them."""
 
     adapter: str
-    dataset: Path
+    dataset: Path | None = None
     resume_from: Path | None = None
     best_checkpoint: Path | None = None
     initial_checkpoint: Path | None = None
+    images: Path | None = None
 
     def arguments(self, channel_fd: int) -> list[str]:
-        optional = {
-            "--resume-from": self.resume_from,
-            "--best-checkpoint": self.best_checkpoint,
-            "--initial-checkpoint": self.initial_checkpoint,
-        }
-        given = [part for name, path in optional.items() if path for part in (name, str(path))]
-        return ["--channel", str(channel_fd), "--adapter", self.adapter, "--dataset", str(self.dataset), *given]
+        paths = {name: getattr(self, name) for name in PATHS}
+        given = [part for name, path in paths.items() if path for part in (_option(name), str(path))]
+        return ["--channel", str(channel_fd), "--adapter", self.adapter, *given]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs in the attempt's folder, with the runner at the other end of `--channel`."""
-    parser = argparse.ArgumentParser(prog="trainer_kit.trainer", description="Trains one attempt of one job.")
+    parser = argparse.ArgumentParser(prog="trainer_kit.trainer", description="Works on one attempt of one job.")
     parser.add_argument("--channel", type=int, required=True)
     parser.add_argument("--adapter", required=True)
-    parser.add_argument("--dataset", type=Path, required=True)
-    parser.add_argument("--resume-from", type=Path)
-    parser.add_argument("--best-checkpoint", type=Path)
-    parser.add_argument("--initial-checkpoint", type=Path)
+    for name in PATHS:
+        parser.add_argument(_option(name), type=Path)
     options = parser.parse_args(arguments)
-    inputs = TrainerInputs(
-        options.adapter, options.dataset, options.resume_from, options.best_checkpoint, options.initial_checkpoint
-    )
+    inputs = TrainerInputs(options.adapter, **{name: getattr(options, name) for name in PATHS})
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     channel = Channel(options.channel)
@@ -66,8 +72,12 @@ def main(arguments: list[str] | None = None) -> int:
     return train(AttemptFolder(Path.cwd()), inputs, channel.send)
 
 
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
 def train(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Message], None]) -> int:
-    """Trains, tells how it ended, and returns the exit code: 0 if it finished or stopped as it was asked to."""
+    """Does the work, tells how it ended, and returns the exit code: 0 if it finished or stopped as it was asked to."""
     has_finished, run = False, None
 
     def send_and_watch(message: Message) -> None:
@@ -76,8 +86,8 @@ def train(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Message]
         send(message)
 
     try:
-        run, train_function = prepare(folder, inputs, send_and_watch)
-        train_function(run)
+        run, do_work = prepare(folder, inputs, send_and_watch)
+        do_work(run)
     except Stopped:
         if folder.read_stop() is not None:
             return 0
@@ -90,28 +100,46 @@ def train(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Message]
     return 0 if has_finished else 1
 
 
-def prepare(
-    folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Message], None]
-) -> tuple[TrainingRun[BaseModel], Callable[[TrainingRun[BaseModel]], None]]:
+def prepare(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Message], None]) -> tuple[Run, Entry]:
     """Checks everything that is cheap to check before the framework is imported, which takes seconds."""
     spec = folder.read_spec()
     adapter = import_adapter(inputs.adapter)
     card = _find_card(adapter, spec)
-    run = TrainingRun(
-        spec=spec,
-        card=card,
-        hyperparameters=_validate_hyperparameters(adapter, card, spec),
-        dataset=open_dataset(
-            inputs.dataset, format=spec.dataset.format, task_type=spec.task_type, seed=spec.params.seed
-        ),
-        folder=folder.path,
-        send=send,
-        gpu=folder.read_gpu(),
-        resume_from=inputs.resume_from,
-        best_checkpoint=inputs.best_checkpoint,
-        initial_checkpoint=inputs.initial_checkpoint,
-    )
-    return run, import_attribute(adapter.trainer)
+    name = entry_point(adapter, spec.kind)
+    if name is None:
+        raise TrainingError(EndReason.BAD_HYPERPARAMETERS, f"{spec.framework} has no {spec.kind} (any more).")
+    common: dict[str, Any] = {
+        "spec": spec,
+        "card": card,
+        "hyperparameters": _validate_hyperparameters(adapter, card, spec),
+        "dataset": _open_dataset(inputs, spec),
+        "folder": folder.path,
+        "send": send,
+        "gpu": folder.read_gpu(),
+    }
+    if spec.kind not in _TRAININGS:
+        return WorkRun(**common, checkpoint=_checkpoint(inputs), images=_images(inputs, spec)), import_attribute(name)
+    checkpoints = {name: getattr(inputs, name) for name in ("resume_from", "best_checkpoint", "initial_checkpoint")}
+    run = _TRAININGS[spec.kind](**common, **checkpoints)
+    return run, import_attribute(name) if spec.kind is JobKind.TRAIN else measured(import_attribute(name))
+
+
+def _open_dataset(inputs: TrainerInputs, spec: JobSpec) -> Dataset | None:
+    if inputs.dataset is None:
+        return None
+    return open_dataset(inputs.dataset, format=spec.dataset.format, task_type=spec.task_type, seed=spec.params.seed)
+
+
+def _checkpoint(inputs: TrainerInputs) -> Path:
+    if inputs.initial_checkpoint is None:
+        raise TrainingError(EndReason.WEIGHTS_UNAVAILABLE, "No checkpoint is named (`initial_weights`).")
+    return inputs.initial_checkpoint
+
+
+def _images(inputs: TrainerInputs, spec: JobSpec) -> list[Path]:
+    if inputs.images is None or not isinstance(spec.work, PredictWork):
+        return []
+    return [inputs.images / str(number) for number in range(len(spec.work.images))]
 
 
 def _find_card(adapter: Adapter, spec: JobSpec) -> ModelCard:
@@ -134,8 +162,10 @@ def _validate_hyperparameters(adapter: Adapter, card: ModelCard, spec: JobSpec) 
         raise TrainingError(EndReason.BAD_HYPERPARAMETERS, f"{field}: {first['msg']}.") from error
 
 
-def _batch_size(run: TrainingRun[BaseModel]) -> int:
-    """How many images a batch has at most: a small data set does not fill a large one."""
+def _batch_size(run: Run) -> int | None:
+    """How many images a batch has at most: a small data set does not fill a large one. None where nothing trains."""
+    if not isinstance(run, TrainingRun):
+        return None
     return max(1, min(run.spec.params.batch_size, len(run.dataset["train"])))
 
 

@@ -3,62 +3,34 @@
 import math
 import os
 import shutil
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from typing import Generic, TypeVar
-
-from pydantic import BaseModel
 
 from data_kit import Dataset
-from trainer_kit.attempt_folder import OUTBOX, STOP_FILE
 from trainer_kit.evaluation import Evaluator, History
-from trainer_kit.trainer.devices import resolve_device
+from trainer_kit.trainer.attempt_run import AttemptRun, H, finite
 from trainer_kit.trainer.errors import TrainingError
-from trainer_kit.trainer.messages import FileReport, Message
-from vision_contracts import (
-    ArtifactKind,
-    EndReason,
-    Finished,
-    JobSpec,
-    Log,
-    LogLevel,
-    Metrics,
-    ModelCard,
-    Progress,
-    Started,
-    metric_names,
-)
+from trainer_kit.trainer.messages import FileReport
+from vision_contracts import ArtifactKind, EndReason, Metrics, Progress, Started, metric_names
 
 REPORTS_PER_EPOCH = 50
-MAX_FILES_IN_OUTBOX = 4
-"""One on its way, the best and the newest checkpoint that wait, and one more."""
-
-H = TypeVar("H", bound=BaseModel)
 
 
-@dataclass
-class TrainingRun(Generic[H]):
-    """One attempt, seen from inside the trainer process. Its working directory is `folder`."""
+@dataclass(kw_only=True)
+class TrainingRun(AttemptRun[H]):
+    """One training."""
 
-    spec: JobSpec
-    card: ModelCard
-    hyperparameters: H
     dataset: Dataset
-    folder: Path
-    send: Callable[[Message], None]
-    """Gives a message to the runner; blocks only while the pipe is full."""
     resume_from: Path | None = None
     """A local copy of the checkpoint to go on from: model, optimizer, schedule, step and random state."""
     best_checkpoint: Path | None = None
     """The best checkpoint so far: a local copy of an earlier attempt's, until this attempt has a better one."""
     initial_checkpoint: Path | None = None
     """A local copy of another job's checkpoint, to take weights from."""
-    gpu: int = 0
-    """Number of the CUDA device that is meant for this attempt."""
-    clock: Callable[[], float] = time.monotonic
+    draws_pictures: bool = True
+    """Whether the end of the training leaves pictures beside its report."""
     history: History = field(init=False)
     """Every validation of the job. It belongs into checkpoints, and is restored from the one to go on from."""
     _plan: "_Plan" = field(init=False)
@@ -66,13 +38,6 @@ class TrainingRun(Generic[H]):
 
     def __post_init__(self) -> None:
         self.history = History(metric_names.PRIMARY[self.spec.task_type])
-
-    def choose_device(self, *, cuda_devices: int, has_mps: bool) -> str:
-        """`cpu`, `mps` or `cuda:N`, from what the job asks for and what the library sees on this machine.
-
-        Raises TrainingError with `bad_hyperparameters` for a device that is not there.
-        """
-        return resolve_device(self.spec.params.device, cuda_devices=cuda_devices, has_mps=has_mps, gpu=self.gpu)
 
     def start(
         self,
@@ -157,36 +122,9 @@ class TrainingRun(Generic[H]):
             )
         )
 
-    def save_artifact(self, path: Path, *, name: str, kind: ArtifactKind, step: int | None = None) -> None:
-        """Hands over a file under `name`, such as `plots/confusion_matrix.png`."""
-        posted = self._post(path)
-        self.send(FileReport(name=name, kind=kind, path=str(posted.relative_to(self.folder)), step=step))
-
-    def log(self, message: str, level: LogLevel = LogLevel.INFO) -> None:
-        """A line for whoever follows this training."""
-        self.send(Log(level=level, message=message))
-
-    def stop_requested(self) -> bool:
-        """Ask after every step. If so: save what can be saved in a few seconds, and raise `Stopped`."""
-        return (self.folder / STOP_FILE).exists()
-
     def finish(self) -> None:
         """Trained to the end. The metrics of the best checkpoint go with it."""
-        self.send(Finished(values=finite(self.history.best)))
-
-    def _post(self, path: Path) -> Path:
-        """A copy that the runner uploads and removes. (A hard link would change under a trainer that writes in place.)
-
-        Waits while the runner is behind, so that checkpoints cannot fill the disk.
-        """
-        outbox = self.folder / OUTBOX
-        outbox.mkdir(exist_ok=True)
-        while sum(not name.startswith(".") for name in os.listdir(outbox)) >= MAX_FILES_IN_OUTBOX:
-            time.sleep(0.05)
-        name = f"{time.monotonic_ns()}-{path.name}"
-        partial = outbox / f".{name}"
-        shutil.copyfile(path, partial)
-        return partial.rename(outbox / name)
+        self.tell_end(self.history.best)
 
     def _keep(self, posted: Path, name: str) -> Path:
         """A second name for a file of the outbox, which nobody writes to and the runner removes."""
@@ -218,8 +156,3 @@ class _Plan:
         done = step - self.first_step
         eta = (now - self.started_at) / done * (self.steps - step) if done > 0 else None
         return Progress(epoch=epoch, epochs=self.epochs, step=step, steps=self.steps, eta_seconds=eta)
-
-
-def finite(values: Mapping[str, float]) -> dict[str, float | None]:
-    """Numbers as the wire has them: null for what is not finite."""
-    return {name: float(value) if math.isfinite(value) else None for name, value in values.items()}

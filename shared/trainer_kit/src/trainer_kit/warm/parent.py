@@ -13,6 +13,7 @@ from typing import NoReturn
 from PIL import Image
 from setproctitle import setproctitle
 
+from trainer_kit.adapter import entry_points
 from trainer_kit.imports import import_adapter, import_attribute
 from trainer_kit.logs import configure_logging
 from trainer_kit.settings import RunnerSettings
@@ -41,10 +42,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def warm_up(adapter_path: str) -> None:
-    """Imports all that a training imports."""
+    """Imports all that any attempt imports."""
     started_at = time.monotonic()
     adapter = import_adapter(adapter_path)
-    import_attribute(adapter.trainer)
+    for name in entry_points(adapter):
+        import_attribute(name)
     Image.init()  # Pillow imports its formats when the first image is opened
     gc.collect()
     gc.freeze()  # what is here stays: collecting it would only copy shared pages

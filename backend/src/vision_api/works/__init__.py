@@ -1,0 +1,1 @@
+"""What people do after a training, and before one: predict, export, evaluate, preflight."""

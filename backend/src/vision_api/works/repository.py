@@ -1,0 +1,37 @@
+"""Statements about works."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vision_api.models import Artifact, MetricPoint, TrainingJob
+from vision_api.training_jobs.repository import is_visible
+from vision_contracts import JobKind
+
+
+async def list_works(session: AsyncSession, job_id: int, *, limit: int) -> Sequence[TrainingJob]:
+    """What was done with a training, newest first."""
+    wanted = select(TrainingJob).where(TrainingJob.parent_id == job_id, is_visible())
+    return (await session.scalars(wanted.order_by(TrainingJob.id.desc()).limit(limit))).all()
+
+
+async def get_work(session: AsyncSession, work_id: int, *, parent_id: int | None) -> TrainingJob | None:
+    """One of them, or a pre-flight, which has no parent."""
+    is_its = TrainingJob.parent_id == parent_id if parent_id is not None else TrainingJob.kind == JobKind.PREFLIGHT
+    return await session.scalar(select(TrainingJob).where(TrainingJob.id == work_id, is_its, is_visible()))
+
+
+async def list_made(session: AsyncSession, work: TrainingJob) -> Sequence[Artifact]:
+    """The files that a work has made, whether they are its own or its training's."""
+    is_under = Artifact.uri.startswith(f"{work.output_uri}/", autoescape=True)
+    owners = [work.id, *([work.parent_id] if work.parent_id is not None else [])]
+    wanted = select(Artifact).where(Artifact.job_id.in_(owners), is_under)
+    return (await session.scalars(wanted.order_by(Artifact.name))).all()
+
+
+async def last_values(session: AsyncSession, work_id: int) -> dict[str, float | None]:
+    """The metrics of a work's last step."""
+    last = select(func.max(MetricPoint.step)).where(MetricPoint.job_id == work_id).scalar_subquery()
+    wanted = select(MetricPoint.name, MetricPoint.value).where(MetricPoint.job_id == work_id, MetricPoint.step == last)
+    return {row.name: row.value for row in await session.execute(wanted.order_by(MetricPoint.name))}

@@ -1,0 +1,290 @@
+"""Works as rows: asked for, waited for, read."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import anyio.to_thread
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from data_kit import ObjectStore, StorageError
+from vision_api.config import Settings
+from vision_api.datasets import use_cases as datasets
+from vision_api.db.session import Database
+from vision_api.errors import Conflict, Invalid, NotFound
+from vision_api.kit.clock import utc_now
+from vision_api.kit.logging import request_id_var
+from vision_api.models import JobStatus, TrainingJob, User
+from vision_api.training_jobs import access
+from vision_api.training_jobs import repository as jobs
+from vision_api.training_jobs.reading import read_progress
+from vision_api.training_jobs.status import ENDED, switch_status
+from vision_api.training_jobs.storage_layout import job_uri
+from vision_api.training_jobs.wakeups import Wakeups
+from vision_api.training_services import InstanceRegistry
+from vision_api.works import repository
+from vision_api.works.images import Images
+from vision_api.works.schemas import EvaluationCreate, ExportCreate, PredictedImage, WorkArtifact, WorkRead
+from vision_contracts import (
+    ArtifactKind,
+    EvaluateWork,
+    ExportWork,
+    ImageRef,
+    JobKind,
+    PredictionReport,
+    PredictWork,
+    TaskType,
+    Work,
+)
+
+INPUTS = "inputs"
+REPORT = "predictions.json"
+SOMEBODY_WAITS = 10
+"""Priority of a prediction in the queue."""
+MISSING = "This experiment has no such work (any more)."
+WAIT_SECONDS = 30.0
+POLL_SECONDS = 1.0
+
+_COPIED = (
+    "project_id", "framework", "model_name", "task_type", "dataset_id", "dataset_version", "dataset_path",
+    "dataset_uri", "dataset_format", "dataset_digest", "epochs", "batch_size", "learning_rate", "optimizer",
+    "seed", "hyperparameters",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What asking for a work needs."""
+
+    database: Database
+    settings: Settings
+    store: ObjectStore
+    registry: InstanceRegistry
+    wakeups: Wakeups
+
+    def require(self, framework: str, kind: JobKind) -> None:
+        """Raises Invalid(kind_not_supported) where every instance of the framework that answers cannot do it."""
+        kinds = [each.ready.kinds for each in self.registry.instances if each.framework == framework]
+        if kinds and not any(kind in each for each in kinds):
+            message = f"The {framework} training service cannot {kind}. Update it, or use another framework."
+            raise Invalid(message, code="kind_not_supported")
+
+
+async def predict(shop: Workshop, *, user: User, job_id: int, images: Images) -> int:
+    """Queue a prediction; returns its id. The images are stored before the row is there."""
+    async with shop.database.snapshot() as session:
+        job, checkpoint = await _find(session, user, job_id, images.form.artifact)
+    shop.require(job.framework, JobKind.PREDICT)
+    uid = uuid4()
+    folder = f"{job_uri(shop.settings.storage_url, uid)}/{INPUTS}"
+    refs = [
+        ImageRef(name=name, uri=await _store(shop.store, file.file, f"{folder}/{number}"))
+        for number, (name, file) in enumerate(zip(images.names(), images.files, strict=True))
+    ]
+    form = images.form
+    work = PredictWork(images=refs, threshold=form.threshold, top_k=form.top_k)
+    return await _add(shop, user, job, uid, work, checkpoint=checkpoint, priority=SOMEBODY_WAITS)
+
+
+async def export(shop: Workshop, *, user: User, job_id: int, request: ExportCreate) -> int:
+    """Queue an export; returns its id."""
+    async with shop.database.snapshot() as session:
+        job, checkpoint = await _find(session, user, job_id, request.artifact)
+    shop.require(job.framework, JobKind.EXPORT)
+    metrics = {"accuracy": job.accuracy, "loss": job.loss, "primary_metric": job.primary_value}
+    work = ExportWork(
+        format=request.format,
+        name=job.name,
+        metrics={name: value for name, value in metrics.items() if value is not None},
+    )
+    return await _add(shop, user, job, uuid4(), work, checkpoint=checkpoint, priority=job.priority)
+
+
+async def evaluate(shop: Workshop, *, user: User, job_id: int, request: EvaluationCreate) -> int:
+    """Queue an evaluation; returns its id. Without a data set, on the experiment's own."""
+    own: dict[str, Any] = {}
+    async with shop.database.snapshot() as session:
+        job, checkpoint = await _find(session, user, job_id, request.artifact)
+        if request.dataset_id is not None and job.project_id is not None:
+            own = await _dataset(session, user, job, job.project_id, request)
+    shop.require(job.framework, JobKind.EVALUATE)
+    work = EvaluateWork(split=request.split)
+    return await _add(shop, user, job, uuid4(), work, checkpoint=checkpoint, priority=job.priority, **own)
+
+
+async def _dataset(
+    session: AsyncSession, user: User, job: TrainingJob, project_id: int, request: EvaluationCreate
+) -> dict[str, Any]:
+    assert request.dataset_id is not None  # noqa: S101 - how it is called
+    resolved = await datasets.resolve_for_job(
+        session,
+        user,
+        dataset_id=request.dataset_id,
+        version=request.dataset_version,
+        project_id=project_id,
+        task_type=TaskType(job.task_type),
+    )
+    return {
+        "dataset_id": request.dataset_id,
+        "dataset_version": resolved.version,
+        "dataset_path": None,
+        "dataset_uri": resolved.ref.uri,
+        "dataset_format": resolved.ref.format,
+        "dataset_digest": resolved.ref.digest,
+    }
+
+
+async def _find(session: AsyncSession, user: User, job_id: int, artifact: str) -> tuple[TrainingJob, str]:
+    """The experiment and the full name of its checkpoint. Raises NotFound, Forbidden, Conflict or Invalid."""
+    job = await access.get_job_for(session, user, job_id, role="editor")
+    access.require_training(job, "used again")
+    found = await jobs.find_artifact(session, job_id, artifact)
+    if found is None and artifact.startswith("checkpoints/best"):
+        raise Conflict(f"This experiment is {job.status} and has no checkpoint yet: train it first.")
+    if found is None or found.kind != ArtifactKind.CHECKPOINT:
+        raise Invalid(f"This experiment has no checkpoint {artifact!r}.", field="artifact")
+    return job, found.name
+
+
+async def _store(store: ObjectStore, file: Any, uri: str) -> str:
+    """Put a spooled file where the training service finds it."""
+
+    def chunks() -> Any:
+        file.seek(0)
+        while chunk := file.read(2**20):
+            yield chunk
+
+    stored = await anyio.to_thread.run_sync(lambda: store.put_stream(chunks(), store.key(uri)))
+    return stored.uri
+
+
+async def _add(
+    shop: Workshop, user: User, job: TrainingJob, uid: UUID, work: Work, *, checkpoint: str, priority: int, **own: Any
+) -> int:
+    """A row that waits for a slot. The experiment is locked: nobody deletes it meanwhile."""
+    columns = {name: getattr(job, name) for name in _COPIED} | own
+    columns["initial_weights"] = {"job_id": job.id, "artifact": checkpoint}
+    async with shop.database.transaction() as session:
+        await access.lock_job_for(session, user, job.id)
+        row = new_work(shop, user, uid, work, parent_id=job.id, priority=priority, device=job.device, **columns)
+        session.add(row)
+        await session.flush()
+        switch_status(session, row, JobStatus.QUEUED)
+    shop.wakeups.job_asked(row.id)
+    return row.id
+
+
+def new_work(shop: Workshop, user: User, uid: UUID, work: Work, **columns: Any) -> TrainingJob:
+    """The row of a work, not yet queued."""
+    now = utc_now()
+    fixed = {
+        "job_uid": uid,
+        "output_uri": job_uri(shop.settings.storage_url, uid),
+        "created_by_id": user.id,
+        "created_at": now,
+        "updated_at": now,
+        "queued_at": now,
+        "request_id": request_id_var.get(),
+        "name": work.kind,
+        "notes": "",
+        "num_devices": 1,
+        "kind": work.kind,
+        "work": work.model_dump(mode="json"),
+        "status": JobStatus.PENDING,
+    }
+    return TrainingJob(**(columns | fixed))
+
+
+async def wait(shop: Workshop, work_id: int, *, seconds: float = WAIT_SECONDS) -> bool:
+    """Whether a work has ended, after waiting for that for a bounded time. No session is open while it waits."""
+    deadline = time.monotonic() + seconds
+    with shop.wakeups.following(work_id) as wakeup:
+        while True:
+            async with shop.database.snapshot() as session:
+                row = await jobs.get_job(session, work_id)
+            if row is None or row.status in ENDED:
+                return True
+            if (left := deadline - time.monotonic()) <= 0:
+                return False
+            await wakeup.wait(min(left, POLL_SECONDS))
+
+
+async def get(shop: Workshop, *, user: User, work_id: int, job_id: int | None) -> WorkRead:
+    """A work with its answer, if it has one. Raises NotFound."""
+    async with shop.database.snapshot() as session:
+        if job_id is not None:
+            await access.get_job_for(session, user, job_id)
+        row = await repository.get_work(session, work_id, parent_id=job_id)
+        if row is None:
+            raise NotFound(MISSING)
+        await access.get_job_for(session, user, row.id)
+        [read] = await _read(session, [row])
+        report = await jobs.find_artifact(session, row.id, REPORT) if row.kind == JobKind.PREDICT else None
+    if report is None:
+        return read
+    predictions = await asyncio.to_thread(_predictions, shop.store, report.uri, row.id)
+    return read.model_copy(update={"predictions": predictions})
+
+
+async def list_of(session: AsyncSession, *, user: User, job_id: int, limit: int) -> list[WorkRead]:
+    """What was done with an experiment, newest first, without predictions."""
+    await access.get_job_for(session, user, job_id)
+    return await _read(session, await repository.list_works(session, job_id, limit=limit))
+
+
+async def _read(session: AsyncSession, rows: Sequence[TrainingJob]) -> list[WorkRead]:
+    positions = await jobs.queue_positions(session, rows)
+    return [
+        WorkRead(
+            id=row.id,
+            job_id=row.parent_id,
+            kind=JobKind(row.kind),
+            status=row.status,
+            status_reason=row.status_reason,
+            status_message=row.status_message,
+            error_message=row.error_message,
+            queue_position=positions.get(row.id),
+            progress=read_progress(row),
+            settings=_settings(row),
+            values=await repository.last_values(session, row.id),
+            artifacts=[
+                WorkArtifact(
+                    name=each.name, kind=each.kind, size_bytes=each.size_bytes, url=_url(each.job_id, each.name)
+                )
+                for each in await repository.list_made(session, row)
+            ],
+            created_at=row.created_at,
+            started_at=row.started_at,
+            completed_at=row.completed_at,
+        )
+        for row in rows
+    ]
+
+
+def _settings(row: TrainingJob) -> dict[str, Any]:
+    """What was asked for, without places in storage."""
+    told = {name: value for name, value in (row.work or {}).items() if name not in ("kind", "metrics", "name")}
+    if "images" in told:
+        told["images"] = [image["name"] for image in told["images"]]
+    weights = row.initial_weights
+    return told | ({"artifact": weights["artifact"]} if isinstance(weights, dict) else {})
+
+
+def _predictions(store: ObjectStore, uri: str, work_id: int) -> list[PredictedImage] | None:
+    try:
+        report = PredictionReport.model_validate_json(store.read_bytes(uri))
+    except StorageError:
+        return None
+    return [
+        PredictedImage(
+            **image.model_dump(), drawing_url=_url(work_id, image.drawing) if image.drawing is not None else None
+        )
+        for image in report.images
+    ]
+
+
+def _url(job_id: int, name: str) -> str:
+    return f"/api/v1/training/jobs/{job_id}/artifacts/{name}"

@@ -1,0 +1,148 @@
+"""Works from a request to their answer: the whole backend, a real training service, real runners."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fake_service import TOKEN, FakeService
+from fastapi import FastAPI
+from PIL import Image
+from pydantic import SecretStr
+from waiting import until
+
+from vision_api.config import Settings
+from vision_api.main import create_app
+
+ADMIN = {"username": "admin@example.com", "password": "a long password of the tests"}
+COLORS = {"blue": (40, 60, 200), "red": (200, 50, 40)}
+JOB = {"framework": "fake", "model_name": "linear", "task_type": "image_classification", "epochs": 2, "batch_size": 2}
+
+
+@pytest.fixture
+def colors(tmp_path: Path) -> Path:
+    """An ImageFolder that a linear model can learn."""
+    root = tmp_path / "datasets/colors"
+    for split, count in (("train", 4), ("val", 2)):
+        for name, color in COLORS.items():
+            folder = root / split / name
+            folder.mkdir(parents=True)
+            for index in range(count):
+                Image.new("RGB", (8, 8), color).save(folder / f"{index}.png")
+    return root
+
+
+@pytest.fixture
+async def app(settings: Settings, tmp_path: Path, colors: Path) -> AsyncIterator[FastAPI]:
+    """The whole backend with one service of one slot."""
+    storage_url = (tmp_path / "storage").as_uri()
+    service = FakeService(tmp_path / "service", storage_url, colors.parent)
+    await service.start()
+    own = settings.model_copy(
+        update={
+            "service_urls": {"fake": (service.url,)},
+            "service_token": SecretStr(TOKEN),
+            "storage_url": storage_url,
+            "dataset_roots": (colors.parent,),
+            "admin_password": SecretStr(ADMIN["password"]),
+        }
+    )
+    app = create_app(own)
+    async with app.router.lifespan_context(app):
+        await until(lambda: app.state.instance_registry.available("fake"))
+        yield app
+    await service.end()
+
+
+@pytest.fixture
+async def api(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an administrator."""
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test/api/v1", timeout=60) as client:
+        answer = await client.post("/auth/login", data=ADMIN)
+        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        yield client
+
+
+async def ended(api: httpx.AsyncClient, path: str) -> dict[str, Any]:
+    """A job or a work once it has ended."""
+    for _ in range(600):
+        found = (await api.get(path)).json()
+        if found["status"] in ("completed", "failed", "cancelled"):
+            return found
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"{path} has not ended: {found}")
+
+
+async def test_a_trained_experiment_predicts_is_exported_and_evaluated(api: httpx.AsyncClient, colors: Path) -> None:
+    project = (await api.post("/projects", json={"name": "Colours"})).json()["id"]
+    body = {**JOB, "project_id": project, "dataset_path": str(colors)}
+
+    looked = await api.post("/training/jobs/preflight", json=body | {"dry_run": True})
+    assert looked.status_code == 200, looked.text
+    assert looked.json()["fits"]
+    assert looked.json()["estimates"]["steps_per_epoch"] == 4
+    assert looked.json()["dry_run"]["values"]["preflight/steps_per_epoch"] == 4
+
+    job = (await api.post("/training/jobs", json=body)).json()["id"]
+    address = f"/training/jobs/{job}"
+    early = await api.post(f"{address}/export", json={"format": "onnx"})
+    assert (early.status_code, early.json()["code"]) == (409, "conflict")
+    await api.post(f"{address}/start")
+    assert (await ended(api, address))["status"] == "completed"
+
+    images = [
+        ("images", (name, data)) for name, data in (("red.png", (colors / "val/red/0.png").read_bytes()), ("x", b""))
+    ]
+    answer = await api.post(f"{address}/predict", files=images, data={"top_k": "1"})
+    assert answer.status_code == 200, answer.text
+    red, broken = answer.json()["predictions"]
+    assert ([label["label"] for label in red["labels"]], broken["error"]["code"]) == (["red"], "image_broken")
+    picture = await api.get(red["drawing_url"].removeprefix("/api/v1"))
+    assert picture.headers["content-type"] == "image/png"
+
+    asked = [
+        await api.post(f"{address}/export", json={"format": "bundle"}),
+        await api.post(f"{address}/export", json={"format": "torchscript"}),
+        await api.post(f"{address}/evaluate", json={"split": "val"}),
+    ]
+    assert [each.status_code for each in asked] == [202] * 3
+    done = [await ended(api, each.headers["location"].removeprefix("/api/v1")) for each in asked]
+    assert [each["status"] for each in done] == ["completed", "failed", "completed"]
+    assert done[1]["status_reason"] == "export_not_supported"
+    assert done[2]["values"] == {"val/accuracy": 1.0}
+    names = {artifact["name"] for artifact in (await api.get(f"{address}/artifacts")).json()}
+    assert {"exports/bundle.zip", "evaluations/folder-val.json"} <= names
+
+    listed = await api.get(f"/projects/{project}/experiments")
+    assert [each["id"] for each in listed.json()] == [job]
+    assert (await api.get(f"/projects/{project}")).json()["experiment_count"] == 1
+    work = done[0]["id"]
+    assert (await api.post(f"/training/jobs/{work}/retry")).json()["code"] == "invalid_transition"
+
+    assert (await api.delete(f"/training/jobs/{work}")).status_code == 204
+    assert "exports/bundle.zip" not in (await api.get(f"{address}/artifacts")).text
+    assert (await api.delete(address)).status_code == 204
+    assert (await api.get(f"/training/jobs/{done[2]['id']}")).status_code == 404
+
+
+async def test_a_wrong_request_for_a_work_says_what_is_wrong(api: httpx.AsyncClient, colors: Path) -> None:
+    project = (await api.post("/projects", json={"name": "Colours"})).json()["id"]
+    body = {**JOB, "project_id": project, "dataset_path": str(colors)}
+    job = (await api.post("/training/jobs", json=body)).json()["id"]
+    address = f"/training/jobs/{job}"
+    image = {"images": ("a.png", b"x")}
+    answers = [
+        await api.post(f"{address}/predict", json={}),
+        await api.post(f"{address}/predict", data={"top_k": "1"}, files={"top": (None, "1")}),
+        await api.post(f"{address}/predict", files=image, data={"threshold": "2"}),
+        await api.post(f"{address}/export", json={"format": "tflite"}),
+        await api.post("/training/jobs/preflight", json=body | {"model_name": "none"}),
+        await api.get(f"{address}/work/1"),
+        await api.post("/training/jobs/99999/predict", files=image),
+    ]
+    codes = [(answer.status_code, answer.json()["code"]) for answer in answers]
+    unknown = (422, "validation_failed")
+    assert codes == [unknown, unknown, unknown, unknown, (422, "model_unknown"), (404, "not_found"), (404, "not_found")]

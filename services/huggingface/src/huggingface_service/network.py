@@ -1,0 +1,90 @@
+"""A trained network as the kit uses it: predictions, exports and evaluations all begin here."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision.ops import box_convert
+from transformers import PreTrainedModel
+
+from huggingface_service.architectures import Architecture, build_model, find_architecture
+from huggingface_service.checkpoint import Checkpoint, read_checkpoint
+from huggingface_service.config import Hyperparameters
+from huggingface_service.devices import choose_device, describe_versions
+from huggingface_service.images import NORMALIZATIONS
+from huggingface_service.loop import silence_library
+from huggingface_service.model_inputs import model_inputs
+from trainer_kit.inference import Description, Preprocessing, TorchNetwork
+from trainer_kit.trainer import TrainingError, WorkRun
+from vision_contracts import EndReason, TaskType
+
+Run = WorkRun[Hyperparameters]
+
+
+class Outputs(nn.Module):
+    """The model with outputs in the kit's form, as a tuple in the order of `names`."""
+
+    def __init__(self, model: PreTrainedModel, task: TaskType) -> None:
+        super().__init__()
+        self.model, self.task = model, task
+        self.names = {
+            TaskType.IMAGE_CLASSIFICATION: ("probabilities",),
+            TaskType.SEMANTIC_SEGMENTATION: ("scores",),
+            TaskType.OBJECT_DETECTION: ("boxes", "scores"),
+        }[task]
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """(n, 3, height, width), normalised."""
+        outputs = self.model(**model_inputs(self.model, pixels))
+        logits = (outputs["logits"] if "logits" in outputs else outputs["last_hidden_state"]).float()
+        if self.task is TaskType.IMAGE_CLASSIFICATION:
+            return (logits.softmax(-1),)
+        if self.task is TaskType.SEMANTIC_SEGMENTATION:
+            return (logits,)
+        has_none = logits.shape[-1] == self.model.config.num_labels + 1  # as `tasks.detection.detections`
+        scores = logits.softmax(-1)[..., :-1] if has_none else logits.sigmoid()
+        height, width = pixels.shape[-2:]
+        boxes = box_convert(outputs["pred_boxes"].float(), "cxcywh", "xyxy")
+        return boxes * torch.tensor([width, height, width, height], device=pixels.device), scores
+
+
+def load_network(run: Run) -> TorchNetwork:
+    """The model of the checkpoint. Raises TrainingError."""
+    silence_library()
+    device = choose_device(run)
+    try:
+        saved = read_checkpoint(run.checkpoint)
+        architecture, task = find_architecture(saved.model_name), TaskType(saved.task_type)
+        config = architecture.fitted_config(task, class_names=_labels(saved), image_size=saved.image_size)
+        model = build_model(config, task)
+        model.load_state_dict(saved.model)
+    except (RuntimeError, TypeError, ValueError, StopIteration) as error:
+        text = (str(error) or type(error).__name__)[:200]
+        raise TrainingError(EndReason.WEIGHTS_UNAVAILABLE, f"The checkpoint cannot be used: {text}") from error
+    module = Outputs(model, task)
+    return TorchNetwork(torch, module, model, module.names, _describe(run, saved, architecture), str(device))
+
+
+def _labels(saved: Checkpoint) -> list[str]:
+    """What the outputs stand for: see `tasks.segmentation`."""
+    return [*["background"] * (saved.task_type == TaskType.SEMANTIC_SEGMENTATION), *saved.class_names]
+
+
+def _describe(run: Run, saved: Checkpoint, architecture: Architecture) -> Description:
+    mean, std = NORMALIZATIONS[architecture.normalization]
+    preprocessing: Any = {"mean": tuple(mean), "std": tuple(std)}
+    return Description(
+        framework="huggingface",
+        model_name=saved.model_name,
+        task_type=TaskType(saved.task_type),
+        class_names=_labels(saved),
+        preprocessing=Preprocessing(
+            size=(saved.image_size, saved.image_size),
+            resize="squash",
+            channels="bgr" if architecture.normalization == "bgr" else "rgb",
+            **preprocessing,
+        ),
+        background=0 if saved.task_type == TaskType.SEMANTIC_SEGMENTATION else None,
+        versions=describe_versions(),
+        license=run.card.license,
+    )

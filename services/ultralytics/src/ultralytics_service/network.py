@@ -1,0 +1,121 @@
+"""A trained network as the kit uses it: predictions, exports and evaluations all begin here."""
+
+from typing import Any
+
+from trainer_kit.inference import Description, Preprocessing, TorchNetwork
+from trainer_kit.trainer import WorkRun
+from ultralytics_service.checkpoint import SavedTraining, read_checkpoint
+from ultralytics_service.config import CommonHyperparameters
+from ultralytics_service.initial_weights import rebuild
+from ultralytics_service.kinds import Kind
+from ultralytics_service.library import torch, ultralytics
+
+NMS_OVERLAP = 0.7
+"""As the library's own predictions, unless the head needs none."""
+BACKGROUND = "background"
+
+Run = WorkRun[CommonHyperparameters]
+
+
+class Outputs(torch.nn.Module):
+    """The network with outputs in the kit's form, as a tuple in the order of `names`."""
+
+    def __init__(self, network: Any, kind: Kind) -> None:
+        super().__init__()
+        self.network, self.kind = network, kind
+        self.head = network.model[-1]
+        self.head.export = True  # decoded outputs alone
+        self.is_end_to_end = bool(getattr(self.head, "end2end", False))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the outputs."""
+        own = {
+            Kind.CLASSIFY: ("probabilities",),
+            Kind.SEMANTIC: ("scores",),
+            Kind.SEGMENT: ("boxes", "scores", "coefficients", "prototypes"),
+            Kind.POSE: ("boxes", "scores", "keypoints"),
+        }
+        return own.get(self.kind, ("boxes", "scores"))
+
+    def forward(self, pixels: Any) -> tuple[Any, ...]:
+        """(n, 3, height, width) from 0 to 1."""
+        found = self.network(pixels)
+        match self.kind:
+            case Kind.CLASSIFY:
+                return (found,)
+            case Kind.SEMANTIC:
+                return (torch.cat([torch.zeros_like(found), found], 1) if found.shape[1] == 1 else found,)
+            case Kind.RTDETR:
+                height, width = pixels.shape[-2:]
+                boxes, scores, _ = self._split(found, is_top=True)
+                return corners(boxes) * torch.tensor([width, height, width, height], device=pixels.device), scores
+            case Kind.SEGMENT:
+                boxes, scores, coefficients = self._boxes(found[0])
+                return boxes, scores, coefficients, found[1]
+            case Kind.OBB:
+                boxes, scores, angle = self._boxes(found)
+                return torch.cat([boxes, angle], -1), scores
+            case Kind.POSE:
+                boxes, scores, points = self._boxes(found)
+                points = points.unflatten(-1, tuple(self.head.kpt_shape))
+                seen = points if points.shape[-1] == 3 else torch.cat([points, torch.ones_like(points[..., :1])], -1)
+                return boxes, scores, seen
+            case _:
+                boxes, scores, _ = self._boxes(found)
+                return boxes, scores
+
+    def _boxes(self, found: Any) -> tuple[Any, Any, Any]:
+        """Boxes, scores of every class, and what else the head gives for a box."""
+        if self.is_end_to_end:
+            return self._split(found, is_top=True)
+        boxes, scores, extra = self._split(found.transpose(1, 2), is_top=False)
+        return boxes if self.kind is Kind.OBB else corners(boxes), scores, extra
+
+    def _split(self, found: Any, *, is_top: bool) -> tuple[Any, Any, Any]:
+        """`is_top`: the best boxes, each with one score and its class."""
+        count = self.head.nc
+        if not is_top:
+            return found[..., :4], found[..., 4 : 4 + count], found[..., 4 + count :]
+        classes = torch.arange(count, device=found.device)
+        return found[..., :4], found[..., 4:5] * (found[..., 5:6] == classes), found[..., 6:]
+
+
+def corners(boxes: Any) -> Any:
+    """x1, y1, x2, y2 of centre, width and height."""
+    centre, half = boxes[..., :2], boxes[..., 2:] / 2
+    return torch.cat([centre - half, centre + half], -1)
+
+
+def load_network(run: Run) -> TorchNetwork:
+    """The averaged weights, which validation has used. Raises TrainingError."""
+    saved = read_checkpoint(run.checkpoint)
+    module = Outputs(rebuild(saved), Kind(saved.kind))
+    device = run.choose_device(cuda_devices=torch.cuda.device_count(), has_mps=torch.backends.mps.is_available())
+    return TorchNetwork(torch, module, module.network, module.names, _describe(run, saved, module), device)
+
+
+def _describe(run: Run, saved: SavedTraining, module: Outputs) -> Description:
+    names = [saved.names[index] for index in range(len(saved.names))]
+    is_binary = module.kind is Kind.SEMANTIC and len(names) == 1
+    names = [BACKGROUND, *names] if is_binary else names
+    needs_nms = module.kind not in (Kind.CLASSIFY, Kind.SEMANTIC, Kind.RTDETR) and not module.is_end_to_end
+    return Description(
+        framework="ultralytics",
+        model_name=saved.model_name,
+        task_type=module.kind.task_type,
+        class_names=names,
+        preprocessing=_preprocessing(saved, module.kind),
+        nms_overlap=NMS_OVERLAP if needs_nms else None,
+        background=names.index(BACKGROUND) if module.kind is Kind.SEMANTIC and BACKGROUND in names else None,
+        versions={"ultralytics": ultralytics.__version__, "torch": torch.__version__},
+        license=run.card.license,
+    )
+
+
+def _preprocessing(saved: SavedTraining, kind: Kind) -> Preprocessing:
+    """As the library validates; RT-DETR and semantic networks alike."""
+    size = (saved.image_size, saved.image_size)
+    if kind is Kind.CLASSIFY:
+        return Preprocessing(size=size, resize="shorter_side", resize_to=saved.image_size)
+    return Preprocessing(size=size, resize="squash" if kind is Kind.RTDETR else "letterbox")

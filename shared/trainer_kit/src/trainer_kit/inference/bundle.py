@@ -1,0 +1,128 @@
+"""The bundle: a zip archive with all that one needs to use a trained network with onnxruntime, numpy and Pillow."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from trainer_kit.inference import portable
+
+REQUIREMENTS = "numpy>=2\nonnxruntime>=1.20\npillow>=11\n"
+
+EXAMPLE = '''\
+"""Looks at images: `python predict.py photo.jpg …` prints what the network sees in each, as JSON.
+
+Needs what requirements.txt names. portable.py has the way from an image to the network and back.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import onnxruntime
+from PIL import Image, ImageOps
+
+import portable
+
+FOLDER = Path(__file__).parent
+MODEL = json.loads((FOLDER / "model.json").read_text(encoding="utf-8"))
+
+
+def predict(session: onnxruntime.InferenceSession, path: str) -> dict:
+    image = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+    pixels, placement = portable.prepare(image, MODEL["preprocessing"])
+    names = [output.name for output in session.get_outputs()]
+    outputs = session.run(names, {"image": pixels[None]})
+    return portable.decode(MODEL, {name: value[0] for name, value in zip(names, outputs)}, placement)
+
+
+if __name__ == "__main__":
+    session = onnxruntime.InferenceSession(FOLDER / "model.onnx", providers=["CPUExecutionProvider"])
+    print(json.dumps({path: predict(session, path) for path in sys.argv[1:]}, indent=1))
+'''
+
+PIPELINES = {
+    "image_classification": "image-classification",
+    "object_detection": "object-detection",
+    "instance_segmentation": "image-segmentation",
+    "semantic_segmentation": "image-segmentation",
+    "pose_estimation": "keypoint-detection",
+    "oriented_object_detection": "object-detection",
+}
+"""Names of tasks on the hub."""
+
+
+def write_bundle(path: Path, onnx_path: Path, facts: dict[str, Any]) -> None:
+    """`facts` become `model.json`."""
+    facts = facts | {"license_note": license_note(facts)}
+    texts = {
+        "model.json": json.dumps(facts, indent=1, ensure_ascii=False),
+        "README.md": model_card(facts),
+        "predict.py": EXAMPLE,
+        "requirements.txt": REQUIREMENTS,
+    }
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(onnx_path, "model.onnx", compress_type=zipfile.ZIP_STORED)  # weights do not get smaller
+        archive.write(Path(portable.__file__), "portable.py")
+        for name, text in texts.items():
+            archive.writestr(name, text)
+
+
+def license_note(facts: dict[str, Any]) -> str:
+    """What whoever gives the weights on should know."""
+    if facts["framework"] == "ultralytics":
+        return (
+            "The architecture and, where it was used, the pretrained weights are Ultralytics', under AGPL-3.0 or a "
+            "licence that is bought from them."
+        )
+    known = facts["license"]
+    what = f"The architecture's published weights are under {known}" if known else "No licence of the weights is known"
+    return f"{what}; what they were trained on here has terms of its own."
+
+
+def model_card(facts: dict[str, Any]) -> str:
+    """A model card in the hub's format: metadata in YAML (of which JSON is a part), then text."""
+    head = {
+        "library_name": "onnx",
+        "pipeline_tag": PIPELINES[facts["task_type"]],
+        "license": (facts["license"] or "other").lower(),
+        "tags": [facts["framework"], facts["model_name"], "vision"],
+    }
+    yaml = "\n".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in head.items())
+    metrics = "\n".join(f"| {name} | {value:.4g} |" for name, value in facts["metrics"].items() if value is not None)
+    size = facts["preprocessing"]["size"]
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    title = facts["name"] or facts["model_name"]
+    return f"""\
+---
+{yaml}
+---
+
+# {title}
+
+{facts["model_name"]} ({facts["framework"]}), trained for {facts["task_type"].replace("_", " ")}.
+
+| metric (validation) | |
+|---|---|
+{metrics or "| none | |"}
+
+## Use
+
+```sh
+pip install -r requirements.txt
+python predict.py photo.jpg
+```
+
+Images are prepared as `model.json` says ({size[1]} x {size[0]} pixels, {facts["preprocessing"]["resize"]}).
+`portable.py` does it, and reads the network's outputs. No other library is needed.
+
+## Classes
+
+{", ".join(facts["class_names"])}
+
+## Where it comes from
+
+- Data set: {facts["dataset"]["name"] or "a folder"}, digest `{facts["dataset"]["digest"] or "unknown"}`.
+- Trained with {versions}.
+- Licence: {facts["license_note"]}
+"""

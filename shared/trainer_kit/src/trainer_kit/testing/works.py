@@ -1,0 +1,114 @@
+"""Work on a checkpoint in this process, without a runner; its files are kept where a runner would store them."""
+
+import os
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from trainer_kit.attempt_folder import AttemptFolder
+from trainer_kit.trainer.main import TrainerInputs, train
+from trainer_kit.trainer.messages import FileReport, Message
+from vision_contracts import (
+    CheckpointRef,
+    DatasetRef,
+    Failed,
+    Finished,
+    ImageRef,
+    JobSpec,
+    PredictionReport,
+    PredictWork,
+    TaskType,
+    TrainingParams,
+    Work,
+)
+
+
+@dataclass
+class DoneWork:
+    """What was told and made."""
+
+    folder: Path
+    messages: list[Message] = field(default_factory=list[Message])
+    files: dict[str, Path] = field(default_factory=dict[str, Path])
+
+    def receive(self, message: Message) -> None:
+        self.messages.append(message)
+        if isinstance(message, FileReport):
+            kept = self.folder / "kept" / message.name
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            self.files[message.name] = (self.folder / message.path).rename(kept)
+
+    @property
+    def failure(self) -> Failed:
+        return next(message for message in self.messages if isinstance(message, Failed))
+
+    @property
+    def values(self) -> dict[str, float | None]:
+        """Of the ending. Raises AssertionError with the failure if there is none."""
+        failed = [message for message in self.messages if isinstance(message, Failed)]
+        assert not failed, [message for message in self.messages if message.type in ("log", "failed")]
+        return next(message.values for message in self.messages if isinstance(message, Finished))
+
+    @property
+    def report(self) -> PredictionReport:
+        assert self.values == {}
+        return PredictionReport.model_validate_json(self.files["predictions.json"].read_bytes())
+
+
+def do_work(
+    adapter: Any,
+    adapter_path: str,
+    folder: Path,
+    work: Work,
+    *,
+    model_name: str,
+    task_type: TaskType,
+    checkpoint: Path,
+    dataset: Path | None = None,
+    images: Sequence[Path] = (),
+    hyperparameters: dict[str, Any] | None = None,
+) -> DoneWork:
+    """One attempt from its spec to its exit code."""
+    folder.mkdir(parents=True)
+    spec = JobSpec(
+        kind=work.kind,  # pyright: ignore[reportArgumentType] - a name of the kind
+        work=work,
+        job_uid=uuid4(),
+        attempt=1,
+        framework=adapter.framework,
+        model_name=model_name,
+        task_type=task_type,
+        dataset=DatasetRef(uri=(dataset or folder).as_uri()),
+        output_uri=(folder / "output").as_uri(),
+        initial_weights=CheckpointRef(uri=checkpoint.as_uri()),
+        params=TrainingParams(epochs=1, batch_size=4, learning_rate=0.01, optimizer="sgd", device="cpu"),
+        hyperparameters=hyperparameters or {},
+    )
+    (folder / "spec.json").write_text(spec.model_dump_json())
+    done = DoneWork(folder)
+    laid = folder / "images"
+    laid.mkdir()
+    for number, image in enumerate(images):
+        (laid / str(number)).write_bytes(image.read_bytes())
+    inputs = TrainerInputs(adapter_path, dataset, initial_checkpoint=checkpoint, images=laid)
+    with _working_in(folder):
+        train(AttemptFolder(folder), inputs, done.receive)
+    return done
+
+
+def predict_work(images: Sequence[Path], **settings: Any) -> PredictWork:
+    """To look at these."""
+    return PredictWork(images=[ImageRef(name=path.name, uri=path.as_uri()) for path in images], **settings)
+
+
+@contextmanager
+def _working_in(folder: Path) -> Generator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
