@@ -104,26 +104,34 @@ def read_rest(tar: tarfile.TarFile, folder: Path, store: ObjectStore) -> Complet
 
 
 class _Content(io.RawIOBase):
-    """An object, as the file that tarfile wants to read."""
+    """An object, as the file that tarfile reads in small pieces: without copying the rest for each of them."""
 
     def __init__(self, store: ObjectStore, found: ObjectInfo) -> None:
-        self._chunks = store.read(found.uri)
-        self._rest = b""
+        self._store, self._uri = store, found.uri
+        self._chunks: Iterator[bytes] = iter(())
+        self._rest = memoryview(b"")
 
     def begin(self) -> bool:
         """Whether it is still there."""
         try:
-            self._rest = next(self._chunks, b"")
+            self._chunks = self._store.read(self._uri)
+            self._rest = memoryview(next(self._chunks, b""))
         except ObjectNotFound:
             return False
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """As of any file."""
-        while len(self._rest) < size and (chunk := next(self._chunks, None)) is not None:
-            self._rest += chunk
-        taken, self._rest = self._rest[:size], self._rest[size:]
-        return taken
+        """As of any file; fewer bytes than asked for at its end alone."""
+        pieces: list[memoryview] = []
+        while size > 0 and (self._rest or self._next()):
+            pieces.append(self._rest[:size])
+            size -= len(pieces[-1])
+            self._rest = self._rest[len(pieces[-1]) :]
+        return b"".join(pieces)
+
+    def _next(self) -> bool:
+        self._rest = memoryview(next(self._chunks, b""))
+        return len(self._rest) > 0
 
 
 def _entry(name: str, size: int) -> tarfile.TarInfo:
