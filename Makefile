@@ -2,13 +2,15 @@
 PYTHON ?= python3
 COMPOSE := $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 SETUP := $(PYTHON) scripts/setup.py
+FILE ?= backup.tar
 TOOLS := tests/.venv/bin
 TYPED := $(wildcard shared/*) backend $(wildcard services/*)
 EMPTY :=
 SOURCES := $(subst $(EMPTY) $(EMPTY),:,$(wildcard */src */*/src))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run env up down logs usage test test-thorough test-compose chaos check imports format lock catalog catalog-check catalog-page bench docs clean
+.PHONY: help setup run env up down logs backup restore usage test test-thorough test-compose chaos check imports
+.PHONY: format lock catalog catalog-check catalog-page bench docs clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -32,6 +34,12 @@ down: ## stop the containers; volumes stay
 logs: ## follow the containers' logs
 	@$(COMPOSE) logs --follow --tail 100
 
+backup: ## keep database and storage of `make run` in one file (FILE=backup.tar)
+	@backend/.venv/bin/python -m vision_api.backup create $(FILE)
+
+restore: ## bring a backup back (FILE=backup.tar, ARGS=--replace over what is there)
+	@backend/.venv/bin/python -m vision_api.backup restore $(FILE) $(ARGS)
+
 usage: ## show what lies in storage, by project (ARGS=--json, ARGS=--repair)
 	@backend/.venv/bin/python -m vision_api.usage $(ARGS)
 
@@ -41,8 +49,9 @@ test: setup ## run every suite of every project
 test-thorough: setup ## what takes too long for `make test`: hostile archives, large uploads, a lost disk
 	@$(PYTHON) scripts/test.py --thorough backend tests
 
-test-compose: setup ## build the images, bring the stack up and train in it (needs a Docker engine)
-	@cd tests && .venv/bin/python -m pytest -q compose -m compose
+test-compose: setup ## the same scenarios and more on real containers, kills, upgrade, backup included (needs a Docker engine)
+	@cd tests && IN_CONTAINERS=1 .venv/bin/python -m pytest -q scenarios/test_0* compose -m "compose or not thorough"
+	@cd shared/trainer_kit && .venv/bin/python -m pytest -q tests/supervisor/test_container_launcher.py -m compose
 
 chaos: setup ## kill everything again and again while jobs train, and look whether anything is lost (SEED=… repeats)
 	@cd tests && .venv/bin/python -m faults $(SEED)

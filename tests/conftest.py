@@ -1,5 +1,6 @@
 """Fixtures of the tests from outside: a platform that runs, and somebody who uses it."""
 
+import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -8,15 +9,17 @@ from typing import Any
 
 import pytest
 from client import Client
+from compose.stack import ComposeStack
 from platform_under_test import ADMIN_EMAIL, ADMIN_PASSWORD, ROOT, DeployedPlatform, LocalPlatform
 
-Platform = LocalPlatform | DeployedPlatform
-ENVIRONMENTS = {"local": LocalPlatform, "deployed": DeployedPlatform}
+Platform = LocalPlatform | DeployedPlatform | ComposeStack
+IN_PROCESSES = {"local": LocalPlatform, "deployed": DeployedPlatform}
+ENVIRONMENTS = {"containers": ComposeStack} if os.environ.get("IN_CONTAINERS") else IN_PROCESSES
 
 
 @pytest.fixture(scope="session", params=ENVIRONMENTS)
 def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """The platform with all three services; once for each environment."""
+    """The platform with all three services; once for each environment, or in containers (`make test-compose`)."""
     running = ENVIRONMENTS[request.param](tmp_path_factory.mktemp(request.param))
     shutil.copytree(ROOT / "samples" / "digits", running.datasets / "digits")
     shutil.copytree(ROOT / "samples" / "coins", running.datasets / "coins")

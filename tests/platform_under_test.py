@@ -79,6 +79,15 @@ class Process:
             popen.kill()
             popen.wait()
 
+    def wait_until_it_listens(self, port: int) -> None:
+        """Something listens there."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2):
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"{self.name} does not listen on {port}:\n{self.log.read_text()[-4000:]}")
+
     def wait_until_it_answers(self, url: str) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
@@ -148,6 +157,8 @@ class DeployedPlatform:
     name: str = "deployed"
     storage: Mapping[str, str] = field(default_factory=dict)
     """Settings that name the object storage; without them it is a folder that all can see."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Of the backend."""
     url: str = field(init=False)
     datasets: Path = field(init=False)
     backend: Process = field(init=False)
@@ -165,7 +176,7 @@ class DeployedPlatform:
         environment |= {
             "TRAINING_EXECUTION_MODE": "http",
             "JWT_SECRET": "a-secret-for-tests-that-is-long-enough-0123456789",
-        }
+        } | dict(self.settings)
         for framework in self.frameworks:
             service_port = free_port()
             environment[f"{framework.upper()}_SERVICE_URL"] = f"http://127.0.0.1:{service_port}"

@@ -1,102 +1,189 @@
-"""The stack of docker-compose.yml on a real engine: brought up, signed in, trained in (`make test-compose`)."""
+"""What only containers can show: scaling, killed containers, wiped disks, an upgrade, a backup and its restoring.
 
-import os
-import secrets
-import shutil
-import subprocess
+`make test-compose` runs it after the six scenarios, on the same stack.
+"""
+
+import hashlib
+import json
+import re
 import time
-from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from client import Client
-from platform_under_test import ADMIN_EMAIL, ROOT, free_port
+from compose.stack import ComposeStack, docker
+from conftest import Platform
+from platform_under_test import ADMIN_EMAIL, ADMIN_PASSWORD, FRAMEWORKS
 
 pytestmark = pytest.mark.compose
 
-UP_SECONDS = 180
-SECRETS = ("JWT_SECRET", "SERVICE_TOKEN", "METRICS_TOKEN", "POSTGRES_PASSWORD", "ADMIN_PASSWORD")
-CLASSIFIERS = {"timm": "resnet10t", "ultralytics": "yolov8n-cls", "huggingface": "microsoft/resnet-18"}
+BACKEND_BYTES = 400 * 10**6
+"""On top of its base image."""
 
 
-class Stack:
-    """One run of the compose file, under a name of its own, so that it meets no other."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self.url = f"http://localhost:{self.port}"
-        self.datasets = folder / "datasets"
-        self.environment = {name: secrets.token_urlsafe(32) for name in SECRETS}
-        self.environment |= {"PORT": str(self.port), "DATASETS_DIR": str(self.datasets)}
-
-    def compose(self, *arguments: str) -> str:
-        files = ["-f", "docker-compose.yml", "-f", "tests/compose/host-network.yml"]
-        done = subprocess.run(
-            ["docker-compose", "-p", "vision-test", *files, *arguments],
-            cwd=ROOT,
-            env=os.environ | self.environment | {"DOCKER_BUILDKIT": "0", "COMPOSE_DOCKER_CLI_BUILD": "0"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        return done.stdout
-
-    def wait_until_ready(self) -> None:
-        deadline = time.monotonic() + UP_SECONDS
-        while time.monotonic() < deadline:
-            with suppress(httpx.TransportError):
-                if httpx.get(f"{self.url}/ready", timeout=5).status_code == httpx.codes.OK:
-                    return
-            time.sleep(0.5)
-        raise AssertionError(self.compose("logs", "--tail", "40"))
+@pytest.fixture
+def stack(platform: Platform) -> ComposeStack:
+    assert isinstance(platform, ComposeStack)
+    return platform
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    running = Stack(tmp_path_factory.mktemp("compose"))
-    shutil.copytree(ROOT / "samples/digits", running.datasets / "digits")
-    running.datasets.parent.chmod(0o755)
-    running.compose("build")
-    try:
-        running.compose("up", "--detach")
-        running.wait_until_ready()
-        yield running
-    finally:
-        running.compose("down", "--volumes", "--timeout", "20")
+def _sign_in(stack: ComposeStack) -> Client:
+    return Client.sign_in(stack.url, ADMIN_EMAIL, ADMIN_PASSWORD)
 
 
-@pytest.mark.parametrize("framework", CLASSIFIERS)
-def test_a_first_training_through_the_stack(stack: Stack, framework: str) -> None:
-    admin = Client.sign_in(stack.url, ADMIN_EMAIL, stack.environment["ADMIN_PASSWORD"])
-    project = admin.post("/projects", {"name": f"On {framework}"})
-    job = admin.post(
-        "/training/jobs",
-        {
-            "project_id": project["id"],
-            "framework": framework,
-            "model_name": CLASSIFIERS[framework],
-            "task_type": "image_classification",
-            "dataset_path": "/datasets/digits",
-            "epochs": 2,
-        },
-    )
-    admin.post(f"/training/jobs/{job['id']}/start")
-
-    done = admin.wait_for(job["id"], "completed", seconds=300)
-
-    assert done["progress"]["percent"] == 100
-    artifacts = admin.get(f"/training/jobs/{job['id']}/artifacts")
-    best = next(artifact for artifact in artifacts if artifact["name"].startswith("checkpoints/best"))
-    content = admin.http.get(f"/training/jobs/{job['id']}/artifacts/{best['name']}").content
-    assert len(content) == best["size_bytes"]
+def _start(user: Client, stack: ComposeStack, **settings: Any) -> dict[str, Any]:
+    """An experiment on the digits that goes on for a while."""
+    project = user.post("/projects", {"name": "In containers"})
+    wanted = {
+        "project_id": project["id"], "framework": "timm", "model_name": "resnet10t", "epochs": 500,
+        "task_type": "image_classification", "dataset_path": str(stack.datasets / "digits"),
+    }  # fmt: skip
+    job = user.post("/training/jobs", wanted | settings)
+    return user.post(f"/training/jobs/{job['id']}/start")
 
 
-def test_only_the_backend_is_published(stack: Stack) -> None:
-    listing = stack.compose("ps")
-    published = [line for line in listing.splitlines() if "->" in line]
+def _wait_for_epoch(user: Client, job: dict[str, Any], epoch: int, seconds: float = 240) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        now = user.get(f"/training/jobs/{job['id']}")
+        assert now["status"] not in ("failed", "cancelled"), now
+        if now["progress"]["epoch"] >= epoch:
+            return now
+        time.sleep(0.3)
+    raise AssertionError(now)
 
+
+def _steps(user: Client, job: dict[str, Any]) -> list[int]:
+    (loss,) = user.get(f"/training/jobs/{job['id']}/metrics", names="val/loss")
+    return [point["step"] for point in loss["points"]]
+
+
+def _best(user: Client, job: dict[str, Any]) -> str:
+    """SHA-256 of the best checkpoint, as it is served; the one that was told."""
+    artifacts = user.get(f"/training/jobs/{job['id']}/artifacts")
+    best = next(one for one in artifacts if one["name"].startswith("checkpoints/best"))
+    content = user.http.get(f"/training/jobs/{job['id']}/artifacts/{best['name']}").content
+    assert hashlib.sha256(content).hexdigest() == best["sha256"]
+    return best["sha256"]
+
+
+@pytest.mark.parametrize("name", ["backend", *FRAMEWORKS])
+def test_images_are_labelled_and_run_as_nobody_special(stack: ComposeStack, name: str) -> None:
+    config = json.loads(docker("image", "inspect", f"vision-{name}"))[0]["Config"]
+    assert config["User"] == "platform"
+    assert config["Labels"]["org.opencontainers.image.version"]
+    assert config["Healthcheck"]["Test"]
+
+
+def test_the_backend_is_small_and_has_no_framework(stack: ComposeStack) -> None:
+    base = int(docker("image", "inspect", "-f", "{{.Size}}", "python:3.12-slim"))
+    assert int(docker("image", "inspect", "-f", "{{.Size}}", "vision-backend")) - base < BACKEND_BYTES
+    packages = stack.compose("exec", "-T", "backend", "ls", "/app/backend/.venv/lib/python3.12/site-packages").decode()
+    assert "fastapi" in packages
+    assert "torch" not in packages
+
+
+def test_only_the_backend_is_published(stack: ComposeStack) -> None:
+    published = [line for line in stack.compose("ps").decode().splitlines() if "->" in line]
     assert len(published) == 1
     assert "backend" in published[0]
+
+
+@pytest.mark.parametrize("service", ["backend", "timm"])
+def test_file_systems_are_read_only_and_nobody_is_root(stack: ComposeStack, service: str) -> None:
+    command = "touch /app/x 2>&1; id -u; touch /data/x /tmp/x && echo writable"
+    said = stack.compose("exec", "-T", service, "sh", "-c", command).decode()
+    assert "Read-only file system" in said
+    assert "10001\nwritable" in said
+
+
+def test_metrics_need_their_token_and_count_instances(stack: ComposeStack) -> None:
+    assert httpx.get(f"{stack.url}/metrics").status_code == 401
+    text = _metrics(stack)
+    assert set(re.findall(r'training_service_instances{framework="(\w+)"} 1.0', text)) == set(FRAMEWORKS)
+
+
+def _metrics(stack: ComposeStack) -> str:
+    token = {"Authorization": f"Bearer {stack.environment['METRICS_TOKEN']}"}
+    return httpx.get(f"{stack.url}/metrics", headers=token).raise_for_status().text
+
+
+def test_a_scaled_service_trains_on_each_replica(stack: ComposeStack) -> None:
+    user = _sign_in(stack)
+    with stack.timed("scale to 2"):
+        stack.compose("up", "--detach", "--no-recreate", "--scale", "timm=2")
+        deadline = time.monotonic() + 120
+        while 'training_service_instances{framework="timm"} 2.0' not in _metrics(stack):
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+    jobs = [_start(user, stack) for _ in range(2)]
+    for job in jobs:
+        user.wait_for(job["id"], "running", seconds=240)
+    for job in jobs:
+        user.post(f"/training/jobs/{job['id']}/stop")
+    for job in jobs:
+        user.wait_for(job["id"], "cancelled", seconds=120)
+    stack.compose("up", "--detach", "--no-recreate", "--scale", "timm=1")
+
+
+def test_killed_containers_and_a_wiped_disk_lose_nothing(stack: ComposeStack) -> None:
+    user = _sign_in(stack)
+    job = _start(user, stack, epochs=12)
+    _wait_for_epoch(user, job, 3)
+    docker("kill", *stack.containers("backend"))
+    docker("rm", "--force", "--volumes", *stack.containers("timm"))
+    with stack.timed("training again after a lost disk"):
+        stack.compose("up", "--detach")
+        stack.wait_until_ready()
+        user = _sign_in(stack)
+        _wait_for_epoch(user, job, 4)
+
+    done = user.wait_for(job["id"], "completed", seconds=400)
+
+    assert done["attempt"] >= 2
+    steps = _steps(user, job)
+    assert steps == sorted(set(steps))
+    assert len(steps) == 12
+    _best(user, job)
+
+
+def test_an_upgrade_of_the_backend_leaves_trainings_alone(stack: ComposeStack) -> None:
+    user = _sign_in(stack)
+    job = _start(user, stack, epochs=12)
+    _wait_for_epoch(user, job, 1)
+    with stack.timed("upgrade of the backend"):
+        stack.compose("build", "--build-arg", "VERSION=0.2.0-test", "migrate")
+        stack.compose("up", "--detach")
+        stack.wait_until_ready()
+    label = '{{index .Config.Labels "org.opencontainers.image.version"}}'
+    assert docker("inspect", "-f", label, *stack.containers("backend")).strip() == "0.2.0-test"
+
+    done = _sign_in(stack).wait_for(job["id"], "completed", seconds=400)
+
+    assert done["attempt"] == 1
+
+
+def test_everything_is_there_after_all_volumes_were_lost(stack: ComposeStack) -> None:
+    user = _sign_in(stack)
+    finished = user.wait_for(_start(user, stack, epochs=1)["id"], "completed", seconds=300)
+    running = _start(user, stack, epochs=10)
+    _wait_for_epoch(user, running, 2)
+    before = (_best(user, finished), len(user.get("/projects", limit=200)))
+    with stack.timed("backup"):
+        backup = stack.compose("exec", "-T", "backend", "python", "-m", "vision_api.backup", "create", "-")
+
+    stack.compose("down", "--volumes", "--timeout", "10")
+    with stack.timed("restore"):
+        stack.compose("up", "--detach", "postgres")
+        stack.compose("run", "--rm", "migrate")
+        restore = ("python", "-m", "vision_api.backup", "restore", "-")
+        stack.compose("run", "--rm", "-T", "backend", *restore, stdin=backup)
+        stack.compose("up", "--detach")
+        stack.wait_until_ready()
+
+    user = _sign_in(stack)
+    assert (_best(user, finished), len(user.get("/projects", limit=200))) == before
+    done = user.wait_for(running["id"], "completed", seconds=400)
+    assert done["attempt"] > 100
+    assert len(_steps(user, running)) == 10

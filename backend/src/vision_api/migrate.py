@@ -59,8 +59,9 @@ def _patience(settings: Settings) -> float:
     return 0.0 if settings.is_sqlite else settings.database_wait_seconds
 
 
-async def upgrade(settings: Settings) -> None:
-    """Migrate to the newest revision, in one transaction. Of two processes the second waits, and has nothing to do.
+async def upgrade(settings: Settings, *, to: str = "head") -> None:
+    """Migrate to the newest revision, or up to the one named, in one transaction. Of two processes the second waits,
+    and has nothing to do.
 
     Raises MigrationError for a database of a newer version, DatabaseUnavailable.
     """
@@ -69,7 +70,7 @@ async def upgrade(settings: Settings) -> None:
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     try:
         async with engine.execution_options(**{BEGIN_OPTION: "BEGIN IMMEDIATE"}).begin() as connection:
-            await connection.run_sync(_upgrade)
+            await connection.run_sync(_upgrade, to)
     except CommandError as error:
         raise MigrationError(
             f"the database belongs to another version of the platform ({error}). Install that version or a newer one."
@@ -85,13 +86,13 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, to: str) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
     before = current_revision(connection)
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
     after = current_revision(connection)
     if connection.dialect.name == "sqlite" and connection.execute(text("PRAGMA foreign_key_check")).first():
         raise MigrationError("the migration would leave rows that refer to nothing. Nothing was changed.")
@@ -120,6 +121,12 @@ async def require_schema(settings: Settings) -> None:
 def newest_revision() -> str | None:
     """The revision that this version brings."""
     return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+@cache
+def known_revisions() -> frozenset[str]:
+    """All that this version brings."""
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
 def main() -> None:

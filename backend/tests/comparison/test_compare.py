@@ -49,8 +49,11 @@ async def test_settings_metrics_curves_and_classes_stand_side_by_side(
     assert metrics["val/accuracy"]["values"] == [pytest.approx(0.8), 0.75]
     assert metrics["val/accuracy"]["sources"] == ["report", "training"]
     assert metrics["val/loss"]["values"] == [pytest.approx(0.2), 0.25]
-    assert [metrics[name]["direction"] for name in ("val/loss", "val/ece", "val/f1_macro")] == ["min", "min", "max"]
-    assert metrics["val/ece"]["values"] == [0.1, None]
+    calibration = metrics["val/expected_calibration_error"]
+    assert [one["direction"] for one in (metrics["val/loss"], calibration, metrics["val/f1_macro"])] == [
+        "min", "min", "max",
+    ]  # fmt: skip
+    assert calibration["values"] == [0.1, None]
     curves = _by_name(found["curves"])
     assert set(curves) == {"val/accuracy", "val/loss", "time/epoch_seconds", "train/loss"}
     drawn = [[point["x"] for point in series["points"]] for series in curves["val/accuracy"]["series"]]
@@ -60,9 +63,10 @@ async def test_settings_metrics_curves_and_classes_stand_side_by_side(
     assert [job["best_epoch"] for job in jobs] == [2, 2]
     assert [job["report"]["state"] for job in jobs] == ["read", "missing"]
     assert jobs[0]["report"]["images"] == {"val": 20}
+    assert jobs[0]["cost"].pop("speed")["device_name"] == "A CPU"
     assert jobs[0]["cost"] == {
-        "wall_seconds": 60.0, "epochs": 3, "epoch_seconds": 2.0, "params": None, "gmacs": None, "checkpoint_bytes": 17,
-        "device": "cpu",
+        "wall_seconds": 60.0, "epochs": 3, "epoch_seconds": 2.0, "params": 1234, "gmacs": None, "checkpoint_bytes": 17,
+        "latency_seconds": 0.005, "device": "cpu",
     }  # fmt: skip
     only = await _compare(api, first, second, names="val/loss")
     assert [curve["name"] for curve in only["curves"]] == ["val/loss"]
@@ -104,6 +108,7 @@ async def test_what_was_measured_on_something_else_is_said(api: httpx.AsyncClien
         assert reason["code"] == code
         assert other.id in reason["jobs"]
         assert len(found["groups"]) == groups
+        assert (found["groups"][0]["best_job_id"] is None) is (code == "images_differ")
 
 
 BROKEN = {

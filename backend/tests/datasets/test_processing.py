@@ -13,9 +13,10 @@ from fastapi import FastAPI
 from sqlalchemy import delete, select, update
 
 from data_kit import ArchiveLimits, SplitOptions
-from vision_api.datasets import outcomes, preparing, processing, repository
+from vision_api.datasets import outcomes, preparing, preparing_process, processing, repository
 from vision_api.datasets.preparing import Prepared, Tell
-from vision_api.datasets.processing import DatasetProcessor, Prepare, prepare_in_process, running_processor
+from vision_api.datasets.preparing_process import Prepare, prepare_in_process
+from vision_api.datasets.processing import DatasetProcessor, running_processor
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import DatasetVersion, GarbageObject
@@ -65,6 +66,25 @@ async def test_an_upload_that_kills_whoever_processes_it_fails_in_the_end(
     assert not await processor.process_next()
 
 
+@pytest.mark.parametrize("limit", ["SILENT_SECONDS", "LONGEST_SECONDS"])
+async def test_an_upload_that_never_ends_is_ended(
+    api: DatasetApi, app: FastAPI, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(preparing_process, limit, 2.0)
+    dataset = (await api.upload(coins())).json()
+    archive = app.state.store.local_path((await version_of(database)).upload_uri)
+    archive.unlink()
+    os.mkfifo(archive)  # opening it takes for ever, as long as nobody writes
+
+    assert await processor_with(app, tmp_path, prepare_in_process).process_next()
+
+    assert (await version_of(database)).status == "failed"
+    (finding,) = (await api.get(f"/{dataset['id']}/findings")).json()
+    assert finding["code"] == "processing_timed_out"
+    assert "2 s" in finding["message"]
+    assert list((tmp_path / "work").iterdir()) == []
+
+
 async def test_an_upload_that_vanished_fails_at_once(
     api: DatasetApi, app: FastAPI, database: Database, tmp_path: Path
 ) -> None:
@@ -108,6 +128,25 @@ async def test_what_somebody_is_at_is_left_alone_until_the_lease_ends(
     assert await api.processor.process_next()
 
     assert (await version_of(database)).status == "ready"
+
+
+async def test_what_was_unpacked_is_gone_before_it_is_stored(
+    api: DatasetApi, app: FastAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a disk that holds a data set three times is enough."""
+    dataset = (await api.upload(coins())).json()
+    store, put_file = app.state.store, app.state.store.put_file
+    left: set[str] = set()
+
+    def look_and_put(path: Path, key: str) -> Any:
+        left.update(each.name for work in (tmp_path / "work").iterdir() for each in work.iterdir())
+        return put_file(path, key)
+
+    monkeypatch.setattr(store, "put_file", look_and_put)
+    assert await processor_with(app, tmp_path, prepare_in_thread).process_next()
+
+    assert (await api.get(f"/{dataset['id']}")).json()["status"] == "ready"
+    assert left == {"stored"}
 
 
 async def test_what_was_begun_when_the_backend_stopped_is_done_at_once_after_it_starts(

@@ -86,15 +86,17 @@ def test_database_that_does_not_answer_is_one_clear_line(tmp_path: Path) -> None
         migrate(settings)
 
 
-async def test_experiments_of_before_are_counted(bare: Settings) -> None:
+async def test_experiments_of_before_are_counted_and_compared_only_with_those_of_their_seed(bare: Settings) -> None:
     await upgrade(bare)
     await _add_two_projects(bare)
     await _ask(bare, _back_to_before_the_counts)
     await upgrade(bare)
-    rows = await _ask(
-        bare, lambda connection: connection.execute(text("SELECT experiment_count FROM projects ORDER BY id")).all()
-    )
-    assert [row[0] for row in rows] == [2, 0]
+    assert await _values(bare, "SELECT experiment_count FROM projects ORDER BY id") == [2, 0]
+    assert await _values(bare, "SELECT DISTINCT validation_split FROM training_jobs") == ["val-seed-7"]
+
+
+async def _values(settings: Settings, query: str) -> list[Any]:
+    return await _ask(settings, lambda connection: list(connection.execute(text(query)).scalars()))
 
 
 async def _add_two_projects(settings: Settings) -> None:
@@ -107,6 +109,7 @@ async def _add_two_projects(settings: Settings) -> None:
         await session.flush()
         for deleted_at in (None, None, utc_now()):
             fields = job_fields(project_id=projects[0].id, created_by_id=user.id, deleted_at=deleted_at)
+            fields |= {"dataset_digest": "d" * 64, "seed": 7}
             session.add(TrainingJob(**fields))
     await database.close()
 

@@ -47,17 +47,20 @@ async def test_service_that_does_not_answer_is_named(settings: Settings) -> None
     assert "wait in the queue" in ready["troubles"][0]["message"]
 
 
-async def test_schema_of_another_version_is_named_with_what_to_do(sqlite_template: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("revision", "remedy"), [("0001", "python -m vision_api.migrate"), ("9999", "upgrade it too")])
+async def test_schema_of_another_version_is_named_with_what_to_do(
+    sqlite_template: Path, tmp_path: Path, revision: str, remedy: str
+) -> None:
     path = tmp_path / "platform.db"
     shutil.copyfile(sqlite_template, path)
     with closing(sqlite3.connect(path, isolation_level=None)) as old:
-        old.execute("UPDATE alembic_version SET version_num = '0001'")
+        old.execute("UPDATE alembic_version SET version_num = ?", (revision,))
     settings = Settings(data_dir=tmp_path, service_urls={}, **REMOTE)
     async with _served(settings) as client:
         (trouble,) = (await _ready(client))["troubles"]
     assert trouble["part"] == "schema"
-    assert "revision 0001" in trouble["message"]
-    assert "python -m vision_api.migrate" in trouble["message"]
+    assert f"revision {revision}" in trouble["message"]
+    assert remedy in trouble["message"]
 
 
 async def test_storage_that_does_not_answer_is_named(

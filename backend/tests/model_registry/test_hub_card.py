@@ -35,7 +35,8 @@ async def test_a_card_says_what_how_and_how_good(
     [index] = metadata.pop("model-index")
     assert metadata == {
         "license": "apache-2.0", "library_name": "small", "pipeline_tag": "image-classification",
-        "tags": ["image-classification", "small", "vision"], "metrics": ["accuracy", "ece", "f1_macro", "loss"],
+        "tags": ["image-classification", "small", "vision"],
+        "metrics": ["accuracy", "expected_calibration_error", "f1_macro", "loss"],
     }  # fmt: skip
     assert index["name"] == "Digits/reader:1"
     [result] = index["results"]
@@ -44,6 +45,7 @@ async def test_a_card_says_what_how_and_how_good(
     assert {"type": "f1_macro", "name": "val/f1_macro", "value": 0.8} in result["metrics"]
     for line in (
         "# Digits/reader:1", "> For the *coins*.", "> \\# of 2026", "| Parameters | 1,234,567 |",
+        "| One image takes | 5 ms on A CPU, float32, 32 pixels |", "| dropout | 0.0 |",
         f"| Digest | {DIGEST} |", "| optimizer | sgd |", "| torch | 2.15.0 |", "| **val/accuracy** | 0.8 |",
     ):  # fmt: skip
         assert line in text.splitlines()

@@ -26,6 +26,7 @@ SCHEMA: dict[str, Any] = {
         "batch_size": {"type": "integer", "default": 32},
         "learning_rate": {"type": "number", "default": 0.001},
         "optimizer": {"enum": ["sgd", "adamw", "lamb"], "default": "adamw"},
+        "num_devices": {"type": "integer", "maximum": 1},
     },
 }
 
@@ -54,7 +55,7 @@ def test_a_card_that_says_nothing_still_gives_every_field(card: ModelDetail) -> 
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "value"), [("optimizer", "magic"), ("epochs", 301)])
+@pytest.mark.parametrize(("name", "value"), [("optimizer", "magic"), ("epochs", 301), ("num_devices", 2)])
 def test_a_named_field_outside_the_cards_range_is_named(card: ModelDetail, name: str, value: object) -> None:
     with pytest.raises(Invalid) as caught:
         settle_named_fields(card, {name: value})

@@ -80,6 +80,7 @@ class Attempt:
             send=self.receive,
             resume_from=self.resume_from,
             best_checkpoint=self.best_checkpoint,
+            draws_pictures=False,
             initial_checkpoint=self.initial_checkpoint,
         )
 

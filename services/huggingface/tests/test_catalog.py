@@ -61,6 +61,8 @@ def test_a_card_is_what_the_builder_makes_of_the_library(name: str) -> None:
         ("facebook/hiera-base-224-in1k-hf", 51.52),
         ("facebook/detr-resnet-50", 41.5),
         ("nvidia/segformer-b0-finetuned-ade-512-512", 3.75),
+        ("facebook/mask2former-swin-tiny-coco-instance", 47.4),
+        ("facebook/maskformer-swin-tiny-coco", 41.7),
     ],
 )
 def test_parameters_are_those_that_the_authors_publish(name: str, millions: float) -> None:
@@ -76,7 +78,8 @@ def test_cards_refer_to_schemas_whose_defaults_their_settings_take() -> None:
     for entry in CATALOG.cards.values():
         schema = CATALOG.models.schemas[entry.hyperparameters_ref]
         assert set(schema["properties"]) == set(adapter.hyperparameters(entry).model_fields)
-        assert ("label_smoothing" in schema["properties"]) == (TaskType.OBJECT_DETECTION not in entry.task_types)
+        is_of_objects = bool({TaskType.OBJECT_DETECTION, TaskType.INSTANCE_SEGMENTATION} & set(entry.task_types))
+        assert ("label_smoothing" in schema["properties"]) == (not is_of_objects)
 
 
 def test_the_http_side_imports_no_machine_learning_library() -> None:

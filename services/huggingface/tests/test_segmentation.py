@@ -7,8 +7,7 @@ import torch
 from conftest import StartTraining
 
 from data_kit import Instance, Sample
-from huggingface_service.tasks.segmentation import Segmented, draw_mask
-from trainer_kit.evaluation import IGNORED
+from huggingface_service.tasks.segmentation import Segmented
 from vision_contracts import TaskType
 
 
@@ -30,20 +29,9 @@ def test_a_segmenter_learns_and_is_measured_by_overlap(attempt: StartTraining, s
     assert done.started.num_classes == 2
 
 
-def test_small_objects_lie_on_large_ones_and_crowds_are_ignored() -> None:
-    small = Instance(0, (4, 4, 6, 6), polygons=((4, 4, 6, 4, 6, 6, 4, 6),))
-    large = Instance(1, (2, 2, 9, 9), polygons=((2, 2, 9, 2, 9, 9, 2, 9),))
-    crowd = Instance(0, (0, 0, 1, 1), polygons=((0, 0, 1, 0, 1, 1, 0, 1),), is_crowd=True)
-
-    mask = draw_mask(Sample(Path("x.png"), width=12, height=10, instances=(small, large, crowd)))
-
-    assert mask.shape == (10, 12)
-    assert (mask[0, 0], mask[3, 3], mask[5, 5], mask[9, 11]) == (IGNORED, 2, 1, 0)
-
-
 def test_what_is_predicted_for_the_square_is_measured_in_pixels_of_the_image() -> None:
     """A wide image, of which the network sees a square of two by two."""
-    left = Instance(0, (0, 0, 4, 4), polygons=((0, 0, 3, 0, 3, 3, 0, 3),))
+    left = Instance(0, (0, 0, 4, 4), polygons=((0, 0, 4, 0, 4, 4, 0, 4),))
     sample = Sample(Path("x.png"), width=8, height=4, instances=(left,))
     measure = Segmented(("background", "thing"), [sample])
     logits = torch.nn.functional.one_hot(torch.tensor([[[1, 0], [1, 1]]]), 2).permute(0, 3, 1, 2).float()

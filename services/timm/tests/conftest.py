@@ -44,6 +44,7 @@ def training(shapes: Path, tmp_path: Path) -> StartTraining:
             send=lambda message: result.receive(message),
             resume_from=resume_from,
             best_checkpoint=best_checkpoint,
+            draws_pictures=False,
             initial_checkpoint=initial_checkpoint,
         )
         result = Training(run)

@@ -14,7 +14,9 @@ from trainings import StartTraining, Training, get_card
 from timm_service.abilities import Abilities, ImageSizes, hyperparameters_for
 from timm_service.adapter import adapter
 from timm_service.model import build_model, choose_image_size
+from timm_service.optimization import set_learning_rate
 from timm_service.setup import Setup, build_setup, build_state
+from timm_service.transforms import POLICIES
 from trainer_kit.catalog import load_catalog
 
 EVERYTHING = Abilities(ImageSizes(smallest=32, step=32), drop_path=True, dropout=True)
@@ -55,6 +57,22 @@ def last_weights(training: Training) -> list[float]:
     return [tensor.double().sum().item() for tensor in content["model"].values()]
 
 
+def rates_of_layers(training: Training) -> list[float]:
+    optimizer = build_state(training.run, *build(training)).optimizer
+    set_learning_rate(optimizer, 1.0)
+    return sorted({group["lr"] for group in optimizer.param_groups})
+
+
+def images_of_an_epoch(training: Training) -> list[int]:
+    return sorted(index for batch in build(training)[1].train_batches for index, _ in batch)
+
+
+def has_channels_last(training: Training) -> bool:
+    model = build_state(training.run, *build(training)).model
+    kernels = [weight for weight in model.parameters() if weight.ndim == 4 and min(weight.shape) > 1]
+    return all(weight.is_contiguous(memory_format=torch.channels_last) for weight in kernels)
+
+
 def learning_rates(training: Training) -> list[float | None]:
     return list(training.train().series("lr").values())
 
@@ -76,10 +94,12 @@ EFFECTS: dict[str, tuple[Any, Any, Callable[..., Any]]] = {
     "final_lr": (0.0, 0.5, learning_rates),
     "weight_decay": (0.1, 0.2, optimizer_group("weight_decay")),
     "momentum": (0.5, 0.9, optimizer_group("momentum")),
+    "layer_decay": (1.0, 0.5, rates_of_layers),
     "clip_grad_norm": (0.0, 0.01, last_weights),
     "accumulation_steps": (1, 3, lambda training: build(training)[1].steps_per_epoch),
     "label_smoothing": (0.0, 0.1, lambda training: build(training)[1].loss.keywords["label_smoothing"]),
     "balance_classes": (False, True, lambda training: build(training)[1].loss.keywords["weight"] is None),
+    "balanced_sampling": (False, True, images_of_an_epoch),
     "min_crop": (0.5, 1.0, step_of(v2.RandomResizedCrop, "scale")),
     "horizontal_flip": (0.0, 0.5, kinds_of_steps),
     "vertical_flip": (0.0, 0.5, kinds_of_steps),
@@ -92,6 +112,7 @@ EFFECTS: dict[str, tuple[Any, Any, Callable[..., Any]]] = {
     "ema_decay": (0.0, 0.9, averaged_weights),
     "freeze_backbone": (False, True, lambda training: len(build(training)[1].trained_modules[0].state_dict())),
     "mixed_precision": (False, True, half_precision_on_cuda),
+    "channels_last": (False, True, has_channels_last),
     "workers": (0, 1, lambda training: build(training)[1].train_loader.num_workers),
     "drop_path_rate": (0.0, 0.3, last_weights),
     "drop_rate": (0.0, 0.3, last_weights),
@@ -116,13 +137,29 @@ def test_a_setting_changes_what_the_trainer_does(
     assert seen[0] != seen[1]
 
 
+@pytest.mark.parametrize("policy", ["none", *POLICIES])
+def test_every_augmentation_policy_gives_images_of_the_right_size(training: StartTraining, policy: str) -> None:
+    images, _ = next(iter(build(training(auto_augment=policy))[1].train_loader))
+    assert images.shape == (8, 3, 32, 32)
+    assert images.isfinite().all()
+
+
+def test_channels_last_trains_to_the_same_weights(training: StartTraining) -> None:
+    sums = [last_weights(training(params={"epochs": 1}, channels_last=value)) for value in (False, True)]
+    assert sums[0] == pytest.approx(sums[1], rel=1e-3, abs=1e-2)
+
+
 @pytest.mark.parametrize("schema", MODELS.schemas.values(), ids=list(MODELS.schemas))
 def test_a_form_can_be_made_from_every_schema(schema: dict[str, Any]) -> None:
     assert schema["additionalProperties"] is False
     for name, field in schema["properties"].items():
         assert {"title", "description", "default"} <= set(field), name
         assert field["group"] in ("basic", "advanced")
+        if field.get("type") in ("number", "integer"):
+            assert {"maximum", "exclusiveMaximum"} & set(field), name
+            assert {"minimum", "exclusiveMinimum"} & set(field), name
     assert schema["x-named-fields"]["optimizer"]["default"] == "adamw"
+    assert list(schema["x-presets"]) == ["quick", "balanced", "best"]
 
 
 def test_the_committed_schemas_are_those_of_the_code() -> None:

@@ -10,7 +10,15 @@ from trainings import get_card, make_spec, open_shapes
 
 from timm_service.adapter import adapter
 from timm_service.config import Hyperparameters
-from timm_service.optimization import class_weights, learning_rate, make_loss, make_mix, make_optimizer
+from timm_service.data import Batches
+from timm_service.optimization import (
+    class_weights,
+    learning_rate,
+    make_loss,
+    make_mix,
+    make_optimizer,
+    sample_weights,
+)
 from trainer_kit.catalog import load_catalog
 from trainer_kit.hyperparameters import optimizer_names
 
@@ -71,6 +79,21 @@ def test_every_optimizer_steps_with_the_users_learning_rate_and_can_be_resumed(n
     torch.save(optimizer.state_dict(), file)
     file.seek(0)
     make_optimizer(small_model(), spec.params, Hyperparameters()).load_state_dict(torch.load(file, weights_only=True))
+
+
+@pytest.mark.parametrize("name", ["sgd", "nesterov", "sgdp", "nadamuon", "rmsprop", "adamw"])
+def test_a_momentum_of_zero_is_taken_as_it_is(name: str) -> None:
+    spec = make_spec(get_card("test_resnet"), "scratch", {"optimizer": name})
+    optimizer = make_optimizer(small_model(), spec.params, Hyperparameters(momentum=0.0))
+    assert {group["momentum"] for group in optimizer.param_groups if "momentum" in group} <= {0.0}
+
+
+def test_balanced_sampling_draws_every_class_as_often(shapes: Path) -> None:
+    samples = [*open_shapes(shapes)["train"]]
+    unbalanced = [sample for sample in samples if sample.class_id != 1] + [s for s in samples if s.class_id == 1][:1]
+    batches = Batches(10_000, 100, seed=0, shuffle=True, weights=sample_weights(unbalanced, 3).repeat(589)[:10_000])
+    drawn = [unbalanced[index % len(unbalanced)].class_id for batch in batches for index, _ in batch]
+    assert [drawn.count(number) / len(drawn) for number in range(3)] == pytest.approx([1 / 3] * 3, abs=0.02)
 
 
 def test_rare_classes_weigh_more(shapes: Path) -> None:

@@ -8,10 +8,20 @@ from uuid import uuid4
 
 from trainer_kit.attempt_folder import AttemptFolder
 from trainer_kit.catalog import load_catalog
-from trainer_kit.trainer.main import TrainerInputs, train
+from trainer_kit.trainer import TrainingRun
+from trainer_kit.trainer.main import TrainerInputs, prepare, train
 from trainer_kit.trainer.messages import FileReport, Message
 from ultralytics_service.adapter import adapter
-from vision_contracts import CheckpointRef, DatasetRef, Failed, JobSpec, Log, StopRequest, TrainingParams
+from vision_contracts import (
+    CheckpointRef,
+    DatasetRef,
+    EvaluationReport,
+    Failed,
+    JobSpec,
+    Log,
+    StopRequest,
+    TrainingParams,
+)
 
 CARDS = load_catalog(adapter.catalog_file).cards
 PARAMS = {"epochs": 1, "batch_size": 4, "learning_rate": 0.001, "optimizer": "adamw", "device": "cpu", "seed": 3}
@@ -48,6 +58,10 @@ class Attempt:
         return self.folder / "stored" / "checkpoints" / "last.pt"
 
     @property
+    def report(self) -> EvaluationReport:
+        return EvaluationReport.model_validate_json((self.folder / "stored" / "report.json").read_bytes())
+
+    @property
     def failure(self) -> Failed:
         logs = "\n".join(message.message for message in self.messages if isinstance(message, Log))
         assert self.of_type("failed"), f"It did not fail. {logs}"
@@ -62,11 +76,36 @@ def run_job(
     hyperparameters: dict[str, Any] | None = None,
     initial_weights: Any = "scratch",
     resume_from: Path | None = None,
+    best_checkpoint: Path | None = None,
     initial_checkpoint: Path | None = None,
     stop_after_epoch: int | None = None,
     **params: Any,
 ) -> Attempt:
     """Trains with charts off, which cost more than the training here."""
+    _write_spec(folder, model_name, dataset, hyperparameters, initial_checkpoint or initial_weights, params)
+    attempt = Attempt(folder, stop_after_epoch)
+    inputs = TrainerInputs(
+        "ultralytics_service.adapter:adapter", dataset, resume_from, best_checkpoint, initial_checkpoint
+    )
+    attempt.exit_code = train(AttemptFolder(folder), inputs, attempt.receive)
+    return attempt
+
+
+def make_run(folder: Path, model_name: str, dataset: Path, **hyperparameters: Any) -> TrainingRun[Any]:
+    """What a trainer would be given."""
+    _write_spec(folder, model_name, dataset, hyperparameters, "scratch", {})
+    inputs = TrainerInputs("ultralytics_service.adapter:adapter", dataset)
+    return prepare(AttemptFolder(folder), inputs, lambda _: None)[0]
+
+
+def _write_spec(
+    folder: Path,
+    model_name: str,
+    dataset: Path,
+    hyperparameters: dict[str, Any] | None,
+    weights: Any,
+    params: dict[str, Any],
+) -> None:
     folder.mkdir(parents=True)
     spec = JobSpec(
         job_uid=uuid4(),
@@ -76,12 +115,8 @@ def run_job(
         task_type=CARDS[model_name].task_types[0],
         dataset=DatasetRef(uri=dataset.as_uri()),
         output_uri=(folder / "output").as_uri(),
-        initial_weights=CheckpointRef(uri=initial_checkpoint.as_uri()) if initial_checkpoint else initial_weights,
+        initial_weights=CheckpointRef(uri=weights.as_uri()) if isinstance(weights, Path) else weights,
         params=TrainingParams(**PARAMS | params),
         hyperparameters={"plots": False} | (hyperparameters or {}),
     )
     (folder / "spec.json").write_text(spec.model_dump_json())
-    attempt = Attempt(folder, stop_after_epoch)
-    inputs = TrainerInputs("ultralytics_service.adapter:adapter", dataset, resume_from, initial_checkpoint)
-    attempt.exit_code = train(AttemptFolder(folder), inputs, attempt.receive)
-    return attempt

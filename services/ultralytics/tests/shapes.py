@@ -13,7 +13,7 @@ SIDE = 96
 COLOURS = ((220, 60, 40), (50, 90, 220), (240, 220, 60))
 
 
-def write_bars(folder: Path, task: str, *, train: int = 8, val: int = 4, classes: int = 2) -> Path:
+def write_bars(folder: Path, task: str, *, train: int = 8, val: int = 4, classes: int = 2, width: int = SIDE) -> Path:
     """`task` as the library calls it: detect, segment, semantic, pose or obb."""
     painter = random.Random(7)
     config: dict = {"train": "images/train", "val": "images/val", "names": {i: f"bar{i}" for i in range(classes)}}
@@ -25,11 +25,13 @@ def write_bars(folder: Path, task: str, *, train: int = 8, val: int = 4, classes
         labels.mkdir(parents=True)
         for index in range(count):
             bars = [_bar(painter) for _ in range(2)]
-            image = Image.new("RGB", (SIDE, SIDE), (90, 90, 90))
+            image = Image.new("RGB", (width, SIDE), (90, 90, 90))
             rows = []
             for number, corners in enumerate(bars):
                 ImageDraw.Draw(image).polygon(list(corners), fill=COLOURS[number % classes])
-                rows.append(" ".join([str(number % classes), *_ROWS[task](corners)]))
+                rows.append(
+                    " ".join([str(number % classes), *_ROWS[task]([(x * SIDE / width, y) for x, y in corners])])
+                )
             image.save(images / f"{index}.png")
             (labels / f"{index}.txt").write_text("\n".join(rows))
     (folder / "data.yaml").write_text(yaml.safe_dump(config))

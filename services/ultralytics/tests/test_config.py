@@ -16,14 +16,14 @@ def refused_fields(values: dict, kind: Kind = Kind.DETECT) -> set[tuple]:
     return {error["loc"] for error in caught.value.errors()}
 
 
-@pytest.mark.parametrize("name", ["lr0", "batch", "epochs", "optimizer", "imgsz", "mosiac"])
+@pytest.mark.parametrize("name", ["lr0", "lrf", "fliplr", "batch", "epochs", "optimizer", "imgsz", "mosiac"])
 def test_a_name_that_is_no_setting_is_refused_by_name(name: str) -> None:
     assert refused_fields({name: 1}) == {(name,)}
 
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [("classify", "mosaic"), ("detect", "copy_paste"), ("rtdetr", "box"), ("segment", "pose"), ("detect", "dropout")],
+    [("classify", "mosaic"), ("detect", "copy_paste"), ("rtdetr", "box"), ("segment", "pose"), ("detect", "drop_rate")],
 )
 def test_a_setting_that_the_kind_does_not_read_is_refused(kind: str, name: str) -> None:
     assert refused_fields({name: 0.1}, Kind(kind)) == {(name,)}
@@ -31,7 +31,7 @@ def test_a_setting_that_the_kind_does_not_read_is_refused(kind: str, name: str) 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("lrf", 1.5), ("mosaic", -0.1), ("perspective", 1), ("freeze", -1), ("degrees", 181), ("momentum", 1.0)],
+    [("final_lr", 1.5), ("mosaic", -0.1), ("perspective", 1), ("freeze", -1), ("rotation", 181), ("momentum", 1.0)],
 )
 def test_a_value_out_of_range_is_refused(name: str, value: float) -> None:
     assert refused_fields({name: value}) == {(name,)}
@@ -47,7 +47,12 @@ def test_every_setting_says_what_it_is_and_where_it_belongs() -> None:
     for kind, schema in schemas().items():
         assert schema["additionalProperties"] is False
         for name, field in schema["properties"].items():
-            assert {"title", "description", "default", "group"} <= set(field), f"{kind}.{name}"
+            assert {"title", "description", "default"} <= set(field), f"{kind}.{name}"
+            assert field["group"] in ("basic", "advanced")
+            if field.get("type") in ("number", "integer"):
+                assert "maximum" in field or "exclusiveMaximum" in field, f"{kind}.{name}"
+                assert "minimum" in field or "exclusiveMinimum" in field, f"{kind}.{name}"
+        assert list(schema["x-presets"]) == ["quick", "balanced", "best"]
 
 
 def test_the_shipped_schemas_are_those_of_the_code() -> None:

@@ -45,13 +45,12 @@ def test_loader_processes_need_shared_memory(tmp_path: Path, monkeypatch: pytest
     assert usable_workers(4, tmp_path / "none") == 4
 
 
-def test_the_primary_metric_is_the_tasks_own_and_boxes_stand_beside_it() -> None:
+def test_the_librarys_own_measures_have_names_of_their_own() -> None:
     metrics = {"metrics/mAP50-95(B)": 0.5, "metrics/mAP50-95(M)": 0.25, "val/box_loss": 1.0, "val/seg_loss": 2.0}
-    assert validation_values(Kind.SEGMENT, metrics) == {
+    assert validation_values(metrics) == {
         "val/loss": 3.0,
-        "val/map50_95": 0.25,
         "ultralytics/box_map50_95": 0.5,
+        "ultralytics/mask_map50_95": 0.25,
         "ultralytics/val_box_loss": 1.0,
         "ultralytics/val_seg_loss": 2.0,
     }
-    assert validation_values(Kind.DETECT, metrics)["val/map50_95"] == 0.5

@@ -1,3 +1,7 @@
+"""What a job asks for is what the library builds and trains with: seen in its own objects, setting by setting."""
+
+import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,6 +19,7 @@ from ultralytics_service.config import HYPERPARAMETERS
 from ultralytics_service.data import lay_out
 from ultralytics_service.job_trainer import JOBS, JobMixin
 from ultralytics_service.kinds import Kind
+from ultralytics_service.library import torch
 from vision_contracts import DatasetRef, JobSpec, TrainingParams
 
 SMALLEST = {
@@ -26,19 +31,7 @@ SMALLEST = {
     Kind.SEMANTIC: "yolo26n-sem",
     Kind.CLASSIFY: "yolov8n-cls",
 }
-
-
-def another_value(name: str, field: FieldInfo) -> Any:
-    """Any value but the default."""
-    if name == "image_size":
-        return 160
-    if isinstance(field.default, bool):
-        return not field.default
-    if isinstance(field.default, str):
-        return next(choice for choice in reversed(get_args(field.annotation)) if choice != field.default)
-    if isinstance(field.default, int):
-        return field.default + 1
-    return 0.007 if field.default != 0.007 else 0.008
+EPOCHS = 8
 
 
 def build_trainer(folder: Path, kind: Kind, hyperparameters: dict[str, Any], **params: Any) -> JobMixin:
@@ -64,16 +57,196 @@ def build_trainer(folder: Path, kind: Kind, hyperparameters: dict[str, Any], **p
     return JOBS[kind](run, find_architecture(card.model_name), None, None, arguments)
 
 
+def transforms(trainer: JobMixin) -> Any:
+    dataset = trainer.train_loader.dataset
+    return dataset.torch_transforms if trainer.architecture.kind is Kind.CLASSIFY else dataset.transforms
+
+
+def every_step(transform: Any) -> Iterator[Any]:
+    for step in getattr(transform, "transforms", ()):
+        yield step
+        yield from every_step(step)
+
+
+def of_step(name: str, attribute: str, **wanted: Any) -> Callable[[JobMixin], Any]:
+    """An attribute of the transform of that class, as the library has built it; None if there is none."""
+
+    def read(trainer: JobMixin) -> Any:
+        steps = [step for step in every_step(transforms(trainer)) if type(step).__name__ == name]
+        fitting = [step for step in steps if all(getattr(step, key) == value for key, value in wanted.items())]
+        return getattr(fitting[0], attribute) if fitting else None
+
+    return read
+
+
+def of_loss(name: str) -> Callable[[JobMixin], Any]:
+    return lambda trainer: getattr(trainer.model.init_criterion().hyp, name)
+
+
+def has_class_weights(trainer: JobMixin) -> bool:
+    criterion = trainer.model.init_criterion()
+    weights = criterion.ce.weight if trainer.architecture.kind is Kind.SEMANTIC else criterion.class_weights
+    return weights is not None
+
+
+def schedule(trainer: JobMixin) -> str:
+    first, last = trainer.lf(0), trainer.lf(EPOCHS)
+    quarter = (trainer.lf(EPOCHS // 4) - last) / (first - last)
+    return {0.75: "linear", round((1 + math.cos(math.pi / 4)) / 2, 3): "cosine"}[round(quarter, 3)]
+
+
+def frozen_layers(trainer: JobMixin) -> int:
+    frozen = [name for name, weight in trainer.model.named_parameters() if not weight.requires_grad]
+    return len({name.split(".")[1] for name in frozen if ".dfl" not in name})
+
+
+def sizes_of_batches(trainer: JobMixin) -> int:
+    trainer.epoch = 0
+    batch = next(iter(trainer.train_loader))
+    return len({trainer.preprocess_batch(dict(batch))["img"].shape for _ in range(30)})
+
+
+def policy(trainer: JobMixin) -> str:
+    names = {type(step).__name__.lower() for step in every_step(transforms(trainer))}
+    return next((name for name in ("randaugment", "autoaugment", "augmix") if name in names), "none")
+
+
+def crop(trainer: JobMixin) -> float:
+    return round(1 - of_step("RandomResizedCrop", "scale")(trainer)[0], 6)
+
+
+def keeps_images(trainer: JobMixin) -> str:
+    dataset = trainer.train_loader.dataset
+    is_kept = dataset.cache_ram if trainer.architecture.kind is Kind.CLASSIFY else dataset.cache == "ram"
+    return "ram" if is_kept else "none"
+
+
+def of_group(name: str) -> Callable[[JobMixin], Any]:
+    return lambda trainer: max(group[name] for group in trainer.optimizer.param_groups)
+
+
+SEEN: dict[str, Callable[[JobMixin], Any]] = {
+    "image_size": lambda trainer: trainer.train_loader.dataset.imgsz,
+    "freeze": frozen_layers,
+    "patience": lambda trainer: trainer.stopper.patience,
+    "scheduler": schedule,
+    "final_lr": lambda trainer: trainer.lf(EPOCHS),
+    "momentum": lambda trainer: of_group("betas")(trainer)[0],
+    "weight_decay": of_group("weight_decay"),
+    "warmup": lambda trainer: trainer._get_warmup_iterations(10**6) / 10**6 / EPOCHS,
+    "scale": of_step("RandomPerspective", "scale"),
+    "horizontal_flip": of_step("RandomFlip", "p", direction="horizontal"),
+    "vertical_flip": of_step("RandomFlip", "p", direction="vertical"),
+    "hsv_h": of_step("RandomHSV", "hgain"),
+    "hsv_s": of_step("RandomHSV", "sgain"),
+    "hsv_v": of_step("RandomHSV", "vgain"),
+    "mixed_precision": lambda trainer: trainer.args.amp,
+    "deterministic": lambda _: torch.are_deterministic_algorithms_enabled(),
+    "workers": lambda trainer: library_arguments(trainer.run, device="cuda:0", data="")["workers"],
+    "cache": keeps_images,
+    "plots": lambda trainer: trainer.validator.args.plots,
+    "rotation": of_step("RandomPerspective", "degrees"),
+    "translate": of_step("RandomPerspective", "translate"),
+    "shear": of_step("RandomPerspective", "shear"),
+    "perspective": of_step("RandomPerspective", "perspective"),
+    "bgr": of_step("Format", "bgr"),
+    "mosaic": of_step("Mosaic", "p"),
+    "close_mosaic": lambda trainer: trainer.args.close_mosaic,
+    "mixup": of_step("MixUp", "p"),
+    "cutmix": of_step("CutMix", "p"),
+    "single_cls": lambda trainer: trainer.data["nc"] == 1,
+    "box": of_loss("box"),
+    "cls": of_loss("cls"),
+    "dfl": of_loss("dfl"),
+    "iou": lambda trainer: trainer.validator.args.iou,
+    "max_det": lambda trainer: trainer.validator.args.max_det,
+    "copy_paste": of_step("CopyPaste", "p"),
+    "copy_paste_mode": of_step("CopyPaste", "mode"),
+    "overlap_mask": of_step("Format", "mask_overlap"),
+    "mask_ratio": of_step("Format", "mask_ratio"),
+    "pose": of_loss("pose"),
+    "kobj": of_loss("kobj"),
+    "rle": of_loss("rle"),
+    "angle": of_loss("angle"),
+    "drop_rate": lambda trainer: trainer.model.model[-1].drop.p,
+    "auto_augment": policy,
+    "random_erasing": of_step("RandomErasing", "p"),
+}
+"""Each setting's value, read from what the library trains with."""
+
+SEEN_OF_KIND: dict[Kind, dict[str, Callable[[JobMixin], Any]]] = {
+    Kind.CLASSIFY: {
+        "image_size": lambda trainer: of_step("RandomResizedCrop", "size")(trainer)[0],
+        "scale": crop,
+        "horizontal_flip": of_step("RandomHorizontalFlip", "p"),
+        "vertical_flip": of_step("RandomVerticalFlip", "p"),
+        "hsv_h": lambda trainer: of_step("ColorJitter", "hue")(trainer)[1],
+        "hsv_s": lambda trainer: round(of_step("ColorJitter", "saturation")(trainer)[1] - 1, 6),
+        "hsv_v": lambda trainer: round(of_step("ColorJitter", "brightness")(trainer)[1] - 1, 6),
+    },
+    Kind.SEMANTIC: {"bgr": of_step("SemanticFormat", "bgr")},
+}
+SEEN_AS_SWITCH = {"multi_scale": lambda trainer: sizes_of_batches(trainer) > 1, "cls_pw": has_class_weights}
+SEEN_IN_TRAINING = ("warmup_momentum", "warmup_bias_lr")
+
+
+def test_every_setting_is_looked_for() -> None:
+    for settings in HYPERPARAMETERS.values():
+        assert set(settings.model_fields) <= {*SEEN, *SEEN_AS_SWITCH, *SEEN_IN_TRAINING}
+
+
+def another_value(name: str, field: FieldInfo) -> Any:
+    """Any value but the default."""
+    if name in ("image_size", "multi_scale"):
+        return {"image_size": 160, "multi_scale": 0.5}[name]
+    if isinstance(field.default, bool):
+        return not field.default
+    if isinstance(field.default, str):
+        return next(choice for choice in reversed(get_args(field.annotation)) if choice != field.default)
+    if isinstance(field.default, int):
+        return field.default + 1
+    return 0.007 if field.default != 0.007 else 0.008
+
+
+def see(folder: Path, kind: Kind, hyperparameters: dict[str, Any]) -> dict[str, Any]:
+    trainer = build_trainer(folder, kind, hyperparameters, epochs=EPOCHS)
+    trainer._setup_train()
+    eyes = SEEN | SEEN_AS_SWITCH | SEEN_OF_KIND.get(kind, {})
+    return {name: eyes[name](trainer) for name in HYPERPARAMETERS[kind].model_fields if name in eyes}
+
+
 @pytest.mark.parametrize("kind", Kind)
 def test_every_setting_is_the_one_that_the_library_trains_with(tmp_path: Path, kind: Kind) -> None:
-    changed = {name: another_value(name, field) for name, field in HYPERPARAMETERS[kind].model_fields.items()}
-    changed["plots"] = False
-    trainer = build_trainer(tmp_path, kind, changed)
-    workers = trainer.run.hyperparameters.workers
-    trainer.setup_model()
-    expected = changed | {"imgsz": 160, "cache": True, "workers": workers * 0}
-    expected.pop("image_size")
-    assert {name: getattr(trainer.args, name) for name in expected} == expected
+    fields = HYPERPARAMETERS[kind].model_fields
+    changed = {name: another_value(name, field) for name, field in fields.items()}
+    alone = {"auto_augment": changed.pop("auto_augment")} if kind is Kind.CLASSIFY else {}  # it replaces `hsv_…`
+
+    before, after = see(tmp_path / "before", kind, {}), see(tmp_path / "after", kind, changed)
+
+    for name in before.keys() & changed.keys():
+        assert before[name] != after[name], name
+        if name not in SEEN_AS_SWITCH:
+            assert after[name] == (pytest.approx(changed[name]) if isinstance(changed[name], float) else changed[name])
+    if alone:
+        trainer = build_trainer(tmp_path / "alone", kind, alone)
+        trainer._setup_train()
+        assert policy(trainer) == alone["auto_augment"]
+
+
+def test_the_warm_up_begins_where_its_settings_say(tmp_path: Path) -> None:
+    settings = {"warmup": 0.5, "warmup_bias_lr": 0.05, "warmup_momentum": 0.35, "plots": False}
+    trainer = build_trainer(tmp_path, Kind.CLASSIFY, settings, optimizer="sgd", epochs=2, batch_size=16)
+    seen: list[tuple[str, float, float]] = []
+
+    def look(_: JobMixin) -> None:
+        seen.extend((group["param_group"], group["lr"], group["momentum"]) for group in trainer.optimizer.param_groups)
+
+    trainer.add_callback("on_train_batch_end", look)
+    trainer.train()
+
+    assert {(name, rate, momentum) for name, rate, momentum in seen[:3]} == {
+        ("weight", 0.0, 0.35), ("bn", 0.0, 0.35), ("bias", 0.05, 0.35),
+    }  # fmt: skip
 
 
 def test_the_users_optimizer_learning_rate_and_batch_are_the_ones_used(tmp_path: Path) -> None:

@@ -21,7 +21,10 @@ def assert_tells_of_a_whole_training(attempt: Attempt, *, epochs: int) -> None:
     checkpoints = [message for message in attempt.of_type("file") if message.kind == "checkpoint"]
     assert [message.epoch for message in checkpoints] == list(range(1, epochs + 1))
     assert checkpoints[0].is_best
-    assert len(attempt.of_type("finished")) == 1
+    [finished] = attempt.of_type("finished")
+    primary, report = attempt.report.primary_metric, attempt.report
+    assert report.splits["val"].values[primary.removeprefix("val/")] == finished.values[primary]
+    assert report.speed is not None
 
 
 def test_classification_learns_with_its_cards_defaults_from_scratch(tmp_path: Path, digits: Path) -> None:
@@ -66,13 +69,6 @@ def test_images_that_the_library_would_leave_out_are_learnt_from(tmp_path: Path)
     assert attempt.exit_code == 0
     assert attempt.of_type("progress")[-1].steps == 16 / 4
     assert {path.stat().st_nlink for path in colours.rglob("*.png")} == {1}
-
-
-def test_charts_become_artifacts(tmp_path: Path) -> None:
-    colours = write_blank(tmp_path / "colours", side=32, classes=2)
-    attempt = run_job(tmp_path / "job", "yolov8n-cls", colours, hyperparameters={"plots": True})
-    charts = {message.name for message in attempt.of_type("file") if message.kind == "plot"}
-    assert charts == {f"plots/{name}.png" for name in ("results", "confusion_matrix", "confusion_matrix_normalized")}
 
 
 def test_training_ends_early_when_it_gets_no_better(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw
 
 from data_kit.dataset import Polygon
-from data_kit.masks import decode_rle, outlines
+from data_kit.masks import decode_rle, fill_polygons, outlines
 
 
 def filled(polygons: Sequence[Polygon], shape: tuple[int, int], scale: int = 4) -> np.ndarray:
@@ -52,3 +52,16 @@ def test_runs_are_decoded_column_by_column(mask: np.ndarray) -> None:
 
 def test_parts_that_touch_at_a_corner_have_outlines_of_their_own() -> None:
     assert outlines(np.eye(2, dtype=bool)) == ((0, 0, 1, 0, 1, 1, 0, 1), (1, 1, 2, 1, 2, 2, 1, 2))
+
+
+@given(arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))))
+def test_filled_outlines_are_the_mask_without_its_holes(mask: np.ndarray) -> None:
+    height, width = mask.shape
+    assert (fill_polygons(outlines(mask), width, height) == without_holes(mask)).all()
+
+
+def test_a_polygon_fills_the_pixels_whose_centre_it_covers_and_may_leave_the_image() -> None:
+    slanted = (0.6, 0.0, 3.0, 0.0, 3.0, 2.4, 1.4, 2.4)
+    assert fill_polygons([slanted], 4, 3).astype(int).tolist() == [[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
+    assert fill_polygons([(-5, -5, 9, -5, 9, 9, -5, 9)], 3, 2).all()
+    assert not fill_polygons([(5, 5, 9, 5, 9, 9, 5, 9)], 3, 2).any()

@@ -1,12 +1,14 @@
 """Splits that are stored with a data set."""
 
 import json
+from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 from building import BOX, only_finding, put_classes, put_coco, put_image, put_text, put_yolo
 
-from data_kit import Split, SplitOptions, assign_splits, dataset_digest, open_dataset, write_split_file
+from data_kit import Sample, Split, SplitOptions, assign_splits, dataset_digest, open_dataset, write_split_file
 
 
 def stored(root: Path, options: SplitOptions) -> dict[str, int]:
@@ -52,6 +54,71 @@ def test_splitting_anew_takes_all_images(tmp_path: Path) -> None:
     root = put_classes(tmp_path, {"train/a": 10, "train/b": 10, "val/a": 10, "test/b": 10})
 
     assert stored(root, SplitOptions(val_fraction=0.25, is_whole=True)) == {"train": 30, "val": 10}
+
+
+def put_copies(root: Path, kinds: dict[str, list[int]]) -> Path:
+    """For each class how often each of its pictures is there."""
+    for shade, (name, copies) in enumerate(kinds.items()):
+        for one, count in enumerate(copies):
+            for copy in range(count):
+                put_image(root / name / f"{copy:02d}-{one:02d}.png", color=(shade * 50, one, 0))
+    return root
+
+
+def pictures(samples: Sequence[Sample]) -> set[bytes]:
+    return {sample.image.read_bytes() for sample in samples}
+
+
+@pytest.mark.parametrize("options", [None, SplitOptions(0.3, 0.2), SplitOptions(0.25, seed=5)])
+def test_copies_of_a_picture_are_for_the_same(tmp_path: Path, options: SplitOptions | None) -> None:
+    root = put_copies(tmp_path, {"cat": [1] * 20 + [3] * 10 + [7], "dog": [2] * 30})
+    if options is not None:
+        stored(root, options)
+
+    splits = open_dataset(root).splits
+
+    for one, other in combinations(splits.values(), 2):
+        assert not pictures(one) & pictures(other)
+    fractions = {Split.VAL: 0.2 if options is None else options.val_fraction or 0.0}
+    fractions |= {Split.TEST: options.test_fraction} if options is not None and options.test_fraction else {}
+    for split, fraction in fractions.items():
+        for class_id, total in ((0, 57), (1, 60)):
+            count = sum(sample.class_id == class_id for sample in splits[split])
+            assert fraction * total - 3 <= count <= fraction * total + 1
+    assert open_dataset(root).splits == splits
+
+
+def test_too_many_copies_for_a_small_split_leave_it_to_others(tmp_path: Path) -> None:
+    dataset = open_dataset(put_copies(tmp_path, {"cat": [9, 1], "dog": [5, 5]}))
+
+    assert [sample.class_id for sample in dataset["val"]] == [0, 1, 1, 1, 1, 1]
+
+
+def test_a_class_of_copies_alone_is_in_every_split(tmp_path: Path) -> None:
+    dataset = open_dataset(put_copies(tmp_path, {"cat": [10], "dog": [10]}))
+
+    assert [sample.class_id for sample in dataset["val"]] == [0, 0, 1, 1]
+
+
+def test_a_picture_of_two_classes_measures_nothing(tmp_path: Path) -> None:
+    root = put_copies(tmp_path, {"cat": [1] * 10, "dog": [1] * 10})
+    for name in ("cat", "dog"):
+        for index in range(5):
+            put_image(root / name / f"same{index}.png", color=(200, 200, 200))
+
+    dataset = open_dataset(root)
+
+    assert len(dataset["val"]) == 6
+    assert not pictures(dataset["val"]) & pictures(dataset["train"])
+
+
+def test_without_copies_the_seed_alone_decides(tmp_path: Path) -> None:
+    """Versions that are stored without splits were split like this, and are again."""
+    dataset = open_dataset(put_copies(tmp_path, {"cat": [1] * 10, "dog": [1] * 10}), seed=3)
+
+    assert [dataset.name_of(sample) for sample in dataset["val"]] == [
+        "cat/00-04.png", "cat/00-05.png", "dog/00-04.png", "dog/00-07.png",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("options", [SplitOptions(val_fraction=0.0), SplitOptions(test_fraction=0.5)])

@@ -1,10 +1,11 @@
+import dataclasses
 import subprocess
 import sys
 
 import psutil
 import pytest
 
-from trainer_kit.attempt_folder import AttemptFolder, StopOrder
+from trainer_kit.attempt_folder import AttemptFolder, ProcessIdentity, StopOrder, process_space
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,11 @@ def test_a_process_is_told_from_another_one_of_the_same_number(folder: AttemptFo
 def test_a_role_that_nobody_played_yet_is_none(folder: AttemptFolder) -> None:
     assert folder.find_process("runner") is None
     assert folder.read_stop() is None
+
+
+def test_number_of_another_container_is_nobodys_here() -> None:
+    own = psutil.Process()
+    here = ProcessIdentity(own.pid, own.create_time(), process_space())
+    assert here.owner() == "itself"
+    assert dataclasses.replace(here, space="pid:[1]").owner() == "nobody"
+    assert dataclasses.replace(here, space="").owner() == "itself", "as an earlier version wrote it"

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from pydantic import Field, ValidationError
 
-from trainer_kit.hyperparameters import Hyperparameters, json_schema, optimizer_names
+from trainer_kit.hyperparameters import PRESETS, Hyperparameters, Preset, json_schema, max_devices, optimizer_names
 from vision_contracts import TrainingParams
 
 
@@ -40,6 +40,24 @@ def test_optimizers_are_listed_with_a_default() -> None:
     assert schema["x-named-fields"]["optimizer"]["default"] == "adamw"
     assert optimizer_names(schema) == ("sgd", "adamw")
     assert optimizer_names({}) == ()
+
+
+def test_presets_are_those_of_every_framework_and_fit_the_schema() -> None:
+    presets = {name: Preset(name) for name in PRESETS}
+    best = Preset("Better.", params={"epochs": 90}, hyperparameters={"dropout": 0.2})
+    schema = json_schema(Settings, optimizers=["sgd"], presets=presets | {"best": best})
+    assert list(schema["x-presets"]) == ["quick", "balanced", "best"]
+    assert schema["x-presets"]["best"]["params"] == {"epochs": 90}
+    for wrong in ({"hyperparameters": {"dropout": 2}}, {"hyperparameters": {"drop": 0.1}}, {"params": {"epochs": 0}}):
+        with pytest.raises(ValueError, match="validation error"):
+            json_schema(Settings, optimizers=["sgd"], presets=presets | {"best": Preset("", **wrong)})
+    with pytest.raises(ValueError, match="quick, balanced, best"):
+        json_schema(Settings, optimizers=["sgd"], presets={"fast": best})
+
+
+def test_how_many_devices_can_be_used_is_in_the_schema() -> None:
+    assert max_devices(json_schema(Settings, optimizers=["sgd"])) == max_devices({}) == 1
+    assert max_devices(json_schema(Settings, optimizers=["sgd"], max_devices=4)) == 4
 
 
 class WithoutDefault(Hyperparameters):

@@ -9,7 +9,7 @@ from typing import Any
 from vision_api.catalog.schemas import ModelDetailRead
 from vision_api.models import Artifact, TrainingJob
 from vision_api.training_jobs.reports import FoundReport
-from vision_contracts import metric_names
+from vision_contracts import ModelSpeed, metric_names
 
 AT_THE_END_OF_AN_EPOCH = ("val/", metric_names.EPOCH_SECONDS)
 """Points of these names stand at the last step of an epoch."""
@@ -51,6 +51,11 @@ def wall_seconds(job: TrainingJob) -> float | None:
     if job.started_at is None or job.completed_at is None:
         return None
     return max(0.0, (job.completed_at - job.started_at).total_seconds())
+
+
+def latency_seconds(speed: ModelSpeed | None) -> float | None:
+    """For one image."""
+    return next((each.batch_seconds for each in speed.batches if each.batch_size == 1), None) if speed else None
 
 
 def finite(value: float | None) -> float | None:

@@ -1,7 +1,7 @@
 """Which experiments may be compared at all: pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from vision_api.comparison.contender import Contender
 from vision_api.comparison.schemas import ComparableGroup, Incomparable
@@ -13,26 +13,40 @@ def group(contenders: Sequence[Contender]) -> list[ComparableGroup]:
     """Those that were measured on the same images for the same task. One that trained on a folder stands alone: the
     folder may have changed in between.
     """
-    groups: defaultdict[tuple[object, ...], list[TrainingJob]] = defaultdict(list)
-    for contender in contenders:
-        job = contender.job
-        groups[job.task_type, job.dataset_digest or job.id, job.validation_split].append(job)
     return [
         ComparableGroup(
-            task_type=TaskType(jobs[0].task_type),
-            dataset_digest=jobs[0].dataset_digest,
-            validation_split=jobs[0].validation_split,
-            jobs=[job.id for job in jobs],
-            best_job_id=_best(jobs),
+            task_type=TaskType(members[0].job.task_type),
+            dataset_digest=members[0].job.dataset_digest,
+            validation_split=members[0].job.validation_split,
+            jobs=[each.job.id for each in members],
+            best_job_id=_best(members),
         )
-        for jobs in groups.values()
+        for members in _groups(contenders)
     ]
 
 
-def _best(jobs: Sequence[TrainingJob]) -> int | None:
+def _groups(contenders: Sequence[Contender]) -> list[list[Contender]]:
+    groups: defaultdict[tuple[object, ...], list[Contender]] = defaultdict(list)
+    for each in contenders:
+        groups[each.job.task_type, each.job.dataset_digest or each.job.id, each.job.validation_split].append(each)
+    return list(groups.values())
+
+
+def _best(members: Sequence[Contender]) -> int | None:
     """All primary metrics are better the larger they are; of equal ones the oldest."""
+    jobs = [each.job for each in members]
     scored = [(job.primary_value, -job.id) for job in jobs if job.primary_value is not None]
-    return -max(scored)[1] if scored else None
+    return -max(scored)[1] if scored and not _differ(_images(members)) else None
+
+
+def _images(members: Sequence[Contender]) -> dict[int, int]:
+    """How many images each report counts in the validation split."""
+    reports = {each.job.id: each.report.report for each in members}
+    return {job_id: found.splits["val"].images for job_id, found in reports.items() if found and "val" in found.splits}
+
+
+def _differ(counts: Mapping[int, int]) -> bool:
+    return len(set(counts.values())) > 1
 
 
 def reasons(contenders: Sequence[Contender]) -> list[Incomparable]:
@@ -59,7 +73,10 @@ def _reasons(contenders: Sequence[Contender]) -> Iterator[Incomparable]:
                 "Upload it split (`val_fraction`), or train with one seed."
             )
             yield Incomparable(code="split_differs", message=message, jobs=[job.id for job in same])
-    yield from _other_images(contenders)
+    for members in _groups(contenders):
+        if _differ(counts := _images(members)):
+            message = f"Their reports count different numbers of images: {_list(map(str, counts.values()))}."
+            yield Incomparable(code="images_differ", message=message, jobs=list(counts))
 
 
 def _by_digest(jobs: Sequence[TrainingJob]) -> list[list[TrainingJob]]:
@@ -67,19 +84,6 @@ def _by_digest(jobs: Sequence[TrainingJob]) -> list[list[TrainingJob]]:
     for job in jobs:
         found[job.dataset_digest].append(job)
     return list(found.values())
-
-
-def _other_images(contenders: Sequence[Contender]) -> Iterator[Incomparable]:
-    """Reports that should be about the same images, and count others."""
-    for found in group(contenders):
-        counts = {
-            each.job.id: each.report.report.splits["val"].images
-            for each in contenders
-            if each.job.id in found.jobs and each.report.report is not None and "val" in each.report.report.splits
-        }
-        if len(set(counts.values())) > 1:
-            message = f"Their reports count different numbers of images: {_list(map(str, counts.values()))}."
-            yield Incomparable(code="images_differ", message=message, jobs=list(counts))
 
 
 def _list(names: Iterable[str]) -> str:

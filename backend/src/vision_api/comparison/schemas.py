@@ -7,14 +7,13 @@ from pydantic import Field
 from vision_api.kit.schemas import ReadModel
 from vision_api.training_jobs.reports import ReportState
 from vision_api.training_jobs.schemas import PrimaryMetric
-from vision_contracts import TaskType, Time
+from vision_contracts import ModelSpeed, TaskType, Time
 
 
 class LeaderboardEntry(ReadModel):
     """One experiment in its place. `task_type`, `dataset_digest` and `validation_split` name its group."""
 
     rank: int = Field(description="From 1, within its group; equal values share one.")
-    group_size: int = Field(description="How many experiments the group has.")
     task_type: TaskType
     dataset_digest: str
     dataset_id: int | None
@@ -47,7 +46,9 @@ class ComparableGroup(ReadModel):
     dataset_digest: str | None = Field(description="Null for a folder, whose content may have changed.")
     validation_split: str
     jobs: list[int]
-    best_job_id: int | None = Field(description="By the primary metric; null where none has one.")
+    best_job_id: int | None = Field(
+        description="By the primary metric; null where none has one, or where their reports count different images."
+    )
 
 
 class ReportRead(ReadModel):
@@ -65,9 +66,11 @@ class Cost(ReadModel):
     wall_seconds: float | None = Field(description="From the first step to the end, with pauses.")
     epochs: int = Field(description="Completed ones.")
     epoch_seconds: float | None = Field(description="The median.")
-    params: int | None = Field(description="Of the model's card.")
+    params: int | None = Field(description="As the report counts them, else of the model's card with its own head.")
     gmacs: float | None = Field(description="Of the model's card: billions of multiply-adds for one image.")
     checkpoint_bytes: int | None
+    latency_seconds: float | None = Field(description="Of the network alone, for one image on the device of `speed`.")
+    speed: ModelSpeed | None = Field(description="Of the report.")
     device: str | None
 
 

@@ -16,6 +16,7 @@ from vision_api.comparison.schemas import (
     EpochPoint,
     EqualSetting,
 )
+from vision_api.training_jobs.hyperparameters import fill_in
 from vision_contracts import ClassEvaluation, metric_names
 
 SETTINGS = (
@@ -25,7 +26,7 @@ SETTINGS = (
 )  # fmt: skip
 MAIN_OF_CLASS = ("map50_95", "iou", "f1")
 """By which classes are ordered: the first that a report has."""
-LOWER_IS_BETTER = frozenset({"loss", "ece"})
+LOWER_IS_BETTER = frozenset({"loss", "expected_calibration_error"})
 NEITHER = frozenset({"best_score"})
 
 
@@ -45,14 +46,13 @@ def compare_settings(contenders: Sequence[Contender]) -> ComparedSettings:
 
 def _settings(contender: Contender) -> dict[str, Any]:
     """One level deep. What was not given has the default of the card."""
-    job, card = contender.job, contender.card
-    schema: Mapping[str, Any] = card.hyperparameters.get("properties", {}) if card is not None else {}
-    defaults = {name: field["default"] for name, field in schema.items() if "default" in field}
+    job = contender.job
+    hyperparameters = fill_in(contender.card, job.hyperparameters)
     environment = job.environment or {}
     versions: Mapping[str, str] = environment.get("versions", {})
     return (
         {name: getattr(job, name) for name in SETTINGS}
-        | {f"hyperparameters.{name}": value for name, value in {**defaults, **job.hyperparameters}.items()}
+        | {f"hyperparameters.{name}": value for name, value in hyperparameters.items()}
         | {f"environment.{name}": environment.get(name) for name in ("device", "platform")}
         | {f"environment.versions.{name}": version for name, version in versions.items()}
     )

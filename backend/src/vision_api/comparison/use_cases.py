@@ -10,7 +10,7 @@ from data_kit import ObjectStore
 from vision_api.catalog.catalog import Catalog
 from vision_api.catalog.use_cases import find_model
 from vision_api.comparison import repository
-from vision_api.comparison.contender import Contender, wall_seconds
+from vision_api.comparison.contender import Contender, latency_seconds, wall_seconds
 from vision_api.comparison.grouping import group, reasons
 from vision_api.comparison.schemas import ComparedJob, Comparison, Cost, LeaderboardEntry, ReportRead
 from vision_api.comparison.side_by_side import compare_classes, compare_curves, compare_metrics, compare_settings
@@ -105,32 +105,35 @@ def _read_report(found: FoundReport) -> ReportRead:
 
 def _cost(contender: Contender) -> Cost:
     job, card, best = contender.job, contender.card, contender.best
+    report = contender.report.report
+    speed = report.speed if report else None
     return Cost(
         wall_seconds=wall_seconds(job),
         epochs=job.progress_epoch,
         epoch_seconds=contender.epoch_seconds,
-        params=card.params if card else None,
+        params=speed.parameters if speed else card.params if card else None,
         gmacs=card.gmacs if card else None,
         checkpoint_bytes=best.size_bytes if best else None,
+        latency_seconds=latency_seconds(speed),
+        speed=speed,
         device=(job.environment or {}).get("device"),
     )
 
 
 async def page_leaderboard(
-    session: AsyncSession, *, wanted: Select[Any], params: PageRequest
+    session: AsyncSession, *, wanted: Select[TrainingJob], params: PageRequest
 ) -> Page[LeaderboardEntry]:
     """One page of `repository.ranked_jobs`."""
     return (await repository.page_ranked(session, wanted, params)).map(_read_entry)
 
 
 def _read_entry(row: Any) -> LeaderboardEntry:
-    job, rank, group_size = row
-    own = ("rank", "group_size", "job_id", "primary_metric", "wall_seconds")
+    job, rank = row
+    own = ("rank", "job_id", "primary_metric", "wall_seconds")
     plain = {name: getattr(job, name) for name in LeaderboardEntry.model_fields if name not in own}
     return LeaderboardEntry(
         **plain,
         rank=rank,
-        group_size=group_size,
         job_id=job.id,
         primary_metric=read_primary_metric(job),
         wall_seconds=wall_seconds(job),

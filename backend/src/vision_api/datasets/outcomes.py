@@ -11,6 +11,7 @@ from data_kit import Finding, ObjectNotFound, ObjectStore
 from vision_api.datasets import repository
 from vision_api.datasets.layout import archive_key, content_keys
 from vision_api.datasets.preparing import Facts, Prepared
+from vision_api.datasets.preparing_process import PreparingHung
 from vision_api.datasets.use_cases import KEPT_AFTER_DELETION, Origin
 from vision_api.db.base import database_now
 from vision_api.db.session import Database
@@ -65,10 +66,10 @@ async def apply_trouble(database: Database, claim: Claim, error: Exception) -> N
         version = await repository.lock_claimed(session, claim.version_id, claim.tries)
         if version is None:
             return
-        if claim.tries < MOST_TRIES and not isinstance(error, ObjectNotFound):
+        if claim.tries < MOST_TRIES and not isinstance(error, (ObjectNotFound, PreparingHung)):
             _wait(version, RETRY_SECONDS * claim.tries)
             return
-        await _finish(session, version, DatasetStatus.FAILED, [_trouble(error)])
+        await _finish(session, version, DatasetStatus.FAILED, [_trouble(error, _stage(version))])
 
 
 async def give_back(database: Database, claim: Claim) -> None:
@@ -109,11 +110,20 @@ def _stored_uris(store: ObjectStore, facts: Facts) -> list[str]:
     return [store.uri(key) for key in content_keys(facts.digest, images)]
 
 
-def _trouble(error: Exception) -> Finding:
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+def _stage(version: DatasetVersion) -> str:
+    percent = f" at {version.progress_percent} percent" if version.progress_percent is not None else ""
+    return f"{version.progress_stage or 'waiting'}{percent}"
+
+
+def _trouble(error: Exception, stage: str) -> Finding:
+    code = "processing_failed"
+    if isinstance(error, PreparingHung):
+        code, message = "processing_timed_out", f"{error}, {stage}, and was ended: a file may be made to keep it busy."
+        fix = "Upload it in parts to find the file, and remove that."
+    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
         message, fix = "The server's disk is full.", "Ask an administrator to free some space, and upload it again."
     elif isinstance(error, ObjectNotFound):
         message, fix = "What was brought in is no longer in storage.", "Bring it in again."
     else:
         message, fix = f"The server could not process it ({type(error).__name__}).", "Upload it again, or in parts."
-    return Finding(code="processing_failed", file="", message=message, fix=fix)
+    return Finding(code=code, file="", message=message, fix=fix)

@@ -9,6 +9,7 @@ the web framework nor the database, so that it starts quickly.
 import errno
 import json
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from data_kit import (
     Dataset,
     DatasetError,
     Finding,
+    OnProgress,
     Split,
     SplitOptions,
     assign_splits,
@@ -36,6 +38,7 @@ from data_kit import (
 from vision_api.datasets.layout import archive_key, manifest_key, sample_page_key
 from vision_api.datasets.samples import sample_pages
 
+SAY_SECONDS = 1.0
 FILES = "files"
 STORED = "stored"
 PREPARED = "prepared.json"
@@ -73,6 +76,9 @@ prepared_json: TypeAdapter[Prepared] = TypeAdapter(Prepared)
 limits_json: TypeAdapter[ArchiveLimits] = TypeAdapter(ArchiveLimits)
 splits_json: TypeAdapter[SplitOptions | None] = TypeAdapter(SplitOptions | None)
 
+LOOKED, NAMED = 80, 90
+"""Percent of `checking` after which all images are decoded, and all files named by their content; the rest packs."""
+
 DISK_FULL = errno.ENOSPC
 """The exit code that says so."""
 
@@ -93,19 +99,19 @@ def prepare_archive(
             return Prepared(error.findings)
         if archive.parent == folder:  # fetched for us alone; a disk holds more data sets without it
             archive.unlink()
-    tell("checking", None)
+    tell("checking", 0)
     try:
-        kept = store_splits(source, splits) if splits is not None else []
+        kept = store_splits(source, splits, tell) if splits is not None else []
     except DatasetError as error:
         return Prepared(error.findings)
-    prepared = prepare_folder(source, folder)
+    prepared = prepare_folder(source, folder, tell)
     return replace(prepared, findings=[*kept, *prepared.findings])
 
 
-def store_splits(source: Path, options: SplitOptions) -> list[Finding]:
+def store_splits(source: Path, options: SplitOptions, tell: Tell) -> list[Finding]:
     """Writes `splits.json` into the data set, and says what was not done. Raises DatasetError for impossible splits."""
     try:
-        dataset = open_dataset(source)
+        dataset = open_dataset(source, on_progress=_checking(tell, 0, 0))
     except DatasetError:
         return []  # what is wrong with it is told by whoever opens it next, and more completely
     own = dataset.own_splits
@@ -125,20 +131,25 @@ def store_splits(source: Path, options: SplitOptions) -> list[Finding]:
     ]  # fmt: skip
 
 
-def prepare_folder(source: Path, folder: Path) -> Prepared:
+def prepare_folder(source: Path, folder: Path, tell: Tell) -> Prepared:
     """Reads the data set in `source`, and lays out in `folder/stored` what goes into storage, under its keys."""
     try:
-        dataset = open_dataset(source, deep=True)
+        dataset = open_dataset(source, deep=True, on_progress=_checking(tell, 0, LOOKED))
     except DatasetError as error:
         return Prepared(error.findings)
-    manifest = dataset_manifest(dataset)
+    manifest = dataset_manifest(dataset, _checking(tell, LOOKED, NAMED))
     digest = manifest_digest(manifest)
     archive = _new_file(folder, archive_key(digest))
-    write_archive(dataset, archive)
+    write_archive(dataset, archive, _checking(tell, NAMED, 100))
     _new_file(folder, manifest_key(digest)).write_text("\n".join(manifest), "utf-8")
     for split, page, content in sample_pages(dataset, stored_files(archive)):
         _new_file(folder, sample_page_key(digest, split, page)).write_bytes(content)
     return Prepared(list(dataset.findings), _facts(dataset, digest, manifest))
+
+
+def _checking(tell: Tell, first: int, last: int) -> OnProgress:
+    """Tells of a part of the stage, from `first` to `last` percent."""
+    return lambda done, total: tell("checking", first + (last - first) * done // max(total, 1))
 
 
 def _new_file(folder: Path, key: str) -> Path:
@@ -177,13 +188,15 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-_said: list[str] = []
+_said: list[tuple[str, float]] = [("", 0.0)]
 
 
 def _say(stage: str, percent: int | None) -> None:
-    line = json.dumps([stage, percent])
-    if _said != [line]:
-        _said[:] = [line]
+    """What is new, and every second that the work gets on."""
+    line, now = json.dumps([stage, percent]), time.monotonic()
+    said, said_at = _said[-1]
+    if said != line or now - said_at >= SAY_SECONDS:
+        _said[:] = [(line, now)]
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 

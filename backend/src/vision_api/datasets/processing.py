@@ -4,12 +4,10 @@ The row is the truth: whoever is killed over one leaves it `processing`, and it 
 """
 
 import asyncio
-import errno
 import logging
 import shutil
-import sys
 import tempfile
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,12 +17,13 @@ import anyio.to_thread
 
 from data_kit import ArchiveLimits, DatasetError, ObjectStore, SplitOptions, StorageError
 from vision_api.config import Settings
-from vision_api.datasets import preparing, repository
+from vision_api.datasets import repository
 from vision_api.datasets.fetching import Fetcher
 from vision_api.datasets.layout import UPLOADS, parts_folder
 from vision_api.datasets.outcomes import Claim, apply_prepared, apply_trouble, give_back
-from vision_api.datasets.preparing import PREPARED, STORED, Prepared, Tell
-from vision_api.datasets.progress import Progress, Stopped, hear
+from vision_api.datasets.preparing import FILES, STORED, Prepared
+from vision_api.datasets.preparing_process import Prepare, PreparingDied, PreparingHung, prepare_in_process
+from vision_api.datasets.progress import Progress, Stopped
 from vision_api.datasets.resumable import repository as resumable
 from vision_api.datasets.resumable.use_cases import discard_parts
 from vision_api.datasets.use_cases import Origin
@@ -41,43 +40,6 @@ RENEW_SECONDS = 15.0
 TELL_SECONDS = 1.0
 CLEAN_UP_SECONDS = 3600.0
 FORGOTTEN_AFTER = timedelta(days=1)
-
-
-Prepare = Callable[[Path, Path, ArchiveLimits, Tell, SplitOptions | None], Awaitable[Prepared]]
-"""See `preparing.prepare_archive`."""
-
-
-class PreparingDied(Exception):
-    """The process ended without an answer, for lack of memory say."""
-
-
-async def prepare_in_process(
-    archive: Path, folder: Path, limits: ArchiveLimits, tell: Tell, splits: SplitOptions | None = None
-) -> Prepared:
-    """In a process that ends with us; Ctrl-C in the terminal does not reach it. Raises PreparingDied, OSError."""
-    options = [preparing.limits_json.dump_json(limits).decode(), preparing.splits_json.dump_json(splits).decode()]
-    arguments = ["-m", preparing.__name__, str(archive), str(folder), *options]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        assert process.stdout is not None  # noqa: S101 - as it is started
-        async for line in process.stdout:
-            hear(line, tell)
-        await process.wait()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await asyncio.shield(process.wait())
-    if process.returncode == preparing.DISK_FULL:
-        raise OSError(errno.ENOSPC, "No space left to unpack a data set")
-    if process.returncode != 0:
-        raise PreparingDied(f"exit code {process.returncode}")
-    return preparing.prepared_json.validate_json(await asyncio.to_thread(Path(folder, PREPARED).read_bytes))
 
 
 class DatasetProcessor:
@@ -162,9 +124,10 @@ class DatasetProcessor:
     async def _process(self, claim: Claim, work: Path, progress: Progress) -> None:
         try:
             prepared = await self._prepare(claim, work, progress)
+            await asyncio.to_thread(shutil.rmtree, work / FILES, ignore_errors=True)  # packed by now
             if prepared.facts is not None:
                 await anyio.to_thread.run_sync(self._store_files, work / STORED, progress)
-        except (StorageError, OSError, PreparingDied) as error:
+        except (StorageError, OSError, PreparingDied, PreparingHung) as error:
             await apply_trouble(self._database, claim, error)
             return
         except (asyncio.CancelledError, Stopped):

@@ -17,7 +17,10 @@ Fraction = Annotated[float, Field(ge=0, le=0.9)]
 
 
 class SplitRequest(RequestModel):
-    """How the images are to be split, once and for all. Without any of it a data set stays as it comes."""
+    """How the images are to be split, once and for all: every class alike, exact copies of an image together.
+
+    Without any of it a data set stays as it comes.
+    """
 
     val_fraction: Fraction | None = Field(
         default=None, description="Share of all images; 0.2 by default. A `val` that the data set brings is kept."

@@ -10,7 +10,7 @@ import anyio.to_thread
 from data_kit import ObjectStore, StorageError
 from vision_api.db.session import Database
 from vision_api.kit.schemas import ReadModel
-from vision_api.migrate import current_revision, newest_revision
+from vision_api.migrate import current_revision, known_revisions, newest_revision
 from vision_api.training_services import InstanceRegistry
 
 logger = logging.getLogger(__name__)
@@ -66,8 +66,10 @@ async def find_troubles(database: Database, registry: InstanceRegistry, probe: S
         revision = await (await session.connection()).run_sync(current_revision)
     troubles: list[Trouble] = []
     if revision != (wanted := newest_revision()):
-        message = f"The schema is at revision {revision or 'none'}, this backend brings {wanted}. "
-        troubles.append(Trouble(part="schema", name="database", message=message + "Run: python -m vision_api.migrate"))
+        is_older = revision is None or revision in known_revisions()
+        remedy = "Run: python -m vision_api.migrate" if is_older else "It works on; upgrade it too."
+        message = f"The schema is at revision {revision or 'none'}, this backend brings {wanted}. {remedy}"
+        troubles.append(Trouble(part="schema", name="database", message=message))
     if not await probe.answers():
         text = "The object storage does not answer as it should: uploads, downloads and checkpoints wait. See the log."
         troubles.append(Trouble(part="storage", name="storage", message=text))

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import BigInteger, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from vision_api.models import Artifact, DatasetVersion, JobStatus, TrainingJob
+from vision_api.models import Artifact, DatasetVersion, JobStatus, ModelVersion, TrainingJob
 
 
 async def count_jobs(session: AsyncSession) -> Sequence[Any]:
@@ -33,8 +33,9 @@ async def sum_stored_bytes(session: AsyncSession) -> Mapping[str, int]:
     artifacts = select(func.max(Artifact.size_bytes).label("size")).group_by(Artifact.uri).subquery()
     ready = DatasetVersion.digest.is_not(None)
     datasets = select(func.max(DatasetVersion.size_bytes).label("size")).where(ready).group_by(DatasetVersion.digest)
+    models = select(ModelVersion.size_bytes.label("size"))
     sums: dict[str, int] = {}
-    for kind, sizes in (("artifacts", artifacts), ("datasets", datasets.subquery())):
+    for kind, sizes in (("artifacts", artifacts), ("datasets", datasets.subquery()), ("models", models.subquery())):
         total = select(cast(func.coalesce(func.sum(sizes.c.size), 0), BigInteger))
         sums[kind] = (await session.execute(total)).scalar_one()
     return sums

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
@@ -11,7 +11,7 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from vision_api.errors import Invalid
 
@@ -95,15 +95,20 @@ async def paginate(
     *,
     keys: Sequence[InstrumentedAttribute[Any]],
     descending: bool = True,
+    beside: Callable[[Any], ColumnElement[Any]] | None = None,
 ) -> Page[Any]:
     """One page of `statement`, which has no order of its own, in one SQL statement together with the total.
 
     `keys` are columns of the statement's first entity, unique together. An item is what the statement selects: the
-    entity itself if that is all, else the row.
+    entity itself if that is all, else the row. `beside` makes a column from the statement's only entity that is
+    computed for the rows of the page alone: an item is then the row of both.
     """
     after = decode_cursor(params.cursor, [key.type.python_type for key in keys]) if params.cursor else None
-    only_one = len(statement.column_descriptions) == 1
-    rows = (await session.execute(_page_statement(statement, params, keys, after, descending))).all()
+    only_one = len(statement.column_descriptions) == 1 and beside is None
+    page = _page_statement(statement, params, keys, after, descending)
+    if beside is not None:
+        page = _with_column(page, keys, descending, beside)
+    rows = (await session.execute(page)).all()
     total = rows[0][-1] if rows else await _total(session, statement, after)
     shown = rows[: params.limit]
     next_cursor = None
@@ -121,12 +126,29 @@ def _page_statement(
     descending: bool,
 ) -> Rows:
     page = statement.add_columns(_count(statement).label("total")).limit(params.limit + 1)
-    page = page.order_by(*(key.desc() if descending else key.asc() for key in keys))
+    page = page.order_by(*_order(keys, descending))
     if after is None:
         return page
     position = tuple_(*keys)
     bound = tuple_(*(literal(value, key.type) for value, key in zip(after, keys, strict=True)))
     return page.where(position < bound if descending else position > bound)
+
+
+def _order(keys: Iterable[InstrumentedAttribute[Any]], descending: bool) -> list[ColumnElement[Any]]:
+    return [key.desc() if descending else key.asc() for key in keys]
+
+
+def _with_column(
+    page: Rows,
+    keys: Sequence[InstrumentedAttribute[Any]],
+    descending: bool,
+    beside: Callable[[Any], ColumnElement[Any]],
+) -> Rows:
+    """A database may compute what it selects before it sorts and cuts: so that is done around the page."""
+    rows = page.subquery()
+    entity: Any = aliased(page.column_descriptions[0]["entity"], rows)
+    wanted = select(entity, beside(entity), rows.c.total)
+    return wanted.order_by(*_order((getattr(entity, key.key) for key in keys), descending))
 
 
 def _count(statement: Rows) -> ColumnElement[int]:

@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
+from vision_api.comparison.contender import latency_seconds
 from vision_api.model_registry.lineage import Lineage
-from vision_contracts import TaskType
+from vision_contracts import ModelSpeed, TaskType
 
 PIPELINES: Mapping[TaskType, tuple[str, str]] = {
     TaskType.IMAGE_CLASSIFICATION: ("image-classification", "Image Classification"),
@@ -56,7 +57,7 @@ def _results(lineage: Lineage, measured: Mapping[str, float], pipeline: str, tas
             "task": {"type": pipeline, "name": task_name},
             "dataset": {
                 "name": data.name or "a folder",
-                "type": "imagefolder",
+                "type": data.format,
                 "split": split,
                 **({"revision": data.digest} if data.digest else {}),
             },
@@ -92,10 +93,18 @@ def _describe_model(lineage: Lineage) -> dict[str, object]:
         "Billions of multiply-adds": model.gmacs,
         "Input size": f"{model.input_size} pixels" if model.input_size is not None else None,
         "Classes": lineage.dataset.num_classes,
+        "One image takes": _latency(lineage.speed),
         "File": file.artifact,
         "Size": f"{file.size_bytes:,} bytes",
         "SHA-256": file.sha256,
     }
+
+
+def _latency(speed: ModelSpeed | None) -> str | None:
+    seconds = latency_seconds(speed)
+    if speed is None or seconds is None:
+        return None
+    return f"{1000 * seconds:.3g} ms on {speed.device_name}, {speed.precision}, {speed.image_size} pixels"
 
 
 def _describe_data(lineage: Lineage) -> dict[str, object]:

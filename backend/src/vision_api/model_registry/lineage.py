@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from vision_api.kit.schemas import ReadModel
-from vision_contracts import TaskType, Time
+from vision_contracts import ModelSpeed, TaskType, Time
 
 
 class LineageJob(ReadModel):
@@ -41,6 +41,7 @@ class LineageData(ReadModel):
     version: int | None
     digest: str | None = Field(description="Of the content; null for a folder.")
     path: str | None
+    format: str
     validation_split: str
     num_classes: int | None
     splits: dict[str, Any] = Field(description="`{split: {images}}`.")
@@ -71,4 +72,5 @@ class Lineage(ReadModel):
     settings: dict[str, Any] = Field(description="`epochs`, `seed`, `hyperparameters`, …")
     primary_metric: str
     metrics: dict[str, float | None] = Field(description="Of the checkpoint: `val/accuracy`, `test/f1_macro`, …")
+    speed: ModelSpeed | None
     report: str = Field(description="`read` where the metrics are those of its report, else what became of it.")

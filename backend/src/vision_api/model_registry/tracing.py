@@ -8,12 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_kit import ObjectStore
 from vision_api.catalog.catalog import Catalog
+from vision_api.catalog.schemas import ModelDetailRead
 from vision_api.catalog.use_cases import find_model
 from vision_api.comparison.contender import finite
 from vision_api.comparison.repository import list_values_at
 from vision_api.datasets.repository import get_version
 from vision_api.model_registry.lineage import Lineage, LineageData, LineageFile, LineageJob, LineageModel
 from vision_api.models import Artifact, Dataset, DatasetVersion, TrainingJob
+from vision_api.training_jobs.hyperparameters import fill_in
 from vision_api.training_jobs.reading import read_primary_metric
 from vision_api.training_jobs.reports import REPORT, FoundReport, find_report
 from vision_api.training_jobs.repository import find_artifact
@@ -21,7 +23,6 @@ from vision_contracts import TaskType
 
 SETTINGS = (
     "epochs", "batch_size", "learning_rate", "optimizer", "initial_weights", "device", "num_devices", "seed",
-    "hyperparameters",
 )  # fmt: skip
 
 
@@ -57,6 +58,7 @@ async def find_source(session: AsyncSession, job: TrainingJob, name: str) -> Sou
 async def trace(store: ObjectStore, catalog: Catalog, source: Source) -> Lineage:
     """Reads the report from storage: call it outside of any database session."""
     job = source.job
+    card = find_model(catalog, job.framework, job.model_name)
     report = await find_report(store, job, source.report)
     return Lineage(
         task_type=TaskType(job.task_type),
@@ -66,11 +68,12 @@ async def trace(store: ObjectStore, catalog: Catalog, source: Source) -> Lineage
             **_columns(source.artifact, LineageFile.model_fields, besides=("artifact",)),
         ),
         dataset=_data(source),
-        model=_model(catalog, job),
+        model=_model(card, job),
         environment=job.environment or {},
-        settings=_columns(job, SETTINGS),
+        settings=_columns(job, SETTINGS) | {"hyperparameters": fill_in(card, job.hyperparameters)},
         primary_metric=read_primary_metric(job).name,
         metrics=_metrics(source, report),
+        speed=report.report.speed if report.report is not None else None,
         report=report.state,
     )
 
@@ -87,14 +90,14 @@ def _data(source: Source) -> LineageData:
         version=job.dataset_version,
         digest=job.dataset_digest,
         path=job.dataset_path,
+        format=job.dataset_format,
         validation_split=job.validation_split,
         num_classes=job.num_classes,
         splits=version.splits if version is not None else {},
     )
 
 
-def _model(catalog: Catalog, job: TrainingJob) -> LineageModel:
-    card = find_model(catalog, job.framework, job.model_name)
+def _model(card: ModelDetailRead | None, job: TrainingJob) -> LineageModel:
     own = ("framework", "model_name")
     known = {name: getattr(card, name, None) for name in LineageModel.model_fields if name not in own}
     return LineageModel(framework=job.framework, model_name=job.model_name, **known)

@@ -122,6 +122,8 @@ class TrainingJob(Base):
     lease_expires_at: Mapped[datetime | None]
     """By the database's clock. While it lasts, nobody but the owner dispatches, collects or cleans up this job."""
     attempt: Mapped[int] = mapped_column(default=0)
+    attempt_floor: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """The next attempt has a greater number: those up to it may have been made by a database that was lost since."""
     instance_id: Mapped[UUID | None] = mapped_column(Uuid)
     """Where the current attempt is, or is being sent; committed before it is sent, null as soon as it is over."""
     dispatched_at: Mapped[datetime | None]

@@ -18,23 +18,24 @@ LAST_RESORT: Mapping[str, Any] = {"epochs": 10, "optimizer": "sgd"}
 
 
 def settle_named_fields(card: ModelDetail, given: Mapping[str, Any]) -> dict[str, Any]:
-    """`epochs`, `batch_size`, `learning_rate` and `optimizer`: as given, else the card's default.
+    """`epochs`, `batch_size`, `learning_rate` and `optimizer`: as given, else the card's default. Of the other named
+    fields only the range is checked.
 
     Raises Invalid(hyperparameters_invalid) for a value that the card does not allow.
     """
     described: dict[str, dict[str, Any]] = card.hyperparameters.get("x-named-fields", {})
-    chosen = {name: given[name] for name in CARD_FIELDS if given.get(name) is not None}
+    limited = {name: given[name] for name in NAMED_FIELDS if given.get(name) is not None}
     schema: dict[str, Any] = {
         **card.hyperparameters,
         "properties": described,
         "required": [],
         "additionalProperties": True,
     }
-    _refuse(list(_problems(schema, chosen, prefix="")))
+    _refuse(list(_problems(schema, limited, prefix="")))
     recommended = {"batch_size": card.recommended_batch_size, "learning_rate": card.recommended_lr}
     own = {**LAST_RESORT, **recommended}
     defaults = {name: described.get(name, {}).get("default", own[name]) for name in CARD_FIELDS}
-    return defaults | chosen
+    return defaults | {name: value for name, value in limited.items() if name in CARD_FIELDS}
 
 
 def check_hyperparameters(card: ModelDetail, given: Mapping[str, Any]) -> None:
@@ -50,6 +51,12 @@ def check_hyperparameters(card: ModelDetail, given: Mapping[str, Any]) -> None:
     ]
     others = {name: value for name, value in given.items() if name not in NAMED_FIELDS}
     _refuse([*misplaced, *_problems(card.hyperparameters, others, prefix="hyperparameters")])
+
+
+def fill_in(card: ModelDetail | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyper-parameters that it is trained with: the card's defaults, and in their place what was given."""
+    schema: Mapping[str, Any] = card.hyperparameters.get("properties", {}) if card is not None else {}
+    return {name: field["default"] for name, field in schema.items() if "default" in field} | dict(given)
 
 
 def _refuse(problems: list[FieldProblem]) -> None:

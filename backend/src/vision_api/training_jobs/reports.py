@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from data_kit import ObjectNotFound, ObjectStore, StorageError
 from vision_api.models import Artifact, JobStatus, TrainingJob
-from vision_contracts import REPORT_VERSION, EvaluationReport
+from vision_contracts import REPORT_VERSION, ConfusionMatrix, EvaluationReport
 
 REPORT = "report.json"
 LARGEST_BYTES = 16 * 1024**2
@@ -37,7 +37,7 @@ class FoundReport:
 
 
 async def find_report(store: ObjectStore, job: TrainingJob, artifact: Artifact | None) -> FoundReport:
-    """The report of a job. Call it outside of any database session."""
+    """The report of a job, without its matrices and curves. Call it outside of any database session."""
     if artifact is None:
         return FoundReport(ReportState.MISSING, "The experiment has left no report.")
     if job.status != JobStatus.COMPLETED:
@@ -68,7 +68,14 @@ def _parse(content: bytes, job: TrainingJob) -> FoundReport:
         return _broken(f"its version {report.report_version} is newer than this platform")
     if (report.framework, report.task_type) != (job.framework, job.task_type):
         return _broken(f"it is about {report.task_type} with {report.framework}")
-    return FoundReport(ReportState.READ, "", report)
+    return FoundReport(ReportState.READ, "", _slim(report))
+
+
+def _slim(report: EvaluationReport) -> EvaluationReport:
+    """Matrices and curves take most of the memory, and say little beside those of other experiments."""
+    nothing: dict[str, object] = {"confusion": ConfusionMatrix(labels=[], counts=[]), "curves": []}
+    splits = {name: split.model_copy(update=nothing) for name, split in report.splits.items()}
+    return report.model_copy(update={"splits": splits})
 
 
 def _broken(why: str) -> FoundReport:

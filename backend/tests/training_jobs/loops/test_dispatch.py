@@ -80,6 +80,16 @@ async def test_the_most_urgent_and_then_the_oldest_job_gets_the_slot(
     assert [held.job_uid for held in service.held] == [urgent.job_uid]
 
 
+async def test_attempts_that_a_restored_database_forgot_are_skipped(
+    dispatch: DispatchLoop, database: Database, make_job: MakeJob
+) -> None:
+    job = await make_job(status=S.QUEUED, attempt=3, attempt_floor=103)
+
+    await dispatch.tick()
+
+    assert (await stored(database, job)).attempt == 104
+
+
 async def test_the_request_that_queued_a_job_is_named_to_the_service(
     dispatch: DispatchLoop, make_job: MakeJob, service: SmallService
 ) -> None:

@@ -14,6 +14,7 @@ from transformers import (
     AutoModelForImageClassification,
     AutoModelForObjectDetection,
     AutoModelForSemanticSegmentation,
+    AutoModelForUniversalSegmentation,
     PreTrainedConfig,
     PreTrainedModel,
 )
@@ -25,20 +26,26 @@ from vision_contracts import TaskType
 CLASSIFICATION = TaskType.IMAGE_CLASSIFICATION
 DETECTION = TaskType.OBJECT_DETECTION
 SEGMENTATION = TaskType.SEMANTIC_SEGMENTATION
+INSTANCES = TaskType.INSTANCE_SEGMENTATION
 
 AUTO_MODELS: dict[TaskType, Any] = {
     CLASSIFICATION: AutoModelForImageClassification,
     DETECTION: AutoModelForObjectDetection,
     SEGMENTATION: AutoModelForSemanticSegmentation,
+    INSTANCES: AutoModelForUniversalSegmentation,
 }
 TYPES_OF_TASK: dict[TaskType, frozenset[str]] = {
     CLASSIFICATION: frozenset(modeling_auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES),
     DETECTION: frozenset(modeling_auto.MODEL_FOR_OBJECT_DETECTION_MAPPING_NAMES),
     SEGMENTATION: frozenset(modeling_auto.MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING_NAMES),
+    INSTANCES: frozenset(modeling_auto.MODEL_FOR_UNIVERSAL_SEGMENTATION_MAPPING_NAMES) - {"detr"},
 }
+"""DETR's masks come on top of a detector that is trained already."""
 
 NOT_TRAINABLE: Mapping[str, str] = {
     "dinat": "needs natten, which has no wheel for current PyTorch",
+    "oneformer": "is told by a text what to look for in each image",
+    "videomt": "learns from videos",
     "shieldgemma2": "a language model of four billion parameters that judges images",
     "pp_doclayout_v2": "transformers has no loss for it",
     "pp_doclayout_v3": "transformers has no loss for it",
@@ -66,7 +73,7 @@ ADJUSTMENTS: Mapping[tuple[str, TaskType], Mapping[str, Any]] = {
 }
 """What a default configuration lacks before its model can be built and trained."""
 
-INPUT_SIZES: Mapping[TaskType, int] = {CLASSIFICATION: 224, DETECTION: 640, SEGMENTATION: 512}
+INPUT_SIZES: Mapping[TaskType, int] = {CLASSIFICATION: 224, DETECTION: 640, SEGMENTATION: 512, INSTANCES: 384}
 """For types whose configuration does not tell."""
 
 SIZE_STEPS: Mapping[str, int] = {"dinov2": 14, "tipsv2_dpt": 14, "rf_detr": 56, "lw_detr": 64, "imagegpt": 8}
@@ -78,7 +85,7 @@ RESIZE_POSITIONS = frozenset({"dinov2", "dinov2_with_registers", "yolos"})
 QUERIES_FROM_PATCHES = frozenset({"lw_detr", "rf_detr"})
 """Detectors whose queries are the best of the backbone's patches: there must be as many patches as queries."""
 
-MIN_SIZES: Mapping[TaskType, int] = {CLASSIFICATION: 64, DETECTION: 128, SEGMENTATION: 64}
+MIN_SIZES: Mapping[TaskType, int] = {CLASSIFICATION: 64, DETECTION: 128, SEGMENTATION: 64, INSTANCES: 128}
 
 
 @dataclass(frozen=True)

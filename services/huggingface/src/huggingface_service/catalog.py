@@ -43,6 +43,14 @@ TASK_WORDS = {
     TaskType.IMAGE_CLASSIFICATION: "image classification",
     TaskType.OBJECT_DETECTION: "object detection",
     TaskType.SEMANTIC_SEGMENTATION: "semantic segmentation",
+    TaskType.INSTANCE_SEGMENTATION: "instance segmentation",
+}
+OF_OBJECTS = (TaskType.OBJECT_DETECTION, TaskType.INSTANCE_SEGMENTATION)
+LARGEST_BATCHES = {
+    TaskType.IMAGE_CLASSIFICATION: 16,
+    TaskType.OBJECT_DETECTION: 4,
+    TaskType.SEMANTIC_SEGMENTATION: 8,
+    TaskType.INSTANCE_SEGMENTATION: 4,
 }
 
 
@@ -74,7 +82,7 @@ def card(architecture: Architecture) -> ModelCard:
         recommended_lr=recommended_lr(architecture, task),
         tags=["checkpoint" if is_checkpoint else "architecture", *(["large"] if is_large else [])],
         priority=0 if architecture.name in WELL_KNOWN else 1 if is_checkpoint and not is_large else 2,
-        hyperparameters_ref="detection" if task is TaskType.OBJECT_DETECTION else "labeling",
+        hyperparameters_ref="detection" if task in OF_OBJECTS else "labeling",
     )
 
 
@@ -108,13 +116,12 @@ def describe(architecture: Architecture, params: int) -> str:
 
 def recommended_batch_size(task: TaskType, params: int) -> int:
     """Small enough for a modest GPU at the card's input size."""
-    largest = {TaskType.IMAGE_CLASSIFICATION: 16, TaskType.OBJECT_DETECTION: 4, TaskType.SEMANTIC_SEGMENTATION: 8}[task]
-    return max(1, largest // (4 if params > 2 * LARGE else 2 if params > LARGE else 1))
+    return max(1, LARGEST_BATCHES[task] // (4 if params > 2 * LARGE else 2 if params > LARGE else 1))
 
 
 def recommended_lr(architecture: Architecture, task: TaskType) -> float:
     """For AdamW with the default warm-up: learns from scratch, and does not wreck pretrained weights."""
-    if task is TaskType.OBJECT_DETECTION:
+    if task in OF_OBJECTS:
         return 1e-4
     if task is TaskType.IMAGE_CLASSIFICATION and architecture.model_type in CONVOLUTIONAL:
         return 5e-4 if architecture.hub_id else 1e-3

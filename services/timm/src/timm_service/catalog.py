@@ -15,9 +15,10 @@ from timm.optim import create_optimizer_v2, get_optimizer_info, list_optimizers
 from timm.optim.kron import Kron
 from torch import nn
 
-from timm_service.abilities import hyperparameters_for
+from timm_service.abilities import Abilities, hyperparameters_for
 from timm_service.adapter import adapter
 from timm_service.naming import BEST_KNOWN, display_name
+from timm_service.presets import presets
 from timm_service.probe import Architecture, probe
 from trainer_kit.catalog import build_command
 from trainer_kit.hyperparameters import json_schema
@@ -39,14 +40,24 @@ SIZE_TAGS = ((5e6, "tiny"), (30e6, "small"), (100e6, "medium"), (400e6, "large")
 def build() -> tuple[list[ModelCard], dict[str, dict[str, Any]]]:
     """Cards of all architectures, and the schemas that they refer to."""
     architectures = list(_probe_all(timm.list_models()))
+    return [make_card(architecture) for architecture in architectures], make_schemas(
+        {architecture.abilities for architecture in architectures}
+    )
+
+
+def make_schemas(found: set[Abilities]) -> dict[str, dict[str, Any]]:
+    """By the name that cards with these abilities refer to."""
     optimizers = working_optimizers()
-    schemas = {
+    return {
         abilities.ref: json_schema(
-            hyperparameters_for(abilities), optimizers=optimizers, optimizer=DEFAULT_OPTIMIZER, epochs=DEFAULT_EPOCHS
+            hyperparameters_for(abilities),
+            optimizers=optimizers,
+            optimizer=DEFAULT_OPTIMIZER,
+            epochs=DEFAULT_EPOCHS,
+            presets=presets(abilities),
         )
-        for abilities in {architecture.abilities for architecture in architectures}
+        for abilities in sorted(found, key=lambda abilities: abilities.ref)
     }
-    return [make_card(architecture) for architecture in architectures], schemas
 
 
 def _probe_all(names: list[str]) -> Iterator[Architecture]:

@@ -98,7 +98,7 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) 
     if [len(group["params"]) for group in saved["param_groups"]] != [len(g["params"]) for g in optimizer.param_groups]:
         return
     kept = [
-        {name: group[name] for name in ("weight_decay", "momentum") if name in group}
+        {name: group[name] for name in ("weight_decay", "momentum", "lr_scale") if name in group}
         for group in optimizer.param_groups
     ]
     optimizer.load_state_dict(saved)

@@ -54,6 +54,15 @@ class Hyperparameters(kit.Hyperparameters):
         ge=0,
         lt=1,
     )
+    layer_decay: float = setting(
+        1.0,
+        "Layer decay",
+        "Each layer learns at this share of the rate of the layer after it: 0.65 to 0.9 keeps what the first layers of "
+        "a pretrained transformer know. 1 is off.",
+        gt=0,
+        le=1,
+        unit="share of learning rate",
+    )
     clip_grad_norm: float = setting(
         1.0,
         "Gradient clipping",
@@ -81,6 +90,13 @@ class Hyperparameters(kit.Hyperparameters):
         False,
         "Balance classes",
         "Weighs each class's loss by its rarity among the training images. Validation does not.",
+        basic=True,
+    )
+    balanced_sampling: bool = setting(
+        False,
+        "Balanced sampling",
+        "Draws images so that every class is seen equally often: those of rare classes several times in an epoch, some "
+        "of common ones not at all.",
         basic=True,
     )
     min_crop: float = setting(
@@ -127,7 +143,7 @@ class Hyperparameters(kit.Hyperparameters):
         le=1,
         basic=True,
     )
-    auto_augment: Literal["none", "randaugment", "trivialaugment"] = setting(
+    auto_augment: Literal["none", "randaugment", "trivialaugment", "autoaugment", "augmix"] = setting(
         "none",
         "Automatic augmentation",
         "A ready-made policy of random distortions, in addition to the others.",
@@ -177,6 +193,11 @@ class Hyperparameters(kit.Hyperparameters):
         True,
         "Mixed precision",
         "Computes in 16 bits where that is safe. On CUDA only; other devices always use 32 bits.",
+    )
+    channels_last: bool = setting(
+        False,
+        "Channels last",
+        "Keeps images and convolutions in memory with the channels last: often faster with mixed precision on CUDA.",
     )
     workers: Literal["auto"] | Annotated[int, Field(ge=0, le=64)] = setting(
         "auto",

@@ -71,9 +71,13 @@ class Images(TorchDataset[tuple[torch.Tensor, int]]):
 class Batches:
     """Which images make up each batch of an epoch. `begin` chooses the epoch before every pass."""
 
-    def __init__(self, size: int, batch_size: int, *, seed: int, shuffle: bool) -> None:
+    def __init__(
+        self, size: int, batch_size: int, *, seed: int, shuffle: bool, weights: torch.Tensor | None = None
+    ) -> None:
+        """With `weights`, images are drawn by their chance, each as often as it comes."""
         self.seed = seed
         self.shuffle = shuffle
+        self.weights = weights
         self._bounds = _batch_bounds(size, batch_size)
         self._size = size
         self._epoch = 0
@@ -88,10 +92,15 @@ class Batches:
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         generator = torch.Generator().manual_seed(epoch_seed(self.seed, self._epoch))
-        order = torch.randperm(self._size, generator=generator) if self.shuffle else torch.arange(self._size)
+        order = self._order(generator)
         seeds = torch.randint(2**62, (self._size,), generator=generator)
         keys = list(zip(order.tolist(), seeds.tolist(), strict=True))
         return iter([keys[start:stop] for start, stop in self._bounds[self._skip :]])
+
+    def _order(self, generator: torch.Generator) -> torch.Tensor:
+        if self.weights is not None:
+            return torch.multinomial(self.weights, self._size, replacement=True, generator=generator)
+        return torch.randperm(self._size, generator=generator) if self.shuffle else torch.arange(self._size)
 
 
 def _batch_bounds(size: int, batch_size: int) -> list[tuple[int, int]]:

@@ -29,6 +29,7 @@ def make_optimizer(model: nn.Module, params: TrainingParams, settings: Hyperpara
         lr=params.learning_rate,
         weight_decay=settings.weight_decay,
         momentum=settings.momentum,
+        layer_decay=settings.layer_decay if settings.layer_decay < 1 else None,
         **options,
     )
 
@@ -48,9 +49,9 @@ def learning_rate(step: int, steps: int, peak: float, settings: Hyperparameters)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
-    """For every group of parameters."""
+    """For every group of parameters, those of earlier layers a share of it if there is a layer decay."""
     for group in optimizer.param_groups:
-        group["lr"] = value
+        group["lr"] = value * group.get("lr_scale", 1.0)
 
 
 def make_loss(settings: Hyperparameters, samples: Sequence[Sample], num_classes: int, device: torch.device) -> Loss:
@@ -64,6 +65,11 @@ def class_weights(samples: Sequence[Sample], num_classes: int) -> torch.Tensor:
     classes = torch.tensor([sample.class_id for sample in samples])
     counts = torch.bincount(classes, minlength=num_classes).clamp(min=1)
     return len(samples) / (num_classes * counts.float())
+
+
+def sample_weights(samples: Sequence[Sample], num_classes: int) -> torch.Tensor:
+    """The chance of each image to be drawn, so that every class that occurs is drawn as often."""
+    return class_weights(samples, num_classes)[[sample.class_id for sample in samples]]
 
 
 def make_mix(settings: Hyperparameters, num_classes: int) -> Mix | None:

@@ -17,7 +17,7 @@ from timm_service.checkpoint import TrainingState
 from timm_service.config import Hyperparameters
 from timm_service.data import Batches, Images, choose_workers, fits_shared_memory, make_loader
 from timm_service.model import freeze_backbone, model_options, quicken_batch_norm
-from timm_service.optimization import Loss, Mix, make_loss, make_mix, make_optimizer
+from timm_service.optimization import Loss, Mix, make_loss, make_mix, make_optimizer, sample_weights
 from timm_service.transforms import training_transform, validation_transform
 from trainer_kit.trainer import TrainingError, TrainingRun
 from vision_contracts import EndReason, LogLevel
@@ -39,6 +39,8 @@ class Setup:
     """Those that are in training mode: the whole network, or its classifier alone."""
     half: torch.dtype | None
     """Data type of mixed precision; None computes in 32 bits."""
+    memory_format: torch.memory_format
+    """Of images and convolutions."""
     steps_per_epoch: int
     facts: dict[str, Any]
     """What a checkpoint says beside the weights."""
@@ -65,7 +67,13 @@ def build_setup(run: Run, model: nn.Module, side: int, device: torch.device) -> 
     data_config = resolve_model_data_config(model, args={"img_size": side})
     train_images = Images(dataset, Split.TRAIN, training_transform(settings, data_config))
     val_images = Images(dataset, Split.VAL, validation_transform(data_config))
-    train_batches = Batches(len(train_images), params.batch_size, seed=params.seed, shuffle=True)
+    train_batches = Batches(
+        len(train_images),
+        params.batch_size,
+        seed=params.seed,
+        shuffle=True,
+        weights=sample_weights(train_images.samples, dataset.num_classes) if settings.balanced_sampling else None,
+    )
     val_batches = Batches(len(val_images), params.batch_size, seed=params.seed, shuffle=False)
     workers = _count_workers(run, side, device)
     steps_per_epoch = math.ceil(len(train_batches) / settings.accumulation_steps)
@@ -79,6 +87,7 @@ def build_setup(run: Run, model: nn.Module, side: int, device: torch.device) -> 
         mix=make_mix(settings, dataset.num_classes),
         trained_modules=freeze_backbone(model) if settings.freeze_backbone else [model],
         half=_half_precision(device) if settings.mixed_precision else None,
+        memory_format=torch.channels_last if settings.channels_last else torch.contiguous_format,
         steps_per_epoch=steps_per_epoch,
         facts=_facts(run, side, data_config, steps_per_epoch),
     )
@@ -87,6 +96,7 @@ def build_setup(run: Run, model: nn.Module, side: int, device: torch.device) -> 
 def build_state(run: Run, model: nn.Module, setup: Setup) -> TrainingState:
     """A training that has not begun."""
     settings = run.hyperparameters
+    model = model.to(memory_format=setup.memory_format)
     return TrainingState(
         model=model,
         optimizer=make_optimizer(model, run.spec.params, settings),

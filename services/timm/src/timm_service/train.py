@@ -121,7 +121,7 @@ def training_loss(state: TrainingState, setup: Setup, batch: Batch) -> torch.Ten
         images, targets = setup.mix(images, targets)
     try:
         with setup.autocast():
-            return setup.loss(state.model(images), targets)
+            return setup.loss(state.model(images.contiguous(memory_format=setup.memory_format)), targets)
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):
             raise

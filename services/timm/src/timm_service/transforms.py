@@ -14,7 +14,12 @@ from timm_service.config import Hyperparameters
 Transform = Callable[[Image.Image], torch.Tensor]
 """An upright RGB image to float32 of shape (3, side, side)."""
 
-POLICIES = {"randaugment": v2.RandAugment, "trivialaugment": v2.TrivialAugmentWide}
+POLICIES = {
+    "randaugment": v2.RandAugment,
+    "trivialaugment": v2.TrivialAugmentWide,
+    "autoaugment": v2.AutoAugment,
+    "augmix": v2.AugMix,
+}
 
 
 def training_transform(settings: Hyperparameters, data_config: dict[str, Any]) -> Transform:

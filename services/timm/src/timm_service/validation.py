@@ -28,7 +28,8 @@ def validate(run: Run, model: nn.Module, setup: Setup, loader: "DataLoader") -> 
             logits = model(images.to(setup.device, non_blocking=True))
         logits = logits.float().cpu()
         loss += functional.cross_entropy(logits, targets, reduction="sum").item()
-        evaluator.update(logits.softmax(dim=1).numpy(), targets.numpy())
+        samples = loader.dataset.samples[count : count + len(targets)]
+        evaluator.update(logits.softmax(dim=1).numpy(), targets.numpy(), samples)
         count += len(targets)
         if run.stop_requested():
             raise Stopped

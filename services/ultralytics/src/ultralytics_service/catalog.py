@@ -9,7 +9,7 @@ from typing import Any
 from trainer_kit.catalog import build_command
 from trainer_kit.hyperparameters import json_schema
 from ultralytics_service.adapter import adapter
-from ultralytics_service.config import HYPERPARAMETERS
+from ultralytics_service.config import HYPERPARAMETERS, presets
 from ultralytics_service.kinds import Kind
 from vision_contracts import ModelCard
 
@@ -34,7 +34,13 @@ def build() -> tuple[Iterable[ModelCard], Mapping[str, dict[str, Any]]]:
 def schemas() -> dict[str, dict[str, Any]]:
     """By kind, which is what a card's `hyperparameters_ref` names."""
     return {
-        kind: json_schema(model, optimizers=OPTIMIZERS, epochs=_EPOCHS.get(Kind(kind), 50), batch_size=16)
+        kind: json_schema(
+            model,
+            optimizers=OPTIMIZERS,
+            epochs=_EPOCHS.get(Kind(kind), 50),
+            batch_size=16,
+            presets=presets(Kind(kind)),
+        )
         for kind, model in HYPERPARAMETERS.items()
     }
 

@@ -38,7 +38,6 @@ class SavedTraining:
     ema_updates: int
     optimizer: dict[str, Any]
     scaler: dict[str, Any]
-    best_fitness: float
     best_epoch: int
     history: dict[int, dict[str, float]]
     """Metrics of every validation so far, by epoch."""

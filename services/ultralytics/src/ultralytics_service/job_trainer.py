@@ -6,11 +6,12 @@ The loop, the losses, the augmentation and the validation stay the library's.
 import time
 from typing import Any
 
+from data_kit import Split
 from trainer_kit.trainer import Stopped, TrainingError, TrainingRun
 from ultralytics_service.architectures import Architecture
 from ultralytics_service.checkpoint import SavedTraining
 from ultralytics_service.config import CommonHyperparameters
-from ultralytics_service.data import choose_image_size
+from ultralytics_service.data import as_one_class, choose_image_size
 from ultralytics_service.initial_weights import load_weights
 from ultralytics_service.kinds import Kind
 from ultralytics_service.library import (
@@ -26,8 +27,9 @@ from ultralytics_service.library import (
     torch,
     ultralytics,
 )
-from ultralytics_service.loader import EpochLoader, mosaic_buffer, refill_mosaic_buffer
-from ultralytics_service.metrics import primary_metric, training_values, validation_values
+from ultralytics_service.loader import EpochLoader, keep_order, mosaic_buffer, refill_mosaic_buffer
+from ultralytics_service.metrics import training_values, validation_values
+from ultralytics_service.predictions import PREDICTIONS, Predictions
 from vision_contracts import EndReason, metric_names
 
 _ENOUGH = 3
@@ -84,21 +86,19 @@ class JobMixin(BaseTrainer):
             loader = super().get_dataloader(dataset_path, batch_size, rank, mode)
         except (FileNotFoundError, AssertionError, RuntimeError, ValueError) as error:
             raise TrainingError(EndReason.BAD_DATA, str(error)) from error
-        return EpochLoader(loader, self._epoch_seed)  # also for validation, which the library shuffles
+        if mode == "val":
+            keep_order(loader)  # which the library would shuffle
+        return EpochLoader(loader, self._epoch_seed)
 
-    def get_validator(self) -> BaseValidator:
-        """As the library, without pictures of samples: they need a font that it would download."""
-        validator = super().get_validator()
-        validator.plot_val_samples = validator.plot_predictions = lambda *_: None
-        return validator
+    def resume_training(self, ckpt: dict[str, Any] | None) -> None:
+        """As the library, which refuses what is complete: of that only the report may be missing."""
+        if self.resume_from and self.resume_from.epoch >= self.epochs:
+            self._load_checkpoint_state(ckpt)
+            self.start_epoch = self.resume_from.epoch
+        else:
+            super().resume_training(ckpt)
 
-    def plot_training_labels(self) -> None:
-        """Left out, as the pictures of samples."""
-
-    def plot_training_samples(self, batch: dict[str, Any], ni: int) -> None:
-        """Left out, as the pictures of samples."""
-
-    def _load_checkpoint_state(self, ckpt: dict[str, Any]) -> None:  # noqa: ARG002 - ours is `resume_from`
+    def _load_checkpoint_state(self, ckpt: dict[str, Any] | None) -> None:  # noqa: ARG002 - ours is `resume_from`
         saved = self.resume_from
         if saved is None:
             return
@@ -109,10 +109,17 @@ class JobMixin(BaseTrainer):
             self.scaler.load_state_dict(saved.scaler)
         self.ema.ema.load_state_dict(saved.ema)
         self.ema.updates = saved.ema_updates
-        self.best_fitness = saved.best_fitness
-        self.run.history.restore(saved.history)
-        self.stopper.best_fitness, self.stopper.best_epoch = saved.best_fitness, saved.best_epoch
+        history = self.run.history
+        history.restore(saved.history)
+        self.best_fitness = self.stopper.best_fitness = history.best[history.primary_metric]
+        self.stopper.best_epoch = saved.best_epoch
         refill_mosaic_buffer(self.train_loader.dataset, saved.mosaic_buffer)
+
+    def set_up(self) -> None:
+        """Builds everything that training would need, and trains nothing."""
+        self._setup_train()
+        self.epoch = self.start_epoch
+        self.announce()
 
     # What the library calls while it trains ---------------------------------------------------------------------
 
@@ -152,27 +159,33 @@ class JobMixin(BaseTrainer):
             self.run.report_step(self.step, {**training_values(losses), metric_names.LEARNING_RATE: rate})
 
     def validate(self) -> tuple[dict[str, float], float]:
-        """As the library, but the best epoch is the one with the best primary metric, and the latest of equals."""
-        self.validator.args.plots = self.args.plots and self.epoch + 1 == self.epochs
+        """As the library, whose own measures stand beside the kit's; the epoch is complete with it."""
+        predictions = self.watch(self.validator, Split.VAL)
         metrics = self.validator(self)
         metrics.pop("fitness", None)
-        fitness = validation_values(self.architecture.kind, metrics)[primary_metric(self.architecture.kind)]
-        self.best_fitness = fitness if self.best_fitness is None else max(self.best_fitness, fitness)
-        return metrics, fitness
+        values = validation_values(metrics)
+        values[metric_names.EPOCH_SECONDS] = time.monotonic() - self.epoch_started
+        epoch, history = self.epoch + 1, self.run.history
+        self.run.report_epoch(epoch, values, predictions.evaluator)
+        self.best_fitness = history.best[history.primary_metric]
+        return metrics, history.epochs[epoch][history.primary_metric]
+
+    def watch(self, validator: BaseValidator, split: Split) -> Predictions:
+        """What `validator` will have predicted of a split."""
+        is_one_class = getattr(self.run.hyperparameters, "single_cls", False)
+        dataset = as_one_class(self.run.dataset) if is_one_class else self.run.dataset
+        return PREDICTIONS[self.architecture.kind](self.architecture.kind, dataset, split, validator)
 
     def _handle_nan_recovery(self, epoch: int) -> bool:  # noqa: ARG002
         """A loss that is not a number has ended the job already."""
         return False
 
     def save_model(self) -> bool:
-        """Called once an epoch is trained and validated: reports it and keeps it."""
-        values = validation_values(self.architecture.kind, self.metrics)
-        values[metric_names.EPOCH_SECONDS] = time.monotonic() - self.epoch_started
+        """Called once an epoch is trained and validated: keeps it."""
         epoch = self.epoch + 1
-        self.run.report_epoch(epoch, values)
         self.snapshot(epoch).write(self.last)
         self.run.save_checkpoint(self.last, step=self.step, epoch=epoch)
-        self.run.log(self._describe(epoch, values))
+        self.run.log(self._describe(epoch))
         return True
 
     def final_eval(self) -> None:
@@ -202,7 +215,6 @@ class JobMixin(BaseTrainer):
             ema_updates=self.ema.updates,
             optimizer=self.optimizer.state_dict(),
             scaler=self.scaler.state_dict(),
-            best_fitness=float(self.best_fitness),
             best_epoch=self.stopper.best_epoch,
             history=self.run.history.epochs,
             mosaic_buffer=mosaic_buffer(self.train_loader.dataset),
@@ -211,8 +223,8 @@ class JobMixin(BaseTrainer):
     def _epoch_seed(self) -> int:
         return (self.run.spec.params.seed * 1_000_003 + self.epoch) % 2**32
 
-    def _describe(self, epoch: int, values: dict[str, float]) -> str:
-        name = primary_metric(self.architecture.kind)
+    def _describe(self, epoch: int) -> str:
+        name, values = self.run.history.primary_metric, self.run.history.epochs[epoch]
         loss = sum(float(value) for value in self.tloss.values())
         return (
             f"Epoch {epoch}/{self.epochs}: training loss {loss:.4g}, validation loss "

@@ -36,14 +36,14 @@ from ultralytics.models.yolo.semantic import SemanticSegmentationTrainer
 from ultralytics.nn import tasks
 from ultralytics.nn.modules import head as heads
 from ultralytics.nn.tasks import torch_safe_load
-from ultralytics.utils import LOGGER, ROOT, SETTINGS, YAML
+from ultralytics.utils import LOGGER, ROOT, SETTINGS, YAML, ops
 from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
 
 # Loggers of other products, anonymous statistics, synchronisation with a platform: all are switches that default to on.
 SETTINGS.update({name: False for name, value in SETTINGS.items() if value is True})
 
 # Mixed precision is normally tried out on a network that the library downloads first. Known bad GPUs are left to the
-# user (`amp: false`); a loss that is not a number ends the job with a reason anyway.
+# user (`mixed_precision: false`); a loss that is not a number ends the job with a reason anyway.
 _engine.check_amp = lambda model: next(model.parameters()).device.type == "cuda"
 
 __all__ = [
@@ -61,6 +61,7 @@ __all__ = [
     "SegmentationTrainer",
     "SemanticSegmentationTrainer",
     "heads",
+    "ops",
     "tasks",
     "torch",
     "torch_safe_load",

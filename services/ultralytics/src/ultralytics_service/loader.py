@@ -40,6 +40,12 @@ class EpochLoader:
         return getattr(self._loader, name)
 
 
+def keep_order(loader: Any) -> None:
+    """Makes the library's loader give the samples in the data set's order."""
+    batches = loader.batch_sampler.sampler  # behind a sampler that repeats it for ever
+    batches.sampler = torch.utils.data.SequentialSampler(loader.dataset)
+
+
 def mosaic_buffer(dataset: Any) -> list[int]:
     """Numbers of the images that a data set holds decoded, to draw the parts of mosaics from."""
     return list(getattr(dataset, "buffer", ()))

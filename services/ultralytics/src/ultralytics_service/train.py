@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from logging import Handler, LogRecord
 
-from trainer_kit.trainer import TrainingError, TrainingRun
+from trainer_kit.trainer import TrainingError, TrainingRun, leave_report
 from ultralytics_service.architectures import find_architecture
 from ultralytics_service.arguments import library_arguments
-from ultralytics_service.checkpoint import SavedTraining, read_checkpoint
+from ultralytics_service.best_model import BestModel
+from ultralytics_service.checkpoint import read_checkpoint
 from ultralytics_service.config import CommonHyperparameters
 from ultralytics_service.data import lay_out
 from ultralytics_service.initial_weights import find_weights
 from ultralytics_service.job_trainer import JOBS
 from ultralytics_service.library import LOGGER, torch
-from ultralytics_service.plots import save_plots
 from vision_contracts import EndReason, LogLevel
 
 
@@ -23,24 +24,17 @@ def train(run: TrainingRun[CommonHyperparameters]) -> None:
     device = run.choose_device(cuda_devices=torch.cuda.device_count(), has_mps=torch.backends.mps.is_available())
     architecture = find_architecture(run.spec.model_name)
     resume_from = read_checkpoint(run.resume_from) if run.resume_from else None
-    if resume_from and resume_from.epoch >= run.spec.params.epochs:
-        finish_again(run, resume_from)
-        return
     source = None if resume_from else find_weights(run)
     data = lay_out(run.dataset, architecture.kind, run.folder / "data")
     arguments = library_arguments(run, device=device, data=str(data))
     with library_errors():
         trainer = JOBS[architecture.kind](run, architecture, source, resume_from, arguments)
-        trainer.train()
-    if run.hyperparameters.plots:
-        save_plots(run, trainer)
-    run.finish()
-
-
-def finish_again(run: TrainingRun[CommonHyperparameters], saved: SavedTraining) -> None:
-    """The last epoch was done and kept, but the attempt was lost before it could say so."""
-    run.start(device="none", num_classes=run.dataset.num_classes, steps_per_epoch=1, resume_step=saved.step)
-    run.history.restore(saved.history)
+        if resume_from and resume_from.epoch >= run.spec.params.epochs:
+            trainer.set_up()  # the attempt was lost after its last epoch, before it could say so
+        else:
+            trainer.train()
+    run.draws_pictures = run.hyperparameters.plots
+    leave_report(run, partial(BestModel, trainer))
     run.finish()
 
 

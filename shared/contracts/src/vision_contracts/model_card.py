@@ -38,7 +38,8 @@ class ModelDetail(ModelCard):
 
     The schema allows what `JobSpec.hyperparameters` may hold and nothing else (`additionalProperties: false`). Its
     keyword `x-named-fields` describes, in the same language, the job's named fields for this card: `epochs`,
-    `batch_size`, `learning_rate`, `optimizer` (with the full list of names).
+    `batch_size`, `learning_rate`, `optimizer` (with the full list of names), `num_devices`. `x-presets` holds values of
+    both that a form can fill in, by the names `quick`, `balanced` and `best`: `{description, params, hyperparameters}`.
     """
 
     hyperparameters: dict[str, Any]

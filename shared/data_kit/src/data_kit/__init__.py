@@ -1,12 +1,13 @@
 """Data sets and object storage, read the same way by the backend and by every trainer."""
 
-from data_kit.archive import ArchiveLimits, OnProgress, extract_archive, stored_files, write_archive
+from data_kit.archive import ArchiveLimits, extract_archive, stored_files, write_archive
 from data_kit.dataset import Box, Dataset, Instance, Keypoint, Polygon, Sample, Split
 from data_kit.digest import dataset_digest, dataset_manifest, manifest_digest
 from data_kit.errors import DatasetError, Finding
 from data_kit.images import load_image, load_scaled
 from data_kit.importing import copy_folder, copy_objects
 from data_kit.opening import detect_format, open_dataset
+from data_kit.progress import OnProgress
 from data_kit.split_file import write_split_file
 from data_kit.splitting import SplitOptions, assign_splits
 from data_kit.statistics import DatasetStatistics, describe

@@ -8,12 +8,13 @@ import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from data_kit.dataset import Dataset
+from data_kit.progress import OnProgress, counted
 from data_kit.report import Report, is_clean
 from data_kit.tree import Tree, is_ignored, join_inside
 
@@ -46,10 +47,6 @@ class ArchiveLimits:
     """Unpacked by packed size of one file; files of up to a MiB may have any."""
 
 
-OnProgress = Callable[[int, int], None]
-"""Called with how many bytes are done, and of how many, again and again."""
-
-
 def extract_archive(
     archive: Path, target: Path, limits: ArchiveLimits | None = None, on_progress: OnProgress | None = None
 ) -> None:
@@ -70,11 +67,11 @@ def extract_archive(
         raise
 
 
-def write_archive(dataset: Dataset, archive: Path) -> None:
+def write_archive(dataset: Dataset, archive: Path, on_progress: OnProgress | None = None) -> None:
     """Packs a data set's files, sorted and not compressed: the same content gives the same bytes."""
     tree = Tree(dataset.root, Report())
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
-        for name in tree.names:
+        for name in counted(tree.names, on_progress):
             entry = zipfile.ZipInfo(name)
             entry.file_size = tree.path(name).stat().st_size
             entry.external_attr = (stat.S_IFREG | 0o644) << 16

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data_kit.dataset import Dataset, Split
+from data_kit.progress import OnProgress, counted
 from data_kit.report import Report
 from data_kit.tree import Tree
 
 
-def dataset_manifest(dataset: Dataset) -> list[str]:
+def dataset_manifest(dataset: Dataset, on_progress: OnProgress | None = None) -> list[str]:
     """A line `path<TAB>size<TAB>sha256<TAB>split` for every file below the root, sorted.
 
     The path is in NFC with `/`. As split stands what the files themselves say of an image, else nothing; a `val` that
@@ -17,7 +18,7 @@ def dataset_manifest(dataset: Dataset) -> list[str]:
     """
     tree = Tree(dataset.root, Report())
     splits = {dataset.name_of(sample): split for split, samples in dataset.own_splits.items() for sample in samples}
-    return sorted(_line(name, tree.path(name), splits.get(name)) for name in tree.names)
+    return sorted(_line(name, tree.path(name), splits.get(name)) for name in counted(tree.names, on_progress))
 
 
 def manifest_digest(manifest: Sequence[str]) -> str:

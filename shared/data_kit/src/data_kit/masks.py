@@ -1,5 +1,6 @@
 """Run-length masks as COCO writes them, and their outlines as polygons."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,34 @@ def _unpack(text: str) -> list[int]:
     if shift:
         raise ValueError("the compressed mask is cut off")
     return runs
+
+
+def fill_polygons(polygons: Iterable[Polygon], width: int, height: int) -> Mask:
+    """What lies in any of the polygons: the pixels whose centre does, by the even-odd rule."""
+    mask = np.zeros((height, width), dtype=np.bool_)
+    for polygon in polygons:
+        _fill(mask, np.asarray(polygon, dtype=np.float64).reshape(-1, 2))
+    return mask
+
+
+def _fill(mask: Mask, points: NDArray[np.float64]) -> None:
+    """Row by row: the inside begins and ends where an edge crosses the height of the pixels' centres."""
+    height, width = mask.shape
+    (left, top), (right, bottom) = points.min(0), points.max(0)
+    first_row, last_row = max(0, int(top)), min(height, int(np.ceil(bottom)))
+    first_column, last_column = max(0, int(left)), min(width, int(np.ceil(right)) + 1)
+    if first_row >= last_row or first_column >= last_column:
+        return
+    x, y = points[:, 0], points[:, 1]
+    to_x, to_y = np.roll(x, -1), np.roll(y, -1)
+    centres = np.arange(first_row + 0.5, last_row, dtype=np.float64)[:, None]
+    crosses: Mask = np.not_equal(np.less_equal(y, centres), np.less_equal(to_y, centres))
+    rows, edges = np.nonzero(crosses)
+    share: NDArray[np.float64] = (centres[rows, 0] - y[edges]) / (to_y[edges] - y[edges])
+    columns = np.ceil(x[edges] + share * (to_x[edges] - x[edges]) - 0.5).astype(np.int64)
+    crossings = np.zeros((last_row - first_row, last_column - first_column), dtype=np.int64)
+    np.add.at(crossings, (rows, np.clip(columns, first_column, last_column - 1) - first_column), columns < last_column)
+    mask[first_row:last_row, first_column:last_column] |= np.cumsum(crossings, axis=1) % 2 == 1
 
 
 def outlines(mask: Mask) -> tuple[Polygon, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from data_kit.checking import check_labels
@@ -9,6 +10,7 @@ from data_kit.dataset import Dataset, Sample, Split
 from data_kit.errors import DatasetError
 from data_kit.formats import coco, imagefolder, voc, yolo
 from data_kit.formats.base import Labels, Reader, Source, tasks_of
+from data_kit.progress import OnProgress
 from data_kit.report import Report, is_clean
 from data_kit.split_file import apply_split_file
 from data_kit.splitting import SPLIT_NAMES, split_off
@@ -48,19 +50,21 @@ def open_dataset(
     task_type: TaskType | None = None,
     seed: int = 0,
     deep: bool = False,
+    on_progress: OnProgress | None = None,
 ) -> Dataset:
     """Reads all labels, and of each image the header; with `deep`, decodes every image, and warns of all that its
     owner should know: copies, unused images, small classes, unusual pixels.
 
     A `splits.json` at the top decides what an image is for. Where there is no `val`, a fifth of `train` becomes it:
-    stratified, and the same for the same `seed`.
+    stratified, and the same for the same `seed`. `on_progress` counts images.
     Raises DatasetError with everything that is wrong: it cannot be trained on, or not for `task_type`.
     """
     report = Report()
     tree = _list(root, report)
     if format == DatasetFormat.AUTO:
         format = _detect(tree, report)
-    labels = _read(Source(tree, report, task_type, deep), DatasetFormat(format))
+    on_image = partial(_tell, on_progress, len(tree.images(""))) if on_progress is not None else None
+    labels = _read(Source(tree, report, task_type, deep, on_image), DatasetFormat(format))
     _check_splits(labels, report)
     _check_names(labels, report)
     tasks = tasks_of(labels)
@@ -82,6 +86,10 @@ def open_dataset(
         is_val_split_off=not has_val,
         findings=tuple(report.findings),
     )
+
+
+def _tell(on_progress: OnProgress, total: int, done: int) -> None:
+    on_progress(done, total)
 
 
 def _read(source: Source, format: DatasetFormat) -> Labels:

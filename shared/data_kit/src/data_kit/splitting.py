@@ -2,11 +2,15 @@
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from data_kit.copies import first_of_copies
 from data_kit.dataset import Sample, Split
+
+Item = TypeVar("Item")
 
 VAL_SHARE = 0.2
 
@@ -60,20 +64,57 @@ def split_off(
 ) -> tuple[list[Sample], list[Sample]]:
     """`(rest, part)`: a share, a fifth by default, of every class alike, the same for the same seed.
 
-    An image with several classes counts as its rarest one. Both are non-empty for two samples or more, if the share is
-    more than nothing.
+    An image with several classes counts as its rarest one. Exact copies stay together, so that nothing that is learned
+    is measured; where a class is but copies, they are parted nevertheless. Both are non-empty for two samples or more,
+    if the share is more than nothing.
     """
     ordered = sorted(samples, key=lambda sample: sample.image)
     strata: dict[int | None, list[Sample]] = defaultdict(list)
     frequency = Counter(class_id for sample in ordered for class_id in sample.class_ids)
     for sample in ordered:
         strata[min(sample.class_ids, key=lambda c: (frequency[c], c), default=None)].append(sample)
+    groups = _groups(strata.values())
     chosen: set[Path] = set()
     for class_id, count in _counts({key: len(group) for key, group in strata.items()}, share).items():
-        shuffled = strata[class_id].copy()
-        random.Random(f"{seed}/{class_id}").shuffle(shuffled)  # noqa: S311 - not for secrets
-        chosen.update(sample.image for sample in shuffled[:count])
+        some = _choose(strata[class_id], groups, count, f"{seed}/{class_id}")
+        chosen.update(sample.image for sample in some)
     return [s for s in ordered if s.image not in chosen], [s for s in ordered if s.image in chosen]
+
+
+def _groups(strata: Iterable[Sequence[Sample]]) -> dict[Path, Path | None]:
+    """For each image what it has in common with its copies; None if these are of several strata, and contradict it."""
+    strata = list(strata)
+    first = first_of_copies(sample.image for stratum in strata for sample in stratum)
+    homes: dict[Path, set[int]] = defaultdict(set)
+    for number, stratum in enumerate(strata):
+        for sample in stratum:
+            homes[first[sample.image]].add(number)
+    return {image: one if len(homes[one]) == 1 else None for image, one in first.items()}
+
+
+def _choose(stratum: Sequence[Sample], groups: Mapping[Path, Path | None], count: int, seed: str) -> Sequence[Sample]:
+    """About `count` samples by chance, in whole groups; what contradicts itself is not chosen, if there is anything
+    else.
+    """
+    by_group: dict[Path, list[Sample]] = defaultdict(list)
+    for sample in stratum:
+        group = groups[sample.image]
+        if group is not None:
+            by_group[group].append(sample)
+    shuffled = _shuffled(list(by_group.values()), seed)
+    chosen: list[Sample] = []
+    for group in shuffled:
+        if len(chosen) + len(group) <= count:
+            chosen += group
+    if chosen or not count:
+        return chosen
+    smallest = min(shuffled, key=len, default=stratum)
+    return smallest if len(smallest) < len(stratum) else _shuffled(list(stratum), seed)[:count]
+
+
+def _shuffled(items: list[Item], seed: str) -> list[Item]:
+    random.Random(seed).shuffle(items)  # noqa: S311 - not for secrets
+    return items
 
 
 def _counts(sizes: dict[int | None, int], share: float) -> dict[int | None, int]:

@@ -13,6 +13,7 @@ DATA_DIR/jobs/{job_uid}/{attempt}/
 """
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -113,7 +114,7 @@ class AttemptFolder:
 
     def remember_process(self, role: Literal["runner", "trainer"], process: psutil.Process) -> None:
         """Notes which process plays a role, for whoever must end it later."""
-        identity = ProcessIdentity(process.pid, process.create_time())
+        identity = ProcessIdentity(process.pid, process.create_time(), process_space())
         write_atomically(self.path / f"{role}.json", json.dumps(asdict(identity)).encode())
 
     def find_process(self, role: Literal["runner", "trainer"]) -> "ProcessIdentity | None":
@@ -124,15 +125,27 @@ class AttemptFolder:
             return None
 
 
+def process_space() -> str:
+    """The name space that this process's number belongs to; empty where there is only one."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+
+
 @dataclass(frozen=True)
 class ProcessIdentity:
     """A process for good: its number alone may be given to another one later."""
 
     pid: int
     create_time: float
+    space: str = ""
+    """Of process ids: each container has one of its own."""
 
     def owner(self) -> Literal["itself", "nobody", "another"]:
-        """Who has the number now. A zombie is nobody."""
+        """Who has the number now. A zombie is nobody, and who lives in another container cannot be seen."""
+        if self.space and self.space != process_space():
+            return "nobody"
         try:
             process = psutil.Process(self.pid)
             if abs(process.create_time() - self.create_time) > CLOCK_TOLERANCE_SECONDS:

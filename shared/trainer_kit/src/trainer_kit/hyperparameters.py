@@ -5,6 +5,7 @@ json_schema_extra={"group": "basic", "unit": "px"})`. A field without a group is
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -18,6 +19,23 @@ class Hyperparameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
 
 
+PRESETS = ("quick", "balanced", "best")
+"""Names of the sets of values that every framework offers to start from."""
+
+
+_ANY_PARAMS = {"epochs": 1, "batch_size": 1, "learning_rate": 1, "optimizer": "sgd"}
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What a form fills in when its user chooses one: the rest keeps its defaults."""
+
+    description: str
+    params: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Named fields of a job."""
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
 def json_schema(
     model: type[BaseModel],
     *,
@@ -26,8 +44,11 @@ def json_schema(
     epochs: int = 10,
     batch_size: int = 32,
     learning_rate: float = 1e-3,
+    max_devices: int = 1,
+    presets: Mapping[str, Preset] | None = None,
 ) -> dict[str, Any]:
-    """The JSON Schema of `model`, closed, with the named fields of a job in `x-named-fields`.
+    """The JSON Schema of `model`, closed, with the named fields of a job in `x-named-fields`, and in `x-presets`
+    values of both to start from.
 
     `optimizers` are all the names that the framework takes; `optimizer` is the default one (else the first). A card's
     own `recommended_batch_size` and `recommended_lr` later replace the defaults given here.
@@ -46,14 +67,32 @@ def json_schema(
         "batch_size": _named_field("batch_size", default=batch_size),
         "learning_rate": _named_field("learning_rate", default=learning_rate),
         "optimizer": _named_field("optimizer", default=default, enum=list(optimizers)),
+        "num_devices": _named_field("num_devices", group="advanced", maximum=max_devices),
     }
-    return {**schema, "properties": properties, "additionalProperties": False, "x-named-fields": named}
+    closed = {**schema, "properties": properties, "additionalProperties": False, "x-named-fields": named}
+    return closed | ({"x-presets": _describe_presets(model, presets)} if presets else {})
+
+
+def _describe_presets(model: type[BaseModel], presets: Mapping[str, Preset]) -> dict[str, Any]:
+    """Raises ValueError for other names than all of PRESETS, and for values that a job may not have."""
+    if set(presets) != set(PRESETS):
+        raise ValueError(f"Presets are {', '.join(PRESETS)}, and not {', '.join(presets)}.")
+    for preset in presets.values():
+        model.model_validate(preset.hyperparameters)
+        TrainingParams.model_validate({**_ANY_PARAMS, **preset.params})
+    return {name: asdict(presets[name]) for name in PRESETS}
 
 
 def optimizer_names(schema: Mapping[str, Any]) -> tuple[str, ...]:
     """The optimizers that a card's schema allows; empty where it names none."""
     field: Mapping[str, Any] = schema.get("x-named-fields", {}).get("optimizer", {})
     return tuple(field.get("enum", ()))
+
+
+def max_devices(schema: Mapping[str, Any]) -> int:
+    """How many devices a training with this schema can use together."""
+    field: Mapping[str, Any] = schema.get("x-named-fields", {}).get("num_devices", {})
+    return int(field.get("maximum", 1))
 
 
 def _named_field(name: str, **own: Any) -> dict[str, Any]:

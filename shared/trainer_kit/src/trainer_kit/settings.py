@@ -61,11 +61,24 @@ class ServiceSettings(RunnerSettings):
     service_token: SecretStr
     metrics_token: SecretStr | None = Field(default=None, description="Of /metrics; default: the service's token.")
     slots: int | None = Field(default=None, ge=1, le=1024, description="Default: one per GPU, else one.")
-    trainer_launcher: Literal["process"] = "process"
+    trainer_launcher: Literal["process", "container"] = "process"
+    trainer_image: str = Field(default="", description="Of a job's container; default: this service's own.")
+    trainer_volumes: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Default: this service's own."
+    )
+    trainer_network: str = ""
+    trainer_cpus: float = Field(default=0.0, ge=0, description="Of each job's container. 0: all.")
+    trainer_memory_bytes: int = Field(default=0, ge=0, description="0: all.")
+    trainer_shm_bytes: int = Field(default=2**30, ge=2**20)
     environment_name: Literal["development", "production"] = Field(default="development", alias="ENVIRONMENT")
     warm_idle_seconds: float = Field(default=1800.0, ge=0, description="0: keep no process warm.")
     stop_grace_seconds: float = Field(default=10.0, ge=0, le=600)
     parent_pipe_fd: int | None = None
+
+    @field_validator("trainer_volumes", mode="before")
+    @classmethod
+    def _split_volumes(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _refuse_a_weak_token(self) -> Self:

@@ -10,7 +10,14 @@ from pycocotools import mask as mask_tools
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from trainer_kit.evaluation import DetectionEvaluator, box_overlaps, keypoint_overlaps, mask_overlaps
+from data_kit.masks import fill_polygons
+from trainer_kit.evaluation import (
+    DetectionEvaluator,
+    box_overlaps,
+    corner_overlaps,
+    keypoint_overlaps,
+    mask_overlaps,
+)
 
 CLASSES = ["cat", "dog", "bird", "nothing"]
 Image = dict[str, np.ndarray]
@@ -218,3 +225,34 @@ def test_nothing_is_zero(true: list[int]) -> None:
 
     assert evaluator.values() == {"val/map50_95": 0.0, "val/map50": 0.0}
     assert evaluator.evaluate().values["map50_95"] == (0.0 if true else None)
+
+
+def rectangle(x: float, y: float, width: float, height: float, degrees: float) -> np.ndarray:
+    turn = np.deg2rad(degrees)
+    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * [width / 2, height / 2]
+    return corners @ [[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]] + [x, y]
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        pytest.param(rectangle(50, 50, 20, 20, 0), 1.0, id="itself"),
+        pytest.param(rectangle(50, 50, 20, 20, 90), 1.0, id="itself-turned"),
+        pytest.param(rectangle(50, 50, 20, 20, 0)[::-1], 1.0, id="itself-the-other-way-round"),
+        pytest.param(rectangle(50, 50, 20, 20, 45), 0.5**0.5, id="an-eight-cornered-star"),
+        pytest.param(rectangle(60, 50, 20, 20, 0), 1 / 3, id="half"),
+        pytest.param(rectangle(50, 50, 10, 10, 30), 1 / 4, id="inside"),
+        pytest.param(rectangle(70, 50, 20, 20, 0), 0.0, id="touching"),
+        pytest.param(rectangle(90, 90, 20, 20, 10), 0.0, id="elsewhere"),
+    ],
+)
+def test_how_oriented_boxes_overlap(other: np.ndarray, expected: float) -> None:
+    overlaps = corner_overlaps(rectangle(50, 50, 20, 20, 0)[None], other[None])
+    assert overlaps == pytest.approx(np.array([[expected]]), abs=1e-6)
+
+
+def test_oriented_boxes_overlap_as_much_as_their_pixels_do() -> None:
+    chance = np.random.default_rng(5)
+    boxes = np.array([rectangle(*chance.uniform(35, 65, 2), *chance.uniform(10, 50, 2), a) for a in range(0, 180, 9)])
+    masks = np.array([fill_polygons([tuple((corners * 8).ravel())], 800, 800) for corners in boxes])
+    assert corner_overlaps(boxes[:10], boxes[10:]) == pytest.approx(mask_overlaps(masks[:10], masks[10:]), abs=4e-3)

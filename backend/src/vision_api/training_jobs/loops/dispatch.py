@@ -92,7 +92,7 @@ class DispatchLoop:
             plan = await self._plan(session)
             for job, instance_id in plan.starts:
                 job.instance_id = instance_id
-                job.attempt += 1
+                job.attempt = max(job.attempt, job.attempt_floor) + 1
                 job.service_cursor = 0
                 job.dispatched_at = database_now()
             for job, why in plan.waits:

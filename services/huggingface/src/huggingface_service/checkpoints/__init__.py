@@ -6,9 +6,10 @@ Written by hand: so their parameters can be counted, and they can be trained fro
 from huggingface_service.checkpoints.base import HubCheckpoint
 from huggingface_service.checkpoints.convolutional import CONVOLUTIONAL
 from huggingface_service.checkpoints.detectors import DETECTORS
+from huggingface_service.checkpoints.mask_classifiers import MASK_CLASSIFIERS
 from huggingface_service.checkpoints.segmenters import SEGMENTERS
 from huggingface_service.checkpoints.transformers import TRANSFORMERS
 
-CHECKPOINTS: tuple[HubCheckpoint, ...] = (*CONVOLUTIONAL, *TRANSFORMERS, *DETECTORS, *SEGMENTERS)
+CHECKPOINTS: tuple[HubCheckpoint, ...] = (*CONVOLUTIONAL, *TRANSFORMERS, *DETECTORS, *SEGMENTERS, *MASK_CLASSIFIERS)
 
 __all__ = ["CHECKPOINTS", "HubCheckpoint"]

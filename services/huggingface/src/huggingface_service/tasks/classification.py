@@ -1,6 +1,7 @@
 """One label for each image."""
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -39,15 +40,18 @@ class ImageClassification:
         smoothing = self.label_smoothing if model.training else 0.0
         return functional.cross_entropy(logits.float(), batch["labels"], label_smoothing=smoothing), logits
 
-    def new_measure(self, samples: Sequence[Sample]) -> "Classified":  # noqa: ARG002 - as every task
-        return Classified(self.label_names)
+    def new_measure(self, samples: Sequence[Sample]) -> "Classified":
+        return Classified(self.label_names, samples)
 
 
 class Classified:
     """Probabilities of every class."""
 
-    def __init__(self, label_names: Sequence[str]) -> None:
+    def __init__(self, label_names: Sequence[str], samples: Sequence[Sample]) -> None:
         self.evaluator = ClassificationEvaluator(label_names)
+        self.samples = iter(samples)
 
     def update(self, outputs: Tensor, batch: dict[str, Any]) -> None:
-        self.evaluator.update(outputs.float().softmax(1).cpu().numpy(), batch["labels"].cpu().numpy())
+        labels = batch["labels"].cpu().numpy()
+        samples = list(islice(self.samples, len(labels)))
+        self.evaluator.update(outputs.float().softmax(1).cpu().numpy(), labels, samples)

@@ -1,6 +1,7 @@
 """Boxes with a class, found by models of the DETR family."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from huggingface_service.images import Example, read_image
 from huggingface_service.model_inputs import model_inputs
 from trainer_kit.evaluation import Found, ObjectEvaluator
 from trainer_kit.trainer import TrainingError
-from vision_contracts import EndReason
+from vision_contracts import EndReason, TaskType
 
 MAX_DETECTIONS = 100
 """Per image, as COCO measures."""
@@ -43,20 +44,25 @@ class ObjectDetection:
         }
 
     def loss(self, model: PreTrainedModel, batch: dict[str, Any]) -> tuple[Tensor, Any]:
-        try:
+        with finite_weights(model):
             outputs = model(**model_inputs(model, batch["pixels"]), labels=batch["labels"])
-        except ValueError as error:
-            # Matching boxes raises on what is not a number, before there is a loss that could show it.
-            if all(bool(parameter.isfinite().all()) for parameter in model.parameters()):
-                raise
-            raise TrainingError(
-                EndReason.NAN_LOSS,
-                "The model's weights are no longer finite. Lower the learning rate.",
-            ) from error
         return outputs.loss, outputs
 
     def new_measure(self, samples: Sequence[Sample]) -> "Detected":
         return Detected(self.label_names, samples)
+
+
+@contextmanager
+def finite_weights(model: PreTrainedModel) -> Iterator[None]:
+    """Matching objects raises on what is not a number, before there is a loss that could show it."""
+    try:
+        yield
+    except ValueError as error:
+        if all(bool(parameter.isfinite().all()) for parameter in model.parameters()):
+            raise
+        raise TrainingError(
+            EndReason.NAN_LOSS, "The model's weights are no longer finite. Lower the learning rate."
+        ) from error
 
 
 def visible_objects(example: Example) -> dict[str, Tensor]:
@@ -85,7 +91,7 @@ class Detected:
     """Boxes in pixels of the image, where those of the model are shares of it."""
 
     def __init__(self, label_names: Sequence[str], samples: Sequence[Sample]) -> None:
-        self.evaluator = ObjectEvaluator(label_names)
+        self.evaluator = ObjectEvaluator(label_names, TaskType.OBJECT_DETECTION)
         self.samples = iter(samples)
 
     def update(self, outputs: Any, batch: dict[str, Any]) -> None:

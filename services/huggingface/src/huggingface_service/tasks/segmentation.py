@@ -3,21 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image, ImageDraw
 from torch import Tensor
 from torch.nn import functional
 from torchvision import tv_tensors
 from transformers import PreTrainedModel
 
-from data_kit import Dataset, Instance, Sample
+from data_kit import Dataset, Sample
 from huggingface_service.config import LabelingHyperparameters
 from huggingface_service.images import Example, read_image
 from huggingface_service.model_inputs import model_inputs
-from trainer_kit.evaluation import IGNORED, SegmentationEvaluator
-
-BACKGROUND = 0
+from trainer_kit.evaluation import IGNORED, SegmentationEvaluator, label_map
 
 
 class SemanticSegmentation:
@@ -32,7 +28,7 @@ class SemanticSegmentation:
 
     def read(self, sample: Sample) -> Example:
         image = read_image(sample)
-        return {"image": image, "mask": tv_tensors.Mask(torch.from_numpy(draw_mask(sample)))}
+        return {"image": image, "mask": tv_tensors.Mask(torch.from_numpy(label_map(sample)))}
 
     def collate(self, examples: list[Example]) -> dict[str, Any]:
         return {
@@ -58,21 +54,6 @@ class SemanticSegmentation:
         return Segmented(self.label_names, samples)
 
 
-def draw_mask(sample: Sample) -> np.ndarray:
-    """(height, width) of labels, one more than the class; small objects lie on top of large ones."""
-    canvas = Image.new("L", (sample.width, sample.height), BACKGROUND)
-    draw = ImageDraw.Draw(canvas)
-    for instance in sorted(sample.instances, key=_box_area, reverse=True):
-        for polygon in instance.polygons:
-            draw.polygon(polygon, fill=IGNORED if instance.is_crowd else instance.class_id + 1)
-    return np.array(canvas)
-
-
-def _box_area(instance: Instance) -> float:
-    x1, y1, x2, y2 = instance.box
-    return (x2 - x1) * (y2 - y1)
-
-
 class Segmented:
     """Labels in pixels of the image, where those of the model are of a square that it was squeezed into."""
 
@@ -84,4 +65,4 @@ class Segmented:
         for labels in outputs.argmax(1).to(torch.uint8):
             sample = next(self.samples)
             enlarged = functional.interpolate(labels[None, None], size=(sample.height, sample.width), mode="nearest")
-            self.evaluator.update(enlarged[0].cpu().numpy(), draw_mask(sample)[None])
+            self.evaluator.add(sample, enlarged[0, 0].cpu().numpy())

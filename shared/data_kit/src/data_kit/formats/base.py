@@ -35,6 +35,8 @@ class Source:
     """What the labels are wanted for, where that chooses between files."""
     deep: bool = False
     """Decode every image completely instead of its header alone."""
+    on_image: Callable[[int], None] | None = None
+    """Called with how many images were looked up, after each of them."""
     looks: dict[str, Look] = field(default_factory=dict[str, Look])
     """With `deep`, what was seen of each image."""
     _sizes: dict[str, tuple[int, int] | None] = field(default_factory=dict[str, tuple[int, int] | None])
@@ -43,6 +45,8 @@ class Source:
         """Width and height of the upright image; None, and a finding, if it cannot be read."""
         if image not in self._sizes:
             self._sizes[image] = self._read_size(image)
+            if self.on_image is not None:
+                self.on_image(len(self._sizes))
         return self._sizes[image]
 
     @property

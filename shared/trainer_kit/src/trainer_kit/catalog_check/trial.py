@@ -21,7 +21,7 @@ from vision_contracts import DatasetRef, EndReason, JobSpec, Metrics, ModelCard,
 SIZES = (32, 64, 128, 224, 320, 480)
 """Sides of images that are tried where the architecture leaves the choice, the cheapest first."""
 
-CHEAP = {"workers": 0, "plots": False, "amp": False, "mixed_precision": False}
+CHEAP = {"workers": 0, "plots": False, "mixed_precision": False}
 """Settings that change what a step costs, and not whether it can be taken; where the card has them."""
 
 

@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer_kit.evaluation.gallery import Gallery
 from vision_contracts import SplitEvaluation
 
 Floats = NDArray[np.floating]
@@ -18,6 +19,8 @@ class Evaluator(Protocol):
 
     primary_metric: str
     """The name, as on the wire, of the number that tells the better of two checkpoints. More is better."""
+    gallery: Gallery
+    """Images to draw, where it was told of them."""
 
     def values(self) -> dict[str, float]:
         """Metrics of one epoch by their names on the wire: `val/accuracy`, `val/map50_95`, …"""

@@ -1,16 +1,27 @@
 """One label for each image."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_kit.evaluation.base import Floats, Ints, defined, mean, ratio, rounded
+from data_kit import Sample
+from trainer_kit.evaluation.base import Bools, Floats, Ints, defined, mean, ratio, rounded
+from trainer_kit.evaluation.gallery import Gallery
 from vision_contracts import ClassEvaluation, ConfusionMatrix, Curve, SplitEvaluation, metric_names
 
 CALIBRATION_BINS = 15
 MOST_SCORES = 2**24
 """Probabilities that are kept for ROC AUC (64 MB); of a larger split the AUC is null."""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """The most probable class of an image."""
+
+    class_id: int
+    confidence: float
 
 
 class ClassificationEvaluator:
@@ -20,36 +31,46 @@ class ClassificationEvaluator:
 
     def __init__(self, class_names: Sequence[str]) -> None:
         self.class_names = tuple(class_names)
+        self.gallery = Gallery()
         self._labels: list[Ints] = []
-        self._top: list[Ints] = []
+        self._guesses: list[Ints] = []
+        self._ranks: list[Ints] = []
         self._confidence: list[Floats] = []
         self._scores: list[Floats] | None = []
         self._kept = 0
 
-    def update(self, probabilities: Floats, labels: Ints) -> None:
-        """One batch: (n, classes) that sum to 1 for each image, and (n,) class ids."""
+    def update(self, probabilities: Floats, labels: Ints, samples: Sequence[Sample] = ()) -> None:
+        """One batch: (n, classes) that sum to 1 for each image, and (n,) class ids.
+
+        A prediction in the gallery is a `Guess`, of the batches that come with their samples.
+        """
         probabilities = np.nan_to_num(probabilities)  # of a network that has diverged: as good as no guess
-        top = np.argsort(-probabilities, axis=1, kind="stable")[:, :5]
-        self._labels.append(np.asarray(labels, dtype=np.int64))
-        self._top.append(top.astype(np.int32))
-        self._confidence.append(np.take_along_axis(probabilities, top[:, :1], axis=1)[:, 0].astype(np.float64))
+        labels = np.asarray(labels, dtype=np.int64)
+        guesses = probabilities.argmax(1)
+        confidence = np.take_along_axis(probabilities, guesses[:, None], axis=1)[:, 0]
+        self._labels.append(labels)
+        self._guesses.append(guesses)
+        self._ranks.append(_ranks(probabilities, labels))
+        self._confidence.append(confidence.astype(np.float64))
+        for sample, guess, sure in zip(samples, guesses.tolist(), confidence.tolist(), strict=bool(samples)):
+            self.gallery.offer(sample, Guess(guess, sure), mistake=sure if guess != sample.class_id else 0.0)
         self._kept += probabilities.size
         if self._kept > MOST_SCORES:
             self._scores = None
         elif self._scores is not None:
-            self._scores.append(probabilities)
+            self._scores.append(probabilities.astype(np.float32, copy=False))
 
     def values(self) -> dict[str, float]:
-        return {metric_names.VAL_ACCURACY: float(np.mean(self._hits()[:, 0]))}
+        return {metric_names.VAL_ACCURACY: float(np.mean(self._hits(1)))}
 
     def evaluate(self) -> SplitEvaluation:
-        hits, confusion = self._hits(), self._confusion()
+        hits, confusion = self._hits(1), self._confusion()
         by_class = class_quality(confusion)
         support, auc = confusion.sum(1), self._auc()
-        calibration, error = calibrate(np.concatenate(self._confidence), hits[:, 0])
+        calibration, error = calibrate(np.concatenate(self._confidence), hits)
         values = {
-            "accuracy": float(hits[:, 0].mean()),
-            "top5_accuracy": float(hits.any(1).mean()) if len(self.class_names) > 5 else None,
+            "accuracy": float(hits.mean()),
+            "top5_accuracy": float(self._hits(5).mean()) if len(self.class_names) > 5 else None,
             **average_quality(by_class, confusion),
             "expected_calibration_error": error,
             "roc_auc": defined(float(np.nanmean(auc))) if np.isfinite(auc).any() else None,
@@ -70,12 +91,12 @@ class ClassificationEvaluator:
             curves=[calibration],
         )
 
-    def _hits(self) -> NDArray[np.bool_]:
-        """(n, up to 5): whether the label is the first, second, … guess."""
-        return np.concatenate(self._top) == np.concatenate(self._labels)[:, None]
+    def _hits(self, guesses: int) -> NDArray[np.bool_]:
+        """(n,): whether the label is among the first guesses."""
+        return np.less(np.concatenate(self._ranks), guesses)
 
     def _confusion(self) -> Ints:
-        return count_pairs(np.concatenate(self._labels), np.concatenate(self._top)[:, 0], len(self.class_names))
+        return count_pairs(np.concatenate(self._labels), np.concatenate(self._guesses), len(self.class_names))
 
     def _auc(self) -> NDArray[np.float64]:
         """One class against the rest; NaN where a class has no images, or all of them."""
@@ -83,6 +104,14 @@ class ClassificationEvaluator:
             return np.full(len(self.class_names), np.nan)
         scores, labels = np.concatenate(self._scores), np.concatenate(self._labels)
         return np.array([roc_auc(scores[:, label], labels == label) for label in range(len(self.class_names))])
+
+
+def _ranks(probabilities: Floats, labels: Ints) -> Ints:
+    """(n,): how many classes are guessed before the label; of equals, those before it in order."""
+    own = np.take_along_axis(probabilities, labels[:, None], axis=1)
+    classes: Ints = np.arange(probabilities.shape[1], dtype=np.int64)
+    before: Bools = np.less(classes, labels[:, None])
+    return np.where(before, probabilities >= own, probabilities > own).sum(1)
 
 
 def count_pairs(labels: Ints, predictions: Ints, num_labels: int) -> Ints:

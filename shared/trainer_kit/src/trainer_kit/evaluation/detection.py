@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from trainer_kit.evaluation.base import Bools, Floats, Ints, defined, mean
 from trainer_kit.evaluation.curves import ScoreCurves
+from trainer_kit.evaluation.gallery import Gallery
 from trainer_kit.evaluation.matching import HIT, MISS, SIZES, THRESHOLDS, match, uncounted_labels
 from vision_contracts import ClassEvaluation, ConfusionMatrix, SplitEvaluation, metric_names
 
@@ -49,6 +50,7 @@ class DetectionEvaluator:
 
     def __init__(self, class_names: Sequence[str], *, max_detections: int = MAX_DETECTIONS) -> None:
         self.class_names = tuple(class_names)
+        self.gallery = Gallery()
         self._max_detections = max_detections
         self._images = 0
         self._found = [_Found() for _ in class_names]

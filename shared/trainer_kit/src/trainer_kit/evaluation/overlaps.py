@@ -21,9 +21,14 @@ def box_areas(boxes: Floats) -> NDArray[np.float64]:
     return np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(-1)
 
 
+def flat(masks: Bools) -> Bools:
+    """(n, height * width), also of none."""
+    return masks.reshape(len(masks), masks.shape[1] * masks.shape[2])
+
+
 def mask_overlaps(found: Bools, labelled: Bools, crowd: Bools | None = None) -> NDArray[np.float64]:
     """Of masks, (found, height, width) and (labelled, height, width)."""
-    first, second = (masks.reshape(len(masks), -1).astype(np.float32) for masks in (found, labelled))
+    first, second = (flat(masks).astype(np.float32) for masks in (found, labelled))
     shared = (
         (first @ second.T).astype(np.float64) if first.size and second.size else np.zeros((len(first), len(second)))
     )
@@ -54,3 +59,66 @@ def keypoint_overlaps(found: Floats, labelled: Floats, boxes: Floats, areas: Flo
     error = (distance**2).sum(-1) / (2 * sigmas) ** 2 / (areas[None, :, None] + np.spacing(1)) / 2
     counted = seen | ~placed
     return (np.exp(-error) * counted).sum(-1) / counted.sum(1)
+
+
+def corner_overlaps(found: Floats, labelled: Floats) -> NDArray[np.float64]:
+    """Of oriented boxes, (found, 4, 2) and (labelled, 4, 2) corners in order around each: intersection over union."""
+    shared = np.zeros((len(found), len(labelled)))
+    near = np.nonzero(box_overlaps(_around(found), _around(labelled)) > 0)
+    if len(near[0]):
+        shared[near] = _shared_areas(found[near[0]].astype(np.float64), labelled[near[1]].astype(np.float64))
+    return _over_union(shared, corner_areas(found), corner_areas(labelled), None)
+
+
+def corner_areas(corners: Floats) -> NDArray[np.float64]:
+    """By the shoelace formula, of (n, points, 2)."""
+    following = np.roll(corners, -1, axis=1).astype(np.float64)
+    return np.abs((corners[..., 0] * following[..., 1] - corners[..., 1] * following[..., 0]).sum(1)) / 2
+
+
+def _around(corners: Floats) -> Floats:
+    """The upright boxes around them."""
+    return np.concatenate([corners.min(1), corners.max(1)], axis=1) if len(corners) else np.zeros((0, 4))
+
+
+def _shared_areas(first: Floats, second: Floats) -> NDArray[np.float64]:
+    """Of pairs of convex quadrilaterals, both (pairs, 4, 2).
+
+    The shape that two share has its corners where one's corners lie inside the other and where edges cross: around
+    their middle, those are put in order.
+    """
+    crossings, crosses = _crossings(first, second)
+    points = np.concatenate([first, second, crossings], axis=1)
+    counted = np.concatenate([_inside(first, second), _inside(second, first), crosses], axis=1)
+    middle = (points * counted[..., None]).sum(1) / np.maximum(counted.sum(1), 1)[:, None]
+    away = points - middle[:, None]
+    angle = np.where(counted, np.arctan2(away[..., 1], away[..., 0]), np.inf)
+    order = np.argsort(angle, axis=1)
+    ordered = np.take_along_axis(away, order[..., None], axis=1)
+    is_counted = np.take_along_axis(counted, order, axis=1)
+    areas = corner_areas(np.where(is_counted[..., None], ordered, ordered[:, :1]))
+    return np.where(counted.sum(1) >= 3, areas, 0.0)
+
+
+def _cross(first: Floats, second: Floats) -> Floats:
+    return first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0]
+
+
+def _inside(points: Floats, shape: Floats) -> Bools:
+    """(pairs, 4): whether points of the one lie in the other, its edge included."""
+    edges = np.roll(shape, -1, axis=1) - shape
+    sides = _cross(edges[:, None], points[:, :, None] - shape[:, None])
+    slack = 1e-9 * np.abs(edges).max(axis=(1, 2))[:, None] ** 2
+    return (sides >= -slack[..., None]).all(2) | (sides <= slack[..., None]).all(2)
+
+
+def _crossings(first: Floats, second: Floats) -> tuple[Floats, Bools]:
+    """(pairs, 16, 2) points, and which of them lie on both edges."""
+    ours, theirs = np.roll(first, -1, axis=1) - first, np.roll(second, -1, axis=1) - second
+    apart = second[:, None] - first[:, :, None]
+    turn = _cross(ours[:, :, None], theirs[:, None])
+    steep = np.where(turn == 0, np.inf, turn)
+    along, across = _cross(apart, theirs[:, None]) / steep, _cross(apart, ours[:, :, None]) / steep
+    on_both = (turn != 0) & (along >= 0) & (along <= 1) & (across >= 0) & (across <= 1)
+    points = first[:, :, None] + along[..., None] * ours[:, :, None]
+    return points.reshape(len(first), 16, 2), on_both.reshape(len(first), 16)

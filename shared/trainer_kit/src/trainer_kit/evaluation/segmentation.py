@@ -5,12 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_kit.evaluation.base import Ints, defined, mean, ratio
+from data_kit import Sample
+from trainer_kit.evaluation.base import Bools, Ints, defined, mean, ratio
 from trainer_kit.evaluation.classification import class_quality, count_pairs
+from trainer_kit.evaluation.gallery import Gallery
+from trainer_kit.evaluation.label_maps import IGNORED, label_map
 from vision_contracts import ClassEvaluation, ConfusionMatrix, SplitEvaluation, metric_names
 
-IGNORED = 255
-"""Label of pixels that are not measured."""
+LARGEST_SHOWN = 640
+"""Pixels along a map that is kept for a picture."""
 
 
 class SegmentationEvaluator:
@@ -21,7 +24,19 @@ class SegmentationEvaluator:
     def __init__(self, label_names: Sequence[str]) -> None:
         self.label_names = tuple(label_names)
         self.confusion: Ints = np.zeros((len(label_names), len(label_names)), dtype=np.int64)
+        self.gallery = Gallery()
         self._images = 0
+
+    def add(self, sample: Sample, predictions: Ints) -> None:
+        """One image: a map of label ids in its own pixels, (height, width).
+
+        A prediction in the gallery is such a map, of every n-th row and column.
+        """
+        labels = label_map(sample)
+        self.update(predictions[None], labels[None])
+        wrong: Bools = np.not_equal(predictions, labels) & np.not_equal(labels, IGNORED)
+        every = -(-max(predictions.shape) // LARGEST_SHOWN)
+        self.gallery.offer(sample, predictions[::every, ::every].astype(np.uint8), mistake=float(wrong.mean()))
 
     def update(self, predictions: Ints, labels: Ints) -> None:
         """One batch of maps of label ids, both (n, height, width)."""

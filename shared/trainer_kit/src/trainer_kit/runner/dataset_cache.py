@@ -2,12 +2,14 @@
 
 {cache}/{key}.lock      shared while a runner trains on it, exclusive while it is made or removed
 {cache}/{key}/          a complete data set
-{cache}/{key}.size      how many bytes it takes; where it takes another number, it is broken and made anew
+{cache}/{key}.size      how many bytes it takes, and a hash of its files' names, sizes and times of change; where these
+                        are others now, somebody has changed it, and it is made anew
 {cache}/{key}.partial/  one in the making, or left by a runner that was killed over it
 {cache}/{key}.zip, .{key}.zip.….partial    its archive, likewise
 """
 
 import errno
+import hashlib
 import logging
 import os
 import shutil
@@ -63,8 +65,11 @@ class DatasetCache:
         return False
 
     def _is_whole(self, final: Path) -> bool:
-        """Also after a power cut, which may leave empty files, and after somebody has cleared up in it."""
-        return final.exists() and _size_of(final) == self._size(final.name)
+        """Also after a power cut, which may leave empty files, and after somebody has cleared up or written in it.
+
+        It costs a `stat` for each file; reading all bytes again would cost as much as fetching them.
+        """
+        return final.exists() and _state_of(final) == self._recorded(final.name)
 
     def _make(self, key: str, final: Path, make: Callable[[Path], None]) -> None:
         if self._is_whole(final):
@@ -83,7 +88,7 @@ class DatasetCache:
             _delete(path)
         partial.mkdir()
         make(partial)
-        write_atomically(self._size_file(key), str(_size_of(partial)).encode())
+        write_atomically(self._size_file(key), _state_of(partial).encode())
         partial.rename(final)
 
     def _remove_leftovers(self, *, keep: str) -> None:
@@ -132,11 +137,15 @@ class DatasetCache:
     def _size_file(self, key: str) -> Path:
         return self._folder / f"{key}.size"
 
-    def _size(self, key: str) -> int:
+    def _recorded(self, key: str) -> str:
         try:
-            return int(self._size_file(key).read_text())
+            return self._size_file(key).read_text()
         except (FileNotFoundError, ValueError):
-            return 0
+            return ""
+
+    def _size(self, key: str) -> int:
+        number = self._recorded(key).partition(" ")[0]
+        return int(number) if number.isdecimal() else 0
 
     def _used_at(self, key: str) -> float:
         try:
@@ -149,8 +158,15 @@ def _key_of(path: Path) -> str:
     return path.name.lstrip(".").partition(".")[0]
 
 
-def _size_of(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+def _state_of(folder: Path) -> str:
+    size, state = 0, hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        about = path.stat()
+        size += about.st_size
+        state.update(
+            f"{path.relative_to(folder)}\0{about.st_size}\0{about.st_mtime_ns}\n".encode(errors="surrogateescape")
+        )
+    return f"{size} {state.hexdigest()}"
 
 
 def _delete(path: Path) -> None:

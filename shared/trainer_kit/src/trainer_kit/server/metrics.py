@@ -36,7 +36,7 @@ class ServiceState(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from self._slots()
         yield from _trainers(self._service.supervisor.list_running())
-        yield from _gpus()
+        yield from gpus()
         free = shutil.disk_usage(self._data_dir).free
         yield GaugeMetricFamily("service_disk_free_bytes", "Room for data sets and checkpoints.", value=free)
 
@@ -90,7 +90,7 @@ def _usage(process: psutil.Process) -> tuple[float, int] | None:
         return None
 
 
-def _gpus() -> Iterator[Metric]:
+def gpus() -> Iterator[Metric]:
     """Of every GPU of this machine; nothing where there is none."""
     busy = GaugeMetricFamily("gpu_utilization_ratio", "Part of the time that it computes.", labels=("gpu",))
     used = GaugeMetricFamily("gpu_memory_used_bytes", "Memory in use, by anybody.", labels=("gpu",))

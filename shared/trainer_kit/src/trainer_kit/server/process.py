@@ -23,7 +23,15 @@ from trainer_kit.server.parent import watch_parent
 from trainer_kit.server.service import Service, create_service
 from trainer_kit.server.sockets import listen
 from trainer_kit.settings import ServiceSettings
-from trainer_kit.supervisor import Launcher, ProcessLauncher, Supervisor, WarmLauncher
+from trainer_kit.supervisor import (
+    ContainerLauncher,
+    ContainersImpossible,
+    Launcher,
+    ProcessLauncher,
+    Supervisor,
+    WarmLauncher,
+    make_plan,
+)
 
 LOCK_SECONDS = 5.0
 KEEP_ALIVE_SECONDS = 75
@@ -48,7 +56,7 @@ def serve(adapter_path: str) -> int:
             _serve(adapter_path, settings)
         finally:
             lock.release()
-    except (StartError, CatalogError, StorageError, OSError) as error:
+    except (StartError, CatalogError, ContainersImpossible, StorageError, OSError) as error:
         sys.stderr.write(f"The training service {adapter_path} cannot start: {error}\n")
         return 1
     return 0
@@ -56,9 +64,9 @@ def serve(adapter_path: str) -> int:
 
 def _serve(adapter_path: str, settings: ServiceSettings) -> None:
     adapter = import_adapter(adapter_path)
-    launcher = _choose_launcher(settings, adapter_path)
     devices = list_devices()
     gpus = count_gpus(devices)
+    launcher = _choose_launcher(settings, adapter_path, gpus)
     supervisor = Supervisor(settings.data_dir, settings.slots or max(1, gpus), launcher, gpus=gpus)
     service = create_service(adapter, settings, supervisor, devices)
     config = uvicorn.Config(
@@ -112,7 +120,9 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def _choose_launcher(settings: ServiceSettings, adapter_path: str) -> Launcher:
+def _choose_launcher(settings: ServiceSettings, adapter_path: str, gpus: int) -> Launcher:
+    if settings.trainer_launcher == "container":
+        return ContainerLauncher(settings, adapter_path, make_plan(settings), gpus=gpus)
     if settings.warm_idle_seconds > 0 and WarmLauncher.is_possible():
         return WarmLauncher(settings, adapter_path, idle_seconds=settings.warm_idle_seconds)
     return ProcessLauncher(settings, adapter_path)

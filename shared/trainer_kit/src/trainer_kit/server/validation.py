@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from data_kit import ObjectStore
 from trainer_kit.adapter import Adapter, entry_point
 from trainer_kit.catalog import Catalog
-from trainer_kit.hyperparameters import optimizer_names
+from trainer_kit.hyperparameters import max_devices, optimizer_names
 from trainer_kit.runner.inputs import local_path
 from trainer_kit.server.problems import InvalidSpec, field_path
 from vision_contracts import FieldProblem, JobKind, JobSpec, ModelCard
@@ -48,10 +48,14 @@ class SpecValidator:
                 FieldProblem(field=field_path(("hyperparameters", *one["loc"])), code=one["type"], message=one["msg"])
                 for one in error.errors(include_url=False)
             ]
-        optimizers = optimizer_names(self._catalog.models.schemas[card.hyperparameters_ref])
+        schema = self._catalog.models.schemas[card.hyperparameters_ref]
+        optimizers, devices = optimizer_names(schema), max_devices(schema)
         if spec.params.optimizer not in optimizers:
             message = f"{spec.params.optimizer!r} is none of {', '.join(optimizers)}."
             errors.append(FieldProblem(field="params.optimizer", code="enum", message=message))
+        if spec.params.num_devices > devices:
+            message = f"{spec.framework} trains on {devices} at most, not on {spec.params.num_devices}."
+            errors.append(FieldProblem(field="params.num_devices", code="maximum", message=message))
         if errors:
             raise InvalidSpec("hyperparameters_invalid", errors)
 

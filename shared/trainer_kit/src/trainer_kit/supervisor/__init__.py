@@ -1,6 +1,8 @@
 """Holds attempts, starts their runners, and notices what has died."""
 
 from trainer_kit.supervisor.attempt import Attempt
+from trainer_kit.supervisor.container_launcher import ContainerLauncher
+from trainer_kit.supervisor.container_plan import ContainerPlan, ContainersImpossible, make_plan
 from trainer_kit.supervisor.errors import (
     AttemptSuperseded,
     Draining,
@@ -16,6 +18,9 @@ from trainer_kit.supervisor.warm_launcher import WarmLauncher
 __all__ = [
     "Attempt",
     "AttemptSuperseded",
+    "ContainerLauncher",
+    "ContainerPlan",
+    "ContainersImpossible",
     "Draining",
     "Launcher",
     "NoFreeSlot",
@@ -26,4 +31,5 @@ __all__ = [
     "SupervisorError",
     "UnknownAttempt",
     "WarmLauncher",
+    "make_plan",
 ]

@@ -17,14 +17,17 @@ from uuid import uuid4
 import psutil
 import pytest
 
+from trainer_kit.runner.inputs import local_path
 from trainer_kit.testing.images import make_imagefolder
 from trainer_kit.testing.service_process import ServiceProcess, running_service
 from trainer_kit.testing.specs import assert_problem, attempt_uri, bodies, changed, computed, sha256_of
 from trainer_kit.testing.waiting import wait_until
 from vision_contracts import (
+    Artifact,
     Cancelled,
     Checkpoint,
     DatasetRef,
+    EvaluationReport,
     Failed,
     Finished,
     JobEvent,
@@ -130,7 +133,7 @@ class ServiceConformance:
     def test_only_health_is_open(self, service: ServiceProcess) -> None:
         wrong = {"Authorization": "Bearer wrong"}
         assert service.client.get("/health", headers=wrong).status_code == 200
-        for path in ("/ready", "/models/list", "/training/jobs"):
+        for path in ("/ready", "/models/list", "/training/jobs", "/metrics"):
             assert_problem(service.client.get(path, headers=wrong), 401, "token_invalid")
 
     def test_says_who_it_is_and_what_is_free(self, service: ServiceProcess) -> None:
@@ -151,7 +154,9 @@ class ServiceConformance:
         detail = ModelDetail.model_validate_json(service.client.get(f"/models/{self.model_name}").content)
         schema = detail.hyperparameters
         assert schema["additionalProperties"] is False
-        assert set(schema["x-named-fields"]) == {"epochs", "batch_size", "learning_rate", "optimizer"}
+        assert set(schema["x-named-fields"]) == {
+            "epochs", "batch_size", "learning_rate", "optimizer", "num_devices",
+        }  # fmt: skip
         assert schema["x-named-fields"]["batch_size"]["default"] == detail.recommended_batch_size
         assert all({"title", "default", "group"} <= set(field) for field in schema["properties"].values())
         assert_problem(service.client.get("/models/no-such-model"), 404, "not_found")
@@ -163,6 +168,7 @@ class ServiceConformance:
             ({"task_type": "?"}, "task_not_supported", "task_type"),
             ({"hyperparameters": {"lerning_rate": 1}}, "hyperparameters_invalid", "hyperparameters.lerning_rate"),
             ({"optimizer": "no-such-optimizer"}, "hyperparameters_invalid", "params.optimizer"),
+            ({"num_devices": 64}, "hyperparameters_invalid", "params.num_devices"),
             ({"dataset": {"uri": "file:///etc"}}, "dataset_not_visible", "dataset.uri"),
             ({"dataset": {"uri": "file://{root}/no-such-folder"}}, "dataset_not_visible", "dataset.uri"),
             ({"output_uri": "file:///etc/out"}, "validation_failed", "output_uri"),
@@ -203,6 +209,24 @@ class ServiceConformance:
             assert checkpoint.uri.startswith(f"{spec.output_uri}/checkpoints/")
             assert sha256_of(checkpoint.uri) == checkpoint.sha256
         assert len({checkpoint.uri for checkpoint in checkpoints}) == len(checkpoints)
+
+    def test_the_report_says_what_the_best_checkpoint_is_worth(self, finished: tuple[JobSpec, list[JobEvent]]) -> None:
+        spec, events = finished
+        [artifact] = [one for one in bodies(events, Artifact) if one.name == "report.json"]
+        path = local_path(artifact.uri)
+        assert path is not None
+        report = EvaluationReport.model_validate_json(path.read_bytes())
+        assert (report.framework, report.model_name, report.task_type) == (
+            spec.framework,
+            spec.model_name,
+            spec.task_type,
+        )
+        ending = bodies(events, Finished)[-1]
+        best = [one.epoch for one in bodies(events, Checkpoint) if one.is_best][-1]
+        assert (report.epoch, report.primary_metric) == (best, metric_names.PRIMARY[self.task_type])
+        measured = report.splits["val"].values[report.primary_metric.removeprefix("val/")]
+        assert measured == ending.values[report.primary_metric]
+        assert report.speed is not None
 
     def test_a_fresh_process_computes_the_same_numbers_as_one_that_was_forked(
         self, finished: tuple[JobSpec, list[JobEvent]], dataset_path: Path, tmp_path: Path

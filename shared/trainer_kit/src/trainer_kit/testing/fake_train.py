@@ -75,7 +75,7 @@ def train(run: TrainingRun[FakeHyperparameters]) -> None:
             if run.stop_requested():
                 save(run, model, epoch)
                 raise Stopped
-        loss, evaluator = validate(run, model.weights, val_x, val_y)
+        loss, evaluator = validate(run, model.weights, val_x, val_y, run.dataset["val"])
         run.report_epoch(epoch + 1, {metric_names.VAL_LOSS: loss}, evaluator)
         save(run, model, epoch + 1)
     leave_report(run, lambda path: BestModel(run, Model.load(path).weights))
@@ -115,12 +115,12 @@ def train_step(model: Model, x: Floats, y: NDArray[np.int64], learning_rate: flo
 
 
 def validate(
-    run: TrainingRun[FakeHyperparameters], weights: Floats, x: Floats, y: NDArray[np.int64]
+    run: TrainingRun[FakeHyperparameters], weights: Floats, x: Floats, y: NDArray[np.int64], samples: Sequence[Sample]
 ) -> tuple[float, ClassificationEvaluator]:
     """Loss, and what was predicted."""
     probabilities = softmax(x @ weights)
     evaluator = ClassificationEvaluator(run.dataset.class_names)
-    evaluator.update(probabilities, y)
+    evaluator.update(probabilities, y, samples)
     return float(-np.log(probabilities[np.arange(len(y)), y] + 1e-12).mean()), evaluator
 
 
@@ -132,8 +132,9 @@ class BestModel:
     weights: Floats
 
     def evaluate(self, split: Split) -> ClassificationEvaluator:
-        x, y = read_samples(self.run.dataset[split], self.run.hyperparameters.image_size)
-        return validate(self.run, self.weights, x, y)[1]
+        samples = self.run.dataset[split]
+        x, y = read_samples(samples, self.run.hyperparameters.image_size)
+        return validate(self.run, self.weights, x, y, samples)[1]
 
     def describe(self) -> NetworkFacts:
         return NetworkFacts("cpu", "float64", self.run.hyperparameters.image_size, self.weights.size)

@@ -12,7 +12,7 @@ from trainer_kit.evaluation import Evaluator
 from trainer_kit.trainer.errors import Stopped
 from trainer_kit.trainer.run import TrainingRun
 from trainer_kit.trainer.speed import time_batch
-from vision_contracts import ArtifactKind, EvaluationReport, LogLevel, ModelSpeed
+from vision_contracts import ArtifactKind, EvaluationReport, LogLevel, ModelSpeed, SplitEvaluation
 
 REPORT_NAME = "report.json"
 
@@ -47,46 +47,65 @@ class BestModel(Protocol):
 
 
 def leave_report(run: TrainingRun[Any], load: Callable[[Path], BestModel]) -> None:
-    """Hands over `report.json`; `load` reads the best checkpoint.
+    """Hands over `report.json` and pictures; `load` reads the best checkpoint.
 
     A training that has succeeded does not fail over its report: what goes wrong with it is said in the log.
     """
+    history = run.history
+    if run.best_checkpoint is None or not history.best_epoch:
+        run.log("There is no report: the best checkpoint, of an earlier attempt, is not at hand.", LogLevel.WARNING)
+        return
     try:
-        report = _make_report(run, load)
-        if report is None:
-            return
+        started_at = time.monotonic()
+        model = load(run.best_checkpoint)
+        evaluators = _evaluate(run, model)
+        report = _make_report(run, model, {split.value: found.evaluate() for split, found in evaluators.items()})
         path = run.folder / REPORT_NAME
         path.write_text(report.model_dump_json(indent=1))
         run.save_artifact(path, name=REPORT_NAME, kind=ArtifactKind.REPORT)
+        if run.draws_pictures:
+            _draw(run, report, evaluators[Split.VAL])
+        seconds = time.monotonic() - started_at
+        run.log(f"Measured epoch {history.best_epoch}, the best, in {seconds:.1f} s: see {REPORT_NAME}.")
     except Stopped:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the weights are good
         run.log(f"The report could not be made: {type(error).__name__}: {error}", LogLevel.ERROR)
 
 
-def _make_report(run: TrainingRun[Any], load: Callable[[Path], BestModel]) -> EvaluationReport | None:
-    """None if the best checkpoint is not at hand."""
-    history = run.history
-    if run.best_checkpoint is None or not history.best_epoch:
-        run.log("There is no report: the best checkpoint, of an earlier attempt, is not at hand.", LogLevel.WARNING)
-        return None
-    started_at = time.monotonic()
-    model = load(run.best_checkpoint)
-    evaluators = {Split.VAL: history.best_evaluator or model.evaluate(Split.VAL)}
+def _evaluate(run: TrainingRun[Any], model: BestModel) -> dict[Split, Evaluator]:
+    evaluators = {Split.VAL: run.history.best_evaluator or model.evaluate(Split.VAL)}
     if _is_labelled(run.dataset, Split.TEST):
         evaluators[Split.TEST] = model.evaluate(Split.TEST)
-    report = EvaluationReport(
+    return evaluators
+
+
+def _make_report(run: TrainingRun[Any], model: BestModel, splits: dict[str, SplitEvaluation]) -> EvaluationReport:
+    return EvaluationReport(
         framework=run.spec.framework,
         model_name=run.spec.model_name,
         task_type=run.spec.task_type,
-        primary_metric=history.primary_metric,
-        epoch=history.best_epoch,
-        splits={split.value: evaluator.evaluate() for split, evaluator in evaluators.items()},
+        primary_metric=run.history.primary_metric,
+        epoch=run.history.best_epoch,
+        splits=splits,
         speed=_measure_speed(model, run.spec.params.batch_size),
     )
-    seconds = time.monotonic() - started_at
-    run.log(f"Measured the checkpoint of epoch {history.best_epoch}, the best, in {seconds:.1f} s: see {REPORT_NAME}.")
-    return report
+
+
+def _draw(run: TrainingRun[Any], report: EvaluationReport, evaluator: Evaluator) -> None:
+    from trainer_kit.pictures import draw_all
+
+    for picture in draw_all(
+        run.folder / "pictures",
+        task_type=report.task_type,
+        dataset=run.dataset,
+        history=run.history,
+        evaluation=report.splits[Split.VAL],
+        gallery=evaluator.gallery,
+    ):
+        if run.stop_requested():
+            raise Stopped
+        run.save_artifact(picture.path, name=picture.name, kind=picture.kind)
 
 
 def _is_labelled(dataset: Dataset, split: Split) -> bool:

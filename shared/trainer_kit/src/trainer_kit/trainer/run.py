@@ -29,6 +29,8 @@ class TrainingRun(AttemptRun[H]):
     """The best checkpoint so far: a local copy of an earlier attempt's, until this attempt has a better one."""
     initial_checkpoint: Path | None = None
     """A local copy of another job's checkpoint, to take weights from."""
+    draws_pictures: bool = True
+    """Whether the end of the training leaves pictures beside its report."""
     history: History = field(init=False)
     """Every validation of the job. It belongs into checkpoints, and is restored from the one to go on from."""
     _plan: "_Plan" = field(init=False)

@@ -1,0 +1,32 @@
+"""Values to start from, for each kind of network."""
+
+from collections.abc import Mapping
+
+from trainer_kit.hyperparameters import Preset
+from ultralytics_service.kinds import Kind
+
+_LONG = {"scheduler": "cosine", "patience": 50}
+_AUGMENTED = {"mixup": 0.1, "close_mosaic": 15}
+_PASTED = _AUGMENTED | {"copy_paste": 0.1}
+_BEST = {
+    Kind.CLASSIFY: {"auto_augment": "randaugment", "random_erasing": 0.25, "drop_rate": 0.1},
+    Kind.SEGMENT: _PASTED,
+    Kind.OBB: _PASTED,
+    Kind.SEMANTIC: _PASTED,
+}
+
+
+def presets(kind: Kind) -> Mapping[str, Preset]:
+    """By the names that every framework has."""
+    epochs = {"quick": 15, "best": 120} if kind is Kind.CLASSIFY else {"quick": 20, "best": 200}
+    # A mosaic shows four images at once: few epochs are better spent on whole ones.
+    plain = {} if kind is Kind.CLASSIFY else {"mosaic": 0.0}
+    return {
+        "quick": Preset("A first look at what the data gives.", {"epochs": epochs["quick"]}, plain),
+        "balanced": Preset("The defaults: a good result in reasonable time."),
+        "best": Preset(
+            "Long, and with strong augmentation: for the last points of quality.",
+            {"epochs": epochs["best"]},
+            _LONG | _BEST.get(kind, _AUGMENTED),
+        ),
+    }

@@ -1,0 +1,75 @@
+"""`python -m quality FOLDER …`: trains every run both ways, and writes docs/frameworks.md.
+
+FOLDER holds the data sets by name. What is done stands in build/quality.jsonl; interrupted, it goes on there.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from platform_under_test import ROOT
+
+from quality.page import Side, write_page
+from quality.runs import RUNS, Run
+
+RESULTS = ROOT / "build" / "quality.jsonl"
+HERE = Path(__file__).parent
+LIMIT_SECONDS = 3600
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="quality", description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder of the data sets")
+    parser.add_argument("--only", default="", help="runs whose name contains this")
+    parser.add_argument("--share", type=float, default=1.0, help="shorten every run to this part of its epochs")
+    parser.add_argument("--fresh", action="store_true", help="forget earlier results")
+    options = parser.parse_args()
+    RESULTS.parent.mkdir(exist_ok=True)
+    if options.fresh:
+        RESULTS.unlink(missing_ok=True)
+    done = read_results()
+    for whole in RUNS:
+        run = replace(whole, epochs=max(2, round(whole.epochs * options.share)))
+        if options.only not in run.name or not (options.data / run.dataset).is_dir():
+            continue
+        for script in ("ours", f"bare_scripts/{run.framework}_script"):
+            side = "ours" if script == "ours" else "bare"
+            if (key := (json.dumps(asdict(run)), side)) not in done:
+                done[key] = train(run, HERE / f"{script}.py", options.data.resolve() / run.dataset)
+                with RESULTS.open("a") as file:
+                    file.write(json.dumps([*key, asdict(done[key])]) + "\n")
+                sys.stderr.write(f"{run.name}, {side}: {done[key].value:.4f} in {done[key].seconds:.0f} s\n")
+                write_page(done)
+    write_page(done)
+    return 0
+
+
+def read_results() -> dict[tuple[str, str], Side]:
+    """By run and side."""
+    lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
+    return {(run, side): Side(**result) for run, side, result in map(json.loads, lines)}
+
+
+def train(run: Run, script: Path, data: Path) -> Side:
+    """In the environment of the framework's service, on one thread."""
+    python = ROOT / "services" / run.framework / ".venv/bin/python"
+    with tempfile.TemporaryDirectory(prefix="quality-") as folder:
+        started = time.monotonic()
+        done = subprocess.run(
+            [python, script, json.dumps(asdict(run)), data, folder], cwd=folder, capture_output=True, text=True,
+            timeout=LIMIT_SECONDS, env=os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            sys.exit(f"{run.name}: {script.name} failed.\n{done.stdout[-1000:]}\n{done.stderr[-3000:]}")
+        result = json.loads(done.stdout.strip().splitlines()[-1])
+        return Side(result["value"], time.monotonic() - started, sum(result["epochs_seconds"]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
