@@ -46,8 +46,8 @@ usage: ## show what lies in storage, by project (ARGS=--json, ARGS=--repair)
 test: setup ## run every suite of every project
 	@$(PYTHON) scripts/test.py
 
-test-thorough: setup ## what takes too long for `make test`: hostile archives, large uploads, a lost disk
-	@$(PYTHON) scripts/test.py --thorough backend tests
+test-thorough: setup ## what takes too long for `make test`: hostile archives, large uploads, a lost disk, every export
+	@$(PYTHON) scripts/test.py --thorough backend tests services/huggingface services/ultralytics
 
 test-compose: setup ## the same scenarios and more on real containers, kills, upgrade, backup included (needs a Docker engine)
 	@cd tests && IN_CONTAINERS=1 .venv/bin/python -m pytest -q scenarios/test_0* compose -m "compose or not thorough"
