@@ -1,6 +1,9 @@
 """The application: `create_app(settings)` is all that a server or a test needs."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import partial
+from ipaddress import ip_network
 
 from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -108,4 +111,14 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     if settings.https_redirect or settings.hsts_seconds:
         app.add_middleware(HttpsOnly, redirects=settings.https_redirect, hsts_seconds=settings.hsts_seconds)
     if settings.trusted_proxies:
-        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))  # pyright: ignore[reportArgumentType]
+        trusted = [*settings.trusted_proxies, *_as_ipv6(settings.trusted_proxies)]
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=trusted)  # pyright: ignore[reportArgumentType]
+
+
+def _as_ipv6(proxies: Iterable[str]) -> Iterator[str]:
+    """A socket that listens on both protocols (`HOST=::`) tells an IPv4 peer as `::ffff:10.0.0.1`."""
+    for proxy in proxies:
+        with suppress(ValueError):
+            network = ip_network(proxy, strict=False)
+            if network.version == 4:
+                yield f"::ffff:{network.network_address}/{96 + network.prefixlen}"

@@ -126,7 +126,12 @@ async def test_other_origin_may_read_the_headers_of_the_contract(client: httpx.A
 
 
 @pytest.mark.parametrize(
-    ("proxy", "seen"), [("10.0.0.1", "https://test/who from 192.0.2.7"), ("10.0.0.2", "http://test/who from 10.0.0.2")]
+    ("proxy", "seen"),
+    [
+        ("10.0.0.1", "https://test/who from 192.0.2.7"),
+        ("::ffff:10.0.0.1", "https://test/who from 192.0.2.7"),
+        ("10.0.0.2", "http://test/who from 10.0.0.2"),
+    ],
 )
 async def test_only_a_trusted_proxy_may_say_who_asks_and_how(settings: Settings, proxy: str, seen: str) -> None:
     app = create_app(settings.model_copy(update={"trusted_proxies": ("10.0.0.1",)}), background=False)
