@@ -51,7 +51,9 @@ def build_trainer(folder: Path, kind: Kind, hyperparameters: dict[str, Any], **p
     )
     dataset = open_dataset(source, task_type=kind.task_type)
     settings = HYPERPARAMETERS[kind].model_validate(hyperparameters)
-    run = TrainingRun(spec, card, settings, dataset, folder, lambda _: None)
+    run = TrainingRun(
+        spec=spec, card=card, hyperparameters=settings, dataset=dataset, folder=folder, send=lambda _: None
+    )
     data = lay_out(dataset, kind, folder / "data")
     arguments = library_arguments(run, device="cpu", data=str(data))
     return JOBS[kind](run, find_architecture(card.model_name), None, None, arguments)
