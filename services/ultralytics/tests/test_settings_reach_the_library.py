@@ -146,7 +146,6 @@ SEEN: dict[str, Callable[[JobMixin], Any]] = {
     "deterministic": lambda _: torch.are_deterministic_algorithms_enabled(),
     "workers": lambda trainer: library_arguments(trainer.run, device="cuda:0", data="")["workers"],
     "cache": keeps_images,
-    "plots": lambda trainer: trainer.validator.args.plots,
     "rotation": of_step("RandomPerspective", "degrees"),
     "translate": of_step("RandomPerspective", "translate"),
     "shear": of_step("RandomPerspective", "shear"),
@@ -189,7 +188,7 @@ SEEN_OF_KIND: dict[Kind, dict[str, Callable[[JobMixin], Any]]] = {
     Kind.SEMANTIC: {"bgr": of_step("SemanticFormat", "bgr")},
 }
 SEEN_AS_SWITCH = {"multi_scale": lambda trainer: sizes_of_batches(trainer) > 1, "cls_pw": has_class_weights}
-SEEN_IN_TRAINING = ("warmup_momentum", "warmup_bias_lr")
+SEEN_IN_TRAINING = ("warmup_momentum", "warmup_bias_lr", "plots")
 
 
 def test_every_setting_is_looked_for() -> None:
