@@ -1,4 +1,4 @@
-"""A real database of each kind, the application over it, and users to talk to it."""
+"""A real database of each kind, the application over it, users to talk to it, and what they have."""
 
 import asyncio
 import os
@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,8 +16,10 @@ import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
+from PIL import Image
 from sqlalchemy import make_url
-from support import CHEAP_ROUNDS, JWT_SECRET, PASSWORD_HASH, AuthHeaders, MakeUser
+from support import CHEAP_ROUNDS, COLORS, JWT_SECRET, PASSWORD_HASH, AuthHeaders, MakeUser
+from trained_jobs import TrainJob, train
 
 from vision_api.auth import passwords
 from vision_api.auth.tokens import AccessToken
@@ -27,7 +30,7 @@ from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.main import create_app
 from vision_api.migrate import upgrade
-from vision_api.models import AuthSession, User, UserRole
+from vision_api.models import AuthSession, Project, ProjectMember, ProjectRole, User, UserRole
 
 
 def make_schema(url: str, data_dir: Path) -> None:
@@ -174,6 +177,45 @@ def make_user(app: FastAPI) -> MakeUser:
 
 
 @pytest.fixture
+async def owner(database: Database) -> User:
+    """The user whose project it is."""
+    user = User(email="owner@example.com", password_hash=PASSWORD_HASH)
+    async with database.transaction() as session:
+        session.add(user)
+    return user
+
+
+@pytest.fixture
+async def project(database: Database, owner: User) -> Project:
+    """A project of `owner`'s."""
+    project = Project(name="Digits")
+    async with database.transaction() as session:
+        session.add(project)
+        await session.flush()
+        session.add(ProjectMember(project_id=project.id, user_id=owner.id, role=ProjectRole.OWNER))
+    return project
+
+
+@pytest.fixture
+def train_job(database: Database, app: FastAPI, project: Project, owner: User) -> TrainJob:
+    """`await train_job(accuracies=[0.5, 0.75], report=…)`: completed, with files and curves."""
+    return partial(train, database, app.state.store, project, owner)
+
+
+@pytest.fixture
+def colors(tmp_path: Path) -> Path:
+    """An ImageFolder that a linear model can learn; four steps an epoch with batches of two."""
+    root = tmp_path / "datasets/colors"
+    for split, count in (("train", 4), ("val", 2)):
+        for name, color in COLORS.items():
+            folder = root / split / name
+            folder.mkdir(parents=True)
+            for index in range(count):
+                Image.new("RGB", (8, 8), color).save(folder / f"{index}.png")
+    return root
+
+
+@pytest.fixture
 def auth_headers(app: FastAPI) -> AuthHeaders:
     """`headers=await auth_headers(user)`: signed in, without the cost of bcrypt."""
 
@@ -185,3 +227,10 @@ def auth_headers(app: FastAPI) -> AuthHeaders:
         return {"Authorization": f"Bearer {token}"}
 
     return sign_in
+
+
+@pytest.fixture
+async def api(client: httpx.AsyncClient, owner: User, auth_headers: AuthHeaders) -> httpx.AsyncClient:
+    """The client, signed in as the owner of the project."""
+    client.headers.update(await auth_headers(owner))
+    return client

@@ -16,6 +16,7 @@ from vision_api.models import User
 PASSWORD = "correct horse battery"
 CHEAP_ROUNDS = 4
 PASSWORD_HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(CHEAP_ROUNDS)).decode()
+COLORS = {"blue": (40, 60, 200), "red": (200, 50, 40)}
 JWT_SECRET = "f1ad0e55b27a4c9d8e6013579bdf2468ace0"
 
 MakeUser = Callable[..., Awaitable[User]]

@@ -7,33 +7,12 @@ from typing import Any
 import pytest
 from job_rows import MakeJob, job_fields
 from PIL import Image
-from support import PASSWORD_HASH
 
 from vision_api.auth.dependencies import StreamAccess
 from vision_api.config import Settings
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
-from vision_api.models import AuthSession, Project, ProjectMember, ProjectRole, TrainingJob, User
-
-
-@pytest.fixture
-async def owner(database: Database) -> User:
-    """The user whose project it is."""
-    user = User(email="owner@example.com", password_hash=PASSWORD_HASH)
-    async with database.transaction() as session:
-        session.add(user)
-    return user
-
-
-@pytest.fixture
-async def project(database: Database, owner: User) -> Project:
-    """A project of `owner`'s."""
-    project = Project(name="Digits")
-    async with database.transaction() as session:
-        session.add(project)
-        await session.flush()
-        session.add(ProjectMember(project_id=project.id, user_id=owner.id, role=ProjectRole.OWNER))
-    return project
+from vision_api.models import AuthSession, Project, TrainingJob, User
 
 
 @pytest.fixture
@@ -70,3 +49,12 @@ def digits(settings: Settings) -> Path:
             for index in range(count):
                 Image.new("RGB", (8, 8), (index, 0, 0)).save(folder / f"{index}.png")
     return root
+
+
+@pytest.fixture
+def wanted(project: Project, digits: Path) -> dict[str, Any]:
+    """The body of a request for an experiment."""
+    return {
+        "project_id": project.id, "framework": "small", "model_name": "tiny",
+        "task_type": "image_classification", "dataset_path": str(digits),
+    }  # fmt: skip

@@ -11,7 +11,7 @@ from small_service import make_card, make_list
 from support import AuthHeaders, MakeUser, counted_statements, fields_of, problem_of
 
 from vision_api.db.session import Database
-from vision_api.models import Artifact, JobStatus, Project, ProjectMember, ProjectRole, TrainingJob, User
+from vision_api.models import Artifact, JobStatus, Project, ProjectMember, ProjectRole, TrainingJob
 
 S = JobStatus
 JOBS = "/api/v1/training/jobs"
@@ -22,21 +22,6 @@ async def catalog(app: FastAPI) -> None:
     """Two models, of which one has pretrained weights."""
     cards = [make_card("tiny"), make_card("known", pretrained_available=True)]
     await app.state.catalog.put(make_list(*cards))
-
-
-@pytest.fixture
-async def api(client: httpx.AsyncClient, owner: User, auth_headers: AuthHeaders) -> httpx.AsyncClient:
-    """The client, signed in as the owner of the project."""
-    client.headers.update(await auth_headers(owner))
-    return client
-
-
-@pytest.fixture
-def wanted(project: Project, digits: Path) -> dict[str, Any]:
-    return {
-        "project_id": project.id, "framework": "small", "model_name": "tiny",
-        "task_type": "image_classification", "dataset_path": str(digits),
-    }  # fmt: skip
 
 
 async def created(api: httpx.AsyncClient, wanted: dict[str, Any], **fields: Any) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """The kept number of a project's experiments: always what counting would give."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,10 +9,9 @@ from fastapi import FastAPI
 from job_rows import MakeJob
 from small_service import make_card, make_list
 from sqlalchemy import update
-from support import AuthHeaders
 
 from vision_api.db.session import Database
-from vision_api.models import Project, User
+from vision_api.models import Project
 from vision_api.projects.recount import recount_all
 
 JOBS = "/api/v1/training/jobs"
@@ -23,21 +21,6 @@ PROJECTS = "/api/v1/projects"
 @pytest.fixture(autouse=True)
 async def catalog(app: FastAPI) -> None:
     await app.state.catalog.put(make_list(make_card("tiny")))
-
-
-@pytest.fixture
-async def api(client: httpx.AsyncClient, owner: User, auth_headers: AuthHeaders) -> httpx.AsyncClient:
-    """The client, signed in as the owner of the project."""
-    client.headers.update(await auth_headers(owner))
-    return client
-
-
-@pytest.fixture
-def wanted(project: Project, digits: Path) -> dict[str, Any]:
-    return {
-        "project_id": project.id, "framework": "small", "model_name": "tiny",
-        "task_type": "image_classification", "dataset_path": str(digits),
-    }  # fmt: skip
 
 
 async def shown(api: httpx.AsyncClient) -> list[int]:

@@ -9,20 +9,14 @@ import pytest
 from fastapi import FastAPI
 from job_rows import MakeJob
 from sqlalchemy import insert
-from support import AuthHeaders, fields_of, problem_of
+from support import fields_of, problem_of
 
 from data_kit import ObjectStore
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
-from vision_api.models import Artifact, LogLine, MetricPoint, TrainingJob, User
+from vision_api.models import Artifact, LogLine, MetricPoint, TrainingJob
 
 JOBS = "/api/v1/training/jobs"
-
-
-@pytest.fixture
-async def api(client: httpx.AsyncClient, owner: User, auth_headers: AuthHeaders) -> httpx.AsyncClient:
-    client.headers.update(await auth_headers(owner))
-    return client
 
 
 @pytest.fixture

@@ -14,12 +14,6 @@ from vision_api.kit.clock import utc_now
 from vision_api.models import LogLine, Project, User
 
 
-@pytest.fixture
-async def api(client: httpx.AsyncClient, owner: User, auth_headers: AuthHeaders) -> httpx.AsyncClient:
-    client.headers.update(await auth_headers(owner))
-    return client
-
-
 async def test_an_empty_project_takes_nothing(api: httpx.AsyncClient, project: Project) -> None:
     assert (await api.get(f"/api/v1/projects/{project.id}/usage")).json() == {
         "project_id": project.id, "total_bytes": 0, "artifacts_bytes": 0, "checkpoints_bytes": 0, "datasets_bytes": 0,

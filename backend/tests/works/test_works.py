@@ -9,7 +9,6 @@ import httpx
 import pytest
 from fake_service import TOKEN, FakeService
 from fastapi import FastAPI
-from PIL import Image
 from pydantic import SecretStr
 from waiting import until
 
@@ -17,21 +16,7 @@ from vision_api.config import Settings
 from vision_api.main import create_app
 
 ADMIN = {"username": "admin@example.com", "password": "a long password of the tests"}
-COLORS = {"blue": (40, 60, 200), "red": (200, 50, 40)}
 JOB = {"framework": "fake", "model_name": "linear", "task_type": "image_classification", "epochs": 2, "batch_size": 2}
-
-
-@pytest.fixture
-def colors(tmp_path: Path) -> Path:
-    """An ImageFolder that a linear model can learn."""
-    root = tmp_path / "datasets/colors"
-    for split, count in (("train", 4), ("val", 2)):
-        for name, color in COLORS.items():
-            folder = root / split / name
-            folder.mkdir(parents=True)
-            for index in range(count):
-                Image.new("RGB", (8, 8), color).save(folder / f"{index}.png")
-    return root
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from uuid import uuid4
 import pytest
 from fake_service import TOKEN, FakeService
 from job_rows import Becomes, MakeJob, reload
-from PIL import Image
 
 from data_kit import open_store
 from vision_api.config import Settings
@@ -28,22 +27,8 @@ from vision_api.training_services import running_registry
 
 Backend = Callable[..., AbstractAsyncContextManager[Wakeups]]
 
-COLORS = {"blue": (40, 60, 200), "red": (200, 50, 40)}
 STEPS_PER_EPOCH = 4
 QUICK = Patience(silence_seconds=3.0, first_contact_seconds=5.0)
-
-
-@pytest.fixture
-def colors(tmp_path: Path) -> Path:
-    """An ImageFolder that a linear model can learn; four steps an epoch with batches of two."""
-    root = tmp_path / "datasets/colors"
-    for split, count in (("train", 4), ("val", 2)):
-        for name, color in COLORS.items():
-            folder = root / split / name
-            folder.mkdir(parents=True)
-            for index in range(count):
-                Image.new("RGB", (8, 8), color).save(folder / f"{index}.png")
-    return root
 
 
 @pytest.fixture
