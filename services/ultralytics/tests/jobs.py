@@ -43,7 +43,7 @@ class Attempt:
             stored = self.folder / "stored" / message.name
             stored.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(self.folder / message.path, stored)
-            if message.epoch == self.stop_after_epoch:
+            if message.epoch is not None and message.epoch == self.stop_after_epoch:
                 (self.folder / "stop.json").write_text(StopRequest(attempt=1).model_dump_json())
 
     def of_type(self, name: str) -> list[Any]:

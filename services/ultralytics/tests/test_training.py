@@ -47,10 +47,14 @@ def test_detection_loss_falls_on_few_images(tmp_path: Path, coins: Path) -> None
 
 @pytest.mark.parametrize("task", NETWORKS)
 def test_every_other_task_trains(tmp_path: Path, task: str) -> None:
-    attempt = run_job(tmp_path / "job", NETWORKS[task], write_bars(tmp_path / "bars", task), epochs=1)
+    plots = {"plots": task == "segment"}
+    bars = write_bars(tmp_path / "bars", task)
+    attempt = run_job(tmp_path / "job", NETWORKS[task], bars, epochs=1, hyperparameters=plots)
     assert_tells_of_a_whole_training(attempt, epochs=1)
     assert PRIMARY.get(task, "val/map50_95") in attempt.of_type("finished")[0].values
     assert attempt.of_type("finished")[0].values["val/loss"] > 0
+    pictures = [message.name for message in attempt.of_type("file") if message.name.startswith("plots/")]
+    assert ("plots/sample_predictions.png" in pictures) if plots["plots"] else not pictures
 
 
 def test_a_transformer_detector_trains(tmp_path: Path) -> None:

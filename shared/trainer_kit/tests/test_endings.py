@@ -5,17 +5,23 @@ import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from data_kit import open_store
 from trainer_kit.attempt_folder import AttemptFolder
+from trainer_kit.evaluation import History
+from trainer_kit.inference.exporting import compare
 from trainer_kit.runner.dataset_cache import DatasetCache
 from trainer_kit.runner.ending import Facts, decide_ending
 from trainer_kit.runner.inputs import InputFetcher
 from trainer_kit.testing.fake_adapter import ADAPTER_PATH, FakeHyperparameters
+from trainer_kit.testing.fake_train import Model
+from trainer_kit.testing.fake_works import FakeNetwork, export, load_network
 from trainer_kit.testing.specs import changed
-from trainer_kit.trainer import TrainingRun
+from trainer_kit.trainer import TrainingRun, WorkRun
 from trainer_kit.trainer.failures import describe_failure
 from trainer_kit.trainer.main import TrainerInputs, prepare
 from vision_contracts import INFRASTRUCTURE_REASONS, EndReason, Failed, metric_names
@@ -82,6 +88,29 @@ def raise_defect(_folder: AttemptFolder, _dataset: Path, _tmp_path: Path) -> Non
     raise KeyError("x")
 
 
+def export_of(folder: AttemptFolder, dataset: Path, format: str) -> tuple[WorkRun[Any], FakeNetwork]:
+    """An export of a model that has not learnt anything."""
+    work = {"kind": "export", "format": format}
+    folder.spec_file.write_text(changed(folder.read_spec(), kind="export", work=work).model_dump_json())
+    checkpoint = folder.path / "untrained.npz"
+    Model(np.zeros((8 * 8 * 3 + 1, 3)), np.zeros(1), class_names=("a", "b", "c")).save(
+        checkpoint, History("val/accuracy")
+    )
+    inputs = TrainerInputs(ADAPTER_PATH, dataset, initial_checkpoint=checkpoint)
+    run, _ = prepare(folder, inputs, lambda _message: None)
+    assert isinstance(run, WorkRun)
+    return run, load_network(run)
+
+
+def raise_export_not_supported(folder: AttemptFolder, dataset: Path, _tmp_path: Path) -> None:
+    export(export_of(folder, dataset, "torchscript")[0])
+
+
+def raise_export_mismatch(folder: AttemptFolder, dataset: Path, _tmp_path: Path) -> None:
+    run, network = export_of(folder, dataset, "onnx")
+    compare(run, network, lambda pixels: {name: value + 0.01 for name, value in network.run(pixels).items()})
+
+
 Raise = Callable[[AttemptFolder, Path, Path], None]
 
 RAISED: list[tuple[Raise, EndReason]] = [
@@ -95,13 +124,14 @@ RAISED: list[tuple[Raise, EndReason]] = [
     (raise_out_of_memory, EndReason.OUT_OF_MEMORY),
     (raise_full_disk, EndReason.DISK_FULL),
     (raise_defect, EndReason.INTERNAL),
+    (raise_export_not_supported, EndReason.EXPORT_NOT_SUPPORTED),
+    (raise_export_mismatch, EndReason.EXPORT_MISMATCH),
 ]
 
-TOLD_BY_THE_BACKEND = INFRASTRUCTURE_REASONS | {EndReason.STOPPED_BY_USER, EndReason.TIMED_OUT}
-"""It knows whether the job is tried again."""
-
-TOLD_OF_WORKS = {EndReason.KIND_NOT_SUPPORTED, EndReason.EXPORT_NOT_SUPPORTED, EndReason.EXPORT_MISMATCH}
-"""No training ends so: see `test_works.py`."""
+TOLD_BY_THE_BACKEND = INFRASTRUCTURE_REASONS | {
+    EndReason.STOPPED_BY_USER, EndReason.TIMED_OUT, EndReason.KIND_NOT_SUPPORTED,
+}  # fmt: skip
+"""It knows whether the job is tried again, and which services know a kind of work."""
 
 
 @pytest.mark.parametrize(("go_wrong", "reason"), RAISED)
@@ -116,7 +146,7 @@ def test_what_goes_wrong_in_a_trainer_says_what_to_do(
 
 
 def test_every_reason_is_in_the_table() -> None:
-    assert {reason for _, reason in RAISED} | TOLD_BY_THE_BACKEND | TOLD_OF_WORKS == set(EndReason)
+    assert {reason for _, reason in RAISED} | TOLD_BY_THE_BACKEND == set(EndReason)
 
 
 @pytest.mark.parametrize("facts", [Facts(-signal.SIGKILL, None, oom_kills=1), Facts(3, None)])

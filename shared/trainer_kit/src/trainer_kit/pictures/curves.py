@@ -39,7 +39,7 @@ def draw_learning(history: History) -> Figure:
     measures.set_ylim(0, 1.02)
     for axes in (losses, measures):
         axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(visible=True)
         if axes.lines:
             axes.legend()
