@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
-from starlette.types import Message
+from starlette.types import Message, Receive
 
 from vision_api.errors import Invalid, TooLarge
 from vision_api.kit.schemas import is_storable
@@ -66,7 +66,7 @@ def _validated(fields: dict[str, str]) -> PredictForm:
         raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from error
 
 
-def _bounded(request: Request):
+def _bounded(request: Request) -> Receive:
     received = 0
 
     async def receive() -> Message:

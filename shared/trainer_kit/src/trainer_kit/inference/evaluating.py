@@ -19,7 +19,7 @@ from trainer_kit.evaluation import (
 )
 from trainer_kit.evaluation.objects import labelled_areas, labelled_boxes
 from trainer_kit.inference import portable
-from trainer_kit.inference.network import LoadNetwork, Network
+from trainer_kit.inference.network import LoadNetwork, Network, begin
 from trainer_kit.inference.predicting import as_json, run_on
 from trainer_kit.trainer import TrainingError, WorkRun
 from vision_contracts import ArtifactKind, EndReason, EvaluateWork, EvaluationReport, Metrics, SplitEvaluation, TaskType
@@ -34,9 +34,7 @@ def evaluate(load_network: LoadNetwork) -> Callable[[WorkRun[Any]], None]:
     """A framework's work of the kind `evaluate`."""
 
     def work(run: WorkRun[Any]) -> None:
-        network = load_network(run)
-        description = network.description
-        run.start(device=network.device, num_classes=len(description.class_names), versions=description.versions)
+        network = begin(run, load_network)
         assert isinstance(run.spec.work, EvaluateWork)  # noqa: S101 - the spec's promise
         assert run.dataset is not None  # noqa: S101 - an evaluation is given one
         split = Split(run.spec.work.split)

@@ -14,7 +14,7 @@ import numpy as np
 from data_kit import Dataset, Split, load_image
 from trainer_kit.inference import portable
 from trainer_kit.inference.bundle import write_bundle
-from trainer_kit.inference.network import Arrays, Compute, LoadNetwork, Network
+from trainer_kit.inference.network import Arrays, Compute, LoadNetwork, Network, begin
 from trainer_kit.inference.predicting import as_json
 from trainer_kit.trainer import TrainingError, WorkRun
 from vision_contracts import ArtifactKind, EndReason, ExportFormat, ExportWork
@@ -36,9 +36,7 @@ def export(load_network: LoadNetwork) -> Callable[[WorkRun[Any]], None]:
     """A framework's work of the kind `export`."""
 
     def work(run: WorkRun[Any]) -> None:
-        network = load_network(run)
-        description = network.description
-        run.start(device=network.device, num_classes=len(description.class_names), versions=description.versions)
+        network = begin(run, load_network)
         assert isinstance(run.spec.work, ExportWork)  # noqa: S101 - the spec's promise
         name = NAMES[run.spec.work.format]
         path = run.folder / Path(name).name

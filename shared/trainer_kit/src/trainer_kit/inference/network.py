@@ -92,3 +92,11 @@ class LoadNetwork(Protocol):
     def __call__(self, run: WorkRun[Any]) -> Network:
         """The network of `run.checkpoint`. Raises TrainingError."""
         ...
+
+
+def begin(run: WorkRun[Any], load_network: LoadNetwork) -> Network:
+    """The network, loaded, and told of: the work begins."""
+    network = load_network(run)
+    description = network.description
+    run.start(device=network.device, num_classes=len(description.class_names), versions=description.versions)
+    return network

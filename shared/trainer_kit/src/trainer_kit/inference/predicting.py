@@ -10,7 +10,7 @@ from data_kit import load_image
 from data_kit.images import read_size
 from trainer_kit.inference import portable
 from trainer_kit.inference.drawing import draw
-from trainer_kit.inference.network import Description, LoadNetwork, Network
+from trainer_kit.inference.network import Description, LoadNetwork, Network, begin
 from trainer_kit.trainer import WorkRun
 from vision_contracts import ArtifactKind, ImageError, ImagePrediction, PredictionReport, PredictWork
 
@@ -23,14 +23,12 @@ def predict(load_network: LoadNetwork) -> Callable[[WorkRun[Any]], None]:
     """A framework's work of the kind `predict`."""
 
     def work(run: WorkRun[Any]) -> None:
-        network = load_network(run)
-        description = network.description
-        run.start(device=network.device, num_classes=len(description.class_names), versions=description.versions)
+        network = begin(run, load_network)
         assert isinstance(run.spec.work, PredictWork)  # noqa: S101 - the spec's promise
         answers = [_answer(run, network, run.spec.work, number) for number in range(len(run.images))]
         report = PredictionReport(
             task_type=run.spec.task_type,
-            class_names=description.class_names,
+            class_names=network.description.class_names,
             threshold=run.spec.work.threshold,
             images=answers,
         )
