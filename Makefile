@@ -46,7 +46,7 @@ usage: ## show what lies in storage, by project (ARGS=--json, ARGS=--repair)
 test: setup ## run every suite of every project
 	@$(PYTHON) scripts/test.py
 
-test-thorough: setup ## what takes too long for `make test`: hostile archives, large uploads, a lost disk, every export
+test-thorough: setup ## what takes too long for `make test`: hostile archives, large uploads, a lost disk, kills, every export
 	@$(PYTHON) scripts/test.py --thorough backend tests services/huggingface services/ultralytics
 
 test-compose: setup ## the same scenarios and more on real containers, kills, upgrade, backup included (needs a Docker engine)

@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+import pytest
+
 from faults.chaos import KINDS, Script, play
 
 MOMENTS = (
@@ -12,6 +14,7 @@ MOMENTS = (
 )
 
 
+@pytest.mark.thorough
 def test_nothing_is_lost_doubled_or_stuck_whatever_dies(tmp_path: Path) -> None:
     report = play(
         tmp_path, Script(seed=1, each_kind=1, moments=MOMENTS, alone=0, jobs_of_a_framework=1), sys.stdout.write

@@ -1,4 +1,4 @@
-"""What can be done to a training besides letting it run, on every framework.
+"""What can be done to a training besides letting it run, on every framework (`make test` takes the quickest).
 
 Deployed only: both environments have the same services, and the life of a job is the same in both.
 """
@@ -21,7 +21,7 @@ def _deployed_only(platform: Platform) -> None:
         pytest.skip("the services and the life of a job are the same in both environments")
 
 
-@pytest.fixture(params=MODELS)
+@pytest.fixture(params=["timm", *(pytest.param(other, marks=pytest.mark.thorough) for other in list(MODELS)[1:])])
 def settings(request: pytest.FixtureRequest, project: dict[str, Any], digits: Path) -> dict[str, Any]:
     return {
         "project_id": project["id"], "framework": request.param, "model_name": MODELS[request.param],

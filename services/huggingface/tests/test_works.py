@@ -40,7 +40,13 @@ class Trained:
         )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=MODELS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        TaskType.IMAGE_CLASSIFICATION, TaskType.OBJECT_DETECTION,
+        pytest.param(TaskType.SEMANTIC_SEGMENTATION, marks=pytest.mark.thorough),
+    ],
+)  # fmt: skip
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return Trained(request.param, tmp_path_factory.mktemp(request.param))
 
@@ -60,7 +66,9 @@ def test_a_prediction_has_everything_that_its_task_is_about(trained: Trained, tm
     assert "drawings/0.png" in done.files
 
 
-@pytest.mark.parametrize("format", [ExportFormat.ONNX, ExportFormat.TORCHSCRIPT])
+@pytest.mark.parametrize(
+    "format", [ExportFormat.ONNX, pytest.param(ExportFormat.TORCHSCRIPT, marks=pytest.mark.thorough)]
+)
 def test_an_export_computes_what_the_original_does(trained: Trained, tmp_path: Path, format: ExportFormat) -> None:
     done = trained.work(tmp_path, ExportWork(format=format), dataset=trained.data)
     assert done.values == {}

@@ -21,6 +21,8 @@ NETWORKS = {
     "pose": "yolo26n-pose",
     "obb": "yolo11n-obb",
 }
+ALWAYS = ("classify", "detect")
+"""The others are thorough: what happens to a trained network is the kit's, and the same for all."""
 
 
 class Trained:
@@ -48,7 +50,10 @@ class Trained:
         )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+@pytest.fixture(
+    scope="module",
+    params=[task if task in ALWAYS else pytest.param(task, marks=pytest.mark.thorough) for task in NETWORKS],
+)
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp(request.param)
     with pytest.MonkeyPatch.context() as patch:
