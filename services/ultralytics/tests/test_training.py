@@ -27,6 +27,7 @@ def assert_tells_of_a_whole_training(attempt: Attempt, *, epochs: int) -> None:
     assert report.speed is not None
 
 
+@pytest.mark.thorough  # the scenarios do the same through the platform
 def test_classification_learns_with_its_cards_defaults_from_scratch(tmp_path: Path, digits: Path) -> None:
     attempt = run_job(tmp_path / "job", "yolov8n-cls", digits, epochs=5, batch_size=16)
     assert_tells_of_a_whole_training(attempt, epochs=5)
