@@ -1,6 +1,9 @@
 """Works from a request to their answer: the whole backend, a real training service, real runners."""
 
 import asyncio
+import io
+import json
+import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -100,6 +103,9 @@ async def test_a_trained_experiment_predicts_is_exported_and_evaluated(api: http
     assert done[2]["values"] == {"val/accuracy": 1.0}
     names = {artifact["name"] for artifact in (await api.get(f"{address}/artifacts")).json()}
     assert {"exports/bundle.zip", "evaluations/folder-val.json"} <= names
+    bundle = zipfile.ZipFile(io.BytesIO((await api.get(f"{address}/artifacts/exports/bundle.zip")).content))
+    facts = json.loads(bundle.read("model.json"))
+    assert (facts["dataset"]["name"], facts["metrics"]["accuracy"]) == ("colors", 1.0)
 
     listed = await api.get(f"/projects/{project}/experiments")
     assert [each["id"] for each in listed.json()] == [job]

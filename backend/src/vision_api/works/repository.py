@@ -1,11 +1,12 @@
 """Statements about works."""
 
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from vision_api.models import Artifact, MetricPoint, TrainingJob
+from vision_api.models import Artifact, Dataset, MetricPoint, TrainingJob
 from vision_api.training_jobs.repository import is_visible
 from vision_contracts import JobKind
 
@@ -20,6 +21,14 @@ async def get_work(session: AsyncSession, work_id: int, *, parent_id: int | None
     """One of them, or a pre-flight, which has no parent."""
     is_its = TrainingJob.parent_id == parent_id if parent_id is not None else TrainingJob.kind == JobKind.PREFLIGHT
     return await session.scalar(select(TrainingJob).where(TrainingJob.id == work_id, is_its, is_visible()))
+
+
+async def dataset_name(session: AsyncSession, job: TrainingJob) -> str:
+    """What people call the data set, or its folder; empty where it is gone."""
+    if job.dataset_id is None:
+        return PurePath(job.dataset_path or "").name
+    dataset = await session.get(Dataset, job.dataset_id)
+    return dataset.name if dataset is not None else ""
 
 
 async def list_made(session: AsyncSession, work: TrainingJob) -> Sequence[Artifact]:

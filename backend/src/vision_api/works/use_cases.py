@@ -93,12 +93,14 @@ async def export(shop: Workshop, *, user: User, job_id: int, request: ExportCrea
     """Queue an export; returns its id."""
     async with shop.database.snapshot() as session:
         job, checkpoint = await _find(session, user, job_id, request.artifact)
+        dataset_name = await repository.dataset_name(session, job)
     shop.require(job.framework, JobKind.EXPORT)
     metrics = {"accuracy": job.accuracy, "loss": job.loss, "primary_metric": job.primary_value}
     work = ExportWork(
         format=request.format,
         name=job.name,
         metrics={name: value for name, value in metrics.items() if value is not None},
+        dataset_name=dataset_name,
     )
     return await _add(shop, user, job, uuid4(), work, checkpoint=checkpoint, priority=job.priority)
 
