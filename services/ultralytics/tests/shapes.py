@@ -18,7 +18,7 @@ def write_bars(folder: Path, task: str, *, train: int = 8, val: int = 4, classes
     painter = random.Random(7)
     config: dict = {"train": "images/train", "val": "images/val", "names": {i: f"bar{i}" for i in range(classes)}}
     if task == "pose":
-        config |= {"kpt_shape": [2, 3], "flip_idx": [1, 0]}
+        config |= {"kpt_shape": [2, 3], "flip_idx": [1, 0], "skeleton": [[0, 1]]}
     for split, count in (("train", train), ("val", val)):
         images, labels = folder / "images" / split, folder / "labels" / split
         images.mkdir(parents=True)

@@ -1,8 +1,10 @@
 """What is done with trained networks of every task: one short training for each, shared by all tests of it."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 from jobs import CARDS, run_job
 from shapes import write_bars, write_blank
@@ -82,7 +84,10 @@ def test_a_prediction_has_everything_that_its_task_is_about(trained: Trained, tm
 def test_an_onnx_file_computes_what_the_original_does(trained: Trained, tmp_path: Path) -> None:
     done = trained.work(tmp_path, ExportWork(format=ExportFormat.ONNX), dataset=trained.data)
     assert done.values == {}
-    assert list(done.files) == ["exports/model.onnx"]
+    [(name, path)] = done.files.items()
+    assert name == "exports/model.onnx"
+    properties = {one.key: one.value for one in onnx.load(path).metadata_props}
+    assert json.loads(properties["model"])["skeleton"] == ([[0, 1]] if trained.task == "pose" else [])
 
 
 @pytest.mark.thorough

@@ -43,6 +43,8 @@ class SavedTraining:
     """Metrics of every validation so far, by epoch."""
     mosaic_buffer: list[int]
     """Images that the data set had at hand for mosaics."""
+    keypoint_names: tuple[str, ...] = ()
+    skeleton: tuple[tuple[int, int], ...] = ()
 
     def write(self, path: Path) -> None:
         """Replaces `path` in one step."""

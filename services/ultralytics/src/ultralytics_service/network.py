@@ -108,6 +108,8 @@ def _describe(run: Run, saved: SavedTraining, module: Outputs) -> Description:
         preprocessing=_preprocessing(saved, module.kind),
         nms_overlap=NMS_OVERLAP if needs_nms else None,
         background=names.index(BACKGROUND) if module.kind is Kind.SEMANTIC and BACKGROUND in names else None,
+        keypoint_names=list(saved.keypoint_names),
+        skeleton=list(saved.skeleton),
         versions={"ultralytics": ultralytics.__version__, "torch": torch.__version__},
         license=run.card.license,
     )
