@@ -5,33 +5,22 @@ from contextlib import suppress
 from functools import partial
 from ipaddress import ip_network
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from vision_api.auth.endpoints import router as auth_router
-from vision_api.catalog.endpoints import router as catalog_router
-from vision_api.comparison.endpoints import router as comparison_router
 from vision_api.config import Settings
-from vision_api.datasets.endpoints import router as datasets_router
 from vision_api.datasets.resumable import endpoints as resumable
 from vision_api.docs_page import add_docs_page
 from vision_api.error_handlers import add_error_handlers
-from vision_api.health.endpoints import router as health_router
 from vision_api.health.request_metrics import RequestMetrics
-from vision_api.kit.query_guard import refuse_unknown_query
 from vision_api.kit.tracing import TELEMETRY
 from vision_api.lifespan import lifespan
 from vision_api.middleware import BodyLimit, HttpsOnly, RequestContext
-from vision_api.model_registry.endpoints import router as model_registry_router
-from vision_api.openapi import RESPONSES, describe
-from vision_api.projects.endpoints import router as projects_router
-from vision_api.training_jobs.endpoints import router as training_jobs_router
-from vision_api.usage.endpoints import router as usage_router
+from vision_api.openapi import describe
+from vision_api.routes import router
 from vision_api.version import VERSION
-from vision_api.works.endpoints import router as works_router
 
-PREFIX = "/api/v1"
 EXPOSED_HEADERS = (
     "Link",
     "X-Total-Count",
@@ -78,9 +67,7 @@ def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
-        dependencies=[Depends(refuse_unknown_query)],
-        responses=RESPONSES,
-        generate_unique_id_function=lambda route: route.name,
+        routes=router.routes,
     )
     app.openapi = partial(describe, app)  # pyright: ignore[reportAttributeAccessIssue] - how FastAPI is extended
     app.state.settings = settings
@@ -89,11 +76,6 @@ def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
     add_docs_page(app)
     add_error_handlers(app)
     _add_middleware(app, settings)
-    # Routes are tried one after the other: the two lists that do next to nothing themselves are the first.
-    routers = (catalog_router, projects_router, auth_router, datasets_router, comparison_router, training_jobs_router)
-    for router in (*routers, works_router, model_registry_router, usage_router, resumable.router):
-        app.include_router(router, prefix=PREFIX)
-    app.include_router(health_router)
     return app
 
 
