@@ -13,6 +13,7 @@ from vision_api.model_registry.endpoints import router as model_registry_router
 from vision_api.openapi import RESPONSES
 from vision_api.projects.endpoints import router as projects_router
 from vision_api.training_jobs.endpoints import router as training_jobs_router
+from vision_api.training_jobs.result_endpoints import router as results_router
 from vision_api.usage.endpoints import router as usage_router
 from vision_api.works.endpoints import router as works_router
 
@@ -26,7 +27,7 @@ router = APIRouter(
 # Routes are tried one after the other: the two lists that do next to nothing themselves are the first.
 for each in (
     catalog_router, projects_router, auth_router, datasets_router, comparison_router, training_jobs_router,
-    works_router, model_registry_router, usage_router, resumable_router,
+    results_router, works_router, model_registry_router, usage_router, resumable_router,
 ):  # fmt: skip
     router.include_router(each, prefix=PREFIX)
 router.include_router(health_router)

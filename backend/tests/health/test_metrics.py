@@ -37,9 +37,11 @@ async def _scrape(client: httpx.AsyncClient) -> Samples:
 async def test_metrics_count_requests_by_flow_and_status(app: FastAPI, client: httpx.AsyncClient) -> None:
     await client.get("/health")
     await client.get(PROJECTS)
+    await client.get("/api/v1/training/jobs/1/logs")
     found = await _scrape(client)
     assert found["http_requests_total", "health.get_health", "200"] == 1
     assert found["http_requests_total", "projects.list_projects", "401"] == 1
+    assert found["http_requests_total", "training_jobs.get_logs", "401"] == 1
     assert found["http_request_seconds_count", "projects.list_projects"] == 1
 
 

@@ -14,7 +14,6 @@ from vision_api.models import JobStatus, TrainingJob
 from vision_api.projects.access import get_project_for
 from vision_api.training_jobs import lifecycle, repository, use_cases
 from vision_api.training_jobs.dependencies import SettlerDep, WakeupsDep
-from vision_api.training_jobs.result_endpoints import router as result_router
 from vision_api.training_jobs.schemas import (
     Extend,
     Fork,
@@ -26,7 +25,6 @@ from vision_api.training_jobs.schemas import (
 from vision_contracts import TaskType
 
 router = APIRouter(tags=["training jobs"])
-router.include_router(result_router)
 
 Framework = Annotated[str | None, Query(max_length=64, description="Such as `timm`.")]
 Status = Annotated[JobStatus | None, Query(description="Only those in this status.")]

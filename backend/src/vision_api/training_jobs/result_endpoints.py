@@ -16,7 +16,7 @@ from vision_api.training_jobs.schemas import ArtifactRead, LogLineRead, MetricSe
 from vision_api.training_jobs.status import ENDED
 from vision_contracts import LogLevel, format_time
 
-router = APIRouter()
+router = APIRouter(tags=["training jobs"])
 
 NDJSON = "application/x-ndjson"
 SSE = "text/event-stream"
