@@ -10,6 +10,7 @@ from conftest import StartTraining
 
 from data_kit import Instance, Sample
 from huggingface_service.architectures import build_model, find_architecture
+from huggingface_service.network import instances
 from huggingface_service.tasks.instances import Delineated, InstanceSegmentation
 from vision_contracts import TaskType
 
@@ -55,6 +56,19 @@ def test_a_mask_is_measured_in_pixels_of_the_image_and_an_empty_one_is_none() ->
     measure.update(outputs, {"pixels": torch.zeros(1, 3, 4, 4), "labels": [{}]})
 
     assert measure.evaluator.values()["val/map50_95"] == pytest.approx(1.0)
+
+
+def test_a_prediction_has_the_box_of_its_mask_and_a_mask_without_pixels_no_score() -> None:
+    masks = torch.full((1, 2, 4, 8), -9.0)
+    masks[0, 0, 1:3, 2:7] = 9.0
+    classes = torch.tensor([[[0.0, 9.0, 0.0], [9.0, 0.0, 0.0]]])
+
+    boxes, scores, coefficients, prototypes = instances(classes, masks, (4, 8))
+
+    assert boxes.tolist() == [[[2, 1, 7, 3], [0, 0, 0, 0]]]
+    assert scores[0, 0].tolist() == pytest.approx([0, 1], abs=1e-3)
+    assert scores[0, 1].tolist() == [0, 0]
+    assert torch.equal(torch.einsum("nqm,nmhw->nqhw", coefficients, prototypes), masks)
 
 
 def test_images_without_objects_are_learnt_from_too(attempt: StartTraining, squares: Path) -> None:

@@ -15,6 +15,7 @@ MODELS = {
     TaskType.IMAGE_CLASSIFICATION: "google/mobilenet_v2_0.35_96",
     TaskType.OBJECT_DETECTION: "hustvl/yolos-tiny",
     TaskType.SEMANTIC_SEGMENTATION: "nvidia/segformer-b0-finetuned-ade-512-512",
+    TaskType.INSTANCE_SEGMENTATION: "facebook/maskformer-swin-tiny-coco",
 }
 
 
@@ -45,6 +46,7 @@ class Trained:
     params=[
         TaskType.IMAGE_CLASSIFICATION, TaskType.OBJECT_DETECTION,
         pytest.param(TaskType.SEMANTIC_SEGMENTATION, marks=pytest.mark.thorough),
+        pytest.param(TaskType.INSTANCE_SEGMENTATION, marks=pytest.mark.thorough),
     ],
 )  # fmt: skip
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
@@ -61,6 +63,9 @@ def test_a_prediction_has_everything_that_its_task_is_about(trained: Trained, tm
         case TaskType.OBJECT_DETECTION:
             assert {found.label for found in answer.objects} == {"red", "green"}
             assert all(0 <= found.box[0] <= found.box[2] <= SIDE for found in answer.objects)
+        case TaskType.INSTANCE_SEGMENTATION:
+            assert {found.label for found in answer.objects} <= {"red", "green"}
+            assert any(found.mask is not None for found in answer.objects)
         case _:
             assert all(region.label in ("red", "green") for region in answer.regions)
     assert "drawings/0.png" in done.files

@@ -1,9 +1,11 @@
 """A trained network as the kit uses it: predictions, exports and evaluations all begin here."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torchvision.ops import box_convert
 from transformers import PreTrainedModel
 
@@ -31,11 +33,14 @@ class Outputs(nn.Module):
             TaskType.IMAGE_CLASSIFICATION: ("probabilities",),
             TaskType.SEMANTIC_SEGMENTATION: ("scores",),
             TaskType.OBJECT_DETECTION: ("boxes", "scores"),
+            TaskType.INSTANCE_SEGMENTATION: ("boxes", "scores", "coefficients", "prototypes"),
         }[task]
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """(n, 3, height, width), normalised."""
         outputs = self.model(**model_inputs(self.model, pixels))
+        if self.task is TaskType.INSTANCE_SEGMENTATION:
+            return instances(outputs["class_queries_logits"], outputs["masks_queries_logits"], pixels.shape[-2:])
         logits = (outputs["logits"] if "logits" in outputs else outputs["last_hidden_state"]).float()
         if self.task is TaskType.IMAGE_CLASSIFICATION:
             return (logits.softmax(-1),)
@@ -46,6 +51,28 @@ class Outputs(nn.Module):
         height, width = pixels.shape[-2:]
         boxes = box_convert(outputs["pred_boxes"].float(), "cxcywh", "xyxy")
         return boxes * torch.tensor([width, height, width, height], device=pixels.device), scores
+
+
+def instances(classes: Tensor, masks: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Boxes, scores, coefficients and prototypes: each query's mask (n, q, h, w) is a prototype of its own.
+
+    Scores as `tasks.instances` measures them; a mask without any pixel has none.
+    """
+    logits = functional.interpolate(masks.float(), size=tuple(size), mode="bilinear", align_corners=False)
+    inside = (logits > 0).float()
+    sureness = (logits.sigmoid() * inside).sum((2, 3)) / inside.sum((2, 3)).clamp(min=1)
+    scores = classes.float().softmax(-1)[..., :-1] * sureness[..., None]  # the last class is: none
+    (left, right), (top, bottom) = (_extent(inside.amax(axis)) for axis in (2, 3))
+    own = torch.eye(masks.shape[1], device=masks.device).expand(masks.shape[0], -1, -1)
+    return torch.stack([left, top, right, bottom], -1), scores, own, masks.float()
+
+
+def _extent(seen: Tensor) -> tuple[Tensor, Tensor]:
+    """Where ones (…, length) begin and end; 0 and 0 where there are none."""
+    length = seen.shape[-1]
+    end = (seen * torch.arange(1, length + 1, device=seen.device)).amax(-1)
+    begin = length - (seen * torch.arange(length, 0, -1, device=seen.device)).amax(-1)
+    return begin * (end > 0), end
 
 
 def load_network(run: Run) -> TorchNetwork:
