@@ -9,7 +9,7 @@ EMPTY :=
 SOURCES := $(subst $(EMPTY) $(EMPTY),:,$(wildcard */src */*/src))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run env up down logs backup restore usage test test-thorough test-compose chaos check imports
+.PHONY: help setup run env up down logs backup restore usage test test-thorough test-kills test-compose chaos check imports
 .PHONY: format lock catalog catalog-check catalog-page bench docs clean
 
 help: ## list the verbs
@@ -46,8 +46,11 @@ usage: ## show what lies in storage, by project (ARGS=--json, ARGS=--repair)
 test: setup ## run every suite of every project
 	@$(PYTHON) scripts/test.py
 
-test-thorough: setup ## what takes too long for `make test`: hostile archives, large uploads, a lost disk, kills, every export
-	@$(PYTHON) scripts/test.py --thorough backend tests services/huggingface services/ultralytics
+test-thorough: setup ## what takes too long for `make test`: hostile archives, large uploads, every export
+	@$(PYTHON) scripts/test.py --thorough backend services/huggingface services/ultralytics
+
+test-kills: setup ## long lives of jobs, a lost disk, and a short `make chaos` (wants a machine with nothing else to do)
+	@$(PYTHON) scripts/test.py --thorough tests
 
 test-compose: setup ## the same scenarios and more on real containers, kills, upgrade, backup included (needs a Docker engine)
 	@cd tests && IN_CONTAINERS=1 .venv/bin/python -m pytest -q scenarios/test_0* compose -m "compose or not thorough"

