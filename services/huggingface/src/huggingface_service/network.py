@@ -16,6 +16,7 @@ from huggingface_service.devices import choose_device, describe_versions
 from huggingface_service.images import NORMALIZATIONS
 from huggingface_service.loop import silence_library
 from huggingface_service.model_inputs import model_inputs
+from huggingface_service.tasks.instances import sureness
 from trainer_kit.inference import Description, Preprocessing, TorchNetwork
 from trainer_kit.trainer import TrainingError, WorkRun
 from vision_contracts import EndReason, TaskType
@@ -60,8 +61,7 @@ def instances(classes: Tensor, masks: Tensor, size: Sequence[int]) -> tuple[Tens
     """
     logits = functional.interpolate(masks.float(), size=tuple(size), mode="bilinear", align_corners=False)
     inside = (logits > 0).float()
-    sureness = (logits.sigmoid() * inside).sum((2, 3)) / inside.sum((2, 3)).clamp(min=1)
-    scores = classes.float().softmax(-1)[..., :-1] * sureness[..., None]  # the last class is: none
+    scores = classes.float().softmax(-1)[..., :-1] * sureness(logits)[..., None]  # the last class is: none
     (left, right), (top, bottom) = (_extent(inside.amax(axis)) for axis in (2, 3))
     own = torch.eye(masks.shape[1], device=masks.device).expand(masks.shape[0], -1, -1)
     return torch.stack([left, top, right, bottom], -1), scores, own, masks.float()

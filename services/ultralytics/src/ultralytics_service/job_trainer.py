@@ -218,8 +218,8 @@ class JobMixin(BaseTrainer):
             best_epoch=self.stopper.best_epoch,
             history=self.run.history.epochs,
             mosaic_buffer=mosaic_buffer(self.train_loader.dataset),
-            keypoint_names=self.run.dataset.keypoint_names,
-            skeleton=self.run.dataset.skeleton,
+            keypoint_names=tuple(self.data.get("kpt_names", {}).get(0, ())),
+            skeleton=tuple((one, other) for one, other in self.data.get("skeleton", ())),
         )
 
     def _epoch_seed(self) -> int:

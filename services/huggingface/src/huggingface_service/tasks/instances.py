@@ -63,6 +63,12 @@ def visible_masks(example: Example) -> dict[str, Tensor]:
     return {"class_labels": example["classes"][visible], "masks": masks[visible].float()}
 
 
+def sureness(logits: Tensor) -> Tensor:
+    """For masks (…, h, w) how sure their pixels are to belong to them, 0 to 1 (…); 0 where there are none."""
+    inside = (logits > 0).float()
+    return (logits.sigmoid() * inside).sum((-2, -1)) / inside.sum((-2, -1)).clamp(min=1)
+
+
 class Delineated:
     """Masks in cells of the model's own, coarser grid."""
 
@@ -84,11 +90,10 @@ class Delineated:
         sample, (_, height, width) = next(self.samples), logits.shape
         masks = logits > 0
         seen = masks.flatten(1).any(1)
-        masks, probabilities = masks[seen], logits[seen].sigmoid()
-        sureness = (probabilities * masks).flatten(1).sum(1) / masks.flatten(1).sum(1)
+        masks = masks[seen]
         scale = (width / sample.width, height / sample.height)
         found = Found(
-            scores=(scores[seen] * sureness).numpy(),
+            scores=(scores * sureness(logits))[seen].numpy(),
             classes=classes[seen].numpy(),
             boxes=(masks_to_boxes(masks) / torch.tensor([*scale, *scale])).numpy(),
             masks=masks.numpy(),
