@@ -137,7 +137,7 @@ async def answering(reply: Reply, *, silence_seconds: float = 5.0) -> AsyncItera
         await reply(writer)
         writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=256)
     port = server.sockets[0].getsockname()[1]
     async with server, Connections(silence_seconds=silence_seconds) as connections:
         yield ServiceClient(f"http://127.0.0.1:{port}", TOKEN, connections=connections)
