@@ -153,8 +153,17 @@ async def serving(
     service: SmallService, *, host: str = "127.0.0.1", port: int = 0, certificate: trustme.LeafCert | None = None
 ) -> AsyncIterator[int]:
     """Serve it in this event loop; yields the port."""
+    async with serving_app(make_app(service), host=host, port=port, certificate=certificate) as port:
+        yield port
+
+
+@asynccontextmanager
+async def serving_app(
+    app: FastAPI, *, host: str = "127.0.0.1", port: int = 0, certificate: trustme.LeafCert | None = None
+) -> AsyncIterator[int]:
+    """The same for any application."""
     listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    config = uvicorn.Config(make_app(service), log_config=None, lifespan="off")
+    config = uvicorn.Config(app, log_config=None, lifespan="off")
     config.load()
     if certificate is not None:
         config.ssl = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -100,6 +100,9 @@ class Settings(BaseSettings):
     import_prefixes: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Where data sets may be imported from beside `dataset_roots`: `s3://bucket/prefix`, …"
     )
+    hub_url: str = Field(default="https://huggingface.co", pattern=r"^https?://[^/\s]+$")
+    hub_token: SecretStr | None = Field(default=None, description="May write in `hub_namespace`. None: nobody pushes.")
+    hub_namespace: str = Field(default="", pattern=r"^[\w.-]*$", description="Account or organisation at the hub.")
     slots: int | None = Field(default=None, ge=1, le=1024, description="Default: each service decides.")
     max_running_jobs_per_user: int = Field(default=0, ge=0, description="0: no limit.")
     stop_grace_seconds: float = Field(default=10.0, ge=0, le=600)
@@ -158,6 +161,12 @@ class Settings(BaseSettings):
         if password is not None and len(password.get_secret_value().encode()) > LONGEST_PASSWORD_BYTES:
             raise ValueError(f"may have at most {LONGEST_PASSWORD_BYTES} bytes")
         return password
+
+    @model_validator(mode="after")
+    def _token_has_namespace(self) -> Self:
+        if (self.hub_token is None) == bool(self.hub_namespace):
+            raise ValueError("HUB_TOKEN and HUB_NAMESPACE belong together: set both or none")
+        return self
 
     @model_validator(mode="after")
     def _refuse_weak_secrets(self) -> Self:

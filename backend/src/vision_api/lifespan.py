@@ -23,6 +23,7 @@ from vision_api.health.readiness import StorageProbe
 from vision_api.health.state_metrics import StateMetrics
 from vision_api.kit.answers import AnswerCache
 from vision_api.kit.tracing import trace_statements
+from vision_api.model_registry.hub.pusher import running_pusher
 from vision_api.training_jobs.loops.running import running_loops
 from vision_api.training_jobs.settling import Settler
 from vision_api.training_jobs.wakeups import Wakeups
@@ -48,6 +49,9 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         app.state.store = open_store(settings.storage_url)
         app.state.dataset_processor = await parts.enter_async_context(
             running_processor(database, app.state.store, settings, is_idle=not app.state.background)
+        )
+        app.state.hub_pusher = await parts.enter_async_context(
+            running_pusher(database, app.state.store, settings, is_idle=not app.state.background)
         )
         app.state.wakeups = Wakeups()
         await parts.enter_async_context(running_watch(database, app.state.wakeups))

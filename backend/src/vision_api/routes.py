@@ -10,6 +10,7 @@ from vision_api.datasets.resumable.endpoints import router as resumable_router
 from vision_api.health.endpoints import router as health_router
 from vision_api.kit.query_guard import refuse_unknown_query
 from vision_api.model_registry.endpoints import router as model_registry_router
+from vision_api.model_registry.hub.endpoints import router as pushes_router
 from vision_api.openapi import RESPONSES
 from vision_api.projects.endpoints import router as projects_router
 from vision_api.training_jobs.endpoints import router as training_jobs_router
@@ -27,7 +28,7 @@ router = APIRouter(
 # Routes are tried one after the other: the two lists that do next to nothing themselves are the first.
 for each in (
     catalog_router, projects_router, auth_router, datasets_router, comparison_router, training_jobs_router,
-    results_router, works_router, model_registry_router, usage_router, resumable_router,
+    results_router, works_router, model_registry_router, pushes_router, usage_router, resumable_router,
 ):  # fmt: skip
     router.include_router(each, prefix=PREFIX)
 router.include_router(health_router)

@@ -1,7 +1,4 @@
-"""Processes uploads and imports in the background, one at a time, each in a process of its own.
-
-The row is the truth: whoever is killed over one leaves it `processing`, and it is taken up again when its lease ends.
-"""
+"""Processes uploads and imports in the background, one at a time, each in a process of its own."""
 
 import asyncio
 import logging
@@ -29,12 +26,12 @@ from vision_api.datasets.resumable.use_cases import discard_parts
 from vision_api.datasets.use_cases import Origin
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
+from vision_api.kit.background import Worker
 from vision_api.kit.clock import utc_now
 from vision_api.models import DatasetVersion
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 5.0
 LEASE_SECONDS = 60.0
 RENEW_SECONDS = 15.0
 TELL_SECONDS = 1.0
@@ -42,8 +39,10 @@ CLEAN_UP_SECONDS = 3600.0
 FORGOTTEN_AFTER = timedelta(days=1)
 
 
-class DatasetProcessor:
+class DatasetProcessor(Worker):
     """Takes the oldest upload that waits, again and again."""
+
+    name = "data sets"
 
     def __init__(
         self,
@@ -56,6 +55,7 @@ class DatasetProcessor:
         incoming: Path | None = None,
         import_roots: tuple[Path, ...] = (),
     ) -> None:
+        super().__init__()
         self._fetcher = Fetcher(store, limits, import_roots)
         self._prepare_archive = prepare
         self._incoming = incoming
@@ -63,44 +63,19 @@ class DatasetProcessor:
         self._store = store
         self._folder = folder
         self._limits = limits
-        self._wakeup = asyncio.Event()
-        self._is_closing = False
+        self._next_clean_up = 0.0
         self._progress = Progress()
 
-    def wake(self) -> None:
-        """There is a new upload."""
-        self._wakeup.set()
-
     async def close(self, running: "asyncio.Task[None]") -> None:
-        """End `run`, also in the middle of an upload.
+        """As any worker; threads hear of it too."""
+        self._progress.is_stopped = True
+        await super().close(running)
 
-        The flag is for a cancellation that meets the database's driver in a statement, and comes out as its error.
-        """
-        self._is_closing = self._progress.is_stopped = True
-        self._wakeup.set()
-        running.cancel()
-        await asyncio.wait({running})
-
-    async def run(self) -> None:
-        """Until `close`."""
-        next_clean_up = 0.0
-        while not self._is_closing:
-            try:
-                while not self._is_closing and await self.process_next():
-                    pass
-                if asyncio.get_running_loop().time() >= next_clean_up:
-                    await self.remove_forgotten_uploads()
-                    next_clean_up = asyncio.get_running_loop().time() + CLEAN_UP_SECONDS
-            except Stopped:
-                return
-            except (DatabaseUnavailable, StorageError) as error:
-                log.warning("data sets wait: %s", error)
-            except Exception:
-                log.exception("processing data sets failed in this round")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(POLL_SECONDS):
-                    await self._wakeup.wait()
-            self._wakeup.clear()
+    async def tidy_up(self) -> None:
+        """Now and then."""
+        if asyncio.get_running_loop().time() >= self._next_clean_up:
+            await self.remove_forgotten_uploads()
+            self._next_clean_up = asyncio.get_running_loop().time() + CLEAN_UP_SECONDS
 
     async def process_next(self) -> bool:
         """Process one upload; whether there was one."""
@@ -237,8 +212,5 @@ async def running_processor(
     if database.is_sqlite:
         async with database.transaction() as session:
             await repository.release_versions(session)
-    task = asyncio.create_task(processor.run(), name="datasets")
-    try:
+    async with processor.running():
         yield processor
-    finally:
-        await processor.close(task)

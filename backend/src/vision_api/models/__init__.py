@@ -10,6 +10,7 @@ from vision_api.models.idempotency_record import IdempotencyRecord
 from vision_api.models.job_event import JobEvent
 from vision_api.models.log_line import LogLine
 from vision_api.models.metric_point import MetricPoint
+from vision_api.models.model_push import ModelPush, PushStatus
 from vision_api.models.model_version import ModelStage, ModelVersion
 from vision_api.models.project import Project
 from vision_api.models.project_member import ProjectMember, ProjectRole
@@ -33,11 +34,13 @@ __all__ = [
     "JobStatus",
     "LogLine",
     "MetricPoint",
+    "ModelPush",
     "ModelStage",
     "ModelVersion",
     "Project",
     "ProjectMember",
     "ProjectRole",
+    "PushStatus",
     "RefreshToken",
     "RegisteredModel",
     "ResumableUpload",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vision_api.db.base import Base, BigInt, IdColumn
@@ -13,7 +13,11 @@ class RegisteredModel(Base):
     """Its row is locked while a version is added or moves to another stage."""
 
     __tablename__ = "registered_models"
-    __table_args__ = (UniqueConstraint("project_id", "name"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        UniqueConstraint("project_id", "name"),
+        Index("uq_registered_models_hub_repository", "hub_repository", unique=True),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[IdColumn]
     project_id: Mapped[int] = mapped_column(BigInt, ForeignKey("projects.id", ondelete="CASCADE"))
@@ -21,3 +25,5 @@ class RegisteredModel(Base):
     latest_version: Mapped[int] = mapped_column(default=0)
     """The highest number that was ever given: that of a deleted version never comes back."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    hub_repository: Mapped[str | None] = mapped_column(String(200))
+    """Where its versions are pushed to: no two models share a repository."""

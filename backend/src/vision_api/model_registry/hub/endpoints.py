@@ -1,0 +1,77 @@
+"""Routes of pushes."""
+
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Path, Request, Response, status
+
+from vision_api.auth.dependencies import CurrentUser
+from vision_api.db.session import DatabaseDep, ReadSession
+from vision_api.kit.pagination import PageParams, set_page_headers
+from vision_api.kit.schemas import ResourceId
+from vision_api.model_registry.hub import use_cases
+from vision_api.model_registry.hub.pusher import HubPusher
+from vision_api.model_registry.hub.schemas import PushCreate, PushRead
+from vision_api.model_registry.schemas import ModelName
+
+router = APIRouter(tags=["registered models"])
+
+PUSHES = "/projects/{project_id}/models/{name}/versions/{version}/pushes"
+Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
+
+
+@router.post(PUSHES, status_code=status.HTTP_202_ACCEPTED)
+async def push_model_version(
+    project_id: ResourceId,
+    name: ModelName,
+    version: Number,
+    body: PushCreate,
+    database: DatabaseDep,
+    user: CurrentUser,
+    request: Request,
+    response: Response,
+) -> PushRead:
+    """Send a version to the hub: weights, model card and lineage, in one commit with the tag `v<version>`. Editors may.
+
+    Asked for again while it is on its way, this answers the same push. 409 `hub_not_configured` without a token.
+    """
+    async with database.transaction() as session:
+        push = await use_cases.push_version(
+            session, request.app.state.settings,
+            user=user, project_id=project_id, name=name, number=version, request=body,
+        )  # fmt: skip
+    pusher: HubPusher = request.app.state.hub_pusher
+    pusher.wake()
+    where = {"project_id": project_id, "name": name, "version": version, "push_id": push.id}
+    response.headers["Location"] = quote(request.url_for("get_push", **where).path)
+    return push
+
+
+@router.get(PUSHES)
+async def list_pushes(
+    project_id: ResourceId,
+    name: ModelName,
+    version: Number,
+    session: ReadSession,
+    user: CurrentUser,
+    params: PageParams,
+    request: Request,
+    response: Response,
+) -> list[PushRead]:
+    """The pushes of a version, the newest first."""
+    page = await use_cases.page_pushes(
+        session, user=user, project_id=project_id, name=name, number=version, params=params
+    )
+    set_page_headers(request, response, page)
+    return list(page.items)
+
+
+@router.get(PUSHES + "/{push_id}")
+async def get_push(
+    project_id: ResourceId, name: ModelName, version: Number, push_id: ResourceId, session: ReadSession,
+    user: CurrentUser,
+) -> PushRead:  # fmt: skip
+    """Whether it has arrived, and where; or why not."""
+    return await use_cases.get_push(
+        session, user=user, project_id=project_id, name=name, number=version, push_id=push_id
+    )

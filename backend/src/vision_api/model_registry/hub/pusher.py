@@ -1,0 +1,192 @@
+"""Pushes versions in the background, one at a time, each in a process of its own."""
+
+import asyncio
+import logging
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import anyio.to_thread
+
+from data_kit import ObjectNotFound, ObjectStore, StorageError
+from vision_api.config import Settings
+from vision_api.db.base import database_now
+from vision_api.db.session import Database
+from vision_api.errors import DatabaseUnavailable
+from vision_api.kit.background import Worker
+from vision_api.model_registry.describing import describe_version
+from vision_api.model_registry.hub import pushing, repository
+from vision_api.model_registry.hub.pushing import CARD, LINEAGE, WEIGHTS, PushRequest, PushResult
+from vision_api.model_registry.reading import read_version
+from vision_api.model_registry.schemas import ModelVersionRead
+from vision_api.models import PushStatus
+
+log = logging.getLogger(__name__)
+
+LEASE_SECONDS = 60.0
+RENEW_SECONDS = 15.0
+MOST_TRIES = 5
+RETRY_SECONDS = 10.0
+LONGEST_SECONDS = 6 * 3600.0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A push that is ours, as long as the row has this number of tries."""
+
+    push_id: int
+    tries: int
+    repository: str
+    is_private: bool
+    version: ModelVersionRead
+
+
+class HubPusher(Worker):
+    """Takes the oldest push that waits, again and again."""
+
+    name = "pushes"
+
+    def __init__(self, database: Database, store: ObjectStore, settings: Settings) -> None:
+        super().__init__()
+        self._database = database
+        self._store = store
+        self._settings = settings
+        self._folder = settings.data_dir / "pushing"
+
+    async def process_next(self) -> bool:
+        """Push one version; whether there was one. Without a token they wait until there is one again."""
+        claim = await self._claim() if self._settings.hub_token is not None else None
+        if claim is None:
+            return False
+        self._folder.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(dir=self._folder))
+        renewing = asyncio.create_task(self._renew(claim))
+        try:
+            await self._apply(claim, await self._push(claim, work))
+        except asyncio.CancelledError:
+            await asyncio.shield(self._put_back(claim, tries=claim.tries - 1, wait_seconds=None))
+            raise
+        finally:
+            renewing.cancel()
+            await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
+        return True
+
+    async def _claim(self) -> Claim | None:
+        async with self._database.transaction() as session:
+            push = await repository.claim_push(session, lease_seconds=LEASE_SECONDS)
+            if push is None:
+                return None
+            version, project_id, project_name, name = await repository.get_names(session, push.version_id)
+            read = read_version(version, project_id=project_id, project_name=project_name, name=name)
+            return Claim(push.id, push.tries, push.repository, push.is_private, read)
+
+    async def _push(self, claim: Claim, work: Path) -> PushResult:
+        try:
+            files = await anyio.to_thread.run_sync(self._write_files, claim.version, work)
+        except ObjectNotFound:
+            return PushResult(error_code="weights_missing", error_message="The weights are no longer in storage.")
+        except (StorageError, OSError) as error:
+            message = f"The weights could not be read: {error}"
+            return PushResult(error_code="storage_unavailable", error_message=message, may_pass=True)
+        assert self._settings.hub_token is not None  # noqa: S101 - nothing is claimed without
+        request = PushRequest(
+            endpoint=self._settings.hub_url,
+            token=self._settings.hub_token.get_secret_value(),
+            repository=claim.repository,
+            is_private=claim.is_private,
+            message=claim.version.reference,
+            tag=f"v{claim.version.version}",
+            files=files,
+        )
+        return await push_in_process(request, work)
+
+    def _write_files(self, version: ModelVersionRead, work: Path) -> dict[str, Path]:
+        """By their names in the repository."""
+        card, lineage = work / CARD, work / LINEAGE
+        card.write_text(describe_version(version), "utf-8")
+        lineage.write_text(version.lineage.model_dump_json(indent=2), "utf-8")
+        weights = self._store.local_path(version.uri)
+        if weights is None:
+            weights = work / WEIGHTS
+            with weights.open("wb") as file:
+                file.writelines(self._store.read(version.uri))
+        elif not weights.exists():
+            raise ObjectNotFound(f"There is no object {version.uri}.")
+        return {CARD: card, LINEAGE: lineage, WEIGHTS + PurePosixPath(version.artifact).suffix: weights}
+
+    async def _apply(self, claim: Claim, result: PushResult) -> None:
+        """Write down what came of it, or that it is to be tried again."""
+        if result.may_pass and claim.tries < MOST_TRIES:
+            log.warning("push %d is tried again: %s", claim.push_id, result.error_message)
+            await self._put_back(claim, tries=claim.tries, wait_seconds=RETRY_SECONDS * 2**claim.tries)
+            return
+        async with self._database.transaction() as session:
+            push = await repository.lock_claimed(session, claim.push_id, claim.tries)
+            if push is None:
+                return
+            push.status = PushStatus.PUSHED if result.commit_url else PushStatus.FAILED
+            push.commit_url = result.commit_url or None
+            push.error_code, push.error_message = result.error_code or None, result.error_message or None
+            push.lease_expires_at = None
+            await session.flush()
+            await repository.free_unused_repository(session, push.version_id)
+            log.info("push %d to %s: %s %s", push.id, push.repository, push.status, push.error_code or "")
+
+    async def _put_back(self, claim: Claim, *, tries: int, wait_seconds: float | None) -> None:
+        """Leave it to whoever comes next, not before so many seconds have passed."""
+        async with self._database.transaction() as session:
+            push = await repository.lock_claimed(session, claim.push_id, claim.tries)
+            if push is not None:
+                push.tries = tries
+                push.lease_expires_at = database_now(wait_seconds) if wait_seconds is not None else None
+
+    async def _renew(self, claim: Claim) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            with suppress(DatabaseUnavailable):
+                async with self._database.transaction() as session:
+                    await repository.renew(session, claim.push_id, claim.tries, lease_seconds=LEASE_SECONDS)
+
+
+async def push_in_process(request: PushRequest, folder: Path) -> PushResult:
+    """In a process that ends with us, and keeps what it caches in `folder`."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", pushing.__name__, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        start_new_session=True, env=os.environ | {"HF_HOME": str(folder / "client")},
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            output, _ = await process.communicate(pushing.request_json.dump_json(request))
+    except TimeoutError:
+        message = f"It was at it for {LONGEST_SECONDS / 3600:g} hours."
+        return PushResult(error_code="hub_unavailable", error_message=message, may_pass=True)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await asyncio.shield(process.wait())
+    if process.returncode != 0:
+        message = f"The process that pushed died (exit code {process.returncode})."
+        return PushResult(error_code="push_died", error_message=message, may_pass=True)
+    return pushing.result_json.validate_json(output)
+
+
+@asynccontextmanager
+async def running_pusher(
+    database: Database, store: ObjectStore, settings: Settings, *, is_idle: bool = False
+) -> AsyncGenerator[HubPusher]:
+    """The pusher at work; with `is_idle` it only takes notice."""
+    pusher = HubPusher(database, store, settings)
+    if is_idle or settings.hub_token is None:
+        yield pusher
+        return
+    await asyncio.to_thread(shutil.rmtree, settings.data_dir / "pushing", ignore_errors=True)
+    if database.is_sqlite:
+        async with database.transaction() as session:
+            await repository.release_all(session)
+    async with pusher.running():
+        yield pusher

@@ -1,0 +1,93 @@
+"""Statements about pushes."""
+
+from typing import Any, cast
+
+from sqlalchemy import Select, exists, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vision_api.db.base import database_now
+from vision_api.kit.pagination import Page, PageRequest, paginate
+from vision_api.models import ModelPush, ModelVersion, Project, PushStatus, RegisteredModel
+
+
+def _pushes(project_id: int, name: str, number: int) -> Select[Any]:
+    wanted = (
+        select(ModelPush)
+        .join(ModelVersion, ModelVersion.id == ModelPush.version_id)
+        .join(RegisteredModel, RegisteredModel.id == ModelVersion.model_id)
+        .where(RegisteredModel.project_id == project_id, RegisteredModel.name == name, ModelVersion.number == number)
+    )
+    return cast("Select[Any]", wanted)
+
+
+async def page_pushes(
+    session: AsyncSession, project_id: int, name: str, number: int, params: PageRequest
+) -> Page[ModelPush]:
+    """Those of a version, the newest first."""
+    return await paginate(session, _pushes(project_id, name, number), params, keys=[ModelPush.id])
+
+
+async def get_push(session: AsyncSession, project_id: int, name: str, number: int, push_id: int) -> ModelPush | None:
+    """One of a version."""
+    return await session.scalar(_pushes(project_id, name, number).where(ModelPush.id == push_id))
+
+
+async def get_unfinished(session: AsyncSession, version_id: int) -> ModelPush | None:
+    """The one that is on its way."""
+    wanted = select(ModelPush).where(ModelPush.version_id == version_id, ModelPush.status == PushStatus.PUSHING)
+    return await session.scalar(wanted.limit(1))
+
+
+async def is_repository_of_other(session: AsyncSession, model_id: int, repository: str) -> bool:
+    """Whether another registered model, of whichever project, is pushed there."""
+    taken = exists().where(RegisteredModel.hub_repository == repository, RegisteredModel.id != model_id)
+    return bool(await session.scalar(select(taken)))
+
+
+async def free_unused_repository(session: AsyncSession, version_id: int) -> None:
+    """Forget where a model was to be pushed to, if nothing of it ever arrived or may still arrive there."""
+    model_id = select(ModelVersion.model_id).where(ModelVersion.id == version_id).scalar_subquery()
+    versions = select(ModelVersion.id).where(ModelVersion.model_id == model_id)
+    others = exists().where(ModelPush.version_id.in_(versions), ModelPush.status != PushStatus.FAILED)
+    unused = update(RegisteredModel).where(RegisteredModel.id == model_id, ~others)
+    await session.execute(unused.values(hub_repository=None).execution_options(synchronize_session=False))
+
+
+async def claim_push(session: AsyncSession, *, lease_seconds: float) -> ModelPush | None:
+    """The oldest that waits, leased and locked."""
+    is_free = or_(ModelPush.lease_expires_at.is_(None), ModelPush.lease_expires_at < database_now())
+    waiting = select(ModelPush).where(ModelPush.status == PushStatus.PUSHING, is_free).order_by(ModelPush.id).limit(1)
+    push = await session.scalar(waiting.with_for_update(skip_locked=True))
+    if push is not None:
+        push.tries += 1
+        push.lease_expires_at = database_now(lease_seconds)
+        await session.flush()
+    return push
+
+
+async def get_names(session: AsyncSession, version_id: int) -> Any:
+    """The row of a version, its project's id and name, and its own name."""
+    wanted = select(ModelVersion, Project.id, Project.name, RegisteredModel.name)
+    wanted = wanted.join(RegisteredModel, RegisteredModel.id == ModelVersion.model_id)
+    wanted = wanted.join(Project, Project.id == RegisteredModel.project_id)
+    return (await session.execute(wanted.where(ModelVersion.id == version_id))).one()
+
+
+async def lock_claimed(session: AsyncSession, push_id: int, tries: int) -> ModelPush | None:
+    """The push, locked, if it is still ours to change."""
+    wanted = select(ModelPush).where(
+        ModelPush.id == push_id, ModelPush.tries == tries, ModelPush.status == PushStatus.PUSHING
+    )
+    return await session.scalar(wanted.with_for_update())
+
+
+async def renew(session: AsyncSession, push_id: int, tries: int, *, lease_seconds: float) -> None:
+    """Somebody is still at it."""
+    mine = update(ModelPush).where(ModelPush.id == push_id, ModelPush.tries == tries)
+    await session.execute(mine.values(lease_expires_at=database_now(lease_seconds), updated_at=ModelPush.updated_at))
+
+
+async def release_all(session: AsyncSession) -> None:
+    """Give back every lease: where nobody else can be at work, they are left over from a backend that was killed."""
+    leased = update(ModelPush).where(ModelPush.status == PushStatus.PUSHING)
+    await session.execute(leased.values(lease_expires_at=None, updated_at=ModelPush.updated_at))

@@ -1,0 +1,43 @@
+"""A version of a registered model on its way to a hub."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Enum, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from vision_api.db.base import Base, BigInt, IdColumn
+from vision_api.kit.clock import utc_now
+
+
+class PushStatus(StrEnum):
+    """Whether it has arrived."""
+
+    PUSHING = "pushing"
+    PUSHED = "pushed"
+    FAILED = "failed"
+
+
+class ModelPush(Base):
+    """Whoever has leased the row pushes; the hub takes the files of a version in one commit, or none of them."""
+
+    __tablename__ = "model_pushes"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[IdColumn]
+    version_id: Mapped[int] = mapped_column(BigInt, ForeignKey("model_versions.id", ondelete="CASCADE"), index=True)
+    repository: Mapped[str] = mapped_column(String(200))
+    is_private: Mapped[bool]
+    status: Mapped[PushStatus] = mapped_column(
+        Enum(PushStatus, native_enum=False, length=16, values_callable=list), default=PushStatus.PUSHING, index=True
+    )
+    commit_url: Mapped[str | None]
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_message: Mapped[str | None]
+    created_by_id: Mapped[int] = mapped_column(BigInt, ForeignKey("users.id"))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
+
+    tries: Mapped[int] = mapped_column(default=0)
+    """Tells a claim from later ones."""
+    lease_expires_at: Mapped[datetime | None]
