@@ -13,10 +13,13 @@ import pytest
 from fake_service import TOKEN, FakeService
 from fastapi import FastAPI
 from pydantic import SecretStr
+from sqlalchemy import insert
 from waiting import until
 
 from vision_api.config import Settings
+from vision_api.kit.clock import utc_now
 from vision_api.main import create_app
+from vision_api.models import MetricPoint
 
 ADMIN = {"username": "admin@example.com", "password": "a long password of the tests"}
 JOB = {"framework": "fake", "model_name": "linear", "task_type": "image_classification", "epochs": 2, "batch_size": 2}
@@ -62,6 +65,29 @@ async def ended(api: httpx.AsyncClient, path: str) -> dict[str, Any]:
             return found
         await asyncio.sleep(0.1)
     raise AssertionError(f"{path} has not ended: {found}")
+
+
+async def test_the_time_of_a_training_is_known_from_an_earlier_one(
+    api: httpx.AsyncClient, app: FastAPI, colors: Path
+) -> None:
+    body = {**JOB, "project_id": (await api.post("/projects", json={"name": "Colours"})).json()["id"]}
+    body["dataset_path"] = str(colors)
+
+    async def estimates(**changes: Any) -> dict[str, Any]:
+        answer = await api.post("/training/jobs/preflight", json=body | changes)
+        return answer.json()["estimates"]
+
+    assert (await estimates())["time_basis"] == "model_card"
+    job = (await api.post("/training/jobs", json=body)).json()["id"]
+    await api.post(f"/training/jobs/{job}/start")
+    steps = (await ended(api, f"/training/jobs/{job}"))["progress"]["steps"]
+    point = {"job_id": job, "time": utc_now(), "step": steps, "epoch": 1, "name": "time/epoch_seconds", "value": 40.0}
+    async with app.state.database.transaction() as session:
+        await session.execute(insert(MetricPoint), [point])
+
+    for name, basis in (("linear", "earlier_training"), ("hub/linear", "similar_training")):
+        known = await estimates(model_name=name)
+        assert (known["time_basis"], known["epoch_seconds"]) == (basis, 40.0)
 
 
 async def test_a_trained_experiment_predicts_is_exported_and_evaluated(api: httpx.AsyncClient, colors: Path) -> None:

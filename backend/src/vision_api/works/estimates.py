@@ -4,9 +4,9 @@ docs/after-training.md says how rough; a dry run measures instead.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from vision_api.works.schemas import Estimates, Finding
 from vision_contracts import DeviceInfo, ModelDetail
@@ -19,6 +19,8 @@ PROCESS_BYTES = 700e6
 """A process with the framework in it, before it has a model."""
 PASSES = 3
 """A training step costs three forward passes."""
+LOADING_GMACS = 0.1
+"""An image is read, augmented and validated in the time of so many forward passes' arithmetic."""
 GMACS_PER_SECOND = {"cpu": 20.0, "mps": 500.0, "cuda": 4000.0}
 """What a device does of a small network, of which no training is known."""
 STATES = {"sgd": 1, "rmsprop": 1, "muon": 1}
@@ -30,6 +32,15 @@ USABLE = 0.9
 
 
 @dataclass(frozen=True)
+class KnownTime:
+    """What an earlier training took for an image, and what that cost."""
+
+    seconds: float
+    cost: float
+    basis: Literal["earlier_training", "similar_training"]
+
+
+@dataclass(frozen=True)
 class Plan:
     """What is to be trained, settled."""
 
@@ -38,19 +49,20 @@ class Plan:
     train_images: int | None
     dataset_bytes: int | None
     device: DeviceInfo | None
-    seconds_per_image: float | None
-    """Of an earlier training of the same model, where there was one."""
-
-    @property
-    def image_size(self) -> int:
-        given = self.columns["hyperparameters"].get("image_size", "auto")
-        return given if isinstance(given, int) else self.card.input_size
+    known_time: "KnownTime | None"
 
     @property
     def gmacs(self) -> float:
         """Of one image of this size."""
-        known = self.card.gmacs if self.card.gmacs is not None else self.card.params / 5e6
-        return known * (self.image_size / self.card.input_size) ** 2
+        return gmacs_of(self.card, self.columns["hyperparameters"])
+
+    @property
+    def seconds_per_image(self) -> float:
+        """Of an epoch, by the best that is known."""
+        if self.known_time is not None:
+            return self.known_time.seconds * image_cost(self.gmacs) / self.known_time.cost
+        kind = self.device.name.partition(":")[0] if self.device is not None else "cpu"
+        return image_cost(self.gmacs) / GMACS_PER_SECOND.get(kind, GMACS_PER_SECOND["cpu"])
 
     def memory_bytes(self, batch_size: int) -> int:
         states = 2 + STATES.get(self.columns["optimizer"], 2)
@@ -64,13 +76,22 @@ class Plan:
         return 1 << int(math.log2(room)) if room >= 1 else 0
 
 
+def gmacs_of(card: ModelDetail, hyperparameters: Mapping[str, Any]) -> float:
+    """Of one image, which has the size that is asked for, or the card's."""
+    known = card.gmacs if card.gmacs is not None else card.params / 5e6
+    given = hyperparameters.get("image_size", "auto")
+    return known * ((given if isinstance(given, int) else card.input_size) / card.input_size) ** 2
+
+
+def image_cost(gmacs: float) -> float:
+    """Of one image in an epoch, in billions of multiply-adds."""
+    return PASSES * gmacs + LOADING_GMACS
+
+
 def estimate(plan: Plan) -> Estimates:
     """All of it; what needs the number of images is null where nobody knows that."""
     batch, epochs = plan.columns["batch_size"], plan.columns["epochs"]
-    kind = plan.device.name.partition(":")[0] if plan.device is not None else "cpu"
-    guessed = PASSES * plan.gmacs / GMACS_PER_SECOND.get(kind, GMACS_PER_SECOND["cpu"])
-    per_image = plan.seconds_per_image or guessed
-    epoch_seconds = plan.train_images * per_image if plan.train_images is not None else None
+    epoch_seconds = plan.train_images * plan.seconds_per_image if plan.train_images is not None else None
     checkpoint = plan.card.params * BYTES * (1 + STATES.get(plan.columns["optimizer"], 2))
     known = plan.device.memory_bytes if plan.device is not None else None
     return Estimates(
@@ -81,7 +102,7 @@ def estimate(plan: Plan) -> Estimates:
         steps_per_epoch=math.ceil(plan.train_images / batch) if plan.train_images is not None else None,
         epoch_seconds=round(epoch_seconds, 1) if epoch_seconds is not None else None,
         total_seconds=round(epoch_seconds * epochs, 1) if epoch_seconds is not None else None,
-        time_basis="earlier_training" if plan.seconds_per_image else "model_card",
+        time_basis=plan.known_time.basis if plan.known_time is not None else "model_card",
         checkpoint_bytes=checkpoint,
         disk_bytes=checkpoint * KEPT_CHECKPOINTS + 2 * (plan.dataset_bytes or 0),
     )

@@ -11,14 +11,15 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_kit import open_dataset
-from vision_api.catalog.use_cases import get_model
-from vision_api.models import DatasetVersion, JobStatus, MetricPoint, TrainingJob, User
+from vision_api.catalog.catalog import Catalog
+from vision_api.catalog.use_cases import find_model, get_model
+from vision_api.models import DatasetVersion, JobStatus, TrainingJob, User
 from vision_api.training_jobs.settling import FOLDER_CHECK_SECONDS, Settler
 from vision_api.training_jobs.status import switch_status
-from vision_api.works import estimates
+from vision_api.works import estimates, repository
 from vision_api.works.schemas import PreflightCreate, PreflightRead
 from vision_api.works.use_cases import SOMEBODY_WAITS, Workshop, new_work
-from vision_contracts import DeviceInfo, JobKind, PreflightWork, TaskType, metric_names
+from vision_contracts import DeviceInfo, JobKind, PreflightWork, TaskType
 
 LONGEST_SECONDS = 600.0
 SETTINGS = ("epochs", "batch_size", "learning_rate", "optimizer", "hyperparameters", "initial_weights", "device")
@@ -33,10 +34,10 @@ async def preflight(
     async with shop.database.snapshot() as session:
         images, size = await _count_images(session, columns)
         device = _device(shop, columns)
-        per_image = await _seconds_per_image(session, columns, device)
+        known = await _known_time(session, settler.catalog, columns, device)
     if images is None and columns["dataset_path"] is not None:
         images = await _count_in_folder(columns)
-    plan = estimates.Plan(card, columns, images, size, device, per_image)
+    plan = estimates.Plan(card, columns, images, size, device, known)
     estimated = estimates.estimate(plan)
     findings = list(estimates.find(plan, estimated))
     answer = PreflightRead(
@@ -95,26 +96,31 @@ def _device(shop: Workshop, columns: dict[str, Any]) -> DeviceInfo | None:
     return next((one for one in devices if one.name == wanted or one.name.partition(":")[0] == wanted), None)
 
 
-async def _seconds_per_image(session: AsyncSession, columns: dict[str, Any], device: DeviceInfo | None) -> float | None:
-    """Of the newest training with the same model, image size and kind of device whose steps are known."""
-    job, point = TrainingJob, MetricPoint
-    is_alike = (job.framework == columns["framework"]) & (job.model_name == columns["model_name"])
-    wanted = (
-        select(job, point.value, point.epoch)
-        .join(point, point.job_id == job.id)
-        .where(is_alike, job.kind == JobKind.TRAIN, point.name == metric_names.EPOCH_SECONDS, job.progress_steps > 0)
-        .order_by(job.id.desc(), point.step.desc())
-        .limit(20)
-    )
-    for row, seconds, _ in await session.execute(wanted):
-        if not seconds or device is None or not _trained_alike(row, columns, device):
-            continue
-        images = row.progress_steps / row.epochs * row.batch_size
-        return seconds / images
-    return None
+async def _known_time(
+    session: AsyncSession, catalog: Catalog, columns: dict[str, Any], device: DeviceInfo | None
+) -> estimates.KnownTime | None:
+    """Of the newest training on the same kind of device with the same model, or else with another of the framework."""
+    if device is None:
+        return None
+    found = [
+        time
+        for row, seconds in await repository.list_epoch_seconds(session, columns["framework"], columns["task_type"])
+        if _kind((row.environment or {}).get("device", "")) == _kind(device.name)
+        and (time := _time_of(catalog, row, seconds, columns["model_name"])) is not None
+    ]
+    return next((time for time in found if time.basis == "earlier_training"), next(iter(found), None))
 
 
-def _trained_alike(row: TrainingJob, columns: dict[str, Any], device: DeviceInfo) -> bool:
-    same_size = row.hyperparameters.get("image_size") == columns["hyperparameters"].get("image_size")
-    trained_on = (row.environment or {}).get("device", "")
-    return same_size and trained_on.partition(":")[0] == device.name.partition(":")[0]
+def _time_of(catalog: Catalog, row: TrainingJob, seconds: float, model_name: str) -> estimates.KnownTime | None:
+    """None for a training of a model that the catalogue no longer has."""
+    card = find_model(catalog, row.framework, row.model_name)
+    if card is None:
+        return None
+    images = row.progress_steps / row.epochs * row.batch_size
+    cost = estimates.image_cost(estimates.gmacs_of(card, row.hyperparameters))
+    is_same = row.model_name == model_name
+    return estimates.KnownTime(seconds / images, cost, "earlier_training" if is_same else "similar_training")
+
+
+def _kind(device: str) -> str:
+    return device.partition(":")[0]

@@ -8,7 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.models import Artifact, Dataset, MetricPoint, TrainingJob
 from vision_api.training_jobs.repository import is_visible
-from vision_contracts import JobKind
+from vision_contracts import JobKind, metric_names
+
+NEWEST_TRAININGS = 50
 
 
 async def list_works(session: AsyncSession, job_id: int, *, limit: int) -> Sequence[TrainingJob]:
@@ -44,3 +46,19 @@ async def last_values(session: AsyncSession, work_id: int) -> dict[str, float | 
     last = select(func.max(MetricPoint.step)).where(MetricPoint.job_id == work_id).scalar_subquery()
     wanted = select(MetricPoint.name, MetricPoint.value).where(MetricPoint.job_id == work_id, MetricPoint.step == last)
     return {row.name: row.value for row in await session.execute(wanted.order_by(MetricPoint.name))}
+
+
+async def list_epoch_seconds(session: AsyncSession, framework: str, task_type: str) -> list[tuple[TrainingJob, float]]:
+    """Each training and the seconds of its last epoch, the newest first."""
+    job, point = TrainingJob, MetricPoint
+    last = select(func.max(point.step)).where(point.job_id == job.id, point.name == metric_names.EPOCH_SECONDS)
+    wanted = (
+        select(job, point.value)
+        .join(point, (point.job_id == job.id) & (point.step == last.correlate(job).scalar_subquery()))
+        .where(job.framework == framework, job.task_type == task_type, job.kind == JobKind.TRAIN)
+        .where(point.name == metric_names.EPOCH_SECONDS, point.value > 0)
+        .where(job.progress_steps > 0, job.environment.is_not(None))
+        .order_by(job.id.desc())
+        .limit(NEWEST_TRAININGS)
+    )
+    return [(row[0], row[1] or 0.0) for row in await session.execute(wanted)]

@@ -87,7 +87,9 @@ class Estimates(ReadModel):
     steps_per_epoch: int | None
     epoch_seconds: float | None
     total_seconds: float | None
-    time_basis: Literal["earlier_training", "model_card"] = Field(description="The second can be wrong by far.")
+    time_basis: Literal["earlier_training", "similar_training", "model_card"] = Field(
+        description="Of the same model, of another model of the framework, or of none: that can be wrong by far."
+    )
     checkpoint_bytes: int
     disk_bytes: int = Field(description="Of the data set in the service's cache, and of checkpoints.")
 
