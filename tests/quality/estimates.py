@@ -1,0 +1,124 @@
+"""`python -m quality.estimates`: what a pre-flight says, beside the training that follows; writes docs/estimates.md.
+
+A platform of its own trains the samples of the checkout, one experiment after the other.
+"""
+
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from client import Client
+from platform_under_test import ADMIN_EMAIL, ADMIN_PASSWORD, ROOT, LocalPlatform
+
+from quality.runs import CLASSIFY, DETECT, INSTANCES, SEMANTIC
+
+PAGE = ROOT / "docs" / "estimates.md"
+EPOCHS = 2
+HEAD = """# How far estimates are off
+
+A pre-flight (`POST /training/jobs/preflight`) beside the training that followed it: two epochs of the samples in this
+repository, on {device}. The first model of a framework and task is estimated from its card (`model_card`), the next
+from the one before it (`similar_training`). A dry run trains a few batches and measures; real memory is the most that
+it took, and the larger part of that is here the framework itself. MB: estimate / real.
+
+Made by `cd tests && .venv/bin/python -m quality.estimates`.
+
+| framework | model | task | px | batch | memory, MB | checkpoint, MB | epoch, s | by | by a dry run, s | real, s |
+|---|---|---|--:|--:|--:|--:|--:|---|--:|--:|
+"""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One experiment."""
+
+    framework: str
+    model: str
+    task_type: str
+    dataset: str
+    image_size: int
+    batch_size: int
+
+
+TRIALS = (
+    Trial("timm", "resnet18", CLASSIFY, "digits", 64, 16),
+    Trial("timm", "mobilenetv3_small_100", CLASSIFY, "digits", 64, 16),
+    Trial("timm", "vit_tiny_patch16_224", CLASSIFY, "digits", 64, 16),
+    Trial("ultralytics", "yolov8n-cls", CLASSIFY, "digits", 64, 16),
+    Trial("ultralytics", "yolo11n", DETECT, "coins", 128, 8),
+    Trial("ultralytics", "yolov8s", DETECT, "coins", 128, 8),
+    Trial("ultralytics", "yolo11n-seg", INSTANCES, "coins", 128, 8),
+    Trial("huggingface", "microsoft/resnet-18", CLASSIFY, "digits", 64, 16),
+    Trial("huggingface", "WinKawaks/vit-tiny-patch16-224", CLASSIFY, "digits", 64, 16),
+    Trial("huggingface", "hustvl/yolos-tiny", DETECT, "coins", 128, 4),
+    Trial("huggingface", "nvidia/segformer-b0-finetuned-ade-512-512", SEMANTIC, "coins", 128, 4),
+)
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="estimates-") as folder:
+        platform = LocalPlatform(Path(folder))
+        for name in ("digits", "coins"):
+            shutil.copytree(ROOT / "samples" / name, platform.datasets / name)
+        platform.start()
+        try:
+            user = Client.sign_in(platform.url, ADMIN_EMAIL, ADMIN_PASSWORD)
+            _wait_for_services(platform.url)
+            project = user.post("/projects", {"name": "Estimates"})["id"]
+            rows = [_try(user, project, platform.datasets, trial) for trial in TRIALS]
+        finally:
+            Client.close_all()
+            platform.stop()
+    PAGE.write_text(HEAD.format(device=rows[0][0]) + "".join(row for _, row in rows))
+    return 0
+
+
+def _wait_for_services(url: str, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while (answer := httpx.get(f"{url}/ready").json())["status"] != "ready":
+        assert time.monotonic() < deadline, answer
+        time.sleep(1)
+
+
+def _try(user: Client, project: int, datasets: Path, trial: Trial) -> tuple[str, str]:
+    """The device, and a row of the table."""
+    wanted = {
+        "project_id": project, "framework": trial.framework, "model_name": trial.model, "task_type": trial.task_type,
+        "dataset_path": str(datasets / trial.dataset), "epochs": EPOCHS, "batch_size": trial.batch_size,
+        "hyperparameters": {"image_size": trial.image_size},
+    }  # fmt: skip
+    looked = user.post("/training/jobs/preflight", wanted | {"dry_run": True})
+    work = looked["dry_run"]
+    while work["status"] not in ("completed", "failed", "cancelled"):
+        time.sleep(0.5)
+        work = user.get(f"/training/jobs/preflight/{work['id']}")
+    assert work["status"] == "completed", work
+    job = user.post("/training/jobs", wanted)
+    user.post(f"/training/jobs/{job['id']}/start")
+    job = user.wait_for(job["id"], "completed", seconds=900)
+    (epochs,) = user.get(f"/training/jobs/{job['id']}/metrics", names="time/epoch_seconds")
+    artifacts = user.get(f"/training/jobs/{job['id']}/artifacts")
+    checkpoint = next(one["size_bytes"] for one in artifacts if one["name"].startswith("checkpoints/last"))
+    said, measured = looked["estimates"], work["values"]
+    dry = measured["preflight/seconds_per_step"] * measured["preflight/steps_per_epoch"]
+    memory, checkpoint = (
+        f"{estimate / 1e6:.0f} / {real / 1e6:.0f}"
+        for estimate, real in (
+            (said["memory_bytes"], measured["preflight/peak_memory_bytes"]),
+            (said["checkpoint_bytes"], checkpoint),
+        )
+    )
+    cells = [trial.framework, f"`{trial.model}`", trial.task_type, trial.image_size, trial.batch_size]
+    cells += [memory, checkpoint, f"{said['epoch_seconds']:.1f}", said["time_basis"]]
+    cells += [f"{dry:.1f}", f"{epochs['points'][-1]['value']:.1f}"]
+    row = "| " + " | ".join(map(str, cells)) + " |\n"
+    sys.stderr.write(row)
+    return job["environment"]["device"], row
+
+
+if __name__ == "__main__":
+    sys.exit(main())
