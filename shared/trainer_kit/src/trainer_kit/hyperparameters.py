@@ -19,6 +19,9 @@ class Hyperparameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
 
 
+MOST_DEVICES = 8
+"""Of one machine, for a framework that trains on several together."""
+
 PRESETS = ("quick", "balanced", "best")
 """Names of the sets of values that every framework offers to start from."""
 
