@@ -115,7 +115,12 @@ def test_what_goes_wrong_in_another_process_is_the_reason_of_the_job(
 
 
 def test_devices_that_are_not_there_are_refused_at_the_start(service: ServiceProcess, spec: JobSpec) -> None:
-    for device, says in (("auto", "0 of 2 GPUs"), ("cuda", "0 of 2 GPUs"), ("cuda:0", "one device"), ("mps", "one device")):
+    for device, says in (
+        ("auto", "0 of 2 GPUs"),
+        ("cuda", "0 of 2 GPUs"),
+        ("cuda:0", "one device"),
+        ("mps", "one device"),
+    ):
         answer = service.begin(changed(spec, device=device, num_devices=2))
         problem = assert_problem(answer, 422, "hyperparameters_invalid")
         [error] = problem.errors or []

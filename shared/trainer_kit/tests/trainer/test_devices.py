@@ -55,9 +55,7 @@ def test_each_process_has_a_device_of_those_that_are_meant(
     assert found == devices
 
 
-@pytest.mark.parametrize(
-    ("requested", "says"), [("auto", "has 1 of 2 GPUs"), ("cuda:0", "one device"), ("mps", "mps")]
-)
+@pytest.mark.parametrize(("requested", "says"), [("auto", "has 1 of 2 GPUs"), ("cuda:0", "one device"), ("mps", "mps")])
 def test_several_devices_that_are_not_there_are_refused(requested: str, says: str) -> None:
     with pytest.raises(TrainingError, match=says) as caught:
         resolve_team_device(requested, cuda_devices=1, gpus=(0,), size=2, rank=0)
