@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel
 
 from trainer_kit.attempt_folder import OUTBOX, STOP_FILE
-from trainer_kit.trainer.devices import resolve_device, resolve_team_device
+from trainer_kit.trainer.devices import resolve_device, resolve_team_devices
 from trainer_kit.trainer.messages import FileReport, Message
 from trainer_kit.trainer.team import Team
 from vision_contracts import ArtifactKind, Finished, JobSpec, Log, LogLevel, ModelCard
@@ -44,12 +44,14 @@ class AttemptRun(Generic[H]):
 
         Raises TrainingError with `bad_hyperparameters` for devices that are not there.
         """
+        return self.choose_devices(cuda_devices=cuda_devices, has_mps=has_mps)[self.team.rank]
+
+    def choose_devices(self, *, cuda_devices: int, has_mps: bool) -> list[str]:
+        """As `choose_device`, for each process of the team."""
         requested, size = self.spec.params.device, self.spec.params.num_devices
         if size > 1:
-            return resolve_team_device(
-                requested, cuda_devices=cuda_devices, gpus=self.gpus, size=size, rank=self.team.rank
-            )
-        return resolve_device(requested, cuda_devices=cuda_devices, has_mps=has_mps, gpu=self.gpus[0])
+            return resolve_team_devices(requested, cuda_devices=cuda_devices, gpus=self.gpus, size=size)
+        return [resolve_device(requested, cuda_devices=cuda_devices, has_mps=has_mps, gpu=self.gpus[0])]
 
     @property
     def images_at_once(self) -> int | None:

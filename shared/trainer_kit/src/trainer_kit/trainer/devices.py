@@ -26,14 +26,14 @@ def resolve_device(requested: str, *, cuda_devices: int, has_mps: bool, gpu: int
     )
 
 
-def resolve_team_device(requested: str, *, cuda_devices: int, gpus: Sequence[int], size: int, rank: int) -> str:
-    """`cpu` or `cuda:N` for process `rank` of the `size` that train together; `gpus` are meant for them.
+def resolve_team_devices(requested: str, *, cuda_devices: int, gpus: Sequence[int], size: int) -> list[str]:
+    """`cpu` or `cuda:N` for each of the `size` processes that train together; `gpus` are meant for them.
 
     Raises TrainingError with `bad_hyperparameters` where the machine does not have as many.
     """
     if why_not := why_not_together(requested, size, gpus=cuda_devices):
         raise TrainingError(EndReason.BAD_HYPERPARAMETERS, f"num_devices: {why_not}")
     if requested == "cpu":
-        return requested
+        return [requested] * size
     meant = gpus if len(gpus) == size and max(gpus) < cuda_devices else range(size)
-    return f"cuda:{meant[rank]}"
+    return [f"cuda:{gpu}" for gpu in meant]
