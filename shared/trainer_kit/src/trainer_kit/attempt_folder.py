@@ -9,6 +9,7 @@ DATA_DIR/jobs/{job_uid}/{attempt}/
     trainer.json    which process trains
     output.log      what the trainer printed
     runner.log      what the runner has to say about itself
+    replicas/       where the other processes of a training on several devices work
     outbox/         complete files on their way to storage
 """
 

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 HOST = "127.0.0.1"
-MEETING_TIME = timedelta(minutes=10)
 PATIENCE = timedelta(days=7)
 """How long a process waits for the others, such as while the first validates. Whether they live is looked after
 elsewhere.
@@ -50,7 +49,7 @@ class Team:
             torch.set_num_threads(max(1, torch.get_num_threads() // self.size))
         backend = "nccl" if device.type == "cuda" else "gloo"
         place: dict[str, Any] = {"is_master": self.is_first, "master_listen_fd": self.listening_fd}
-        store = torch.distributed.TCPStore(HOST, self.port, self.size, timeout=MEETING_TIME, **place)
+        store = torch.distributed.TCPStore(HOST, self.port, self.size, timeout=PATIENCE, **place)
         torch.distributed.init_process_group(
             backend, store=store, rank=self.rank, world_size=self.size, timeout=PATIENCE
         )
