@@ -14,6 +14,7 @@ from data_kit import Dataset, open_dataset
 from trainer_kit.adapter import Adapter, entry_point
 from trainer_kit.attempt_folder import AttemptFolder
 from trainer_kit.catalog import CatalogError, load_catalog
+from trainer_kit.hyperparameters import max_devices
 from trainer_kit.imports import import_adapter, import_attribute
 from trainer_kit.trainer.channel import Channel
 from trainer_kit.trainer.errors import Stopped, TrainingError
@@ -146,11 +147,16 @@ def _images(inputs: TrainerInputs, spec: JobSpec) -> list[Path]:
 
 def _find_card(adapter: Adapter, spec: JobSpec) -> ModelCard:
     try:
-        card = load_catalog(adapter.catalog_file).cards.get(spec.model_name)
+        catalog = load_catalog(adapter.catalog_file)
     except CatalogError as error:
         raise TrainingError(EndReason.INTERNAL, str(error)) from error
+    card = catalog.cards.get(spec.model_name)
     if card is None:
         message = f"{spec.framework} has no model {spec.model_name!r} any more. Choose another one."
+        raise TrainingError(EndReason.BAD_HYPERPARAMETERS, message)
+    most = max_devices(catalog.models.schemas[card.hyperparameters_ref])
+    if spec.params.num_devices > most:
+        message = f"num_devices: {spec.framework} trains on {most} at most, not on {spec.params.num_devices}."
         raise TrainingError(EndReason.BAD_HYPERPARAMETERS, message)
     return card
 
