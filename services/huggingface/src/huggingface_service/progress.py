@@ -111,6 +111,7 @@ class Progress(TrainerCallback):
                 optimizer_name=spec.params.optimizer,
                 optimizer=trainer.optimizer.state_dict(),
                 history=self.run.history.epochs,
+                steps_per_epoch=self.steps_per_epoch,
             ),
             path,
         )

@@ -42,7 +42,7 @@ def train(run: TrainingRun[Hyperparameters]) -> None:
     optimizer = make_optimizer(model, params, settings)
     if resumed:
         restore_optimizer(run, optimizer, resumed)
-    start = resumed.step if resumed else 0
+    start = resumed.step_to_go_on_from(steps_per_epoch) if resumed else 0
     schedule = make_schedule(optimizer, settings, steps=params.epochs * steps_per_epoch, start=start)
 
     trainer = TaskTrainer(

@@ -11,7 +11,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -84,9 +85,8 @@ class Replicas:
             ours, theirs = socket.socketpair()
             pid = os.fork()
             if pid == 0:
-                for inherited in (listening, ours, *self._channels):
-                    inherited.close()
-                _become_replica(run, do_work, Team(rank, size, port), Channel(theirs.detach()))
+                not_for_it = (listening, ours, *self._channels)
+                _become_replica(run, do_work, Team(rank, size, port), Channel(theirs.detach()), not_for_it)
             theirs.close()
             self._pids.append(pid)
             self._channels.append(ours)
@@ -98,7 +98,7 @@ class Replicas:
     def give_way_to_the_cause(self) -> None:
         """For a failure here that may be the echo of another one's, such as a broken connection: that one is told."""
         if self._one_has_died.wait(CAUSE_SECONDS):
-            threading.Event().wait()  # the watching thread ends this process
+            time.sleep(CAUSE_SECONDS)  # in which the watching thread ends this process
 
     def dismiss(self) -> None:
         """Ends those that are left. They have nothing to keep."""
@@ -141,17 +141,22 @@ def _die_by(number: signal.Signals, text: str) -> NoReturn:
     exit_now(1)
 
 
-def _become_replica(run: Run, do_work: Work, team: Team, channel: Channel) -> NoReturn:
+def _become_replica(
+    run: Run, do_work: Work, team: Team, channel: Channel, not_for_it: Sequence[socket.socket]
+) -> NoReturn:
     """Does the same as the first process, tells nothing but a failure, and ends the process."""
     code = 1
     try:
+        for inherited in not_for_it:
+            inherited.close()
         channel.end_with_its_reader()
         setproctitle(f"trainer: {AttemptFolder(run.folder)}, process {team.rank}")
         os.environ.update(team.environment())
         folder = run.folder / FOLDER / str(team.rank)
         folder.mkdir(parents=True, exist_ok=True)
         os.chdir(folder)
-        do_work(replace(run, folder=folder, send=_keep_silent, team=team))
+        run = replace(run, folder=folder, send=_keep_silent, team=team)
+        do_work(run)
         code = 0
     except Stopped:
         code = 0
