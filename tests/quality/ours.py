@@ -12,7 +12,8 @@ from uuid import UUID
 
 from trainer_kit.attempt_folder import AttemptFolder
 from trainer_kit.imports import import_adapter
-from trainer_kit.trainer.main import TrainerInputs, exit_now, train
+from trainer_kit.trainer.exiting import exit_now
+from trainer_kit.trainer.main import TrainerInputs, train
 from trainer_kit.trainer.messages import FileReport, Message
 from vision_contracts import DatasetRef, Failed, JobSpec, Metrics, TrainingParams, metric_names
 

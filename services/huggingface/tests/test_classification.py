@@ -164,6 +164,13 @@ def test_a_file_that_is_no_checkpoint_is_refused(attempt: StartTraining, tmp_pat
         assert caught.value.reason == EndReason.WEIGHTS_UNAVAILABLE
 
 
+def test_other_batches_go_on_at_the_epochs_beginning(attempt: StartTraining) -> None:
+    done = attempt("first", params={"epochs": 1, "batch_size": 6}).run()
+    resumed = attempt("second", resume_from=done.checkpoint(3), params={"epochs": 2, "batch_size": 9}).run()
+    assert list(resumed.points("train/loss")) == [3, 4]
+    assert resumed.started.resume_step == 2
+
+
 def test_a_checkpoint_of_another_model_cannot_be_resumed(attempt: StartTraining, whole: Attempt) -> None:
     with pytest.raises(TrainingError, match=r"mobilenet_v2_0\.35_96") as caught:
         attempt(model_name="resnet", resume_from=whole.checkpoint(5)).run()

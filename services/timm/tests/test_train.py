@@ -225,8 +225,3 @@ def test_a_device_that_is_not_there_is_refused(training: StartTraining) -> None:
     with pytest.raises(TrainingError, match="cuda:63") as caught:
         training(params={"device": "cuda:63"}).train()
     assert caught.value.reason is EndReason.BAD_HYPERPARAMETERS
-
-
-def test_several_devices_are_refused(training: StartTraining) -> None:
-    with pytest.raises(TrainingError, match="num_devices"):
-        training(params={"num_devices": 2}).train()

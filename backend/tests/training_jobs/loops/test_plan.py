@@ -15,9 +15,11 @@ from vision_contracts import ServiceReady
 A, B = UUID(int=1), UUID(int=2)
 
 
-def candidate(framework: str = "timm", user_id: int = 1, wait_seconds: float | None = None) -> Candidate:
+def candidate(
+    framework: str = "timm", user_id: int = 1, wait_seconds: float | None = None, devices: int = 1
+) -> Candidate:
     not_before = None if wait_seconds is None else utc_now() + timedelta(seconds=wait_seconds)
-    return Candidate(TrainingJob(**job_fields()), framework, user_id, not_before)
+    return Candidate(TrainingJob(**job_fields() | {"num_devices": devices}), framework, user_id, not_before)
 
 
 def plan(candidates: list[Candidate], *, running: dict[int, int] | None = None, limit: int = 0, **free: int) -> Plan:
@@ -41,6 +43,25 @@ def test_slots_are_given_in_the_order_of_the_queue() -> None:
 
 def test_the_emptiest_instance_is_chosen() -> None:
     assert plan([candidate()], i1=1, i2=3).starts[0][1] == B
+
+
+def test_a_job_for_several_devices_takes_as_many_slots_of_one_instance() -> None:
+    wide, narrow, waiting = candidate(devices=3), candidate(), candidate(devices=2)
+    free = {"timm": {A: 1, B: 4}}
+
+    made = make_plan([wide, narrow, waiting], Capacity(free, Counter(), 0, {"timm": 4}), utc_now())
+
+    assert made.starts[0] == (wide.job, B)
+    assert free == {"timm": {A: 0, B: 1}}
+    assert [(job, why.reason) for job, why in made.waits] == [(waiting.job, "no_free_slot")]
+
+
+def test_a_job_wider_than_every_instance_is_left_to_the_largest_to_refuse() -> None:
+    made = make_plan(
+        [candidate(devices=8), candidate()], Capacity({"timm": {A: 1, B: 4}}, Counter(), 0, {"timm": 4}), utc_now()
+    )
+
+    assert [instance for _, instance in made.starts] == [B, A]
 
 
 def test_a_framework_that_does_not_answer_does_not_hold_up_another() -> None:
@@ -75,4 +96,5 @@ def test_a_slot_is_free_only_if_both_sides_think_so(free: int, held: int, draini
     )  # fmt: skip
 
     assert free_slots(ready, held) == expected
-    assert capacity_of([(A, "timm", ready)], {A: held}, {}, 0).free_slots == {"timm": {A: expected}}
+    capacity = capacity_of([(A, "timm", ready)], {A: held}, {}, 0)
+    assert (capacity.free_slots, capacity.total_slots) == ({"timm": {A: expected}}, {"timm": 2})

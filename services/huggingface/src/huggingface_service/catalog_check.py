@@ -3,7 +3,7 @@
 from huggingface_service.architectures import find_architecture
 from huggingface_service.catalog import count_parameters
 from trainer_kit.catalog_check import check_command
-from trainer_kit.trainer.main import exit_now
+from trainer_kit.trainer.exiting import exit_now
 from vision_contracts import ModelCard
 
 

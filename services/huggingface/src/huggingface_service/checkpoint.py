@@ -37,7 +37,14 @@ class Checkpoint:
     optimizer: dict[str, Any]
     history: dict[int, dict[str, float]]
     """Metrics of every validation so far, by epoch."""
+    steps_per_epoch: int = 0
+    """0 in a checkpoint of before this was kept."""
     format: str = FORMAT
+
+    def step_to_go_on_from(self, steps_per_epoch: int) -> int:
+        """With other batches, or on another number of devices: the epoch's first."""
+        is_same = self.steps_per_epoch in (0, steps_per_epoch)
+        return self.step if is_same else self.epoch * steps_per_epoch
 
 
 def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:

@@ -209,7 +209,13 @@ _BEST: Mapping[str, Mapping[str, Any]] = {
 def schemas() -> dict[str, dict[str, Any]]:
     """The JSON Schemas of the catalogue."""
     return {
-        name: kit.json_schema(model, optimizers=OPTIMIZERS, epochs=_DEFAULT_EPOCHS[name], presets=presets(name))
+        name: kit.json_schema(
+            model,
+            optimizers=OPTIMIZERS,
+            epochs=_DEFAULT_EPOCHS[name],
+            max_devices=kit.MOST_DEVICES,
+            presets=presets(name),
+        )
         for name, model in HYPERPARAMETERS.items()
     }
 

@@ -1,4 +1,4 @@
-"""The one device of a training."""
+"""The devices of a training."""
 
 import os
 from importlib.metadata import version
@@ -6,27 +6,24 @@ from importlib.metadata import version
 import torch
 
 from huggingface_service.config import Hyperparameters
-from trainer_kit.trainer import TrainingError, TrainingRun
-from vision_contracts import EndReason
+from trainer_kit.trainer import TrainingRun
 
 
 def choose_device(run: TrainingRun[Hyperparameters]) -> torch.device:
-    """The device that the job asks for, made the only one that the libraries see.
+    """The device of this process. Those of the training are made the only ones that the libraries see, in the order of
+    its processes.
 
     Must come before anything else that touches CUDA: the Trainer would spread over all devices that it sees.
     """
-    if run.spec.params.num_devices != 1:
-        raise TrainingError(
-            EndReason.BAD_HYPERPARAMETERS,
-            "huggingface trains on one device. Set num_devices to 1.",
-        )
-    name = run.choose_device(cuda_devices=torch.cuda.device_count(), has_mps=torch.backends.mps.is_available())
-    kind, _, index = name.partition(":")
+    names = run.choose_devices(cuda_devices=torch.cuda.device_count(), has_mps=torch.backends.mps.is_available())
+    kind = names[0].partition(":")[0]
     if kind != "cuda":
         return torch.device(kind)
+    indices = [int(name.partition(":")[2]) for name in names]
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[int(index)] if visible else index
-    return torch.device("cuda:0")
+    all_of_them = visible.split(",") if visible else [str(index) for index in range(torch.cuda.device_count())]
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(all_of_them[index] for index in indices)
+    return torch.device("cuda", run.team.rank)
 
 
 def computes_in_bfloat16(run: TrainingRun[Hyperparameters], device: torch.device) -> bool:

@@ -66,19 +66,23 @@ class ImageSet(Dataset[Example]):
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
-    """Every sample once, in an order of the epoch's own."""
+    """Every sample once, in an order of the epoch's own. Of several processes each has its share, all as many; the
+    last of the order are left out where they do not go round.
+    """
 
-    def __init__(self, size: int, *, seed: int) -> None:
+    def __init__(self, size: int, *, seed: int, rank: int = 0, ranks: int = 1) -> None:
         self.size = size
+        self.rank = rank
+        self.ranks = ranks
         self.seed = seed
         self.epoch = 0
 
     def __len__(self) -> int:
-        return self.size
+        return self.size // self.ranks
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         order = torch.randperm(self.size, generator=torch.Generator().manual_seed(stable_seed(self.seed, self.epoch)))
-        return ((self.epoch, index) for index in order.tolist())
+        return ((self.epoch, index) for index in order[self.rank :: self.ranks][: len(self)].tolist())
 
 
 def make_loaders(
@@ -89,7 +93,7 @@ def make_loaders(
     A last training batch of a single image is left out, since batch normalisation cannot train on one.
     """
     settings, params = run.hyperparameters, run.spec.params
-    workers, remark = usable_workers(settings.workers, device)
+    workers, remark = usable_workers(settings.workers, device, processes=run.team.size)
     if remark:
         run.log(remark, LogLevel.WARNING)
     training = ImageSet(
@@ -103,8 +107,8 @@ def make_loaders(
         "persistent_workers": workers > 0,
         "pin_memory": device.type == "cuda",
     }
-    is_last_alone = len(training) > params.batch_size > 1 and len(training) % params.batch_size == 1
-    sampler = EpochSampler(len(training), seed=params.seed)
+    sampler = EpochSampler(len(training), seed=params.seed, rank=run.team.rank, ranks=run.team.size)
+    is_last_alone = len(sampler) > params.batch_size > 1 and len(sampler) % params.batch_size == 1
     return (
         DataLoader(training, sampler=sampler, drop_last=is_last_alone, **shared),
         DataLoader(validation, **shared),
@@ -123,17 +127,19 @@ def batches_like(loader: DataLoader[Example], samples: Sequence[Sample]) -> Data
     )
 
 
-def usable_workers(wanted: int | Literal["auto"], device: torch.device) -> tuple[int, str | None]:
-    """How many loader processes to start, and a word on it if that is fewer than wanted.
+def usable_workers(
+    wanted: int | Literal["auto"], device: torch.device, *, processes: int = 1
+) -> tuple[int, str | None]:
+    """How many loader processes to start for each that trains, and a word on it if that is fewer than wanted.
 
     Loader processes hand over batches through shared memory, of which a container has 64 MB by default: too little,
     and they die of a bus error.
     """
     if wanted == "auto":
-        wanted = 0 if device.type == "cpu" else min(8, os.cpu_count() or 1)
+        wanted = 0 if device.type == "cpu" else min(8, max(1, (os.cpu_count() or 1) // processes))
     if wanted == 0 or not SHARED_MEMORY.is_dir():
         return wanted, None
-    possible = shutil.disk_usage(SHARED_MEMORY).free // SHARED_MEMORY_PER_WORKER
+    possible = shutil.disk_usage(SHARED_MEMORY).free // (SHARED_MEMORY_PER_WORKER * processes)
     if possible >= wanted:
         return wanted, None
     return possible, (

@@ -23,6 +23,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from huggingface_service.config import Hyperparameters
 from huggingface_service.devices import computes_in_bfloat16
+from huggingface_service.parallel import counting_alone
 from huggingface_service.tasks import Task
 from trainer_kit.evaluation import Evaluator
 from trainer_kit.trainer import TrainingError, TrainingRun
@@ -115,9 +116,13 @@ class TaskTrainer(Trainer):
     ) -> Any:
         if self.frozen is not None:
             self.frozen.eval()  # batch norms keep their statistics too
-        with enough_for_batch_norm():
+        with enough_for_batch_norm(), counting_alone():
             loss, outputs = self.task.loss(model, inputs)
         return (loss, outputs) if return_outputs else loss
+
+    def mean_step_loss(self) -> float:
+        """Of the last optimizer step, over all processes, each of which must ask."""
+        return float(self.accelerator.reduce(self.step_loss, "mean"))
 
     def train_from(self, step: int) -> None:
         """Trains from after optimizer step `step` to the end. Model, optimizer and schedule must be at that step."""
@@ -142,7 +147,8 @@ class TaskTrainer(Trainer):
         total, images = 0.0, 0
         for batch in batches:
             inputs = self._prepare_inputs(batch)
-            loss, outputs = self.task.loss(model, inputs)
+            with counting_alone():
+                loss, outputs = self.task.loss(model, inputs)
             measure.update(outputs, inputs)
             total += float(loss) * len(inputs["pixels"])
             images += len(inputs["pixels"])

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
 from transformers import PreTrainedModel
 
 LEVELS = 8
@@ -9,7 +10,9 @@ LEVELS = 8
 
 
 def model_inputs(model: PreTrainedModel, pixels: Tensor) -> dict[str, Tensor]:
-    """Arguments of `model` for normalised `pixels` (batch, 3, side, side)."""
+    """Arguments of `model`, which several processes may train, for normalised `pixels` (batch, 3, side, side)."""
+    if isinstance(model, DistributedDataParallel):
+        model = model.module
     match model.config.model_type:
         case "imagegpt":
             return {"input_ids": color_tokens(pixels)}

@@ -48,7 +48,7 @@ class Progress(TrainerCallback):
 
     def on_step_begin(self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: Any) -> None:
         # Every step has random numbers of its own, so that a training can go on from any step as if never stopped.
-        set_seed(stable_seed(self.run.spec.params.seed, state.global_step))
+        set_seed(stable_seed(self.run.spec.params.seed, state.global_step) ^ self.run.team.rank)
         self.trainer.step_loss = 0.0
 
     def on_pre_optimizer_step(
@@ -61,7 +61,7 @@ class Progress(TrainerCallback):
             self.run.report_step(
                 state.global_step,
                 {
-                    metric_names.TRAIN_LOSS: float(self.trainer.step_loss),
+                    metric_names.TRAIN_LOSS: self.trainer.mean_step_loss(),
                     metric_names.LEARNING_RATE: self.learning_rate,
                 },
             )
@@ -71,7 +71,9 @@ class Progress(TrainerCallback):
         self.finish_epoch(state.global_step)
 
     def finish_epoch(self, step: int) -> None:
-        """Validates the epoch that ends with `step`, tells of it, and saves."""
+        """Validates the epoch that ends with `step`, tells of it, and saves. Of several processes the first does."""
+        if not self.run.team.is_first:
+            return
         loss, evaluator = self.trainer.validate(self.validation, after_batch=lambda: self.stop_if_asked(step))
         seconds = self.run.clock() - self.epoch_started_at
         self.epoch = step // self.steps_per_epoch
@@ -109,6 +111,7 @@ class Progress(TrainerCallback):
                 optimizer_name=spec.params.optimizer,
                 optimizer=trainer.optimizer.state_dict(),
                 history=self.run.history.epochs,
+                steps_per_epoch=self.steps_per_epoch,
             ),
             path,
         )

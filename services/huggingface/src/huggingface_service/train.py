@@ -3,6 +3,7 @@
 from functools import partial
 from math import ceil
 
+import torch
 from transformers import set_seed
 
 from huggingface_service.architectures import find_architecture
@@ -25,6 +26,7 @@ def train(run: TrainingRun[Hyperparameters]) -> None:
     silence_library()
     params, settings, task_type = run.spec.params, run.hyperparameters, run.spec.task_type
     device = choose_device(run)
+    run.team.join(torch, device)
     set_seed(params.seed)
     resumed = read_resumed(run)
 
@@ -40,7 +42,7 @@ def train(run: TrainingRun[Hyperparameters]) -> None:
     optimizer = make_optimizer(model, params, settings)
     if resumed:
         restore_optimizer(run, optimizer, resumed)
-    start = resumed.step if resumed else 0
+    start = resumed.step_to_go_on_from(steps_per_epoch) if resumed else 0
     schedule = make_schedule(optimizer, settings, steps=params.epochs * steps_per_epoch, start=start)
 
     trainer = TaskTrainer(
@@ -60,12 +62,16 @@ def train(run: TrainingRun[Hyperparameters]) -> None:
         resume_step=start,
         versions=describe_versions(),
     )
+    batches = f"batches of {params.batch_size}"
+    if run.team.size > 1:
+        batches += f" on each of {run.team.size} devices"
     run.log(
         f"Training {run.spec.model_name} ({model.num_parameters():,} weights) on {len(training.dataset)} images of "
-        f"{image_size} px, {steps_per_epoch} steps an epoch, on {device}"
+        f"{image_size} px, {steps_per_epoch} steps an epoch, {batches}, on {device}"
         f"{' in bfloat16' if computes_in_bfloat16(run, device) else ''}."
     )
     progress.catch_up(start)
     trainer.train_from(start)
-    leave_report(run, partial(BestModel, run, trainer, validation, image_size))
+    if run.team.is_first:
+        leave_report(run, partial(BestModel, run, trainer, validation, image_size))
     run.finish()

@@ -21,7 +21,7 @@ from timm_service.naming import BEST_KNOWN, display_name
 from timm_service.presets import presets
 from timm_service.probe import Architecture, probe
 from trainer_kit.catalog import build_command
-from trainer_kit.hyperparameters import json_schema
+from trainer_kit.hyperparameters import MOST_DEVICES, json_schema
 from vision_contracts import ModelCard, TaskType
 
 DEFAULT_OPTIMIZER = "adamw"
@@ -54,6 +54,7 @@ def make_schemas(found: set[Abilities]) -> dict[str, dict[str, Any]]:
             optimizers=optimizers,
             optimizer=DEFAULT_OPTIMIZER,
             epochs=DEFAULT_EPOCHS,
+            max_devices=MOST_DEVICES,
             presets=presets(abilities),
         )
         for abilities in sorted(found, key=lambda abilities: abilities.ref)

@@ -5,7 +5,7 @@ import torch
 
 from timm_service.model import count_parameters
 from trainer_kit.catalog_check import check_command
-from trainer_kit.trainer.main import exit_now
+from trainer_kit.trainer.exiting import exit_now
 from vision_contracts import ModelCard
 
 

@@ -23,6 +23,8 @@ class TrainingState:
     """`epoch` counts completed and validated epochs, `step` optimizer steps."""
 
     model: nn.Module
+    trained: nn.Module
+    """The model as training steps call it."""
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     ema: ModelEmaV3 | None = None

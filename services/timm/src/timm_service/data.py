@@ -72,13 +72,26 @@ class Batches:
     """Which images make up each batch of an epoch. `begin` chooses the epoch before every pass."""
 
     def __init__(
-        self, size: int, batch_size: int, *, seed: int, shuffle: bool, weights: torch.Tensor | None = None
+        self,
+        size: int,
+        batch_size: int,
+        *,
+        seed: int,
+        shuffle: bool,
+        weights: torch.Tensor | None = None,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> None:
-        """With `weights`, images are drawn by their chance, each as often as it comes."""
+        """With `weights`, images are drawn by their chance, each as often as it comes.
+
+        Of `ranks` processes that train together each has every batch of its own, as many as the others. The last
+        images of an epoch's order are left out where they do not go round.
+        """
         self.seed = seed
         self.shuffle = shuffle
         self.weights = weights
-        self._bounds = _batch_bounds(size, batch_size)
+        self._bounds = _batch_bounds(size // ranks, batch_size)
+        self._rank, self._ranks = rank, ranks
         self._size = size
         self._epoch = 0
         self._skip = 0
@@ -94,7 +107,7 @@ class Batches:
         generator = torch.Generator().manual_seed(epoch_seed(self.seed, self._epoch))
         order = self._order(generator)
         seeds = torch.randint(2**62, (self._size,), generator=generator)
-        keys = list(zip(order.tolist(), seeds.tolist(), strict=True))
+        keys = list(zip(order.tolist(), seeds.tolist(), strict=True))[self._rank :: self._ranks]
         return iter([keys[start:stop] for start, stop in self._bounds[self._skip :]])
 
     def _order(self, generator: torch.Generator) -> torch.Tensor:
@@ -130,11 +143,11 @@ def make_loader(
     )
 
 
-def choose_workers(requested: int | Literal["auto"], device: torch.device) -> int:
-    """How many processes read images."""
+def choose_workers(requested: int | Literal["auto"], device: torch.device, *, processes: int = 1) -> int:
+    """How many processes read images for each of the `processes` that train."""
     if requested != "auto":
         return requested
-    return 0 if device.type == "cpu" else min(MOST_AUTO_WORKERS, os.cpu_count() or 1)
+    return 0 if device.type == "cpu" else min(MOST_AUTO_WORKERS, max(1, (os.cpu_count() or 1) // processes))
 
 
 def fits_shared_memory(workers: int, batch_bytes: int) -> bool:

@@ -18,9 +18,10 @@ from timm_service.config import Hyperparameters
 from timm_service.data import Batches, Images, choose_workers, fits_shared_memory, make_loader
 from timm_service.model import freeze_backbone, model_options, quicken_batch_norm
 from timm_service.optimization import Loss, Mix, make_loss, make_mix, make_optimizer, sample_weights
+from timm_service.parallel import in_parallel
 from timm_service.transforms import training_transform, validation_transform
-from trainer_kit.trainer import TrainingError, TrainingRun
-from vision_contracts import EndReason, LogLevel
+from trainer_kit.trainer import TrainingRun
+from vision_contracts import LogLevel
 
 Run = TrainingRun[Hyperparameters]
 
@@ -52,11 +53,6 @@ class Setup:
 
 def choose_device(run: Run) -> torch.device:
     """Raises TrainingError where the machine does not have what the job asks for."""
-    if run.spec.params.num_devices > 1:
-        raise TrainingError(
-            EndReason.BAD_HYPERPARAMETERS,
-            f"num_devices: timm trains on one device, not on {run.spec.params.num_devices}. Set it to 1.",
-        )
     has_mps = torch.backends.mps.is_available()
     return torch.device(run.choose_device(cuda_devices=torch.cuda.device_count(), has_mps=has_mps))
 
@@ -73,6 +69,8 @@ def build_setup(run: Run, model: nn.Module, side: int, device: torch.device) -> 
         seed=params.seed,
         shuffle=True,
         weights=sample_weights(train_images.samples, dataset.num_classes) if settings.balanced_sampling else None,
+        rank=run.team.rank,
+        ranks=run.team.size,
     )
     val_batches = Batches(len(val_images), params.batch_size, seed=params.seed, shuffle=False)
     workers = _count_workers(run, side, device)
@@ -99,6 +97,7 @@ def build_state(run: Run, model: nn.Module, setup: Setup) -> TrainingState:
     model = model.to(memory_format=setup.memory_format)
     return TrainingState(
         model=model,
+        trained=in_parallel(model, run.team),
         optimizer=make_optimizer(model, run.spec.params, settings),
         scaler=torch.amp.GradScaler(setup.device.type, enabled=setup.half == torch.float16),
         ema=ModelEmaV3(model, decay=settings.ema_decay, use_warmup=True) if settings.ema_decay else None,
@@ -111,8 +110,8 @@ def versions() -> dict[str, str]:
 
 
 def _count_workers(run: Run, side: int, device: torch.device) -> int:
-    workers = choose_workers(run.hyperparameters.workers, device)
-    if fits_shared_memory(workers, batch_bytes=run.spec.params.batch_size * 3 * side * side * 4):
+    workers = choose_workers(run.hyperparameters.workers, device, processes=run.team.size)
+    if fits_shared_memory(workers * run.team.size, batch_bytes=run.spec.params.batch_size * 3 * side * side * 4):
         return workers
     run.log("Images are read without workers: /dev/shm is too small for them (`shm_size: 1gb`).", LogLevel.WARNING)
     return 0

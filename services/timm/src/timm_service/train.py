@@ -19,6 +19,7 @@ from timm_service.data import Batch, epoch_seed
 from timm_service.model import build_model, choose_image_size, set_training_mode
 from timm_service.narration import tell_beginning, tell_end, tell_epoch
 from timm_service.optimization import learning_rate, set_learning_rate
+from timm_service.parallel import keep_gradients, mean_of
 from timm_service.setup import Run, Setup, build_setup, build_state, choose_device, versions
 from timm_service.validation import BestModel, validate
 from trainer_kit.evaluation import ClassificationEvaluator
@@ -29,6 +30,7 @@ from vision_contracts import EndReason, metric_names
 def train(run: Run) -> None:
     """Trains a classifier on `run.dataset`; `trainer_kit.adapter.Adapter.trainer` says how it may end."""
     device = choose_device(run)
+    run.team.join(torch, device)
     seed_everything(run.spec.params.seed)
     side = choose_image_size(run.card, run.hyperparameters, run.dataset)
     model = build_model(run, side).to(device)
@@ -46,15 +48,13 @@ def train(run: Run) -> None:
     for _ in range(state.epoch, run.spec.params.epochs):
         started_at = time.monotonic()
         train_loss = train_epoch(run, state, setup, random_state)
-        loss, evaluator = validate_epoch(run, state, setup)
-        seconds = time.monotonic() - started_at
-        state.epoch += 1
-        values = {metric_names.VAL_LOSS: loss, metric_names.EPOCH_SECONDS: seconds}
-        is_best = run.report_epoch(state.epoch, values, evaluator)
-        tell_epoch(run, train_loss, is_best=is_best)
-        save(run, state, setup)
-    leave_report(run, partial(BestModel, run, state, setup))
-    tell_end(run)
+        if run.team.is_first:
+            complete_epoch(run, state, setup, train_loss, started_at)
+        else:
+            state.epoch += 1
+    if run.team.is_first:
+        leave_report(run, partial(BestModel, run, state, setup))
+        tell_end(run)
     run.finish()
 
 
@@ -67,12 +67,14 @@ def train_epoch(run: Run, state: TrainingState, setup: Setup, random_state: dict
     for batches in take(iter(setup.train_loader), settings.accumulation_steps):
         rate = learning_rate(state.step + 1, total_steps, params.learning_rate, settings)
         set_learning_rate(state.optimizer, rate)
+        draw_by_itself(run, state)
         loss = take_step(state, setup, batches, settings.clip_grad_norm)
         total_loss += loss
         if run.reports(state.step):
-            run.report_step(state.step, {metric_names.TRAIN_LOSS: loss.item(), metric_names.LEARNING_RATE: rate})
+            mean_loss = mean_of(loss, run.team).item()
+            run.report_step(state.step, {metric_names.TRAIN_LOSS: mean_loss, metric_names.LEARNING_RATE: rate})
         stop_if_asked(run, state, setup)
-    return total_loss.item() / max(1, setup.steps_per_epoch - steps_done)
+    return mean_of(total_loss, run.team).item() / max(1, setup.steps_per_epoch - steps_done)
 
 
 def begin_epoch(run: Run, state: TrainingState, setup: Setup, random_state: dict[str, Any] | None) -> int:
@@ -89,6 +91,12 @@ def begin_epoch(run: Run, state: TrainingState, setup: Setup, random_state: dict
     return steps_done
 
 
+def draw_by_itself(run: Run, state: TrainingState) -> None:
+    """Of several processes each has random numbers of its own, by the number of the step: they need not be kept."""
+    if run.team.size > 1:
+        seed_everything(epoch_seed(run.spec.params.seed, state.step * run.team.size + run.team.rank))
+
+
 def take(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
     """Up to `size` batches together."""
     while found := [batch for _, batch in zip(range(size), batches, strict=False)]:
@@ -98,9 +106,10 @@ def take(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
 def take_step(state: TrainingState, setup: Setup, batches: list[Batch], clip_grad_norm: float) -> torch.Tensor:
     """One optimizer step on the mean loss of `batches`, which is returned without waiting for the device."""
     mean_loss = torch.zeros((), device=setup.device)
-    for batch in batches:
-        loss = training_loss(state, setup, batch) / len(batches)
-        state.scaler.scale(loss).backward()
+    for number, batch in enumerate(batches, start=1):
+        with keep_gradients(state.trained, to_itself=number < len(batches)):
+            loss = training_loss(state, setup, batch) / len(batches)
+            state.scaler.scale(loss).backward()
         mean_loss += loss.detach()
     if clip_grad_norm:
         state.scaler.unscale_(state.optimizer)
@@ -121,7 +130,7 @@ def training_loss(state: TrainingState, setup: Setup, batch: Batch) -> torch.Ten
         images, targets = setup.mix(images, targets)
     try:
         with setup.autocast():
-            return setup.loss(state.model(images.contiguous(memory_format=setup.memory_format)), targets)
+            return setup.loss(state.trained(images.contiguous(memory_format=setup.memory_format)), targets)
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):
             raise
@@ -131,8 +140,19 @@ def training_loss(state: TrainingState, setup: Setup, batch: Batch) -> torch.Ten
         ) from error
 
 
+def complete_epoch(run: Run, state: TrainingState, setup: Setup, train_loss: float, started_at: float) -> None:
+    """Validates the epoch that was just trained, tells of it, and saves. Of several processes the first does that."""
+    loss, evaluator = validate_epoch(run, state, setup)
+    seconds = time.monotonic() - started_at
+    state.epoch += 1
+    values = {metric_names.VAL_LOSS: loss, metric_names.EPOCH_SECONDS: seconds}
+    is_best = run.report_epoch(state.epoch, values, evaluator)
+    tell_epoch(run, train_loss, is_best=is_best)
+    save(run, state, setup)
+
+
 def validate_epoch(run: Run, state: TrainingState, setup: Setup) -> tuple[float, ClassificationEvaluator]:
-    """Loss and predictions of the epoch that was just trained."""
+    """Loss and predictions."""
     try:
         return validate(run, state.evaluated_model().eval(), setup, setup.val_loader)
     except Stopped:

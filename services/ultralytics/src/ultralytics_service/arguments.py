@@ -53,10 +53,6 @@ def library_arguments(run: TrainingRun[CommonHyperparameters], *, device: str, d
 
 def _check_limits(run: TrainingRun[CommonHyperparameters]) -> None:
     params = run.spec.params
-    if params.num_devices > 1:
-        raise TrainingError(
-            EndReason.BAD_HYPERPARAMETERS, "ultralytics jobs train on one device here: set num_devices to 1."
-        )
     if params.learning_rate > 1:
         raise TrainingError(
             EndReason.BAD_HYPERPARAMETERS,

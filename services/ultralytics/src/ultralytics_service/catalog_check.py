@@ -1,7 +1,7 @@
 """`python -m ultralytics_service.catalog_check --output FOLDER`: takes a training step with every card."""
 
 from trainer_kit.catalog_check import check_command
-from trainer_kit.trainer.main import exit_now
+from trainer_kit.trainer.exiting import exit_now
 from vision_contracts import ModelCard
 
 

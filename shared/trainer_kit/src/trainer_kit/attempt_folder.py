@@ -4,11 +4,12 @@ DATA_DIR/jobs/{job_uid}/{attempt}/
     spec.json       what to train
     runner.lock     held by whoever may write events.jsonl: the runner, or who recovers after it
     events.jsonl    what happened, numbered
-    gpu             which CUDA device is meant for it
+    gpu             which CUDA devices are meant for it
     stop.json       how to end it, once somebody wants that
     trainer.json    which process trains
     output.log      what the trainer printed
     runner.log      what the runner has to say about itself
+    replicas/       where the other processes of a training on several devices work
     outbox/         complete files on their way to storage
 """
 
@@ -90,12 +91,12 @@ class AttemptFolder:
     def read_spec(self) -> JobSpec:
         return JobSpec.model_validate_json(self.spec_file.read_bytes())
 
-    def read_gpu(self) -> int:
-        """Number of the CUDA device that is meant for this attempt, unless its job asks for a certain one."""
+    def read_gpus(self) -> tuple[int, ...]:
+        """Numbers of the CUDA devices that are meant for this attempt, unless its job asks for a certain one."""
         try:
-            return int(self.gpu_file.read_text())
+            return tuple(map(int, self.gpu_file.read_text().split()))
         except FileNotFoundError:
-            return 0
+            return (0,)
 
     def read_stop(self) -> StopOrder | None:
         """How to end the attempt, or None while it shall go on."""

@@ -30,6 +30,19 @@ def count_gpus(devices: Iterable[DeviceInfo]) -> int:
     return sum(device.name.startswith("cuda:") for device in devices)
 
 
+def why_not_together(requested: str, size: int, *, gpus: int) -> str | None:
+    """Why a job that asks for the device `requested` cannot train on `size` devices where there are so many GPUs; None
+    where it can. On the CPU that is so many processes: slower than one, and good for trying it out.
+    """
+    if size == 1 or requested == "cpu":
+        return None
+    if requested not in ("auto", "cuda"):
+        return f"{requested} is one device, not {size}. Set `device` to `auto`, or num_devices to 1."
+    if gpus < size:
+        return f"this machine has {gpus} of {size} GPUs. Set it to {max(1, gpus)}."
+    return None
+
+
 def _cuda_devices() -> list[DeviceInfo]:
     command = shutil.which("nvidia-smi")
     if command is None:

@@ -19,6 +19,11 @@ class Hyperparameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
 
 
+MOST_DEVICES = 8
+"""Of one machine, for a framework that trains on several together."""
+
+NUM_DEVICES_DESCRIPTION = "How many devices train together, each with batches of `batch_size`."
+
 PRESETS = ("quick", "balanced", "best")
 """Names of the sets of values that every framework offers to start from."""
 
@@ -67,7 +72,9 @@ def json_schema(
         "batch_size": _named_field("batch_size", default=batch_size),
         "learning_rate": _named_field("learning_rate", default=learning_rate),
         "optimizer": _named_field("optimizer", default=default, enum=list(optimizers)),
-        "num_devices": _named_field("num_devices", group="advanced", maximum=max_devices),
+        "num_devices": _named_field(
+            "num_devices", group="advanced", maximum=max_devices, description=NUM_DEVICES_DESCRIPTION
+        ),
     }
     closed = {**schema, "properties": properties, "additionalProperties": False, "x-named-fields": named}
     return closed | ({"x-presets": _describe_presets(model, presets)} if presets else {})

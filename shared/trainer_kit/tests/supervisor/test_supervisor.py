@@ -121,14 +121,43 @@ def test_attempts_side_by_side_have_gpus_of_their_own(
 
     def gpu_of(wanted: JobSpec) -> int:
         supervisor.start(wanted)
-        return supervisor.find(wanted.job_uid).folder.read_gpu()
+        [gpu] = supervisor.find(wanted.job_uid).folder.read_gpus()
+        return gpu
 
     gpus = [gpu_of(spec), gpu_of(changed(other(spec), device="cuda:1")), gpu_of(changed(other(spec), device="cpu"))]
     assert (gpus[0], gpu_of(other(spec)), gpu_of(changed(other(spec), device="cuda"))) == (0, 2, 0)
     launcher.launched[3].end(Finished())
     again = make_supervisor(slots=6, gpus=3)
     again.start(newest := other(spec))
-    assert again.find(newest.job_uid).folder.read_gpu() == 2
+    assert again.find(newest.job_uid).folder.read_gpus() == (2,)
+
+
+def test_a_job_has_as_many_slots_and_gpus_as_devices(
+    make_supervisor: Callable[..., Supervisor], launcher: StillLauncher, spec: JobSpec
+) -> None:
+    supervisor = make_supervisor(slots=4, gpus=4)
+    supervisor.start(changed(spec, device="cuda:1"))
+    supervisor.start(pair := changed(other(spec), num_devices=2))
+    assert supervisor.find(pair.job_uid).folder.read_gpus() == (0, 2)
+    assert supervisor.free_slots == 1
+    with pytest.raises(NoFreeSlot, match="3 of 4 slots of this instance are taken, and this job needs 2"):
+        supervisor.start(changed(other(spec), num_devices=2))
+    supervisor.start(other(spec))
+    assert [runner.folder.read_gpus() for runner in launcher.launched] == [(0,), (0, 2), (3,)]
+    assert supervisor.free_slots == 0
+
+
+def test_a_job_larger_than_the_instance_takes_all_of_it(
+    make_supervisor: Callable[..., Supervisor], launcher: StillLauncher, spec: JobSpec
+) -> None:
+    supervisor = make_supervisor(slots=2, gpus=8)
+    supervisor.start(spec)
+    with pytest.raises(NoFreeSlot):
+        supervisor.start(changed(other(spec), num_devices=8))
+    launcher.launched[0].end(Finished())
+    supervisor.start(wide := changed(other(spec), num_devices=8))
+    assert sorted(supervisor.find(wide.job_uid).folder.read_gpus()) == list(range(8))
+    assert supervisor.free_slots == 0
 
 
 def test_the_same_start_again_launches_nothing(supervisor: Supervisor, launcher: StillLauncher, spec: JobSpec) -> None:

@@ -1,6 +1,7 @@
 import pytest
 
 from trainer_kit.trainer import TrainingError, resolve_device
+from trainer_kit.trainer.devices import resolve_team_devices
 from vision_contracts import EndReason
 
 
@@ -34,4 +35,27 @@ def test_the_device_that_is_meant_is_taken_unless_the_job_asks_for_another(
 def test_a_device_that_is_not_there_is_refused_with_those_that_are(requested: str) -> None:
     with pytest.raises(TrainingError, match="has cpu") as caught:
         resolve_device(requested, cuda_devices=0, has_mps=False)
+    assert caught.value.reason is EndReason.BAD_HYPERPARAMETERS
+
+
+@pytest.mark.parametrize(
+    ("requested", "gpus", "devices"),
+    [
+        ("auto", (1, 3), ["cuda:1", "cuda:3"]),
+        ("cuda", (1, 3), ["cuda:1", "cuda:3"]),
+        ("auto", (0,), ["cuda:0", "cuda:1"]),
+        ("auto", (4, 5), ["cuda:0", "cuda:1"]),
+        ("cpu", (1, 3), ["cpu", "cpu"]),
+    ],
+)
+def test_each_process_has_a_device_of_those_that_are_meant(
+    requested: str, gpus: tuple[int, ...], devices: list[str]
+) -> None:
+    assert resolve_team_devices(requested, cuda_devices=4, gpus=gpus, size=2) == devices
+
+
+@pytest.mark.parametrize(("requested", "says"), [("auto", "has 1 of 2 GPUs"), ("cuda:0", "one device"), ("mps", "mps")])
+def test_several_devices_that_are_not_there_are_refused(requested: str, says: str) -> None:
+    with pytest.raises(TrainingError, match=says) as caught:
+        resolve_team_devices(requested, cuda_devices=1, gpus=(0,), size=2)
     assert caught.value.reason is EndReason.BAD_HYPERPARAMETERS

@@ -30,6 +30,8 @@ class Capacity:
     running_of_user: Counter[int]
     max_per_user: int
     """0: no limit."""
+    total_slots: dict[str, int] = field(default_factory=dict[str, int])
+    """Framework → all slots of its largest instance."""
 
     def why_not(self, candidate: Candidate) -> Why | None:
         """Why a job cannot start now, or None if it can."""
@@ -41,17 +43,23 @@ class Capacity:
             )
         if self.max_per_user and self.running_of_user[candidate.user_id] >= self.max_per_user:
             return Why(WaitReason.USER_LIMIT, f"A user may have {self.max_per_user} experiments running at a time.")
-        if not any(free > 0 for free in instances.values()):
-            return Why(WaitReason.NO_FREE_SLOT, f"Every slot of the {candidate.framework} training service is taken.")
+        needed = self._needed(candidate)
+        if not any(free >= needed for free in instances.values()):
+            few = "no free slot" if needed == 1 else f"fewer than {needed} free slots"
+            return Why(WaitReason.NO_FREE_SLOT, f"The {candidate.framework} training service has {few}.")
         return None
 
     def take(self, candidate: Candidate) -> UUID:
-        """The instance with the most free slots, which has one less from now on."""
+        """The instance with the most free slots, which has fewer from now on."""
         instances = self.free_slots[candidate.framework]
         chosen = max(instances, key=lambda instance_id: instances[instance_id])
-        instances[chosen] -= 1
+        instances[chosen] -= self._needed(candidate)
         self.running_of_user[candidate.user_id] += 1
         return chosen
+
+    def _needed(self, candidate: Candidate) -> int:
+        """A slot for each device. What is larger than every instance is left to the largest to refuse."""
+        return min(candidate.job.num_devices, self.total_slots.get(candidate.framework, 1))
 
 
 @dataclass
@@ -91,6 +99,8 @@ def capacity_of(
 ) -> Capacity:
     """What may be started, from what every instance says and what the database has given to it."""
     slots: dict[str, dict[UUID, int]] = {}
+    total: dict[str, int] = {}
     for instance_id, framework, ready in instances:
         slots.setdefault(framework, {})[instance_id] = free_slots(ready, held.get(instance_id, 0))
-    return Capacity(slots, Counter(running_of_user), max_per_user)
+        total[framework] = max(total.get(framework, 1), ready.slots)
+    return Capacity(slots, Counter(running_of_user), max_per_user, total)

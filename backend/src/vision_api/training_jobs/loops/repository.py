@@ -69,12 +69,13 @@ async def _lock(session: AsyncSession, wanted: Select[TrainingJob]) -> Sequence[
 
 async def count_held(session: AsyncSession) -> Mapping[UUID, int]:
     """How many slots of each instance the database has given away."""
-    counted = select(TrainingJob.instance_id, func.count()).where(occupies_slot()).group_by(TrainingJob.instance_id)
+    slots = func.sum(TrainingJob.num_devices)
+    counted = select(TrainingJob.instance_id, slots).where(occupies_slot()).group_by(TrainingJob.instance_id)
     return {instance_id: count for instance_id, count in await session.execute(counted) if instance_id is not None}
 
 
 async def count_running_of_users(session: AsyncSession) -> Mapping[int, int]:
-    """How many slots each user has."""
+    """How many jobs of each user have slots."""
     counted = (
         select(TrainingJob.created_by_id, func.count())
         .where(occupies_slot(), is_visible())

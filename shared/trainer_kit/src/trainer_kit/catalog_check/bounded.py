@@ -13,7 +13,7 @@ import psutil
 
 from trainer_kit.catalog_check.results import Outcome, Result
 from trainer_kit.catalog_check.trial import Trial, build_without_memory, train_one_step
-from trainer_kit.trainer.main import exit_now
+from trainer_kit.trainer.exiting import exit_now
 from vision_contracts import ModelCard
 
 BYTES_PER_PARAMETER = 12

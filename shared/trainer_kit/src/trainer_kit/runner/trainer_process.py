@@ -36,8 +36,8 @@ class TrainerProcess:
     def __init__(self, child: Child, channel: socket.socket, output: IO[bytes]) -> None:
         self._child = child
         self._exit_code: int | None = None
-        self._channel = channel
         self.messages: IO[bytes] = channel.makefile("rb")
+        channel.close()  # once `messages` is closed too
         self.output = output
 
     @property
@@ -119,6 +119,8 @@ def trainer_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
     The trainer's working directory must not become a place that modules are imported from. Threads that wait for each
     other sleep: by default they spin, and trainings that share their cores then slow each other down many times over.
+    torch's lower half writes only its errors: what else it remarks is for who programs with it.
     """
     kept = {name: value for name, value in environment.items() if not name.startswith(STORAGE_VARIABLES)}
-    return {"OMP_WAIT_POLICY": "PASSIVE"} | kept | {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
+    defaults = {"OMP_WAIT_POLICY": "PASSIVE", "TORCH_CPP_LOG_LEVEL": "ERROR"}
+    return defaults | kept | {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from data_kit import open_store
 from trainer_kit.adapter import Adapter, entry_point
 from trainer_kit.catalog import Catalog, load_catalog
+from trainer_kit.devices import count_gpus
 from trainer_kit.server.validation import SpecValidator
 from trainer_kit.settings import ServiceSettings
 from trainer_kit.supervisor import Supervisor
@@ -33,7 +34,8 @@ def create_service(
 ) -> Service:
     """Raises CatalogError where there is no catalogue, and StorageError for a storage URL of no known kind."""
     catalog = load_catalog(adapter.catalog_file)
-    validator = SpecValidator(adapter, catalog, open_store(settings.storage_url), settings.dataset_roots)
+    store, gpus = open_store(settings.storage_url), count_gpus(devices)
+    validator = SpecValidator(adapter, catalog, store, settings.dataset_roots, gpus=gpus)
     kinds = [kind for kind in JobKind if entry_point(adapter, kind) is not None]
     return Service(catalog, supervisor, validator, devices, kinds)
 

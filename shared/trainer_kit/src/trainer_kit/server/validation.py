@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from data_kit import ObjectStore
 from trainer_kit.adapter import Adapter, entry_point
 from trainer_kit.catalog import Catalog
+from trainer_kit.devices import why_not_together
 from trainer_kit.hyperparameters import max_devices, optimizer_names
 from trainer_kit.runner.inputs import local_path
 from trainer_kit.server.problems import InvalidSpec, field_path
@@ -16,10 +17,19 @@ from vision_contracts import FieldProblem, JobKind, JobSpec, ModelCard
 class SpecValidator:
     """Checks specs against the catalogue, the adapter's own models, and what this machine may read and write."""
 
-    def __init__(self, adapter: Adapter, catalog: Catalog, store: ObjectStore, dataset_roots: tuple[Path, ...]) -> None:
+    def __init__(
+        self,
+        adapter: Adapter,
+        catalog: Catalog,
+        store: ObjectStore,
+        dataset_roots: tuple[Path, ...],
+        *,
+        gpus: int = 0,
+    ) -> None:
         self._adapter = adapter
         self._catalog = catalog
         self._store = store
+        self._gpus = gpus
         self._dataset_roots = tuple(root.resolve() for root in dataset_roots)
 
     def check(self, spec: JobSpec) -> None:
@@ -56,6 +66,8 @@ class SpecValidator:
         if spec.params.num_devices > devices:
             message = f"{spec.framework} trains on {devices} at most, not on {spec.params.num_devices}."
             errors.append(FieldProblem(field="params.num_devices", code="maximum", message=message))
+        elif why_not := why_not_together(spec.params.device, spec.params.num_devices, gpus=self._gpus):
+            errors.append(FieldProblem(field="params.num_devices", code="maximum", message=why_not))
         if errors:
             raise InvalidSpec("hyperparameters_invalid", errors)
 

@@ -48,7 +48,9 @@ class Supervisor:
     def free_slots(self) -> int:
         if self.is_draining:
             return 0
-        return max(0, self.slots - len(self.list_running()))
+        with self._mutex:
+            taken = sum(self._slots_of(attempt.folder.read_spec()) for attempt in self.list_running())
+        return max(0, self.slots - taken)
 
     def list_held(self) -> list[HeldJob]:
         """All attempts, of each job the oldest first."""
@@ -81,8 +83,11 @@ class Supervisor:
         with self._mutex:
             if (same := self._admit(spec)) is not None:
                 return same.describe()
-            if self.free_slots == 0:
-                raise NoFreeSlot(f"All {self.slots} slots of this instance are taken. Try again when a job has ended.")
+            if (free := self.free_slots) < self._slots_of(spec):
+                raise NoFreeSlot(
+                    f"{self.slots - free} of {self.slots} slots of this instance are taken, and this job needs "
+                    f"{self._slots_of(spec)}. Try again when a job has ended."
+                )
             return self._begin(spec).describe()
 
     def stop(self, job_uid: UUID, request: StopRequest) -> HeldJob:
@@ -155,7 +160,8 @@ class Supervisor:
         folder = AttemptFolder.at(self._data_dir, spec.job_uid, spec.attempt)
         partial = self._data_dir / INCOMING / str(uuid4())
         write_atomically(partial / folder.spec_file.name, spec.model_dump_json(indent=1).encode())
-        write_atomically(partial / folder.gpu_file.name, str(self._choose_gpu()).encode())
+        gpus = self._choose_gpus(spec.params.num_devices)
+        write_atomically(partial / folder.gpu_file.name, " ".join(map(str, gpus)).encode())
         folder.path.parent.mkdir(parents=True, exist_ok=True)
         partial.rename(folder.path)
         try:
@@ -171,10 +177,14 @@ class Supervisor:
         self._attempts[spec.job_uid, spec.attempt] = attempt
         return attempt
 
-    def _choose_gpu(self) -> int:
-        """The CUDA device that the fewest of the running attempts have."""
-        taken = Counter(_gpu_of(attempt.folder) for attempt in self.list_running())
-        return min(range(self._gpus), key=lambda gpu: taken[gpu], default=0)
+    def _slots_of(self, spec: JobSpec) -> int:
+        """One for each device; a job that is larger than the instance takes all of it."""
+        return min(spec.params.num_devices, self.slots)
+
+    def _choose_gpus(self, count: int) -> list[int]:
+        """The CUDA devices that the fewest of the running attempts have."""
+        taken = Counter(gpu for attempt in self.list_running() for gpu in _gpus_of(attempt))
+        return sorted(range(max(self._gpus, 1)), key=lambda gpu: taken[gpu])[:count]
 
     def _move_to_trash(self, folder: Path) -> Path:
         """In one step, so that no half of an attempt is ever found again."""
@@ -186,12 +196,12 @@ class Supervisor:
         return gone
 
 
-def _gpu_of(folder: AttemptFolder) -> int | None:
-    """The CUDA device that an attempt trains on, or would if the machine has one."""
-    kind, _, number = folder.read_spec().params.device.partition(":")
+def _gpus_of(attempt: Attempt) -> tuple[int, ...]:
+    """The CUDA devices that an attempt trains on, or would if the machine has them."""
+    kind, _, number = attempt.folder.read_spec().params.device.partition(":")
     if kind in ("cpu", "mps"):
-        return None
-    return int(number) if number else folder.read_gpu()
+        return ()
+    return (int(number),) if number else attempt.folder.read_gpus()
 
 
 def _wait_for_end(attempts: Sequence[Attempt]) -> None:

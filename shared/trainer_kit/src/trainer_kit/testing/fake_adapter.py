@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from trainer_kit.catalog import write_catalog
-from trainer_kit.hyperparameters import Hyperparameters, json_schema
+from trainer_kit.hyperparameters import MOST_DEVICES, Hyperparameters, json_schema
 from vision_contracts import JobKind, ModelCard, TaskType
 
 ADAPTER_PATH = "trainer_kit.testing.fake_adapter:adapter"
@@ -23,6 +23,7 @@ class FakeHyperparameters(Hyperparameters):
         "none", "crash", "disk_full", "exit", "flood", "hang", "kill", "leave_traces", "nan", "out_of_memory"
     ] = Field("none", title="What goes wrong")
     misbehave_at_step: int = Field(3, ge=1, title="When it goes wrong")
+    misbehaving_process: int = Field(0, ge=0, title="Where it goes wrong, of several that train together")
 
 
 class FakeAdapter:
@@ -66,7 +67,8 @@ def build() -> None:
         )
         for priority, name in enumerate(("linear", "hub/linear"))
     ]
-    write_catalog(adapter, cards=cards, schemas={"linear": json_schema(FakeHyperparameters, optimizers=OPTIMIZERS)})
+    schema = json_schema(FakeHyperparameters, optimizers=OPTIMIZERS, max_devices=MOST_DEVICES)
+    write_catalog(adapter, cards=cards, schemas={"linear": schema})
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def train(run: TrainingRun[FakeHyperparameters]) -> None:
         for batch in np.array_split(order, steps_per_epoch)[model.step % steps_per_epoch :]:
             loss = train_step(model, train_x[batch], train_y[batch], params.learning_rate)
             model.step += 1
-            loss = misbehave(settings, model.step, loss)
+            loss = misbehave(run, model.step, loss)
             run.report_step(
                 model.step, {metric_names.TRAIN_LOSS: loss, metric_names.LEARNING_RATE: params.learning_rate}
             )
@@ -154,9 +154,10 @@ def save(run: TrainingRun[FakeHyperparameters], model: Model, epoch: int) -> Non
     run.save_checkpoint(path, step=model.step, epoch=epoch)
 
 
-def misbehave(settings: FakeHyperparameters, step: int, loss: float) -> float:
+def misbehave(run: TrainingRun[FakeHyperparameters], step: int, loss: float) -> float:
     """The loss, unless it is time to go wrong."""
-    if step != settings.misbehave_at_step:
+    settings = run.hyperparameters
+    if (step, run.team.rank) != (settings.misbehave_at_step, settings.misbehaving_process):
         return loss
     if settings.misbehaviour == "nan":
         return math.nan

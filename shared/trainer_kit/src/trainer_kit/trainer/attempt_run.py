@@ -4,16 +4,17 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
 from trainer_kit.attempt_folder import OUTBOX, STOP_FILE
-from trainer_kit.trainer.devices import resolve_device
+from trainer_kit.trainer.devices import resolve_device, resolve_team_devices
 from trainer_kit.trainer.messages import FileReport, Message
+from trainer_kit.trainer.team import Team
 from vision_contracts import ArtifactKind, Finished, JobSpec, Log, LogLevel, ModelCard
 
 MAX_FILES_IN_OUTBOX = 4
@@ -32,16 +33,30 @@ class AttemptRun(Generic[H]):
     folder: Path
     send: Callable[[Message], None]
     """Gives a message to the runner; blocks only while the pipe is full."""
-    gpu: int = 0
-    """Number of the CUDA device that is meant for this attempt."""
+    gpus: Sequence[int] = (0,)
+    """Numbers of the CUDA devices that are meant for this attempt."""
+    team: Team = field(default_factory=Team)
     clock: Callable[[], float] = time.monotonic
 
     def choose_device(self, *, cuda_devices: int, has_mps: bool) -> str:
-        """`cpu`, `mps` or `cuda:N`, from what the job asks for and what the library sees on this machine.
+        """`cpu`, `mps` or `cuda:N` for this process, from what the job asks for and what the library sees on this
+        machine.
 
-        Raises TrainingError with `bad_hyperparameters` for a device that is not there.
+        Raises TrainingError with `bad_hyperparameters` for devices that are not there.
         """
-        return resolve_device(self.spec.params.device, cuda_devices=cuda_devices, has_mps=has_mps, gpu=self.gpu)
+        return self.choose_devices(cuda_devices=cuda_devices, has_mps=has_mps)[self.team.rank]
+
+    def choose_devices(self, *, cuda_devices: int, has_mps: bool) -> list[str]:
+        """As `choose_device`, for each process of the team."""
+        requested, size = self.spec.params.device, self.spec.params.num_devices
+        if size > 1:
+            return resolve_team_devices(requested, cuda_devices=cuda_devices, gpus=self.gpus, size=size)
+        return [resolve_device(requested, cuda_devices=cuda_devices, has_mps=has_mps, gpu=self.gpus[0])]
+
+    @property
+    def images_at_once(self) -> int | None:
+        """How many images this process computes with at once, at most. None where nothing trains."""
+        return None
 
     def save_artifact(self, path: Path, *, name: str, kind: ArtifactKind, step: int | None = None) -> None:
         """Hands over a file under `name`, such as `plots/confusion_matrix.png`."""

@@ -1,4 +1,7 @@
-"""The trainer's end of its connection with the runner: messages go out, and its end means that the runner is gone."""
+"""The trainer's end of its connection with the runner: messages go out, and its end means that the runner is gone.
+
+A replica has one like it to the trainer.
+"""
 
 import contextlib
 import os
@@ -12,7 +15,7 @@ from trainer_kit.trainer.messages import Message
 class Channel:
     """One half of a socket pair. Messages are lines of JSON; nothing ever comes in.
 
-    A trainer without its runner has nobody to report to and must not keep the device, so it ends itself. (Linux could
+    A process without its reader has nobody to report to and must not keep the device, so it ends itself. (Linux could
     do that with prctl; this works everywhere, and also for the children of the trainer.)
     """
 
@@ -22,14 +25,14 @@ class Channel:
         self._mutex = threading.Lock()
 
     def send(self, message: Message) -> None:
-        """Gives a message to the runner; waits while the runner is busy."""
+        """Gives a message to the reader; waits while that is busy."""
         line = message.model_dump_json().encode() + b"\n"
         with self._mutex:
             self._socket.sendall(line)
 
-    def end_with_the_runner(self) -> None:
-        """Watches for the runner's end in the background, and then kills this process group."""
-        threading.Thread(target=self._watch, name="runner-watch", daemon=True).start()
+    def end_with_its_reader(self) -> None:
+        """Watches for the other side's end in the background, and then kills this process group."""
+        threading.Thread(target=self._watch, name="reader-watch", daemon=True).start()
 
     def _watch(self) -> None:
         with contextlib.suppress(OSError):

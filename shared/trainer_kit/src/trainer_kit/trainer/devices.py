@@ -1,5 +1,8 @@
 """Which device a training runs on, decided from plain facts so that no ML library is needed here."""
 
+from collections.abc import Sequence
+
+from trainer_kit.devices import why_not_together
 from trainer_kit.trainer.errors import TrainingError
 from vision_contracts import EndReason
 
@@ -21,3 +24,16 @@ def resolve_device(requested: str, *, cuda_devices: int, has_mps: bool, gpu: int
         f"The device {requested!r} is not on this machine, which has {', '.join(present)}. "
         f"Choose one of these, or `auto`.",
     )
+
+
+def resolve_team_devices(requested: str, *, cuda_devices: int, gpus: Sequence[int], size: int) -> list[str]:
+    """`cpu` or `cuda:N` for each of the `size` processes that train together; `gpus` are meant for them.
+
+    Raises TrainingError with `bad_hyperparameters` where the machine does not have as many.
+    """
+    if why_not := why_not_together(requested, size, gpus=cuda_devices):
+        raise TrainingError(EndReason.BAD_HYPERPARAMETERS, f"num_devices: {why_not}")
+    if requested == "cpu":
+        return [requested] * size
+    meant = gpus if len(gpus) == size and max(gpus) < cuda_devices else range(size)
+    return [f"cuda:{gpu}" for gpu in meant]

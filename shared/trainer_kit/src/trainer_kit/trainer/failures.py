@@ -3,13 +3,14 @@
 import errno
 import shutil
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from data_kit import DatasetError
 from trainer_kit.trainer.errors import TrainingError
+from trainer_kit.trainer.messages import Message
 from trainer_kit.trainer.out_of_memory import out_of_memory, smaller_batch
-from vision_contracts import EndReason, Failed
+from vision_contracts import EndReason, Failed, Log, LogLevel
 
 FULL_DISK_BYTES = 1 << 20
 _OUT_OF_MEMORY_TEXTS = (
@@ -36,6 +37,17 @@ def describe_failure(error: BaseException, folder: Path, batch_size: int | None 
     text = "".join(traceback.format_exception_only(error)).strip()
     advice = "The log has the whole traceback; if that does not tell you what to change, report it."
     return Failed(reason=EndReason.INTERNAL, message=f"{text[:1000]} ({advice})")
+
+
+def tell_failure(
+    error: BaseException, folder: Path, send: Callable[[Message], None], batch_size: int | None = None
+) -> None:
+    """As `describe_failure` words it; a defect with its traceback before it."""
+    failure = describe_failure(error, folder, batch_size)
+    if failure.reason is EndReason.INTERNAL:
+        text = "".join(traceback.format_exception(error))
+        send(Log(level=LogLevel.ERROR, message=text[-8000:]))
+    send(failure)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

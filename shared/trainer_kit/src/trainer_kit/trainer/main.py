@@ -2,14 +2,11 @@
 
 import argparse
 import faulthandler
-import os
 import signal
-import sys
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -17,15 +14,17 @@ from data_kit import Dataset, open_dataset
 from trainer_kit.adapter import Adapter, entry_point
 from trainer_kit.attempt_folder import AttemptFolder
 from trainer_kit.catalog import CatalogError, load_catalog
+from trainer_kit.hyperparameters import max_devices
 from trainer_kit.imports import import_adapter, import_attribute
 from trainer_kit.trainer.channel import Channel
 from trainer_kit.trainer.errors import Stopped, TrainingError
-from trainer_kit.trainer.failures import describe_failure
+from trainer_kit.trainer.failures import tell_failure
 from trainer_kit.trainer.messages import Message
 from trainer_kit.trainer.preflight import PreflightRun, measured
+from trainer_kit.trainer.replicas import work_together
 from trainer_kit.trainer.run import TrainingRun
 from trainer_kit.trainer.work_run import WorkRun
-from vision_contracts import EndReason, Failed, Finished, JobKind, JobSpec, Log, LogLevel, ModelCard, PredictWork
+from vision_contracts import EndReason, Failed, Finished, JobKind, JobSpec, ModelCard, PredictWork
 
 Run = TrainingRun[BaseModel] | WorkRun[BaseModel]
 Entry = Callable[[Any], None]
@@ -68,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     channel = Channel(options.channel)
-    channel.end_with_the_runner()
+    channel.end_with_its_reader()
     return train(AttemptFolder(Path.cwd()), inputs, channel.send)
 
 
@@ -87,14 +86,18 @@ def train(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Message]
 
     try:
         run, do_work = prepare(folder, inputs, send_and_watch)
-        do_work(run)
+        if run.spec.params.num_devices > 1 and isinstance(run, TrainingRun):
+            work_together(run, do_work, send_and_watch)
+        else:
+            do_work(run)
     except Stopped:
         if folder.read_stop() is not None:
             return 0
         send(Failed(reason=EndReason.INTERNAL, message="The trainer stopped although nobody had asked it to."))
         return 1
     except BaseException as error:  # noqa: BLE001 - whatever it is, the user must learn of it
-        return _tell_failure(error, folder, send, _batch_size(run) if run is not None else None)
+        tell_failure(error, folder.path, send, run.images_at_once if run is not None else None)
+        return 1
     if not has_finished:
         send(Failed(reason=EndReason.INTERNAL, message="The trainer returned without saying that it has finished."))
     return 0 if has_finished else 1
@@ -115,7 +118,7 @@ def prepare(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Messag
         "dataset": _open_dataset(inputs, spec),
         "folder": folder.path,
         "send": send,
-        "gpu": folder.read_gpu(),
+        "gpus": folder.read_gpus(),
     }
     if spec.kind not in _TRAININGS:
         return WorkRun(**common, checkpoint=_checkpoint(inputs), images=_images(inputs, spec)), import_attribute(name)
@@ -144,11 +147,16 @@ def _images(inputs: TrainerInputs, spec: JobSpec) -> list[Path]:
 
 def _find_card(adapter: Adapter, spec: JobSpec) -> ModelCard:
     try:
-        card = load_catalog(adapter.catalog_file).cards.get(spec.model_name)
+        catalog = load_catalog(adapter.catalog_file)
     except CatalogError as error:
         raise TrainingError(EndReason.INTERNAL, str(error)) from error
+    card = catalog.cards.get(spec.model_name)
     if card is None:
         message = f"{spec.framework} has no model {spec.model_name!r} any more. Choose another one."
+        raise TrainingError(EndReason.BAD_HYPERPARAMETERS, message)
+    most = max_devices(catalog.models.schemas[card.hyperparameters_ref])
+    if spec.params.num_devices > most:
+        message = f"num_devices: {spec.framework} trains on {most} at most, not on {spec.params.num_devices}."
         raise TrainingError(EndReason.BAD_HYPERPARAMETERS, message)
     return card
 
@@ -160,28 +168,3 @@ def _validate_hyperparameters(adapter: Adapter, card: ModelCard, spec: JobSpec) 
         first = error.errors(include_url=False)[0]
         field = ".".join(["hyperparameters", *(str(part) for part in first["loc"])])
         raise TrainingError(EndReason.BAD_HYPERPARAMETERS, f"{field}: {first['msg']}.") from error
-
-
-def _batch_size(run: Run) -> int | None:
-    """How many images a batch has at most: a small data set does not fill a large one. None where nothing trains."""
-    if not isinstance(run, TrainingRun):
-        return None
-    return max(1, min(run.spec.params.batch_size, len(run.dataset["train"])))
-
-
-def _tell_failure(
-    error: BaseException, folder: AttemptFolder, send: Callable[[Message], None], batch_size: int | None
-) -> int:
-    failure = describe_failure(error, folder.path, batch_size)
-    if failure.reason is EndReason.INTERNAL:
-        text = "".join(traceback.format_exception(error))
-        send(Log(level=LogLevel.ERROR, message=text[-8000:]))
-    send(failure)
-    return 1
-
-
-def exit_now(code: int) -> NoReturn:
-    """Ends without waiting for threads and without a framework's clean-up, which may hang after an error."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)

@@ -39,6 +39,11 @@ class TrainingRun(AttemptRun[H]):
     def __post_init__(self) -> None:
         self.history = History(metric_names.PRIMARY[self.spec.task_type])
 
+    @property
+    def images_at_once(self) -> int:
+        """A small data set does not fill a large batch."""
+        return max(1, min(self.spec.params.batch_size, -(-len(self.dataset["train"]) // self.team.size)))
+
     def start(
         self,
         *,
@@ -103,8 +108,11 @@ class TrainingRun(AttemptRun[H]):
     def save_checkpoint(self, path: Path, *, step: int, epoch: int) -> None:
         """Hands over a checkpoint that is written completely; `path` may be replaced by the next one at once.
 
-        `epoch` epochs are complete, validated and reported; one that was interrupted has more steps.
+        `epoch` epochs are complete, validated and reported; one that was interrupted has more steps. Of several
+        processes that train together only the first one's is kept.
         """
+        if not self.team.is_first:
+            return
         is_validated = step == epoch * self._plan.steps_per_epoch
         is_best = is_validated and epoch == self.history.best_epoch
         posted = self._post(path)

@@ -1,6 +1,6 @@
 """`python -m trainer_kit.warm --adapter module:attribute …`: started by the warm launcher."""
 
-from trainer_kit.trainer.main import exit_now
+from trainer_kit.trainer.exiting import exit_now
 from trainer_kit.warm.parent import main
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from setproctitle import setproctitle
 
 from trainer_kit.attempt_folder import AttemptFolder
 from trainer_kit.runner import main as runner
-from trainer_kit.trainer.main import exit_now
+from trainer_kit.trainer.exiting import exit_now
 from trainer_kit.warm.requests import RunnerRequest
 from trainer_kit.warm.waiting_trainer import WaitingTrainer
 

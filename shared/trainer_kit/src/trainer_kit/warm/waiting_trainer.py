@@ -16,7 +16,8 @@ from setproctitle import setproctitle
 from trainer_kit.attempt_folder import AttemptFolder
 from trainer_kit.runner.trainer_process import TrainerProcess
 from trainer_kit.trainer import main as trainer
-from trainer_kit.trainer.main import TrainerInputs, exit_now
+from trainer_kit.trainer.exiting import exit_now
+from trainer_kit.trainer.main import TrainerInputs
 
 AUTHKEY_BYTES = 32
 

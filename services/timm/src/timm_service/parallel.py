@@ -1,0 +1,32 @@
+"""Several devices that train one network: a process for each, whose gradients are averaged after every step."""
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import nn
+from torch.distributed import all_reduce
+from torch.nn.parallel import DistributedDataParallel
+
+from trainer_kit.trainer.team import Team
+
+
+def in_parallel(model: nn.Module, team: Team) -> nn.Module:
+    """What training steps call in place of the model, which becomes that of the first process."""
+    if team.size == 1:
+        return model
+    # Some architectures have weights that not every step uses.
+    return DistributedDataParallel(model, find_unused_parameters=True)
+
+
+def keep_gradients(model: nn.Module, *, to_itself: bool) -> AbstractContextManager[None]:
+    """Whether a process adds up the gradients of this batch without the others, who learn of them with a later one."""
+    return model.no_sync() if to_itself and isinstance(model, DistributedDataParallel) else nullcontext()
+
+
+def mean_of(values: torch.Tensor, team: Team) -> torch.Tensor:
+    """Over all processes, each of which must ask."""
+    if team.size == 1:
+        return values
+    values = values.clone()
+    all_reduce(values)
+    return values / team.size

@@ -1,0 +1,80 @@
+"""A real trainer process without its runner, for what only shows in processes of their own."""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+from trainer_kit.attempt_folder import AttemptFolder
+from trainer_kit.runner.background import in_background
+from trainer_kit.runner.trainer_process import spawn_trainer
+from trainer_kit.trainer.main import TrainerInputs
+from trainer_kit.trainer.messages import FileReport, Message, message_adapter
+from vision_contracts import ArtifactKind, Failed, JobSpec, Metrics
+
+M = TypeVar("M", bound=Message)
+
+
+@dataclass
+class TrainerAlone:
+    """One attempt in a folder below `root`, with all that it has told. Checkpoints are kept as `step-N`."""
+
+    root: Path
+    spec: JobSpec
+    inputs: TrainerInputs
+    watch: Callable[["TrainerAlone", Message], None] = lambda _trainer, _message: None
+    messages: list[Message] = field(default_factory=list[Message])
+    exit_code: int | None = None
+    output: str = ""
+    process: psutil.Process = field(init=False)
+
+    @property
+    def folder(self) -> AttemptFolder:
+        return AttemptFolder.at(self.root, self.spec.job_uid, self.spec.attempt)
+
+    def run(self) -> "TrainerAlone":
+        """Returns when it has ended."""
+        self.folder.path.mkdir(parents=True)
+        self.folder.spec_file.write_text(self.spec.model_dump_json())
+        trainer = spawn_trainer(self.folder, self.inputs)
+        self.process = psutil.Process(trainer.pid)
+        output = in_background(trainer.output.read, "output")
+        with closing(trainer.messages), closing(trainer.output):
+            try:
+                for line in trainer.messages:
+                    self._receive(message_adapter.validate_json(line))
+            finally:
+                self.exit_code = trainer.reap()
+                self.output = output.result(timeout=10).decode()
+        return self
+
+    def _receive(self, message: Message) -> None:
+        self.messages.append(message)
+        if isinstance(message, FileReport):
+            posted = self.folder.path / message.path
+            is_checkpoint = message.kind is ArtifactKind.CHECKPOINT
+            posted.rename(self.checkpoint(message.step)) if is_checkpoint else posted.unlink()
+        self.watch(self, message)
+
+    def stop(self) -> None:
+        """As the runner asks for it."""
+        (self.folder.path / "stop.json").write_text('{"attempt": 1, "mode": "stop"}')
+
+    def checkpoint(self, step: int | None) -> Path:
+        return self.folder.path / f"step-{step}"
+
+    def told(self, kind: type[M]) -> list[M]:
+        return [message for message in self.messages if isinstance(message, kind)]
+
+    def series(self, name: str) -> dict[int, float | None]:
+        """Value by step."""
+        return {told.step: told.values[name] for told in self.told(Metrics) if name in told.values}
+
+    @property
+    def failure(self) -> Failed:
+        """Why it failed. Raises ValueError if it did not say."""
+        [failure] = self.told(Failed)
+        return failure
