@@ -97,7 +97,11 @@ def test_an_idle_parent_lets_go_of_its_memory_and_is_back_when_it_is_needed(
 def test_a_parent_that_cannot_import_is_done_without(
     start: Callable[..., ServiceProcess], spec: Callable[[], JobSpec], tmp_path: Path
 ) -> None:
-    (tmp_path / "setproctitle.py").write_text("raise ImportError('broken on purpose')")
+    (tmp_path / "setproctitle.py").write_text(
+        "import sys\n"
+        "if 'trainer_kit.warm' in sys.orig_argv: raise ImportError('broken on purpose')\n"
+        "def setproctitle(title): pass\n"
+    )
     service = start(PYTHONPATH=str(tmp_path))
     wait_until(lambda: "cannot be kept warm" in service.log_file.read_text(), "giving up", timeout_seconds=40)
     fresh = service.begin_ok(spec())
