@@ -47,7 +47,7 @@ test: setup ## run every suite of every project
 	@$(PYTHON) scripts/test.py
 
 test-thorough: setup ## what takes too long for `make test`: hostile archives, large uploads, every export
-	@$(PYTHON) scripts/test.py --thorough backend services/huggingface services/ultralytics
+	@$(PYTHON) scripts/test.py --thorough backend services/huggingface services/timm services/ultralytics
 
 test-kills: setup ## long lives of jobs, a lost disk, and a short `make chaos` (wants a machine with nothing else to do)
 	@$(PYTHON) scripts/test.py --thorough tests

@@ -66,6 +66,7 @@ def test_two_processes_learn_what_one_learns_with_batches_of_both(
         torch.testing.assert_close(ours[name], value, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.thorough
 def test_a_pair_that_is_stopped_goes_on_at_that_very_step(pair: Callable[..., TrainerAlone]) -> None:
     def stop_at_step_2(trainer: TrainerAlone, message: Message) -> None:
         if isinstance(message, Metrics) and message.step == 2:
