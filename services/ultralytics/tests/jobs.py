@@ -107,7 +107,20 @@ def _write_spec(
     params: dict[str, Any],
 ) -> None:
     folder.mkdir(parents=True)
-    spec = JobSpec(
+    spec = make_spec(folder, model_name, dataset, hyperparameters, weights, params)
+    (folder / "spec.json").write_text(spec.model_dump_json())
+
+
+def make_spec(
+    folder: Path,
+    model_name: str,
+    dataset: Path,
+    hyperparameters: dict[str, Any] | None,
+    weights: Any,
+    params: dict[str, Any],
+) -> JobSpec:
+    """What the platform would ask for."""
+    return JobSpec(
         job_uid=uuid4(),
         attempt=1,
         framework=adapter.framework,
@@ -119,4 +132,3 @@ def _write_spec(
         params=TrainingParams(**PARAMS | params),
         hyperparameters={"plots": False} | (hyperparameters or {}),
     )
-    (folder / "spec.json").write_text(spec.model_dump_json())

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,9 @@ def test_a_given_size_is_rounded_up_to_what_the_network_can_take() -> None:
 def test_loader_processes_need_shared_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ultralytics_service.loader.SHARED_MEMORY_BYTES", 2**62)
     assert usable_workers(4, tmp_path) == 0
-    monkeypatch.setattr("ultralytics_service.loader.SHARED_MEMORY_BYTES", 1)
-    assert usable_workers(4, tmp_path) == 4
+    total = shutil.disk_usage(tmp_path).total
+    monkeypatch.setattr("ultralytics_service.loader.SHARED_MEMORY_BYTES", total)
+    assert (usable_workers(4, tmp_path), usable_workers(4, tmp_path, processes=2)) == (4, 0)
     assert usable_workers(4, tmp_path / "none") == 4
 
 

@@ -145,7 +145,7 @@ def test_a_classifier_gives_its_backbone_to_a_detector(tmp_path: Path, colours: 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"num_devices": 2}, "num_devices"),
+        ({"num_devices": 9}, "num_devices"),
         ({"learning_rate": 2.0}, "learning_rate"),
         ({"device": "cuda:7"}, "cuda:7"),
         ({"hyperparameters": {"freeze": 100}}, "freeze"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from trainer_kit.catalog import build_command
-from trainer_kit.hyperparameters import json_schema
+from trainer_kit.hyperparameters import MOST_DEVICES, json_schema
 from ultralytics_service.adapter import adapter
 from ultralytics_service.config import HYPERPARAMETERS, presets
 from ultralytics_service.kinds import Kind
@@ -39,6 +39,7 @@ def schemas() -> dict[str, dict[str, Any]]:
             optimizers=OPTIMIZERS,
             epochs=_EPOCHS.get(Kind(kind), 50),
             batch_size=16,
+            max_devices=MOST_DEVICES,
             presets=presets(Kind(kind)),
         )
         for kind, model in HYPERPARAMETERS.items()

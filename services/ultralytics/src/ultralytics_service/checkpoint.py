@@ -6,7 +6,7 @@ The library's own hold pickled Python objects, and loading one runs code of whoe
 
 import os
 import pickle
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +42,16 @@ class SavedTraining:
     history: dict[int, dict[str, float]]
     """Metrics of every validation so far, by epoch."""
     mosaic_buffer: list[int]
-    """Images that the data set had at hand for mosaics."""
+    """Images that the data set had at hand for mosaics; of several processes, the first one's."""
+    other_mosaic_buffers: list[list[int]] = field(default_factory=list)
+    """Of the other processes, by rank."""
     keypoint_names: tuple[str, ...] = ()
     skeleton: tuple[tuple[int, int], ...] = ()
+
+    def mosaic_buffer_of(self, rank: int) -> list[int]:
+        """Empty for a process that was not there."""
+        buffers = [self.mosaic_buffer, *self.other_mosaic_buffers]
+        return buffers[rank] if rank < len(buffers) else []
 
     def write(self, path: Path) -> None:
         """Replaces `path` in one step."""

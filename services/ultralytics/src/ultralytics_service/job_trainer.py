@@ -26,9 +26,11 @@ from ultralytics_service.library import (
     SemanticSegmentationTrainer,
     torch,
     ultralytics,
+    unwrap_model,
 )
-from ultralytics_service.loader import EpochLoader, keep_order, mosaic_buffer, refill_mosaic_buffer
+from ultralytics_service.loader import EpochLoader, keep_order, mosaic_buffer, refill_mosaic_buffer, share_out
 from ultralytics_service.metrics import training_values, validation_values
+from ultralytics_service.parallel import gather, in_parallel, mean_of
 from ultralytics_service.predictions import PREDICTIONS, Predictions
 from vision_contracts import EndReason, metric_names
 
@@ -56,6 +58,7 @@ class JobMixin(BaseTrainer):
         self.add_callback("on_train_epoch_start", JobMixin.begin_epoch)
         self.add_callback("on_train_batch_start", JobMixin.stop_if_asked)
         self.add_callback("on_train_batch_end", JobMixin.report_batch)
+        self.add_callback("on_train_epoch_end", JobMixin.end_epoch)
         self.add_callback("on_val_batch_start", lambda _: self.stop_if_asked())
 
     # What the library asks for while it sets up -----------------------------------------------------------------
@@ -88,7 +91,9 @@ class JobMixin(BaseTrainer):
             raise TrainingError(EndReason.BAD_DATA, str(error)) from error
         if mode == "val":
             keep_order(loader)  # which the library would shuffle
-        return EpochLoader(loader, self._epoch_seed)
+        elif self.run.team.size > 1:
+            share_out(loader, self.run.team, self._epoch_seed)
+        return EpochLoader(loader, self.run.team, self._epoch_seed)
 
     def resume_training(self, ckpt: dict[str, Any] | None) -> None:
         """As the library, which refuses what is complete: of that only the report may be missing."""
@@ -113,7 +118,12 @@ class JobMixin(BaseTrainer):
         history.restore(saved.history)
         self.best_fitness = self.stopper.best_fitness = history.best[history.primary_metric]
         self.stopper.best_epoch = saved.best_epoch
-        refill_mosaic_buffer(self.train_loader.dataset, saved.mosaic_buffer)
+        refill_mosaic_buffer(self.train_loader.dataset, saved.mosaic_buffer_of(self.run.team.rank))
+
+    def _setup_train(self) -> None:
+        """As the library, for all processes of a team."""
+        super()._setup_train()
+        self.model = in_parallel(self.model, self.architecture.kind, self.run.team)
 
     def set_up(self) -> None:
         """Builds everything that training would need, and trains nothing."""
@@ -125,11 +135,12 @@ class JobMixin(BaseTrainer):
 
     def announce(self) -> None:
         """Everything is built."""
-        steps = len(self.train_loader)
+        steps, size = len(self.train_loader), self.run.team.size
         self.run.log(
             f"{self.run.spec.model_name} learns {self.data['nc']} classes from {len(self.train_loader.dataset)} images "
             f"of {self.args.imgsz} px, and is validated on {len(self.test_loader.dataset)}; "
-            f"{steps} steps per epoch, {self.args.optimizer} with learning rate {self.args.lr0:g}, on {self.device}."
+            f"{steps} steps per epoch, {self.args.optimizer} with learning rate {self.args.lr0:g}, on {self.device}"
+            f"{f' and {size - 1} more (batches of {self.batch_size} on each)' if size > 1 else ''}."
         )
         self.run.start(
             device=str(self.device),
@@ -154,12 +165,19 @@ class JobMixin(BaseTrainer):
         """One batch is one optimizer step."""
         self.step += 1
         if self.run.reports(self.step):
-            losses = {name: float(value) for name, value in self.loss_items.items()}
+            losses = mean_of(self.loss_items, self.run.team)
             rate = self.optimizer.param_groups[1]["lr"]  # the first group of MuSGD has three times the rate
             self.run.report_step(self.step, {**training_values(losses), metric_names.LEARNING_RATE: rate})
 
-    def validate(self) -> tuple[dict[str, float], float]:
+    def end_epoch(self) -> None:
+        """The last that the processes of a team do together before the first one validates."""
+        self.tloss = mean_of(self.tloss, self.run.team)
+        self.mosaic_buffers = gather(mosaic_buffer(self.train_loader.dataset), self.run.team)
+
+    def validate(self) -> tuple[dict[str, float], float | None]:
         """As the library, whose own measures stand beside the kit's; the epoch is complete with it."""
+        if not self.run.team.is_first:
+            return {}, None
         predictions = self.watch(self.validator, Split.VAL)
         metrics = self.validator(self)
         metrics.pop("fitness", None)
@@ -182,6 +200,8 @@ class JobMixin(BaseTrainer):
 
     def save_model(self) -> bool:
         """Called once an epoch is trained and validated: keeps it."""
+        if not self.run.team.is_first:
+            return False
         epoch = self.epoch + 1
         self.snapshot(epoch).write(self.last)
         self.run.save_checkpoint(self.last, step=self.step, epoch=epoch)
@@ -200,7 +220,7 @@ class JobMixin(BaseTrainer):
 
     def snapshot(self, epoch: int) -> SavedTraining:
         """The state after `epoch` epochs."""
-        model = self.model
+        model = unwrap_model(self.model)
         return SavedTraining(
             model_name=self.architecture.name,
             kind=str(self.architecture.kind),
@@ -217,7 +237,8 @@ class JobMixin(BaseTrainer):
             scaler=self.scaler.state_dict(),
             best_epoch=self.stopper.best_epoch,
             history=self.run.history.epochs,
-            mosaic_buffer=mosaic_buffer(self.train_loader.dataset),
+            mosaic_buffer=self.mosaic_buffers[0],
+            other_mosaic_buffers=self.mosaic_buffers[1:],
             keypoint_names=tuple(self.data.get("kpt_names", {}).get(0, ())),
             skeleton=tuple((one, other) for one, other in self.data.get("skeleton", ())),
         )

@@ -38,6 +38,7 @@ from ultralytics.nn.modules import head as heads
 from ultralytics.nn.tasks import torch_safe_load
 from ultralytics.utils import LOGGER, ROOT, SETTINGS, YAML, ops
 from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
+from ultralytics.utils.torch_utils import unwrap_model
 
 # Loggers of other products, anonymous statistics, synchronisation with a platform: all are switches that default to on.
 SETTINGS.update({name: False for name, value in SETTINGS.items() if value is True})
@@ -66,4 +67,5 @@ __all__ = [
     "torch",
     "torch_safe_load",
     "ultralytics",
+    "unwrap_model",
 ]

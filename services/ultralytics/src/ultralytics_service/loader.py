@@ -2,12 +2,14 @@
 
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from trainer_kit.trainer.team import Team
 from ultralytics_service.library import torch
 
 SHARED_MEMORY_BYTES = 512 * 2**20
@@ -15,17 +17,19 @@ SHARED_MEMORY_BYTES = 512 * 2**20
 
 
 class EpochLoader:
-    """The library's loader, whose order and augmentation depend on the number of the epoch alone.
+    """The library's loader, whose order and augmentation depend on the number of the epoch alone, and in a team on the
+    process.
 
     The library seeds once and then draws on, so that its resumed runs see other data than uninterrupted ones.
     """
 
-    def __init__(self, loader: Any, epoch_seed: Callable[[], int]) -> None:
+    def __init__(self, loader: Any, team: Team, epoch_seed: Callable[[], int]) -> None:
         self._loader = loader
+        self._team = team
         self._epoch_seed = epoch_seed
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        seed = self._epoch_seed()
+        seed = (self._epoch_seed() * self._team.size + self._team.rank) % 2**32
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)
@@ -36,14 +40,45 @@ class EpochLoader:
     def __len__(self) -> int:
         return len(self._loader)
 
+    @property
+    def sampler(self) -> Any:
+        """Gives the samples of one epoch, behind a sampler that repeats it for ever."""
+        return self._loader.batch_sampler.sampler.sampler
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
 
 
 def keep_order(loader: Any) -> None:
     """Makes the library's loader give the samples in the data set's order."""
-    batches = loader.batch_sampler.sampler  # behind a sampler that repeats it for ever
-    batches.sampler = torch.utils.data.SequentialSampler(loader.dataset)
+    _replace_sampler(loader, torch.utils.data.SequentialSampler(loader.dataset))
+
+
+class Share(torch.utils.data.Sampler[int]):
+    """What one process of a team sees of an epoch. The order depends on the seed alone; all see as many images, and the
+    last ones of the order are left out where they do not go round.
+    """
+
+    def __init__(self, dataset: Sized, team: Team, epoch_seed: Callable[[], int]) -> None:
+        self._size = len(dataset)
+        self._team = team
+        self._epoch_seed = epoch_seed
+
+    def __iter__(self) -> Iterator[int]:
+        order = torch.randperm(self._size, generator=torch.Generator().manual_seed(self._epoch_seed()))
+        yield from islice(order.tolist(), self._team.rank, len(self) * self._team.size, self._team.size)
+
+    def __len__(self) -> int:
+        return self._size // self._team.size
+
+
+def share_out(loader: Any, team: Team, epoch_seed: Callable[[], int]) -> None:
+    """Makes the library's loader give this process its share."""
+    _replace_sampler(loader, Share(loader.dataset, team, epoch_seed))
+
+
+def _replace_sampler(loader: Any, sampler: Any) -> None:
+    loader.batch_sampler.sampler.sampler = sampler
 
 
 def mosaic_buffer(dataset: Any) -> list[int]:
@@ -57,8 +92,8 @@ def refill_mosaic_buffer(dataset: Any, numbers: list[int]) -> None:
         dataset.load_image(number)
 
 
-def usable_workers(requested: int, shared_memory: Path = Path("/dev/shm")) -> int:  # noqa: S108
-    """None where /dev/shm is there and too small."""
-    if shared_memory.is_dir() and shutil.disk_usage(shared_memory).total < SHARED_MEMORY_BYTES:
+def usable_workers(requested: int, shared_memory: Path = Path("/dev/shm"), *, processes: int = 1) -> int:  # noqa: S108
+    """None where /dev/shm is there and too small for as many as each of `processes` starts."""
+    if shared_memory.is_dir() and shutil.disk_usage(shared_memory).total < SHARED_MEMORY_BYTES * processes:
         return 0
     return requested

@@ -29,13 +29,15 @@ def train(run: TrainingRun[CommonHyperparameters]) -> None:
     arguments = library_arguments(run, device=device, data=str(data))
     with library_errors():
         trainer = JOBS[architecture.kind](run, architecture, source, resume_from, arguments)
+        run.team.join(torch, trainer.device)
         if resume_from and resume_from.epoch >= run.spec.params.epochs:
             trainer.set_up()  # the attempt was lost after its last epoch, before it could say so
         else:
             trainer.train()
-    run.draws_pictures = run.hyperparameters.plots
-    leave_report(run, partial(BestModel, trainer))
-    run.finish()
+    if run.team.is_first:
+        run.draws_pictures = run.hyperparameters.plots
+        leave_report(run, partial(BestModel, trainer))
+        run.finish()
 
 
 def forward_warnings(run: TrainingRun[CommonHyperparameters]) -> None:
