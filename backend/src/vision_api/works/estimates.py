@@ -19,10 +19,12 @@ PROCESS_BYTES = 700e6
 """A process with the framework in it, before it has a model."""
 PASSES = 3
 """A training step costs three forward passes."""
-LOADING_GMACS = 0.1
-"""An image is read, augmented and validated in the time of so many forward passes' arithmetic."""
-GMACS_PER_SECOND = {"cpu": 20.0, "mps": 500.0, "cuda": 4000.0}
-"""What a device does of a small network, of which no training is known."""
+LOADING_GMACS = 0.8
+"""An image is read and augmented in the time of so much arithmetic."""
+GMACS_PER_SECOND = {"cpu": 80.0, "mps": 500.0, "cuda": 4000.0}
+"""What a device does, where no training is known that tells more."""
+EPOCH_SECONDS = 1.0
+"""Of every epoch, however few images it has: to begin, to validate, to write a checkpoint."""
 STATES = {"sgd": 1, "rmsprop": 1, "muon": 1}
 """Numbers that an optimizer keeps for each weight; the Adam family keeps two."""
 KEPT_CHECKPOINTS = 6
@@ -33,10 +35,10 @@ USABLE = 0.9
 
 @dataclass(frozen=True)
 class KnownTime:
-    """What an earlier training took for an image, and what that cost."""
+    """What an epoch of an earlier training took, beside what would have been expected of it."""
 
     seconds: float
-    cost: float
+    expected_seconds: float
     basis: Literal["earlier_training", "similar_training"]
 
 
@@ -57,12 +59,17 @@ class Plan:
         return gmacs_of(self.card, self.columns["hyperparameters"])
 
     @property
-    def seconds_per_image(self) -> float:
-        """Of an epoch, by the best that is known."""
-        if self.known_time is not None:
-            return self.known_time.seconds * image_cost(self.gmacs) / self.known_time.cost
-        kind = self.device.name.partition(":")[0] if self.device is not None else "cpu"
-        return image_cost(self.gmacs) / GMACS_PER_SECOND.get(kind, GMACS_PER_SECOND["cpu"])
+    def images_per_device(self) -> int | None:
+        """Of those to train on."""
+        return self.train_images // self.columns["num_devices"] if self.train_images is not None else None
+
+    @property
+    def epoch_seconds(self) -> float | None:
+        """By the best that is known; None where nobody knows the number of images."""
+        if self.images_per_device is None:
+            return None
+        expected = expected_epoch_seconds(self.images_per_device, self.gmacs, self.device)
+        return expected * self.known_time.seconds / self.known_time.expected_seconds if self.known_time else expected
 
     def memory_bytes(self, batch_size: int) -> int:
         states = 2 + STATES.get(self.columns["optimizer"], 2)
@@ -83,15 +90,17 @@ def gmacs_of(card: ModelDetail, hyperparameters: Mapping[str, Any]) -> float:
     return known * ((given if isinstance(given, int) else card.input_size) / card.input_size) ** 2
 
 
-def image_cost(gmacs: float) -> float:
-    """Of one image in an epoch, in billions of multiply-adds."""
-    return PASSES * gmacs + LOADING_GMACS
+def expected_epoch_seconds(images: float, gmacs: float, device: DeviceInfo | None) -> float:
+    """By arithmetic alone."""
+    kind = device.name.partition(":")[0] if device is not None else "cpu"
+    rate = GMACS_PER_SECOND.get(kind, GMACS_PER_SECOND["cpu"])
+    return EPOCH_SECONDS + images * (PASSES * gmacs + LOADING_GMACS) / rate
 
 
 def estimate(plan: Plan) -> Estimates:
     """All of it; what needs the number of images is null where nobody knows that."""
     batch, epochs = plan.columns["batch_size"], plan.columns["epochs"]
-    epoch_seconds = plan.train_images * plan.seconds_per_image if plan.train_images is not None else None
+    epoch_seconds = plan.epoch_seconds
     checkpoint = plan.card.params * BYTES * (1 + STATES.get(plan.columns["optimizer"], 2))
     known = plan.device.memory_bytes if plan.device is not None else None
     return Estimates(
@@ -99,7 +108,7 @@ def estimate(plan: Plan) -> Estimates:
         device_memory_bytes=known,
         memory_bytes=plan.memory_bytes(batch),
         largest_batch_size=plan.largest_batch(known) if known else None,
-        steps_per_epoch=math.ceil(plan.train_images / batch) if plan.train_images is not None else None,
+        steps_per_epoch=math.ceil(plan.images_per_device / batch) if plan.images_per_device is not None else None,
         epoch_seconds=round(epoch_seconds, 1) if epoch_seconds is not None else None,
         total_seconds=round(epoch_seconds * epochs, 1) if epoch_seconds is not None else None,
         time_basis=plan.known_time.basis if plan.known_time is not None else "model_card",

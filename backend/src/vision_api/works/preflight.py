@@ -106,20 +106,22 @@ async def _known_time(
         time
         for row, seconds in await repository.list_epoch_seconds(session, columns["framework"], columns["task_type"])
         if _kind((row.environment or {}).get("device", "")) == _kind(device.name)
-        and (time := _time_of(catalog, row, seconds, columns["model_name"])) is not None
+        and (time := _time_of(catalog, row, seconds, columns["model_name"], device)) is not None
     ]
     return next((time for time in found if time.basis == "earlier_training"), next(iter(found), None))
 
 
-def _time_of(catalog: Catalog, row: TrainingJob, seconds: float, model_name: str) -> estimates.KnownTime | None:
+def _time_of(
+    catalog: Catalog, row: TrainingJob, seconds: float, model_name: str, device: DeviceInfo
+) -> estimates.KnownTime | None:
     """None for a training of a model that the catalogue no longer has."""
     card = find_model(catalog, row.framework, row.model_name)
     if card is None:
         return None
     images = row.progress_steps / row.epochs * row.batch_size
-    cost = estimates.image_cost(estimates.gmacs_of(card, row.hyperparameters))
-    is_same = row.model_name == model_name
-    return estimates.KnownTime(seconds / images, cost, "earlier_training" if is_same else "similar_training")
+    expected = estimates.expected_epoch_seconds(images, estimates.gmacs_of(card, row.hyperparameters), device)
+    basis = "earlier_training" if row.model_name == model_name else "similar_training"
+    return estimates.KnownTime(seconds, expected, basis)
 
 
 def _kind(device: str) -> str:
