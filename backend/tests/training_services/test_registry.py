@@ -1,5 +1,6 @@
 """Who answers, over real HTTP."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -8,8 +9,10 @@ from uuid import uuid4
 import pytest
 import trustme
 from small_service import TOKEN, SmallService, make_card, make_list, serving
+from waiting import until
 
 from vision_api.training_services import Address, InstanceRegistry, ServiceUnavailable
+from vision_api.training_services import registry as registry_module
 from vision_api.training_services.client import Connections
 from vision_api.training_services.hosts import HostSource
 from vision_contracts import HeldJob, StopRequest
@@ -183,6 +186,26 @@ async def test_every_change_is_told_and_nothing_else(registry: InstanceRegistry,
         assert len(told) == 3
     await registry.refresh()
     assert len(told) == 4
+
+
+async def test_a_slot_that_becomes_free_is_seen_as_soon_as_it_is_expected(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry_module, "POLL_SECONDS", 3600.0)
+    service, registry = SmallService(free_slots=0), InstanceRegistry(places, Connections())
+    async with serving(service) as port:
+        places.addresses = [at(port)]
+        running = asyncio.create_task(registry.run())
+        await until(lambda: registry.available("small"))
+
+        registry.expect_change()
+        await asyncio.sleep(2 * registry_module.HURRIED_POLL_SECONDS)  # the job's last moments
+        service.free_slots = 1
+
+        await until(lambda: registry.available("small")[0].ready.free_slots == 1)
+        running.cancel()
+        await asyncio.wait({running})
+    await registry.close()
 
 
 async def test_an_https_name_keeps_its_certificate_and_its_virtual_host() -> None:

@@ -17,6 +17,8 @@ from vision_contracts import SILENCE_SECONDS, ServiceReady, StopRequest
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
+HURRIED_POLL_SECONDS = 0.1
+HURRY_SECONDS = 1.0
 HASTE_SECONDS = 3.0
 
 
@@ -73,7 +75,7 @@ class _Answer:
 
 
 class InstanceRegistry:
-    """Asks every address who it is, once a second, and remembers who answered.
+    """Asks every address who it is, once a second and when a slot may be free, and remembers who answered.
 
     An instance is gone when its address refuses, or has been silent for 12 s: a machine that trains can be slow to
     answer. An address that its source no longer names stays for as long as it answers, since a replica that is being
@@ -91,6 +93,8 @@ class InstanceRegistry:
         self._framework_of: dict[str, str] = {}
         self._troubles: dict[Address, str] = {}
         self._listeners: list[Callable[[], None]] = []
+        self._hurry = asyncio.Event()
+        self._hurried_until = 0.0
 
     @property
     def services(self) -> frozenset[str]:
@@ -131,6 +135,11 @@ class InstanceRegistry:
         """Call back after every change of an instance: come, gone, restarted, another number of free slots."""
         self._listeners.append(callback)
 
+    def expect_change(self) -> None:
+        """A slot is about to become free: ask at once, and often for a moment."""
+        self._hurried_until = self._clock() + HURRY_SECONDS
+        self._hurry.set()
+
     async def run(self) -> None:
         """Keep the registry right, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
@@ -166,7 +175,11 @@ class InstanceRegistry:
     async def _poll(self) -> None:
         while True:
             await self.refresh()
-            await asyncio.sleep(POLL_SECONDS)
+            is_hurried = self._clock() < self._hurried_until
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HURRIED_POLL_SECONDS if is_hurried else POLL_SECONDS):
+                    await self._hurry.wait()
+            self._hurry.clear()
 
     def _client_at(self, address: Address) -> ServiceClient:
         return ServiceClient(address.url, address.token, connections=self._connections, host=address.host)

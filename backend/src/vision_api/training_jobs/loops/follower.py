@@ -177,4 +177,5 @@ class Follower:
     def _tell(self) -> None:
         self._wakeups.job_changed(self._followed.job_id)
         if self._is_over:
+            self._registry.expect_change()
             self._wakeups.wake_loops()
