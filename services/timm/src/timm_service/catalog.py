@@ -69,7 +69,8 @@ def _probe_all(names: list[str]) -> Iterator[Architecture]:
         for count, architecture in enumerate(pool.imap(probe, names, chunksize=8), start=1):
             if count % 100 == 0:
                 sys.stderr.write(f"timm: {count} of {len(names)} architectures.\n")
-            yield architecture
+            if architecture is not None:
+                yield architecture
 
 
 def make_card(architecture: Architecture) -> ModelCard:

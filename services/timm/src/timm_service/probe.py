@@ -48,9 +48,13 @@ class Architecture:
     has_convolutions: bool
 
 
-def probe(name: str) -> Architecture:
-    """Builds it, sends a batch through it, and tries what it can be asked for."""
+def probe(name: str) -> Architecture | None:
+    """Builds it, sends a batch through it, and tries what it can be asked for. None for an encoder of other models,
+    which has no classifier.
+    """
     model = _build(name)
+    if not hasattr(model, "get_classifier"):
+        return None
     side = model.pretrained_cfg["input_size"][-1]
     flops, activation_bytes = _measure(model, side)
     modules = list(model.modules())
