@@ -21,7 +21,7 @@ EPOCHS = 2
 HEAD = """# How far estimates are off
 
 A pre-flight (`POST /training/jobs/preflight`) beside the training that followed it: two epochs of the samples in this
-repository, on {device}. The first model of a framework and task is estimated from its card (`model_card`), the next
+repository, on `{device}`. The first model of a framework and task is estimated from its card (`model_card`), the next
 from the one before it (`similar_training`). A dry run trains a few batches and measures; real memory is the most that
 it took, and the larger part of that is here the framework itself. MB: estimate / real.
 
