@@ -1,26 +1,21 @@
 """Two processes that train one model on the CPU, as two GPUs would."""
 
-import os
-import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import psutil
 import pytest
 import torch
 from attempts import CLASSIFIER, make_spec
 from conftest import StartTraining
 
 from huggingface_service.loading import EpochSampler
-from trainer_kit.testing.trainer_alone import TrainerAlone
-from trainer_kit.testing.waiting import wait_until
+from trainer_kit.testing.trainer_alone import KillAt, TrainerAlone, stop_at
 from trainer_kit.trainer import TrainingError
 from trainer_kit.trainer.main import TrainerInputs
 from trainer_kit.trainer.messages import Message
-from vision_contracts import Finished, Metrics, TaskType
+from vision_contracts import Finished, TaskType
 
 PLAIN = {"optimizer": "sgd", "learning_rate": 0.01, "epochs": 2}
 
@@ -84,13 +79,9 @@ def test_two_processes_learn_what_one_learns_with_batches_of_both(
 
 @pytest.mark.thorough
 def test_a_pair_that_is_stopped_goes_on_at_that_very_step(pair: Callable[..., TrainerAlone]) -> None:
-    def stop_at_step_2(trainer: TrainerAlone, message: Message) -> None:
-        if isinstance(message, Metrics) and message.step == 2:
-            trainer.stop()
-
     job: dict[str, Any] = {"params": {"epochs": 6, "batch_size": 3}, "hyperparameters": {}}
     whole = pair(**job).run()
-    stopped = pair(**job, watch=stop_at_step_2).run()
+    stopped = pair(**job, watch=stop_at(2)).run()
     done = max(stopped.series("train/loss"))
     assert (stopped.exit_code, stopped.output) == (0, "")
     assert 2 <= done < 18
@@ -101,26 +92,14 @@ def test_a_pair_that_is_stopped_goes_on_at_that_very_step(pair: Callable[..., Tr
 
 
 def test_a_process_that_is_killed_takes_the_other_with_it_at_once(pair: Callable[..., TrainerAlone]) -> None:
-    processes: list[psutil.Process] = []
-    killed_at: list[float] = []
-
-    def kill_at_step_2(trainer: TrainerAlone, message: Message) -> None:
-        if isinstance(message, Metrics) and message.step == 2:
-            processes.extend([trainer.process, *trainer.process.children()])
-            killed_at.append(time.monotonic())
-            os.kill(processes[1].pid, signal.SIGKILL)
-
-    killed = pair(params={"epochs": 1000, "batch_size": 3}, hyperparameters={}, watch=kill_at_step_2).run()
-    assert killed.exit_code == -signal.SIGKILL
-    assert "Process 1 of this training was killed by SIGKILL" in killed.output
-    assert time.monotonic() - killed_at[0] < 5
-    wait_until(lambda: not processes[1].is_running(), "the end of the other process", timeout_seconds=5)
+    kill = KillAt(step=2, rank=1)
+    kill.check(pair(params={"epochs": 1000, "batch_size": 3}, hyperparameters={}, watch=kill).run())
 
 
 def test_processes_share_an_epoch_out_evenly() -> None:
-    first, second = (list(EpochSampler(7, seed=3, rank=rank, ranks=2)) for rank in (0, 1))
+    first, second = (list(EpochSampler(7, seed=3, rank=rank, world_size=2)) for rank in (0, 1))
     assert [first[0], second[0], first[1], second[1], first[2], second[2]] == list(EpochSampler(7, seed=3))[:6]
-    assert len(first) == len(second) == len(EpochSampler(7, seed=3, ranks=2)) == 3
+    assert len(first) == len(second) == len(EpochSampler(7, seed=3, world_size=2)) == 3
 
 
 def test_gpus_that_are_not_there_are_refused(attempt: StartTraining) -> None:

@@ -1,25 +1,20 @@
 """Two processes that train one network on the CPU, as two GPUs would."""
 
-import os
 import shutil
-import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import torch
 from trainings import StartTraining, get_card, make_spec
 
 from timm_service.data import Batches
-from trainer_kit.testing.trainer_alone import TrainerAlone
-from trainer_kit.testing.waiting import wait_until
+from trainer_kit.testing.trainer_alone import KillAt, TrainerAlone, stop_at
 from trainer_kit.trainer import TrainingError
 from trainer_kit.trainer.main import TrainerInputs
 from trainer_kit.trainer.messages import Message
-from vision_contracts import EndReason, Finished, Log, Metrics, Started, metric_names
+from vision_contracts import EndReason, Finished, Log, Started, metric_names
 
 ADAPTER = "timm_service.adapter:adapter"
 PLAIN = {"optimizer": "sgd", "learning_rate": 0.05, "epochs": 2}
@@ -68,13 +63,9 @@ def test_two_processes_learn_what_one_learns_with_batches_of_both(
 
 @pytest.mark.thorough
 def test_a_pair_that_is_stopped_goes_on_at_that_very_step(pair: Callable[..., TrainerAlone]) -> None:
-    def stop_at_step_2(trainer: TrainerAlone, message: Message) -> None:
-        if isinstance(message, Metrics) and message.step == 2:
-            trainer.stop()
-
     settings = {"params": {"epochs": 6, "batch_size": 4}, "drop_rate": 0.2, "mixup": 0.3, "ema_decay": 0.9}
     whole = pair(**settings).run()
-    stopped = pair(**settings, watch=stop_at_step_2).run()
+    stopped = pair(**settings, watch=stop_at(2)).run()
     done = max(stopped.series(metric_names.TRAIN_LOSS))
     assert (stopped.exit_code, stopped.output) == (0, "")
     assert 2 <= done < 18
@@ -84,26 +75,10 @@ def test_a_pair_that_is_stopped_goes_on_at_that_very_step(pair: Callable[..., Tr
     assert [name for name in theirs if not torch.equal(ours[name], theirs[name])] == []
 
 
-@pytest.mark.parametrize("which", [0, 1])
-def test_a_process_that_is_killed_takes_the_other_with_it_at_once(
-    pair: Callable[..., TrainerAlone], which: int
-) -> None:
-    processes: list[psutil.Process] = []
-    killed_at: list[float] = []
-
-    def kill_at_step_2(trainer: TrainerAlone, message: Message) -> None:
-        if isinstance(message, Metrics) and message.step == 2:
-            processes.extend([trainer.process, *trainer.process.children()])
-            killed_at.append(time.monotonic())
-            os.kill(processes[which].pid, signal.SIGKILL)
-
-    killed = pair(params={"epochs": 1000, "batch_size": 4}, watch=kill_at_step_2).run()
-    assert len(processes) == 2
-    assert killed.exit_code == -signal.SIGKILL
-    assert killed.messages[-1].type != "failed"
-    assert time.monotonic() - killed_at[0] < 5
-    assert which == 0 or "Process 1 of this training was killed by SIGKILL" in killed.output
-    wait_until(lambda: not processes[1].is_running(), "the end of the other process", timeout_seconds=5)
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_process_that_is_killed_takes_the_other_with_it_at_once(pair: Callable[..., TrainerAlone], rank: int) -> None:
+    kill = KillAt(step=2, rank=rank)
+    kill.check(pair(params={"epochs": 1000, "batch_size": 4}, watch=kill).run())
 
 
 def test_a_broken_image_is_named_whichever_process_reads_it(
@@ -123,7 +98,7 @@ def test_processes_share_an_epoch_out_in_equal_batches(size: int) -> None:
     def batches(batch_size: int, **place: int) -> list[list[tuple[int, int]]]:
         return list(Batches(size, batch_size, seed=5, shuffle=True, **place))
 
-    first, second = (batches(4, rank=rank, ranks=2) for rank in (0, 1))
+    first, second = (batches(4, rank=rank, world_size=2) for rank in (0, 1))
     assert [len(batch) for batch in first] == [len(batch) for batch in second]
     together = [sorted([*mine, *theirs]) for mine, theirs in zip(first, second, strict=True)]
     alone = [sorted(batch) for batch in batches(8)]

@@ -82,7 +82,8 @@ def run_job(
     **params: Any,
 ) -> Attempt:
     """Trains with charts off, which cost more than the training here."""
-    _write_spec(folder, model_name, dataset, hyperparameters, initial_checkpoint or initial_weights, params)
+    weights = initial_checkpoint or initial_weights
+    _write_spec(folder, make_spec(folder, model_name, dataset, hyperparameters, weights, params))
     attempt = Attempt(folder, stop_after_epoch)
     inputs = TrainerInputs(
         "ultralytics_service.adapter:adapter", dataset, resume_from, best_checkpoint, initial_checkpoint
@@ -93,21 +94,13 @@ def run_job(
 
 def make_run(folder: Path, model_name: str, dataset: Path, **hyperparameters: Any) -> TrainingRun[Any]:
     """What a trainer would be given."""
-    _write_spec(folder, model_name, dataset, hyperparameters, "scratch", {})
+    _write_spec(folder, make_spec(folder, model_name, dataset, hyperparameters, "scratch", {}))
     inputs = TrainerInputs("ultralytics_service.adapter:adapter", dataset)
     return prepare(AttemptFolder(folder), inputs, lambda _: None)[0]
 
 
-def _write_spec(
-    folder: Path,
-    model_name: str,
-    dataset: Path,
-    hyperparameters: dict[str, Any] | None,
-    weights: Any,
-    params: dict[str, Any],
-) -> None:
+def _write_spec(folder: Path, spec: JobSpec) -> None:
     folder.mkdir(parents=True)
-    spec = make_spec(folder, model_name, dataset, hyperparameters, weights, params)
     (folder / "spec.json").write_text(spec.model_dump_json())
 
 

@@ -2,26 +2,22 @@
 
 import os
 import shutil
-import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import psutil
 import pytest
 import torch
 from jobs import make_spec
 from shapes import write_bars, write_blank
 
-from trainer_kit.testing.trainer_alone import TrainerAlone
-from trainer_kit.testing.waiting import wait_until
+from trainer_kit.testing.trainer_alone import KillAt, TrainerAlone
 from trainer_kit.trainer.main import TrainerInputs
 from trainer_kit.trainer.messages import FileReport, Message
-from trainer_kit.trainer.team import Team
+from trainer_kit.trainer.world import World
 from ultralytics_service.loader import Share
-from vision_contracts import Finished, Log, Metrics, Started, metric_names
+from vision_contracts import Finished, Log, Started, metric_names
 
 PLAIN = {"optimizer": "sgd", "learning_rate": 0.01, "epochs": 2}
 UNCHANGED = {"momentum": 0.0, "warmup": 0.0, "scale": 0.0, "horizontal_flip": 0.0, "hsv_h": 0, "hsv_s": 0, "hsv_v": 0}
@@ -46,8 +42,8 @@ def alike(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., TrainerAlone]:
-    """`team(model, data, num_devices=…, hyperparameters=…, <params>=…)`: processes, ready to train."""
+def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., TrainerAlone]:
+    """`launch(model, data, num_devices=…, hyperparameters=…, <params>=…)`: processes, ready to train."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
 
     def make(
@@ -79,7 +75,7 @@ def weights(path: Path, part: str = "model") -> dict[str, torch.Tensor]:
     ],
 )
 def test_two_processes_learn_what_one_learns_with_batches_of_both(
-    team: Callable[..., TrainerAlone],
+    launch: Callable[..., TrainerAlone],
     request: pytest.FixtureRequest,
     model_name: str,
     data: str,
@@ -93,12 +89,12 @@ def test_two_processes_learn_what_one_learns_with_batches_of_both(
         "hyperparameters": UNCHANGED | settings,
         **PLAIN,
     }
-    one = team(**job, num_devices=1, batch_size=8).run()
-    two = team(**job, batch_size=4).run()
+    one = launch(**job, num_devices=1, batch_size=8).run()
+    two = launch(**job, batch_size=4).run()
     assert one.told(Finished), one.output
     assert two.told(Finished), two.output
     assert [started.device for started in two.told(Started)] == ["cpu"]
-    assert any("on cpu and 1 more (batches of 4 on each)" in line.message for line in two.told(Log))
+    assert any("batches of 4 on each of 2 devices (8 images together)" in line.message for line in two.told(Log))
     for name in (metric_names.TRAIN_LOSS, metric_names.VAL_LOSS, value):
         assert list(two.series(name)) == [1, 2]
         assert two.series(name) == pytest.approx(one.series(name), abs=1e-4)
@@ -110,7 +106,7 @@ def test_two_processes_learn_what_one_learns_with_batches_of_both(
 
 @pytest.mark.thorough
 def test_a_pair_that_is_stopped_goes_on_as_if_it_had_not_been_stopped(
-    team: Callable[..., TrainerAlone], tmp_path: Path
+    launch: Callable[..., TrainerAlone], tmp_path: Path
 ) -> None:
     """With mosaics, for which each process has images of its own at hand."""
 
@@ -125,39 +121,25 @@ def test_a_pair_that_is_stopped_goes_on_as_if_it_had_not_been_stopped(
         "epochs": 3,
         "batch_size": 2,
     }
-    whole = team(**job).run()
-    stopped = team(**job, watch=stop_after_the_first_epoch).run()
+    whole = launch(**job).run()
+    stopped = launch(**job, watch=stop_after_the_first_epoch).run()
     assert (stopped.exit_code, stopped.output) == (0, "")
     assert stopped.told(Finished) == []
-    resumed = team(**job, resume_from=stopped.checkpoint(2)).run()
+    resumed = launch(**job, resume_from=stopped.checkpoint(2)).run()
     assert list(resumed.series(metric_names.TRAIN_LOSS)) == [3, 4, 5, 6]
     ours, theirs = weights(resumed.checkpoint(6)), weights(whole.checkpoint(6))
     assert [name for name in theirs if not torch.equal(ours[name], theirs[name])] == []
 
 
 def test_a_process_that_is_killed_takes_the_other_with_it_at_once(
-    team: Callable[..., TrainerAlone], colours: Path
+    launch: Callable[..., TrainerAlone], colours: Path
 ) -> None:
-    processes: list[psutil.Process] = []
-    killed_at: list[float] = []
-
-    def kill_at_step_2(trainer: TrainerAlone, message: Message) -> None:
-        if isinstance(message, Metrics) and message.step == 2:
-            processes.extend([trainer.process, *trainer.process.children()])
-            killed_at.append(time.monotonic())
-            os.kill(processes[1].pid, signal.SIGKILL)
-
-    killed = team("yolov8n-cls", colours, epochs=1000, batch_size=2, watch=kill_at_step_2).run()
-    assert len(processes) == 2
-    assert killed.exit_code == -signal.SIGKILL
-    assert killed.messages[-1].type != "failed"
-    assert time.monotonic() - killed_at[0] < 5
-    assert "Process 1 of this training was killed by SIGKILL" in killed.output
-    wait_until(lambda: not processes[1].is_running(), "the end of the other process", timeout_seconds=5)
+    kill = KillAt(step=2, rank=1)
+    kill.check(launch("yolov8n-cls", colours, epochs=1000, batch_size=2, watch=kill).run())
 
 
-def test_an_early_end_of_the_first_process_ends_the_others(team: Callable[..., TrainerAlone], colours: Path) -> None:
-    ended = team("yolov8n-cls", colours, epochs=1000, batch_size=4, hyperparameters={"patience": 1}).run()
+def test_an_early_end_of_the_first_process_ends_the_others(launch: Callable[..., TrainerAlone], colours: Path) -> None:
+    ended = launch("yolov8n-cls", colours, epochs=1000, batch_size=4, hyperparameters={"patience": 1}).run()
     assert (ended.exit_code, ended.output) == (0, "")
     assert len(ended.told(Finished)) == 1
     assert any("Ended early" in line.message for line in ended.told(Log))
@@ -176,19 +158,19 @@ def test_an_early_end_of_the_first_process_ends_the_others(team: Callable[..., T
     ],
 )
 def test_every_kind_trains_in_two_processes(
-    team: Callable[..., TrainerAlone], tmp_path: Path, model_name: str, task: str
+    launch: Callable[..., TrainerAlone], tmp_path: Path, model_name: str, task: str
 ) -> None:
     """Some heads have weights that no step uses before an object is met."""
     bars = write_bars(tmp_path / task, task, train=7)
-    trained = team(model_name, bars, epochs=2, batch_size=2, hyperparameters={"image_size": 64}).run()
+    trained = launch(model_name, bars, epochs=2, batch_size=2, hyperparameters={"image_size": 64}).run()
     assert trained.told(Finished), trained.output
     assert list(trained.series(metric_names.VAL_LOSS)) == [2, 4]
 
 
 @pytest.mark.parametrize("size", [7, 8])
 def test_processes_share_an_epoch_out_evenly(size: int) -> None:
-    first, second = (Share(range(size), Team(rank, 2), lambda: 5) for rank in (0, 1))
-    [*whole] = Share(range(size), Team(), lambda: 5)
+    first, second = (Share(range(size), World(rank, 2), lambda: 5) for rank in (0, 1))
+    [*whole] = Share(range(size), World(), lambda: 5)
     assert sorted(whole) == list(range(size))
     assert [image for pair in zip(first, second, strict=True) for image in pair] == whole[: size // 2 * 2]
     assert len(first) == len(second) == size // 2

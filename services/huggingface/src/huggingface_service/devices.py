@@ -23,7 +23,7 @@ def choose_device(run: TrainingRun[Hyperparameters]) -> torch.device:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     all_of_them = visible.split(",") if visible else [str(index) for index in range(torch.cuda.device_count())]
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(all_of_them[index] for index in indices)
-    return torch.device("cuda", run.team.rank)
+    return torch.device("cuda", run.world.rank)
 
 
 def computes_in_bfloat16(run: TrainingRun[Hyperparameters], device: torch.device) -> bool:

@@ -70,19 +70,19 @@ class EpochSampler(Sampler[tuple[int, int]]):
     last of the order are left out where they do not go round.
     """
 
-    def __init__(self, size: int, *, seed: int, rank: int = 0, ranks: int = 1) -> None:
+    def __init__(self, size: int, *, seed: int, rank: int = 0, world_size: int = 1) -> None:
         self.size = size
         self.rank = rank
-        self.ranks = ranks
+        self.world_size = world_size
         self.seed = seed
         self.epoch = 0
 
     def __len__(self) -> int:
-        return self.size // self.ranks
+        return self.size // self.world_size
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         order = torch.randperm(self.size, generator=torch.Generator().manual_seed(stable_seed(self.seed, self.epoch)))
-        return ((self.epoch, index) for index in order[self.rank :: self.ranks][: len(self)].tolist())
+        return ((self.epoch, index) for index in order[self.rank :: self.world_size][: len(self)].tolist())
 
 
 def make_loaders(
@@ -93,7 +93,7 @@ def make_loaders(
     A last training batch of a single image is left out, since batch normalisation cannot train on one.
     """
     settings, params = run.hyperparameters, run.spec.params
-    workers, remark = usable_workers(settings.workers, device, processes=run.team.size)
+    workers, remark = usable_workers(settings.workers, device, processes=run.world.size)
     if remark:
         run.log(remark, LogLevel.WARNING)
     training = ImageSet(
@@ -107,7 +107,7 @@ def make_loaders(
         "persistent_workers": workers > 0,
         "pin_memory": device.type == "cuda",
     }
-    sampler = EpochSampler(len(training), seed=params.seed, rank=run.team.rank, ranks=run.team.size)
+    sampler = EpochSampler(len(training), seed=params.seed, rank=run.world.rank, world_size=run.world.size)
     is_last_alone = len(sampler) > params.batch_size > 1 and len(sampler) % params.batch_size == 1
     return (
         DataLoader(training, sampler=sampler, drop_last=is_last_alone, **shared),

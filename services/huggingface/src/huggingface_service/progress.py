@@ -48,7 +48,7 @@ class Progress(TrainerCallback):
 
     def on_step_begin(self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: Any) -> None:
         # Every step has random numbers of its own, so that a training can go on from any step as if never stopped.
-        set_seed(stable_seed(self.run.spec.params.seed, state.global_step) ^ self.run.team.rank)
+        set_seed(stable_seed(self.run.spec.params.seed, state.global_step) ^ self.run.world.rank)
         self.trainer.step_loss = 0.0
 
     def on_pre_optimizer_step(
@@ -72,7 +72,7 @@ class Progress(TrainerCallback):
 
     def finish_epoch(self, step: int) -> None:
         """Validates the epoch that ends with `step`, tells of it, and saves. Of several processes the first does."""
-        if not self.run.team.is_first:
+        if not self.run.world.is_main:
             return
         loss, evaluator = self.trainer.validate(self.validation, after_batch=lambda: self.stop_if_asked(step))
         seconds = self.run.clock() - self.epoch_started_at

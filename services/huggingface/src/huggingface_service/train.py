@@ -26,7 +26,7 @@ def train(run: TrainingRun[Hyperparameters]) -> None:
     silence_library()
     params, settings, task_type = run.spec.params, run.hyperparameters, run.spec.task_type
     device = choose_device(run)
-    run.team.join(torch, device)
+    run.world.join(torch, device)
     set_seed(params.seed)
     resumed = read_resumed(run)
 
@@ -62,16 +62,13 @@ def train(run: TrainingRun[Hyperparameters]) -> None:
         resume_step=start,
         versions=describe_versions(),
     )
-    batches = f"batches of {params.batch_size}"
-    if run.team.size > 1:
-        batches += f" on each of {run.team.size} devices"
     run.log(
         f"Training {run.spec.model_name} ({model.num_parameters():,} weights) on {len(training.dataset)} images of "
-        f"{image_size} px, {steps_per_epoch} steps an epoch, {batches}, on {device}"
+        f"{image_size} px, {steps_per_epoch} steps an epoch, {run.batches_in_words}, on {device}"
         f"{' in bfloat16' if computes_in_bfloat16(run, device) else ''}."
     )
     progress.catch_up(start)
     trainer.train_from(start)
-    if run.team.is_first:
+    if run.world.is_main:
         leave_report(run, partial(BestModel, run, trainer, validation, image_size))
     run.finish()

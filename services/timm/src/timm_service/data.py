@@ -80,18 +80,18 @@ class Batches:
         shuffle: bool,
         weights: torch.Tensor | None = None,
         rank: int = 0,
-        ranks: int = 1,
+        world_size: int = 1,
     ) -> None:
         """With `weights`, images are drawn by their chance, each as often as it comes.
 
-        Of `ranks` processes that train together each has every batch of its own, as many as the others. The last
+        Of `world_size` processes that train together each has every batch of its own, as many as the others. The last
         images of an epoch's order are left out where they do not go round.
         """
         self.seed = seed
         self.shuffle = shuffle
         self.weights = weights
-        self._bounds = _batch_bounds(size // ranks, batch_size)
-        self._rank, self._ranks = rank, ranks
+        self._bounds = _batch_bounds(size // world_size, batch_size)
+        self._rank, self._world_size = rank, world_size
         self._size = size
         self._epoch = 0
         self._skip = 0
@@ -107,7 +107,7 @@ class Batches:
         generator = torch.Generator().manual_seed(epoch_seed(self.seed, self._epoch))
         order = self._order(generator)
         seeds = torch.randint(2**62, (self._size,), generator=generator)
-        keys = list(zip(order.tolist(), seeds.tolist(), strict=True))[self._rank :: self._ranks]
+        keys = list(zip(order.tolist(), seeds.tolist(), strict=True))[self._rank :: self._world_size]
         return iter([keys[start:stop] for start, stop in self._bounds[self._skip :]])
 
     def _order(self, generator: torch.Generator) -> torch.Tensor:

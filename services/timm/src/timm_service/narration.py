@@ -11,9 +11,6 @@ def tell_beginning(run: Run, state: TrainingState, setup: Setup) -> None:
     """What is trained on what, and how."""
     params, dataset = run.spec.params, run.dataset
     side, trainable = setup.facts["image_size"], sum(p.numel() for p in state.model.parameters() if p.requires_grad)
-    batches = f"batches of {params.batch_size}"
-    if run.team.size > 1:
-        batches += f" on each of {run.team.size} devices ({params.batch_size * run.team.size} images together)"
     run.log(
         f"Data: {len(dataset[Split.TRAIN])} training and {len(dataset[Split.VAL])} validation images "
         f"of {dataset.num_classes} classes, seen at {side} by {side} pixels."
@@ -23,7 +20,7 @@ def tell_beginning(run: Run, state: TrainingState, setup: Setup) -> None:
         f"of which {trainable:,} are trained."
     )
     run.log(
-        f"Training: {params.epochs} epochs of {setup.steps_per_epoch} steps, {batches}, "
+        f"Training: {params.epochs} epochs of {setup.steps_per_epoch} steps, {run.batches_in_words}, "
         f"{params.optimizer} at learning rate {params.learning_rate:g}, on {setup.device}."
     )
     if state.step:

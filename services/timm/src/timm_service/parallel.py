@@ -7,12 +7,12 @@ from torch import nn
 from torch.distributed import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
-from trainer_kit.trainer.team import Team
+from trainer_kit.trainer.world import World
 
 
-def in_parallel(model: nn.Module, team: Team) -> nn.Module:
+def in_parallel(model: nn.Module, world: World) -> nn.Module:
     """What training steps call in place of the model, which becomes that of the first process."""
-    if team.size == 1:
+    if world.size == 1:
         return model
     # Some architectures have weights that not every step uses.
     return DistributedDataParallel(model, find_unused_parameters=True)
@@ -23,10 +23,10 @@ def keep_gradients(model: nn.Module, *, to_itself: bool) -> AbstractContextManag
     return model.no_sync() if to_itself and isinstance(model, DistributedDataParallel) else nullcontext()
 
 
-def mean_of(values: torch.Tensor, team: Team) -> torch.Tensor:
+def mean_of(values: torch.Tensor, world: World) -> torch.Tensor:
     """Over all processes, each of which must ask."""
-    if team.size == 1:
+    if world.size == 1:
         return values
     values = values.clone()
     all_reduce(values)
-    return values / team.size
+    return values / world.size

@@ -69,8 +69,8 @@ def build_setup(run: Run, model: nn.Module, side: int, device: torch.device) -> 
         seed=params.seed,
         shuffle=True,
         weights=sample_weights(train_images.samples, dataset.num_classes) if settings.balanced_sampling else None,
-        rank=run.team.rank,
-        ranks=run.team.size,
+        rank=run.world.rank,
+        world_size=run.world.size,
     )
     val_batches = Batches(len(val_images), params.batch_size, seed=params.seed, shuffle=False)
     workers = _count_workers(run, side, device)
@@ -97,7 +97,7 @@ def build_state(run: Run, model: nn.Module, setup: Setup) -> TrainingState:
     model = model.to(memory_format=setup.memory_format)
     return TrainingState(
         model=model,
-        trained=in_parallel(model, run.team),
+        trained=in_parallel(model, run.world),
         optimizer=make_optimizer(model, run.spec.params, settings),
         scaler=torch.amp.GradScaler(setup.device.type, enabled=setup.half == torch.float16),
         ema=ModelEmaV3(model, decay=settings.ema_decay, use_warmup=True) if settings.ema_decay else None,
@@ -110,8 +110,8 @@ def versions() -> dict[str, str]:
 
 
 def _count_workers(run: Run, side: int, device: torch.device) -> int:
-    workers = choose_workers(run.hyperparameters.workers, device, processes=run.team.size)
-    if fits_shared_memory(workers * run.team.size, batch_bytes=run.spec.params.batch_size * 3 * side * side * 4):
+    workers = choose_workers(run.hyperparameters.workers, device, processes=run.world.size)
+    if fits_shared_memory(workers * run.world.size, batch_bytes=run.spec.params.batch_size * 3 * side * side * 4):
         return workers
     run.log("Images are read without workers: /dev/shm is too small for them (`shm_size: 1gb`).", LogLevel.WARNING)
     return 0

@@ -30,7 +30,7 @@ from vision_contracts import EndReason, metric_names
 def train(run: Run) -> None:
     """Trains a classifier on `run.dataset`; `trainer_kit.adapter.Adapter.trainer` says how it may end."""
     device = choose_device(run)
-    run.team.join(torch, device)
+    run.world.join(torch, device)
     seed_everything(run.spec.params.seed)
     side = choose_image_size(run.card, run.hyperparameters, run.dataset)
     model = build_model(run, side).to(device)
@@ -48,11 +48,11 @@ def train(run: Run) -> None:
     for _ in range(state.epoch, run.spec.params.epochs):
         started_at = time.monotonic()
         train_loss = train_epoch(run, state, setup, random_state)
-        if run.team.is_first:
+        if run.world.is_main:
             complete_epoch(run, state, setup, train_loss, started_at)
         else:
             state.epoch += 1
-    if run.team.is_first:
+    if run.world.is_main:
         leave_report(run, partial(BestModel, run, state, setup))
         tell_end(run)
     run.finish()
@@ -71,10 +71,10 @@ def train_epoch(run: Run, state: TrainingState, setup: Setup, random_state: dict
         loss = take_step(state, setup, batches, settings.clip_grad_norm)
         total_loss += loss
         if run.reports(state.step):
-            mean_loss = mean_of(loss, run.team).item()
+            mean_loss = mean_of(loss, run.world).item()
             run.report_step(state.step, {metric_names.TRAIN_LOSS: mean_loss, metric_names.LEARNING_RATE: rate})
         stop_if_asked(run, state, setup)
-    return mean_of(total_loss, run.team).item() / max(1, setup.steps_per_epoch - steps_done)
+    return mean_of(total_loss, run.world).item() / max(1, setup.steps_per_epoch - steps_done)
 
 
 def begin_epoch(run: Run, state: TrainingState, setup: Setup, random_state: dict[str, Any] | None) -> int:
@@ -93,8 +93,8 @@ def begin_epoch(run: Run, state: TrainingState, setup: Setup, random_state: dict
 
 def draw_by_itself(run: Run, state: TrainingState) -> None:
     """Of several processes each has random numbers of its own, by the number of the step: they need not be kept."""
-    if run.team.size > 1:
-        seed_everything(epoch_seed(run.spec.params.seed, state.step * run.team.size + run.team.rank))
+    if run.world.size > 1:
+        seed_everything(epoch_seed(run.spec.params.seed, state.step * run.world.size + run.world.rank))
 
 
 def take(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:

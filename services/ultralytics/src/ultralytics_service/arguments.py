@@ -42,7 +42,7 @@ def library_arguments(run: TrainingRun[CommonHyperparameters], *, device: str, d
         "warmup_epochs": hyperparameters.warmup * params.epochs,
         "cache": hyperparameters.cache == "ram",
         "plots": False,  # the kit draws them, for every framework alike
-        "workers": usable_workers(hyperparameters.workers, processes=run.team.size),
+        "workers": usable_workers(hyperparameters.workers, processes=run.world.size),
     }
     if (policy := getattr(hyperparameters, "auto_augment", None)) is not None:
         arguments["auto_augment"] = None if policy == "none" else policy

@@ -91,9 +91,9 @@ class JobMixin(BaseTrainer):
             raise TrainingError(EndReason.BAD_DATA, str(error)) from error
         if mode == "val":
             keep_order(loader)  # which the library would shuffle
-        elif self.run.team.size > 1:
-            share_out(loader, self.run.team, self._epoch_seed)
-        return EpochLoader(loader, self.run.team, self._epoch_seed)
+        elif self.run.world.size > 1:
+            share_out(loader, self.run.world, self._epoch_seed)
+        return EpochLoader(loader, self.run.world, self._epoch_seed)
 
     def resume_training(self, ckpt: dict[str, Any] | None) -> None:
         """As the library, which refuses what is complete: of that only the report may be missing."""
@@ -118,12 +118,12 @@ class JobMixin(BaseTrainer):
         history.restore(saved.history)
         self.best_fitness = self.stopper.best_fitness = history.best[history.primary_metric]
         self.stopper.best_epoch = saved.best_epoch
-        refill_mosaic_buffer(self.train_loader.dataset, saved.mosaic_buffer_of(self.run.team.rank))
+        refill_mosaic_buffer(self.train_loader.dataset, saved.mosaic_buffer_of(self.run.world.rank))
 
     def _setup_train(self) -> None:
-        """As the library, for all processes of a team."""
+        """As the library, for all processes that train together."""
         super()._setup_train()
-        self.model = in_parallel(self.model, self.architecture.kind, self.run.team)
+        self.model = in_parallel(self.model, self.architecture.kind, self.run.world)
 
     def set_up(self) -> None:
         """Builds everything that training would need, and trains nothing."""
@@ -135,12 +135,12 @@ class JobMixin(BaseTrainer):
 
     def announce(self) -> None:
         """Everything is built."""
-        steps, size = len(self.train_loader), self.run.team.size
+        steps = len(self.train_loader)
         self.run.log(
             f"{self.run.spec.model_name} learns {self.data['nc']} classes from {len(self.train_loader.dataset)} images "
-            f"of {self.args.imgsz} px, and is validated on {len(self.test_loader.dataset)}; "
-            f"{steps} steps per epoch, {self.args.optimizer} with learning rate {self.args.lr0:g}, on {self.device}"
-            f"{f' and {size - 1} more (batches of {self.batch_size} on each)' if size > 1 else ''}."
+            f"of {self.args.imgsz} px, and is validated on {len(self.test_loader.dataset)}; {steps} steps per epoch, "
+            f"{self.run.batches_in_words}, {self.args.optimizer} with learning rate {self.args.lr0:g}, "
+            f"on {self.device}."
         )
         self.run.start(
             device=str(self.device),
@@ -165,18 +165,18 @@ class JobMixin(BaseTrainer):
         """One batch is one optimizer step."""
         self.step += 1
         if self.run.reports(self.step):
-            losses = mean_of(self.loss_items, self.run.team)
+            losses = mean_of(self.loss_items, self.run.world)
             rate = self.optimizer.param_groups[1]["lr"]  # the first group of MuSGD has three times the rate
             self.run.report_step(self.step, {**training_values(losses), metric_names.LEARNING_RATE: rate})
 
     def end_epoch(self) -> None:
-        """The last that the processes of a team do together before the first one validates."""
-        self.tloss = mean_of(self.tloss, self.run.team)
-        self.mosaic_buffers = gather(mosaic_buffer(self.train_loader.dataset), self.run.team)
+        """The last that the processes do together before the first one validates."""
+        self.tloss = mean_of(self.tloss, self.run.world)
+        self.mosaic_buffers = gather(mosaic_buffer(self.train_loader.dataset), self.run.world)
 
     def validate(self) -> tuple[dict[str, float], float | None]:
         """As the library, whose own measures stand beside the kit's; the epoch is complete with it."""
-        if not self.run.team.is_first:
+        if not self.run.world.is_main:
             return {}, None
         predictions = self.watch(self.validator, Split.VAL)
         metrics = self.validator(self)
@@ -200,7 +200,7 @@ class JobMixin(BaseTrainer):
 
     def save_model(self) -> bool:
         """Called once an epoch is trained and validated: keeps it."""
-        if not self.run.team.is_first:
+        if not self.run.world.is_main:
             return False
         epoch = self.epoch + 1
         self.snapshot(epoch).write(self.last)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from trainer_kit.trainer.team import Team
+from trainer_kit.trainer.world import World
 from ultralytics_service.library import torch
 
 SHARED_MEMORY_BYTES = 512 * 2**20
@@ -17,19 +17,19 @@ SHARED_MEMORY_BYTES = 512 * 2**20
 
 
 class EpochLoader:
-    """The library's loader, whose order and augmentation depend on the number of the epoch alone, and in a team on the
-    process.
+    """The library's loader, whose order and augmentation depend on the number of the epoch alone, and where
+    several processes train together on the process.
 
     The library seeds once and then draws on, so that its resumed runs see other data than uninterrupted ones.
     """
 
-    def __init__(self, loader: Any, team: Team, epoch_seed: Callable[[], int]) -> None:
+    def __init__(self, loader: Any, world: World, epoch_seed: Callable[[], int]) -> None:
         self._loader = loader
-        self._team = team
+        self._world = world
         self._epoch_seed = epoch_seed
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        seed = (self._epoch_seed() * self._team.size + self._team.rank) % 2**32
+        seed = (self._epoch_seed() * self._world.size + self._world.rank) % 2**32
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)
@@ -55,26 +55,26 @@ def keep_order(loader: Any) -> None:
 
 
 class Share(torch.utils.data.Sampler[int]):
-    """What one process of a team sees of an epoch. The order depends on the seed alone; all see as many images, and the
-    last ones of the order are left out where they do not go round.
+    """What one of several processes sees of an epoch. The order depends on the seed alone; all see as many images, and
+    the last ones of the order are left out where they do not go round.
     """
 
-    def __init__(self, dataset: Sized, team: Team, epoch_seed: Callable[[], int]) -> None:
+    def __init__(self, dataset: Sized, world: World, epoch_seed: Callable[[], int]) -> None:
         self._size = len(dataset)
-        self._team = team
+        self._world = world
         self._epoch_seed = epoch_seed
 
     def __iter__(self) -> Iterator[int]:
         order = torch.randperm(self._size, generator=torch.Generator().manual_seed(self._epoch_seed()))
-        yield from islice(order.tolist(), self._team.rank, len(self) * self._team.size, self._team.size)
+        yield from islice(order.tolist(), self._world.rank, len(self) * self._world.size, self._world.size)
 
     def __len__(self) -> int:
-        return self._size // self._team.size
+        return self._size // self._world.size
 
 
-def share_out(loader: Any, team: Team, epoch_seed: Callable[[], int]) -> None:
+def share_out(loader: Any, world: World, epoch_seed: Callable[[], int]) -> None:
     """Makes the library's loader give this process its share."""
-    _replace_sampler(loader, Share(loader.dataset, team, epoch_seed))
+    _replace_sampler(loader, Share(loader.dataset, world, epoch_seed))
 
 
 def _replace_sampler(loader: Any, sampler: Any) -> None:

@@ -7,7 +7,7 @@ process is a training on one device, which waits for nobody. All that they do to
 from collections.abc import Mapping
 from typing import Any
 
-from trainer_kit.trainer.team import Team
+from trainer_kit.trainer.world import World
 from ultralytics_service.kinds import Kind
 from ultralytics_service.library import torch
 
@@ -31,25 +31,25 @@ class _Adding(_Averaging):
         return loss * torch.distributed.get_world_size(), parts
 
 
-def in_parallel(model: torch.nn.Module, kind: Kind, team: Team) -> torch.nn.Module:
+def in_parallel(model: torch.nn.Module, kind: Kind, world: World) -> torch.nn.Module:
     """What training calls in place of the model, whose weights become those of the first process."""
-    if team.size == 1:
+    if world.size == 1:
         return model
     return _Averaging(model) if kind in _LOSS_IS_A_MEAN else _Adding(model)
 
 
-def mean_of(values: Mapping[str, torch.Tensor], team: Team) -> dict[str, float]:
+def mean_of(values: Mapping[str, torch.Tensor], world: World) -> dict[str, float]:
     """Over all processes, each of which must ask."""
     together = torch.stack([value.detach().float() for value in values.values()])
-    if team.size > 1:
+    if world.size > 1:
         torch.distributed.all_reduce(together)
-    return dict(zip(values, (together / team.size).tolist(), strict=True))
+    return dict(zip(values, (together / world.size).tolist(), strict=True))
 
 
-def gather(value: Any, team: Team) -> list[Any]:
+def gather(value: Any, world: World) -> list[Any]:
     """That of every process, each of which must ask."""
-    if team.size == 1:
+    if world.size == 1:
         return [value]
-    values = [None] * team.size
+    values = [None] * world.size
     torch.distributed.all_gather_object(values, value)
     return values

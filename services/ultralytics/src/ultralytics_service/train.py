@@ -29,12 +29,12 @@ def train(run: TrainingRun[CommonHyperparameters]) -> None:
     arguments = library_arguments(run, device=device, data=str(data))
     with library_errors():
         trainer = JOBS[architecture.kind](run, architecture, source, resume_from, arguments)
-        run.team.join(torch, trainer.device)
+        run.world.join(torch, trainer.device)
         if resume_from and resume_from.epoch >= run.spec.params.epochs:
             trainer.set_up()  # the attempt was lost after its last epoch, before it could say so
         else:
             trainer.train()
-    if run.team.is_first:
+    if run.world.is_main:
         run.draws_pictures = run.hyperparameters.plots
         leave_report(run, partial(BestModel, trainer))
         run.finish()

@@ -34,8 +34,8 @@ class Adapter(Protocol):
         It returns after `run.finish(…)`, or raises: `Stopped` once it has seen `run.stop_requested()` and saved what
         it could, `TrainingError` for an error that a user can act on, anything else for a defect.
 
-        A job for several devices calls it in as many processes (`trainer.team`): each joins `run.team` and trains on
-        its share, and where `run.team.is_first` it validates, saves and reports. A framework whose schemas have a
+        A job for several devices calls it in as many processes (`trainer.world`): each joins `run.world` and trains on
+        its share, and where `run.world.is_main` it validates, saves and reports. A framework whose schemas have a
         `max_devices` of 1 never meets one.
         """
         ...

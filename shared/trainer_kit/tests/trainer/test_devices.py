@@ -1,7 +1,7 @@
 import pytest
 
 from trainer_kit.trainer import TrainingError, resolve_device
-from trainer_kit.trainer.devices import resolve_team_devices
+from trainer_kit.trainer.devices import resolve_world_devices
 from vision_contracts import EndReason
 
 
@@ -51,11 +51,11 @@ def test_a_device_that_is_not_there_is_refused_with_those_that_are(requested: st
 def test_each_process_has_a_device_of_those_that_are_meant(
     requested: str, gpus: tuple[int, ...], devices: list[str]
 ) -> None:
-    assert resolve_team_devices(requested, cuda_devices=4, gpus=gpus, size=2) == devices
+    assert resolve_world_devices(requested, cuda_devices=4, gpus=gpus, size=2) == devices
 
 
 @pytest.mark.parametrize(("requested", "says"), [("auto", "has 1 of 2 GPUs"), ("cuda:0", "one device"), ("mps", "mps")])
 def test_several_devices_that_are_not_there_are_refused(requested: str, says: str) -> None:
     with pytest.raises(TrainingError, match=says) as caught:
-        resolve_team_devices(requested, cuda_devices=1, gpus=(0,), size=2)
+        resolve_world_devices(requested, cuda_devices=1, gpus=(0,), size=2)
     assert caught.value.reason is EndReason.BAD_HYPERPARAMETERS

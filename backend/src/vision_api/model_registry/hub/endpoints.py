@@ -1,14 +1,14 @@
 """Routes of pushes."""
 
-from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Path, Request, Response, status
+from fastapi import APIRouter, Request, Response, status
 
 from vision_api.auth.dependencies import CurrentUser
 from vision_api.db.session import DatabaseDep, ReadSession
 from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_api.kit.schemas import ResourceId
+from vision_api.model_registry.endpoints import VERSIONS, Number
 from vision_api.model_registry.hub import use_cases
 from vision_api.model_registry.hub.pusher import HubPusher
 from vision_api.model_registry.hub.schemas import PushCreate, PushRead
@@ -16,8 +16,7 @@ from vision_api.model_registry.schemas import ModelName
 
 router = APIRouter(tags=["registered models"])
 
-PUSHES = "/projects/{project_id}/models/{name}/versions/{version}/pushes"
-Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
+PUSHES = VERSIONS + "/{version}/pushes"
 
 
 @router.post(PUSHES, status_code=status.HTTP_202_ACCEPTED)

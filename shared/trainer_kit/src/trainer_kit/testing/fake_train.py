@@ -157,7 +157,7 @@ def save(run: TrainingRun[FakeHyperparameters], model: Model, epoch: int) -> Non
 def misbehave(run: TrainingRun[FakeHyperparameters], step: int, loss: float) -> float:
     """The loss, unless it is time to go wrong."""
     settings = run.hyperparameters
-    if (step, run.team.rank) != (settings.misbehave_at_step, settings.misbehaving_process):
+    if (step, run.world.rank) != (settings.misbehave_at_step, settings.misbehaving_process):
         return loss
     if settings.misbehaviour == "nan":
         return math.nan

@@ -1,5 +1,7 @@
 """A real trainer process without its runner, for what only shows in processes of their own."""
 
+import signal
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ import psutil
 from trainer_kit.attempt_folder import AttemptFolder
 from trainer_kit.runner.background import in_background
 from trainer_kit.runner.trainer_process import spawn_trainer
+from trainer_kit.testing.waiting import wait_until
 from trainer_kit.trainer.main import TrainerInputs
 from trainer_kit.trainer.messages import FileReport, Message, message_adapter
 from vision_contracts import ArtifactKind, Failed, JobSpec, Metrics
@@ -78,3 +81,39 @@ class TrainerAlone:
         """Why it failed. Raises ValueError if it did not say."""
         [failure] = self.told(Failed)
         return failure
+
+
+def stop_at(step: int) -> Callable[[TrainerAlone, Message], None]:
+    """Watches a training and has it stopped after a step."""
+
+    def watch(trainer: TrainerAlone, message: Message) -> None:
+        if isinstance(message, Metrics) and message.step == step:
+            trainer.stop()
+
+    return watch
+
+
+@dataclass
+class KillAt:
+    """Watches a training of two processes and kills one of them after a step."""
+
+    step: int
+    rank: int
+    processes: list[psutil.Process] = field(default_factory=list[psutil.Process])
+    killed_at: float = 0.0
+
+    def __call__(self, trainer: TrainerAlone, message: Message) -> None:
+        """Sees every message."""
+        if isinstance(message, Metrics) and message.step == self.step:
+            self.processes = [trainer.process, *trainer.process.children()]
+            self.killed_at = time.monotonic()
+            self.processes[self.rank].send_signal(signal.SIGKILL)
+
+    def check(self, killed: TrainerAlone) -> None:
+        """Both are gone within seconds; what that means is left to the runner."""
+        assert len(self.processes) == 2
+        assert killed.exit_code == -signal.SIGKILL
+        assert killed.messages[-1].type != "failed"
+        assert time.monotonic() - self.killed_at < 5
+        assert self.rank == 0 or f"Process {self.rank} of this training was killed by SIGKILL" in killed.output
+        wait_until(lambda: not self.processes[1].is_running(), "the end of the other process", timeout_seconds=5)

@@ -12,9 +12,9 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel
 
 from trainer_kit.attempt_folder import OUTBOX, STOP_FILE
-from trainer_kit.trainer.devices import resolve_device, resolve_team_devices
+from trainer_kit.trainer.devices import resolve_device, resolve_world_devices
 from trainer_kit.trainer.messages import FileReport, Message
-from trainer_kit.trainer.team import Team
+from trainer_kit.trainer.world import World
 from vision_contracts import ArtifactKind, Finished, JobSpec, Log, LogLevel, ModelCard
 
 MAX_FILES_IN_OUTBOX = 4
@@ -35,7 +35,7 @@ class AttemptRun(Generic[H]):
     """Gives a message to the runner; blocks only while the pipe is full."""
     gpus: Sequence[int] = (0,)
     """Numbers of the CUDA devices that are meant for this attempt."""
-    team: Team = field(default_factory=Team)
+    world: World = field(default_factory=World)
     clock: Callable[[], float] = time.monotonic
 
     def choose_device(self, *, cuda_devices: int, has_mps: bool) -> str:
@@ -44,13 +44,13 @@ class AttemptRun(Generic[H]):
 
         Raises TrainingError with `bad_hyperparameters` for devices that are not there.
         """
-        return self.choose_devices(cuda_devices=cuda_devices, has_mps=has_mps)[self.team.rank]
+        return self.choose_devices(cuda_devices=cuda_devices, has_mps=has_mps)[self.world.rank]
 
     def choose_devices(self, *, cuda_devices: int, has_mps: bool) -> list[str]:
-        """As `choose_device`, for each process of the team."""
+        """As `choose_device`, for each process that trains."""
         requested, size = self.spec.params.device, self.spec.params.num_devices
         if size > 1:
-            return resolve_team_devices(requested, cuda_devices=cuda_devices, gpus=self.gpus, size=size)
+            return resolve_world_devices(requested, cuda_devices=cuda_devices, gpus=self.gpus, size=size)
         return [resolve_device(requested, cuda_devices=cuda_devices, has_mps=has_mps, gpu=self.gpus[0])]
 
     @property

@@ -26,7 +26,7 @@ def resolve_device(requested: str, *, cuda_devices: int, has_mps: bool, gpu: int
     )
 
 
-def resolve_team_devices(requested: str, *, cuda_devices: int, gpus: Sequence[int], size: int) -> list[str]:
+def resolve_world_devices(requested: str, *, cuda_devices: int, gpus: Sequence[int], size: int) -> list[str]:
     """`cpu` or `cuda:N` for each of the `size` processes that train together; `gpus` are meant for them.
 
     Raises TrainingError with `bad_hyperparameters` where the machine does not have as many.

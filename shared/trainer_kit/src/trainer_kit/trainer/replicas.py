@@ -1,4 +1,4 @@
-"""The processes of a team, from the first one's side: forked from it when all is imported and read, and gone with it.
+"""The processes that train together, from the first one's side: forked from it when all is imported and read, and gone with it.
 
 Each replica holds one end of a channel to the first process, by which it tells why it failed. It ends when that channel
 does. They share the trainer's process group, so that whoever signals the trainer reaches them too.
@@ -25,7 +25,7 @@ from trainer_kit.trainer.exiting import exit_now
 from trainer_kit.trainer.failures import tell_failure
 from trainer_kit.trainer.messages import Message, message_adapter
 from trainer_kit.trainer.run import TrainingRun
-from trainer_kit.trainer.team import HOST, Team
+from trainer_kit.trainer.world import HOST, World
 from vision_contracts import EndReason, Failed
 
 CAUSE_SECONDS = 3.0
@@ -77,7 +77,7 @@ class Replicas:
         self._one_has_died = threading.Event()
 
     def fork(self, run: Run, do_work: Work) -> None:
-        """Makes this process the first of its team. Must come before a thread that computes, and before any CUDA."""
+        """Makes this process the first one. Must come before a thread that computes, and before any CUDA."""
         size = run.spec.params.num_devices
         listening = socket.create_server((HOST, 0))
         port = listening.getsockname()[1]
@@ -86,12 +86,12 @@ class Replicas:
             pid = os.fork()
             if pid == 0:
                 not_for_it = (listening, ours, *self._channels)
-                _become_replica(run, do_work, Team(rank, size, port), Channel(theirs.detach()), not_for_it)
+                _become_replica(run, do_work, World(rank, size, port), Channel(theirs.detach()), not_for_it)
             theirs.close()
             self._pids.append(pid)
             self._channels.append(ours)
-        run.team = Team(0, size, port, listening.detach())
-        os.environ.update(run.team.environment())
+        run.world = World(0, size, port, listening.detach())
+        os.environ.update(run.world.environment())
         for rank, pid in enumerate(self._pids, start=1):
             threading.Thread(target=self._watch, args=(rank, pid), name=f"replica-{rank}", daemon=True).start()
 
@@ -142,7 +142,7 @@ def _die_by(number: signal.Signals, text: str) -> NoReturn:
 
 
 def _become_replica(
-    run: Run, do_work: Work, team: Team, channel: Channel, not_for_it: Sequence[socket.socket]
+    run: Run, do_work: Work, world: World, channel: Channel, not_for_it: Sequence[socket.socket]
 ) -> NoReturn:
     """Does the same as the first process, tells nothing but a failure, and ends the process."""
     code = 1
@@ -150,12 +150,12 @@ def _become_replica(
         for inherited in not_for_it:
             inherited.close()
         channel.end_with_its_reader()
-        setproctitle(f"trainer: {AttemptFolder(run.folder)}, process {team.rank}")
-        os.environ.update(team.environment())
-        folder = run.folder / FOLDER / str(team.rank)
+        setproctitle(f"trainer: {AttemptFolder(run.folder)}, process {world.rank}")
+        os.environ.update(world.environment())
+        folder = run.folder / FOLDER / str(world.rank)
         folder.mkdir(parents=True, exist_ok=True)
         os.chdir(folder)
-        run = replace(run, folder=folder, send=_keep_silent, team=team)
+        run = replace(run, folder=folder, send=_keep_silent, world=world)
         do_work(run)
         code = 0
     except Stopped:

@@ -42,7 +42,14 @@ class TrainingRun(AttemptRun[H]):
     @property
     def images_at_once(self) -> int:
         """A small data set does not fill a large batch."""
-        return max(1, min(self.spec.params.batch_size, -(-len(self.dataset["train"]) // self.team.size)))
+        return max(1, min(self.spec.params.batch_size, -(-len(self.dataset["train"]) // self.world.size)))
+
+    @property
+    def batches_in_words(self) -> str:
+        """For the log."""
+        size, devices = self.spec.params.batch_size, self.world.size
+        together = f" on each of {devices} devices ({devices * size} images together)" if devices > 1 else ""
+        return f"batches of {size}{together}"
 
     def start(
         self,
@@ -111,7 +118,7 @@ class TrainingRun(AttemptRun[H]):
         `epoch` epochs are complete, validated and reported; one that was interrupted has more steps. Of several
         processes that train together only the first one's is kept.
         """
-        if not self.team.is_first:
+        if not self.world.is_main:
             return
         is_validated = step == epoch * self._plan.steps_per_epoch
         is_best = is_validated and epoch == self.history.best_epoch

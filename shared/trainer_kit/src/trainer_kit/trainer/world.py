@@ -16,8 +16,8 @@ elsewhere.
 
 
 @dataclass(frozen=True)
-class Team:
-    """The place of this process among them; a training on one device is a team of one."""
+class World:
+    """The place of this process among them; a training on one device is a world of one."""
 
     rank: int = 0
     size: int = 1
@@ -27,7 +27,7 @@ class Team:
     """The first one's socket of that port."""
 
     @property
-    def is_first(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process is the one that reports, validates and keeps checkpoints."""
         return self.rank == 0
 
@@ -48,7 +48,7 @@ class Team:
         else:
             torch.set_num_threads(max(1, torch.get_num_threads() // self.size))
         backend = "nccl" if device.type == "cuda" else "gloo"
-        place: dict[str, Any] = {"is_master": self.is_first, "master_listen_fd": self.listening_fd}
+        place: dict[str, Any] = {"is_master": self.is_main, "master_listen_fd": self.listening_fd}
         store = torch.distributed.TCPStore(HOST, self.port, self.size, timeout=PATIENCE, **place)
         torch.distributed.init_process_group(
             backend, store=store, rank=self.rank, world_size=self.size, timeout=PATIENCE
