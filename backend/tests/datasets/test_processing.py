@@ -13,10 +13,11 @@ from fastapi import FastAPI
 from sqlalchemy import delete, select, update
 
 from data_kit import ArchiveLimits, SplitOptions
-from vision_api.datasets import outcomes, preparing, preparing_process, processing, repository
+from vision_api.datasets import outcomes, preparing, preparing_process, processing
 from vision_api.datasets.preparing import Prepared, Tell
 from vision_api.datasets.preparing_process import Prepare, prepare_in_process
 from vision_api.datasets.processing import DatasetProcessor, running_processor
+from vision_api.db.claims import claim_oldest
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import DatasetVersion, GarbageObject
@@ -120,7 +121,7 @@ async def test_what_somebody_is_at_is_left_alone_until_the_lease_ends(
 ) -> None:
     await api.upload(coins())
     async with database.transaction() as session:
-        assert await repository.claim_version(session, lease_seconds=60) is not None
+        assert await claim_oldest(session, DatasetVersion, lease_seconds=60) is not None
 
     assert not await api.processor.process_next()
     async with database.transaction() as session:
@@ -180,7 +181,7 @@ async def test_on_sqlite_a_lease_of_a_backend_that_was_killed_ends_at_the_start(
         pytest.skip("on PostgreSQL another backend may hold the lease")
     dataset = (await api.upload(coins())).json()
     async with database.transaction() as session:
-        await repository.claim_version(session, lease_seconds=600)
+        await claim_oldest(session, DatasetVersion, lease_seconds=600)
 
     async with running_processor(database, app.state.store, app.state.settings), asyncio.timeout(30):
         while (await api.get(f"/{dataset['id']}")).json()["status"] == "processing":

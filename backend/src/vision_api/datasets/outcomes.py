@@ -14,6 +14,7 @@ from vision_api.datasets.preparing import Facts, Prepared
 from vision_api.datasets.preparing_process import PreparingHung
 from vision_api.datasets.use_cases import KEPT_AFTER_DELETION, Origin
 from vision_api.db.base import database_now
+from vision_api.db.claims import lock_claimed
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import DatasetStatus, DatasetVersion
@@ -41,7 +42,7 @@ async def apply_prepared(database: Database, store: ObjectStore, claim: Claim, p
     facts = prepared.facts
     uris = _stored_uris(store, facts) if facts is not None else []
     async with database.transaction() as session:
-        version = await repository.lock_claimed(session, claim.version_id, claim.tries)
+        version = await lock_claimed(session, DatasetVersion, claim.version_id, claim.tries)
         if version is None:
             if facts is not None and not await repository.is_digest_used(session, facts.digest):
                 await repository.add_garbage(session, uris, due_at=utc_now() + KEPT_AFTER_DELETION)
@@ -63,7 +64,7 @@ async def apply_trouble(database: Database, claim: Claim, error: Exception) -> N
     """It could not be processed, and that is not the data set's fault: try again later, but not for ever."""
     log.warning("version row %d cannot be processed now: %r", claim.version_id, error)
     async with database.transaction() as session:
-        version = await repository.lock_claimed(session, claim.version_id, claim.tries)
+        version = await lock_claimed(session, DatasetVersion, claim.version_id, claim.tries)
         if version is None:
             return
         if claim.tries < MOST_TRIES and not isinstance(error, (ObjectNotFound, PreparingHung)):
@@ -75,7 +76,7 @@ async def apply_trouble(database: Database, claim: Claim, error: Exception) -> N
 async def give_back(database: Database, claim: Claim) -> None:
     """We are stopping: somebody else may begin at once, and this try does not count."""
     async with database.transaction() as session:
-        version = await repository.lock_claimed(session, claim.version_id, claim.tries)
+        version = await lock_claimed(session, DatasetVersion, claim.version_id, claim.tries)
         if version is not None:
             version.tries -= 1
             _wait(version, None)

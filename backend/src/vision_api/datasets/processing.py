@@ -24,6 +24,7 @@ from vision_api.datasets.progress import Progress, Stopped
 from vision_api.datasets.resumable import repository as resumable
 from vision_api.datasets.resumable.use_cases import discard_parts
 from vision_api.datasets.use_cases import Origin
+from vision_api.db import claims
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
 from vision_api.kit.background import Worker
@@ -80,7 +81,7 @@ class DatasetProcessor(Worker):
     async def process_next(self) -> bool:
         """Process one upload; whether there was one."""
         async with self._database.transaction() as session:
-            version = await repository.claim_version(session, lease_seconds=LEASE_SECONDS)
+            version = await claims.claim_oldest(session, DatasetVersion, lease_seconds=LEASE_SECONDS)
             claim = _claim(version) if version is not None else None
         if claim is None:
             return False
@@ -141,9 +142,9 @@ class DatasetProcessor(Worker):
                     told, told_at = progress.now, now
                     stage, percent = told
                     async with self._database.transaction() as session:
-                        await repository.tell_progress(
-                            session, claim.version_id, claim.tries,
-                            stage=stage, percent=percent, lease_seconds=LEASE_SECONDS,
+                        await claims.renew(
+                            session, DatasetVersion, claim.version_id, claim.tries,
+                            lease_seconds=LEASE_SECONDS, progress_stage=stage, progress_percent=percent,
                         )  # fmt: skip
             await asyncio.sleep(TELL_SECONDS)
 
@@ -211,6 +212,6 @@ async def running_processor(
     await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     if database.is_sqlite:
         async with database.transaction() as session:
-            await repository.release_versions(session)
+            await claims.release_all(session, DatasetVersion, progress_stage=None, progress_percent=None)
     async with processor.running():
         yield processor

@@ -4,11 +4,10 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Select, delete, func, or_, select, update
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.datasets.access import visible_to
-from vision_api.db.base import database_now
 from vision_api.kit.pagination import Page, PageRequest, paginate
 from vision_api.models import Dataset, DatasetStatus, DatasetVersion, GarbageObject, TrainingJob, User
 from vision_api.training_jobs.status import ENDED
@@ -113,55 +112,6 @@ async def is_garbage_due(session: AsyncSession, uris: Collection[str], *, before
 async def rescue_garbage(session: AsyncSession, uris: Collection[str]) -> None:
     """Objects that are needed again."""
     await session.execute(delete(GarbageObject).where(GarbageObject.uri.in_(uris)))
-
-
-async def claim_version(session: AsyncSession, *, lease_seconds: float) -> DatasetVersion | None:
-    """The oldest version that waits to be processed, leased and locked. `tries` tells this claim from later ones."""
-    is_free = or_(DatasetVersion.lease_expires_at.is_(None), DatasetVersion.lease_expires_at < database_now())
-    version = await session.scalar(
-        select(DatasetVersion)
-        .where(DatasetVersion.status == DatasetStatus.PROCESSING, is_free)
-        .order_by(DatasetVersion.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    if version is not None:
-        version.tries += 1
-        version.lease_expires_at = database_now(lease_seconds)
-        await session.flush()
-    return version
-
-
-async def lock_claimed(session: AsyncSession, version_id: int, tries: int) -> DatasetVersion | None:
-    """The version, locked, if it is still ours to change."""
-    return await session.scalar(
-        select(DatasetVersion)
-        .where(
-            DatasetVersion.id == version_id,
-            DatasetVersion.tries == tries,
-            DatasetVersion.status == DatasetStatus.PROCESSING,
-        )
-        .with_for_update()
-    )
-
-
-async def tell_progress(
-    session: AsyncSession, version_id: int, tries: int, *, stage: str, percent: int | None, lease_seconds: float
-) -> None:
-    """How far the processing is, and that it goes on, if the version is still ours."""
-    statement = update(DatasetVersion).where(
-        DatasetVersion.id == version_id,
-        DatasetVersion.tries == tries,
-        DatasetVersion.status == DatasetStatus.PROCESSING,
-    )
-    lease = database_now(lease_seconds)
-    await session.execute(statement.values(progress_stage=stage, progress_percent=percent, lease_expires_at=lease))
-
-
-async def release_versions(session: AsyncSession) -> None:
-    """Give back every lease: where nobody else can be at work, they are left over from a backend that was killed."""
-    statement = update(DatasetVersion).where(DatasetVersion.status == DatasetStatus.PROCESSING)
-    await session.execute(statement.values(lease_expires_at=None, progress_stage=None, progress_percent=None))
 
 
 async def list_upload_uris(session: AsyncSession) -> set[str]:

@@ -4,10 +4,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Enum, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, ColumnElement, Enum, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from vision_api.db.base import Base, BigInt, IdColumn
+from vision_api.db.base import Base, BigInt
+from vision_api.db.claims import Claimable
 from vision_api.kit.clock import utc_now
 
 
@@ -20,7 +21,7 @@ class DatasetStatus(StrEnum):
     FAILED = "failed"
 
 
-class DatasetVersion(Base):
+class DatasetVersion(Claimable, Base):
     """What was uploaded, and what was found in it. Its files lie in storage under its digest."""
 
     __tablename__ = "dataset_versions"
@@ -30,7 +31,6 @@ class DatasetVersion(Base):
         {"sqlite_autoincrement": True},
     )
 
-    id: Mapped[IdColumn]
     dataset_id: Mapped[int] = mapped_column(BigInt, ForeignKey("datasets.id", ondelete="CASCADE"))
     number: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
@@ -47,9 +47,6 @@ class DatasetVersion(Base):
     """0 for an import."""
     split_options: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """How it is to be split, as was asked for with it; null where it is left as it comes."""
-    tries: Mapped[int] = mapped_column(default=0)
-    lease_expires_at: Mapped[datetime | None]
-    """By the database's clock. While it lasts, somebody is processing the upload."""
 
     progress_stage: Mapped[str | None] = mapped_column(String(16))
     """What the processor is at; None while nobody is."""
@@ -74,3 +71,8 @@ class DatasetVersion(Base):
     warning_count: Mapped[int] = mapped_column(default=0)
     findings: Mapped[list[Any]] = mapped_column(JSON, default=list, deferred=True)
     statistics: Mapped[dict[str, Any] | None] = mapped_column(JSON, deferred=True)
+
+    @classmethod
+    def is_waiting(cls) -> ColumnElement[bool]:
+        """It is being processed, or is to be."""
+        return cls.status == DatasetStatus.PROCESSING

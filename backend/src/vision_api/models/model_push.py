@@ -3,10 +3,11 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Enum, ForeignKey, String
+from sqlalchemy import ColumnElement, Enum, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from vision_api.db.base import Base, BigInt, IdColumn
+from vision_api.db.base import Base, BigInt
+from vision_api.db.claims import Claimable
 from vision_api.kit.clock import utc_now
 
 
@@ -18,13 +19,12 @@ class PushStatus(StrEnum):
     FAILED = "failed"
 
 
-class ModelPush(Base):
+class ModelPush(Claimable, Base):
     """Whoever has leased the row pushes; the hub takes the files of a version in one commit, or none of them."""
 
     __tablename__ = "model_pushes"
     __table_args__ = ({"sqlite_autoincrement": True},)
 
-    id: Mapped[IdColumn]
     version_id: Mapped[int] = mapped_column(BigInt, ForeignKey("model_versions.id", ondelete="CASCADE"), index=True)
     repository: Mapped[str] = mapped_column(String(200))
     is_private: Mapped[bool]
@@ -38,6 +38,7 @@ class ModelPush(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
 
-    tries: Mapped[int] = mapped_column(default=0)
-    """Tells a claim from later ones."""
-    lease_expires_at: Mapped[datetime | None]
+    @classmethod
+    def is_waiting(cls) -> ColumnElement[bool]:
+        """It is on its way, or is to be."""
+        return cls.status == PushStatus.PUSHING

@@ -15,6 +15,7 @@ import anyio.to_thread
 
 from data_kit import ObjectNotFound, ObjectStore, StorageError
 from vision_api.config import Settings
+from vision_api.db import claims
 from vision_api.db.base import database_now
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
@@ -24,7 +25,7 @@ from vision_api.model_registry.hub import pushing, repository
 from vision_api.model_registry.hub.pushing import CARD, LINEAGE, WEIGHTS, PushRequest, PushResult
 from vision_api.model_registry.reading import read_version
 from vision_api.model_registry.schemas import ModelVersionRead
-from vision_api.models import PushStatus
+from vision_api.models import ModelPush, PushStatus
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ class HubPusher(Worker):
 
     async def _claim(self) -> Claim | None:
         async with self._database.transaction() as session:
-            push = await repository.claim_push(session, lease_seconds=LEASE_SECONDS)
+            push = await claims.claim_oldest(session, ModelPush, lease_seconds=LEASE_SECONDS)
             if push is None:
                 return None
             version, project_id, project_name, name = await repository.get_names(session, push.version_id)
@@ -126,7 +127,7 @@ class HubPusher(Worker):
             await self._put_back(claim, tries=claim.tries, wait_seconds=RETRY_SECONDS * 2**claim.tries)
             return
         async with self._database.transaction() as session:
-            push = await repository.lock_claimed(session, claim.push_id, claim.tries)
+            push = await claims.lock_claimed(session, ModelPush, claim.push_id, claim.tries)
             if push is None:
                 return
             push.status = PushStatus.PUSHED if result.commit_url else PushStatus.FAILED
@@ -140,7 +141,7 @@ class HubPusher(Worker):
     async def _put_back(self, claim: Claim, *, tries: int, wait_seconds: float | None) -> None:
         """Leave it to whoever comes next, not before so many seconds have passed."""
         async with self._database.transaction() as session:
-            push = await repository.lock_claimed(session, claim.push_id, claim.tries)
+            push = await claims.lock_claimed(session, ModelPush, claim.push_id, claim.tries)
             if push is not None:
                 push.tries = tries
                 push.lease_expires_at = database_now(wait_seconds) if wait_seconds is not None else None
@@ -150,7 +151,10 @@ class HubPusher(Worker):
             await asyncio.sleep(RENEW_SECONDS)
             with suppress(DatabaseUnavailable):
                 async with self._database.transaction() as session:
-                    await repository.renew(session, claim.push_id, claim.tries, lease_seconds=LEASE_SECONDS)
+                    await claims.renew(
+                        session, ModelPush, claim.push_id, claim.tries,
+                        lease_seconds=LEASE_SECONDS, updated_at=ModelPush.updated_at,
+                    )  # fmt: skip
 
 
 async def push_in_process(request: PushRequest, folder: Path) -> PushResult:
@@ -187,6 +191,6 @@ async def running_pusher(
     await asyncio.to_thread(shutil.rmtree, settings.data_dir / "pushing", ignore_errors=True)
     if database.is_sqlite:
         async with database.transaction() as session:
-            await repository.release_all(session)
+            await claims.release_all(session, ModelPush, updated_at=ModelPush.updated_at)
     async with pusher.running():
         yield pusher

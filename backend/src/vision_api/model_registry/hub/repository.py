@@ -2,10 +2,9 @@
 
 from typing import Any, cast
 
-from sqlalchemy import Select, exists, or_, select, update
+from sqlalchemy import Select, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from vision_api.db.base import database_now
 from vision_api.kit.pagination import Page, PageRequest, paginate
 from vision_api.models import ModelPush, ModelVersion, Project, PushStatus, RegisteredModel
 
@@ -53,41 +52,9 @@ async def free_unused_repository(session: AsyncSession, version_id: int) -> None
     await session.execute(unused.values(hub_repository=None).execution_options(synchronize_session=False))
 
 
-async def claim_push(session: AsyncSession, *, lease_seconds: float) -> ModelPush | None:
-    """The oldest that waits, leased and locked."""
-    is_free = or_(ModelPush.lease_expires_at.is_(None), ModelPush.lease_expires_at < database_now())
-    waiting = select(ModelPush).where(ModelPush.status == PushStatus.PUSHING, is_free).order_by(ModelPush.id).limit(1)
-    push = await session.scalar(waiting.with_for_update(skip_locked=True))
-    if push is not None:
-        push.tries += 1
-        push.lease_expires_at = database_now(lease_seconds)
-        await session.flush()
-    return push
-
-
 async def get_names(session: AsyncSession, version_id: int) -> Any:
     """The row of a version, its project's id and name, and its own name."""
     wanted = select(ModelVersion, Project.id, Project.name, RegisteredModel.name)
     wanted = wanted.join(RegisteredModel, RegisteredModel.id == ModelVersion.model_id)
     wanted = wanted.join(Project, Project.id == RegisteredModel.project_id)
     return (await session.execute(wanted.where(ModelVersion.id == version_id))).one()
-
-
-async def lock_claimed(session: AsyncSession, push_id: int, tries: int) -> ModelPush | None:
-    """The push, locked, if it is still ours to change."""
-    wanted = select(ModelPush).where(
-        ModelPush.id == push_id, ModelPush.tries == tries, ModelPush.status == PushStatus.PUSHING
-    )
-    return await session.scalar(wanted.with_for_update())
-
-
-async def renew(session: AsyncSession, push_id: int, tries: int, *, lease_seconds: float) -> None:
-    """Somebody is still at it."""
-    mine = update(ModelPush).where(ModelPush.id == push_id, ModelPush.tries == tries)
-    await session.execute(mine.values(lease_expires_at=database_now(lease_seconds), updated_at=ModelPush.updated_at))
-
-
-async def release_all(session: AsyncSession) -> None:
-    """Give back every lease: where nobody else can be at work, they are left over from a backend that was killed."""
-    leased = update(ModelPush).where(ModelPush.status == PushStatus.PUSHING)
-    await session.execute(leased.values(lease_expires_at=None, updated_at=ModelPush.updated_at))

@@ -17,7 +17,7 @@ from trainer_kit.evaluation import (
     keypoint_overlaps,
     mask_overlaps,
 )
-from trainer_kit.evaluation.objects import labelled_areas, labelled_boxes
+from trainer_kit.evaluation.objects import keypoint_sigmas, labelled_areas, labelled_boxes
 from trainer_kit.inference import portable
 from trainer_kit.inference.network import LoadNetwork, Network, begin
 from trainer_kit.inference.predicting import as_json, run_on
@@ -27,7 +27,6 @@ from vision_contracts import ArtifactKind, EndReason, EvaluateWork, EvaluationRe
 LOWEST_SCORE = 0.001
 MASK_SIDE = 640
 """Masks are compared at this longest side: a hundred of a large photograph would fill the memory."""
-COCO_SIGMAS = np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89]) / 1000
 
 
 def evaluate(load_network: LoadNetwork) -> Callable[[WorkRun[Any]], None]:
@@ -192,12 +191,11 @@ def _keypoints(instances: Any, points: Any, boxes: Any, placement: portable.Plac
     count = points.shape[1] if points.size else max((len(one.keypoints) for one in instances), default=1)
     found = placement.to_image(points[..., :2].astype(np.float64))
     labelled = np.array([one.keypoints for one in instances], dtype=np.float64).reshape(len(instances), -1, 3)
-    sigmas = COCO_SIGMAS if count == len(COCO_SIGMAS) else np.full(count, 1 / count)
     ignored = np.array([one.is_crowd or not any(seen for _, _, seen in one.keypoints) for one in instances], dtype=bool)
     true_boxes, true_areas = labelled_boxes(instances), labelled_areas(instances)
     if not len(found) or not len(instances):
         return np.zeros((len(found), len(instances))), box_areas(boxes), ignored
-    return keypoint_overlaps(found, labelled, true_boxes, true_areas, sigmas), box_areas(boxes), ignored
+    return keypoint_overlaps(found, labelled, true_boxes, true_areas, keypoint_sigmas(count)), box_areas(boxes), ignored
 
 
 def _rotated(instances: Any, shapes: Any, placement: portable.Placement) -> tuple[Any, Any, Any]:

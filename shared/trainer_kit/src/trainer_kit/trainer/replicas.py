@@ -1,4 +1,4 @@
-"""The processes that train together, from the first one's side: forked from it when all is imported and read, and gone with it.
+"""The processes that train together, from the first one's side: forked when all is imported and read, and gone with it.
 
 Each replica holds one end of a channel to the first process, by which it tells why it failed. It ends when that channel
 does. They share the trainer's process group, so that whoever signals the trainer reaches them too.

@@ -1,0 +1,64 @@
+"""Rows that one worker at a time works on: claimed under a lease by the database's clock, so that another takes up what
+somebody is killed over.
+"""
+
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from vision_api.db.base import IdColumn, database_now
+
+
+class Claimable:
+    """What an ORM model of such rows inherits beside `Base`."""
+
+    id: Mapped[IdColumn] = mapped_column(sort_order=-1)
+    tries: Mapped[int] = mapped_column(default=0)
+    """Tells a claim from later ones."""
+    lease_expires_at: Mapped[datetime | None]
+    """While it lasts, somebody is at it."""
+
+    @classmethod
+    def is_waiting(cls) -> ColumnElement[bool]:
+        """Whether there is still something to do."""
+        raise NotImplementedError
+
+
+Row = TypeVar("Row", bound=Claimable)
+
+
+async def claim_oldest(session: AsyncSession, model: type[Row], *, lease_seconds: float) -> Row | None:
+    """The oldest row that waits, leased and locked."""
+    is_free = or_(model.lease_expires_at.is_(None), model.lease_expires_at < database_now())
+    waiting = select(model).where(model.is_waiting(), is_free).order_by(model.id).limit(1)
+    row = await session.scalar(waiting.with_for_update(skip_locked=True))
+    if row is not None:
+        row.tries += 1
+        row.lease_expires_at = database_now(lease_seconds)  # pyright: ignore[reportAttributeAccessIssue]
+        await session.flush()
+    return row
+
+
+async def lock_claimed(session: AsyncSession, model: type[Row], row_id: int, tries: int) -> Row | None:
+    """The row, locked, if it is still ours to change."""
+    return await session.scalar(select(model).where(*_ours(model, row_id, tries)).with_for_update())
+
+
+async def renew(
+    session: AsyncSession, model: type[Claimable], row_id: int, tries: int, *, lease_seconds: float, **values: Any
+) -> None:
+    """Keep the lease, and write `values`, if the row is still ours."""
+    ours = update(model).where(*_ours(model, row_id, tries))
+    await session.execute(ours.values(lease_expires_at=database_now(lease_seconds), **values))
+
+
+async def release_all(session: AsyncSession, model: type[Claimable], **values: Any) -> None:
+    """Give back every lease: where nobody else can be at work, they are left over from a backend that was killed."""
+    await session.execute(update(model).where(model.is_waiting()).values(lease_expires_at=None, **values))
+
+
+def _ours(model: type[Claimable], row_id: int, tries: int) -> tuple[ColumnElement[bool], ...]:
+    return model.id == row_id, model.tries == tries, model.is_waiting()
