@@ -22,10 +22,14 @@ RESULTS = ROOT / "build" / "quality.jsonl"
 HERE = Path(__file__).parent
 LIMIT_SECONDS = 3600
 
+ORIENTED_FROM = {"coins_tiny_obb": "coins_tiny_seg"}
+"""Sets of turned boxes, by the set of outlines that they are drawn around."""
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="quality", description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder of the data sets")
+    parser.add_argument("--weights", type=Path, help="a TORCH_HOME with the library's weights; see quality.weights")
     parser.add_argument("--only", default="", help="runs whose name contains this")
     parser.add_argument("--share", type=float, default=1.0, help="shorten every run to this part of its epochs")
     parser.add_argument("--fresh", action="store_true", help="forget earlier results")
@@ -36,12 +40,13 @@ def main() -> int:
     done = read_results()
     for whole in RUNS:
         run = replace(whole, epochs=max(2, round(whole.epochs * options.share)))
-        if options.only not in run.name or not (options.data / run.dataset).is_dir():
+        data = find_data(options.data.resolve(), run.dataset)
+        if options.only not in run.name or data is None or (run.pretrained and not options.weights):
             continue
         for script in ("ours", f"bare_scripts/{run.framework}_script"):
             side = "ours" if script == "ours" else "bare"
             if (key := (json.dumps(asdict(run)), side)) not in done:
-                done[key] = train(run, HERE / f"{script}.py", options.data.resolve() / run.dataset)
+                done[key] = train(run, HERE / f"{script}.py", data, options.weights)
                 with RESULTS.open("a") as file:
                     file.write(json.dumps([*key, asdict(done[key])]) + "\n")
                 sys.stderr.write(f"{run.name}, {side}: {done[key].value:.4f} in {done[key].seconds:.0f} s\n")
@@ -56,14 +61,31 @@ def read_results() -> dict[tuple[str, str], Side]:
     return {(run, side): Side(**result) for run, side, result in map(json.loads, lines)}
 
 
-def train(run: Run, script: Path, data: Path) -> Side:
+def find_data(folder: Path, name: str) -> Path | None:
+    """A data set, or one that is made of another."""
+    if (folder / name).is_dir():
+        return folder / name
+    source = folder / ORIENTED_FROM.get(name, "")
+    if name not in ORIENTED_FROM or not source.is_dir():
+        return None
+    made = RESULTS.parent / "quality-data" / name
+    if not made.is_dir():
+        python = ROOT / "services/ultralytics/.venv/bin/python"
+        subprocess.run([python, HERE / "oriented_boxes.py", source, made], check=True)
+    return made
+
+
+def train(run: Run, script: Path, data: Path, weights: Path | None) -> Side:
     """In the environment of the framework's service, on one thread."""
+    settings = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    if weights:
+        settings["TORCH_HOME"] = str(weights.resolve())
     python = ROOT / "services" / run.framework / ".venv/bin/python"
     with tempfile.TemporaryDirectory(prefix="quality-") as folder:
         started = time.monotonic()
         done = subprocess.run(
             [python, script, json.dumps(asdict(run)), data, folder], cwd=folder, capture_output=True, text=True,
-            timeout=LIMIT_SECONDS, env=os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}, check=False,
+            timeout=LIMIT_SECONDS, env=os.environ | settings, check=False,
         )  # fmt: skip
         if done.returncode:
             sys.exit(f"{run.name}: {script.name} failed.\n{done.stdout[-1000:]}\n{done.stderr[-3000:]}")

@@ -29,6 +29,7 @@ def main(run: dict, data: Path, folder: Path) -> int:
         task_type=run["task_type"],
         dataset=DatasetRef(uri=data.as_uri()),
         output_uri="file:///unused",
+        initial_weights="pretrained" if run["pretrained"] else "scratch",
         params=TrainingParams(device="cpu", **{name: run[name] for name in TrainingParams.model_fields if name in run}),
         hyperparameters={"image_size": run["image_size"], **run["hyperparameters"]},
     )

@@ -1,8 +1,10 @@
 """docs/frameworks.md."""
 
 import json
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import mean
 
 from platform_under_test import ROOT
 
@@ -13,16 +15,18 @@ PAGE = ROOT / "docs" / "frameworks.md"
 HEAD = """# Training quality
 
 Each framework and task on real data, once through the platform's trainer and once by a plain script of the framework's
-own tools with the same settings (`tests/quality/bare_scripts`), one after the other on one core, from random weights.
-The result is the best epoch's. These trainings are kept short for a machine without a GPU: they compare the two sides,
-and say little about what a model can reach. A single seed on small data scatters by several points.
+own tools with the same settings (`tests/quality/bare_scripts`), one after the other on one core. The result is the best
+epoch's; of several seeds the mean, with the lowest and the highest. These trainings are kept short for a machine
+without a GPU: they compare the two sides, and say little about what a model can reach. A single seed on small data
+scatters by several points. Weights are random where the model is not called pretrained.
 
-Made by `cd tests && .venv/bin/python -m quality FOLDER`, where FOLDER holds the data sets by name. Seconds are those
-of all epochs, training and validation; in brackets with the start, imports and all. They were taken beside other work
-on the machine, and are no measure of speed: that is `make bench`.
+Made by `cd tests && .venv/bin/python -m quality FOLDER`, where FOLDER holds the data sets by name; what is pretrained
+needs `--weights`, a folder that `tests/quality/weights.py` makes. Seconds are those of all epochs, training and
+validation; in brackets with the start, imports and all. They were taken beside other work on the machine, and are no
+measure of speed: that is `make bench`.
 
-| framework | task | model | data | epochs | px | metric | platform | bare script | platform, s | bare script, s |
-|---|---|---|---|--:|--:|---|--:|--:|--:|--:|
+| framework | task | model | data | epochs | px | metric | seeds | platform | script | platform, s | script, s |
+|---|---|---|---|--:|--:|---|--:|--:|--:|--:|--:|
 """
 
 
@@ -37,15 +41,30 @@ class Side:
 
 def write_page(results: Mapping[tuple[str, str], Side]) -> None:
     """Runs that were trained both ways, by their JSON and `ours` or `bare`."""
-    both = {key for key, side in results if (key, "ours") in results and (key, "bare") in results and side == "ours"}
-    rows = [(Run(**json.loads(key)), results[key, "ours"], results[key, "bare"]) for key in both]
-    rows.sort(key=lambda row: (row[0].framework, row[0].task_type, row[0].model, row[0].dataset, row[0].epochs))
-    PAGE.write_text(HEAD + "".join(_row(*row) for row in rows))
+    rows: dict[str, list[tuple[Side, Side]]] = defaultdict(list)
+    for key, side in results:
+        if side == "ours" and (key, "bare") in results:
+            whatever_seed = json.dumps(json.loads(key) | {"seed": 0})
+            rows[whatever_seed].append((results[key, "ours"], results[key, "bare"]))
+    table = sorted(((Run(**json.loads(key)), sides) for key, sides in rows.items()), key=lambda row: row[0].name)
+    PAGE.write_text(HEAD + "".join(_row(*row) for row in table))
 
 
-def _row(run: Run, ours: Side, bare: Side) -> str:
+def _row(run: Run, sides: Sequence[tuple[Side, Side]]) -> str:
+    ours, bare = zip(*sides, strict=True)
+    weights = ", pretrained" if run.pretrained else ""
     return (
-        f"| {run.framework} | {run.task_type} | `{run.model}` | {run.dataset} | {run.epochs} | "
-        f"{run.image_size} | {run.metric} | {ours.value:.3f} | {bare.value:.3f} | "
-        f"{ours.epochs_seconds:.0f} ({ours.seconds:.0f}) | {bare.epochs_seconds:.0f} ({bare.seconds:.0f}) |\n"
+        f"| {run.framework} | {run.task_type} | `{run.model}`{weights} | {run.dataset} "
+        f"| {run.epochs} | {run.image_size} | {run.metric} | {len(sides)} "
+        f"| {_value(ours)} | {_value(bare)} | {_seconds(ours)} | {_seconds(bare)} |\n"
     )
+
+
+def _value(sides: Sequence[Side]) -> str:
+    values = [side.value for side in sides]
+    spread = f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else ""
+    return f"{mean(values):.3f}{spread}"
+
+
+def _seconds(sides: Sequence[Side]) -> str:
+    return f"{mean(side.epochs_seconds for side in sides):.0f} ({mean(side.seconds for side in sides):.0f})"

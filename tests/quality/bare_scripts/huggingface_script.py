@@ -1,4 +1,4 @@
-"""The library's Trainer in a plain script, for the three tasks; its results are measured by the platform's evaluator
+"""The library's Trainer in a plain script, for its four tasks; its results are measured by the platform's evaluator
 where the library has none of its own.
 """
 
@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from huggingface_measure import measure
 from PIL import Image, ImageDraw
-from torch.nn import functional
 from torchvision import tv_tensors
 from torchvision.ops import box_convert
 from torchvision.transforms import v2
 from transformers import (
-    AutoConfig,
     AutoModelForImageClassification,
     AutoModelForObjectDetection,
     AutoModelForSemanticSegmentation,
+    AutoModelForUniversalSegmentation,
     Trainer,
     TrainerCallback,
     TrainingArguments,
@@ -26,12 +26,12 @@ from transformers import (
 )
 
 from huggingface_service.architectures import find_architecture
-from trainer_kit.evaluation import ClassificationEvaluator, DetectionEvaluator, SegmentationEvaluator, box_overlaps
 
 MODELS = {
     "image_classification": AutoModelForImageClassification,
     "object_detection": AutoModelForObjectDetection,
     "semantic_segmentation": AutoModelForSemanticSegmentation,
+    "instance_segmentation": AutoModelForUniversalSegmentation,
 }
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -60,9 +60,14 @@ class Images(torch.utils.data.Dataset):
         if self.task == "semantic_segmentation":
             example["mask"] = tv_tensors.Mask(torch.from_numpy(draw(picture.size, target)))
             return self.transform(example)
+        kinds = {"classes": torch.tensor([label for _, label, _ in target])}
+        if self.task == "instance_segmentation":
+            masks = [draw(picture.size, [(box, 0, outlines)]) for box, _, outlines in target]
+            example["masks"] = tv_tensors.Mask(torch.from_numpy(np.array(masks)))
+            return self.transform(example) | kinds
         boxes = torch.tensor([box for box, _, _ in target], dtype=torch.float32).reshape(-1, 4)
         example["boxes"] = tv_tensors.BoundingBoxes(boxes, format="XYXY", canvas_size=picture.size[::-1])
-        return self.transform(example) | {"classes": torch.tensor([label for _, label, _ in target])}
+        return self.transform(example) | kinds
 
 
 def folder_items(data: Path, split: str) -> list:
@@ -96,6 +101,12 @@ def collate(examples: list) -> dict:
         batch["labels"] = torch.tensor([example["label"] for example in examples])
     elif "mask" in examples[0]:
         batch["labels"] = torch.stack([example["mask"] for example in examples]).long()
+    elif "masks" in examples[0]:
+        batch["mask_labels"], batch["class_labels"] = [], []
+        for example in examples:
+            seen = example["masks"].flatten(1).any(1)
+            batch["mask_labels"].append(example["masks"].as_subclass(torch.Tensor)[seen].float())
+            batch["class_labels"].append(example["classes"][seen])
     else:
         side = batch["pixel_values"].shape[-1]
         batch["labels"] = []
@@ -105,35 +116,6 @@ def collate(examples: list) -> dict:
             relative = box_convert(boxes[seen], "xyxy", "cxcywh") / side
             batch["labels"].append({"class_labels": example["classes"][seen], "boxes": relative})
     return batch
-
-
-@torch.inference_mode()
-def measure(model, run: dict, images: Images, classes: int) -> float:
-    model.eval()
-    names = [str(number) for number in range(classes)]
-    if run["task_type"] == "image_classification":
-        evaluator = ClassificationEvaluator(names)
-    elif run["task_type"] == "object_detection":
-        evaluator = DetectionEvaluator(names)
-    else:
-        evaluator = SegmentationEvaluator(["background", *names])
-    for batch in torch.utils.data.DataLoader(images, run["batch_size"], collate_fn=collate):
-        outputs, labels = model(pixel_values=batch["pixel_values"]), batch["labels"]
-        if run["task_type"] == "image_classification":
-            evaluator.update(outputs.logits.softmax(1).numpy(), labels.numpy())
-        elif run["task_type"] == "semantic_segmentation":
-            logits = functional.interpolate(outputs.logits, size=labels.shape[-2:], mode="bilinear")
-            evaluator.update(logits.argmax(1).numpy(), labels.numpy())
-        else:
-            for logits, boxes, label in zip(outputs.logits, outputs.pred_boxes, labels, strict=True):
-                scores, kinds = logits.softmax(-1)[:, :-1].max(1)
-                found, true = (box_convert(each, "cxcywh", "xyxy").numpy() for each in (boxes, label["boxes"]))
-                evaluator.update(
-                    box_overlaps(found, true), scores=scores.numpy(), classes=kinds.numpy(),
-                    areas=np.ones(len(found)) * 1e4, true_classes=label["class_labels"].numpy(),
-                    true_areas=np.ones(len(true)) * 1e4,
-                )  # fmt: skip
-    return evaluator.values()[run["metric"]]
 
 
 class Validate(TrainerCallback):
@@ -156,21 +138,21 @@ def main(run: dict, data: Path, folder: Path) -> None:
         classes = len(list((data / "train").iterdir()))
     else:
         classes = len(json.loads((data / "annotations/instances_train.json").read_text())["categories"])
-    architecture = find_architecture(run["model"])  # the checkpoint's shape, which the hub would give
-    options = {**architecture.config, "image_size": run["image_size"]}
-    if architecture.model_type == "yolos":  # fits its position embeddings to every image
-        options.pop("image_size")
-        options["image_size"] = architecture.config["image_size"]
-    options["num_labels"] = classes + (run["task_type"] == "semantic_segmentation")
-    model = MODELS[run["task_type"]].from_config(AutoConfig.for_model(architecture.model_type, **options))
-    is_detector = run["task_type"] == "object_detection"
+    names = ["background"] * (run["task_type"] == "semantic_segmentation") + [str(number) for number in range(classes)]
+    # The checkpoint's shape, which the hub would give.
+    config = find_architecture(run["model"]).fitted_config(
+        run["task_type"], class_names=names, image_size=run["image_size"]
+    )
+    model = MODELS[run["task_type"]].from_config(config)
+    is_detector = run["task_type"] in ("object_detection", "instance_segmentation")
     arguments = TrainingArguments(
         str(folder / "output"), num_train_epochs=run["epochs"], per_device_train_batch_size=run["batch_size"],
         learning_rate=run["learning_rate"], weight_decay=1e-4 if is_detector else 0.01,
         max_grad_norm=0.1 if is_detector else 1.0, lr_scheduler_type="cosine", warmup_steps=0.1, use_cpu=True,
         save_strategy="no", report_to=[], disable_tqdm=True, remove_unused_columns=False, seed=run["seed"],
     )  # fmt: skip
-    watch = Validate(lambda trained: measure(trained, run, validation, classes))
+    batches = torch.utils.data.DataLoader(validation, run["batch_size"], collate_fn=collate)
+    watch = Validate(lambda trained: measure(trained, run, batches, classes))
     Trainer(model, arguments, train_dataset=training, data_collator=collate, callbacks=[watch]).train()
     print(json.dumps({"value": float(max(watch.values)), "epochs_seconds": watch.seconds}), flush=True)
 

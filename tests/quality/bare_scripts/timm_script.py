@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import torch
-from timm import create_model
+from timm import create_model, get_pretrained_cfg
 from timm.data import create_dataset, create_loader, resolve_model_data_config
 from timm.optim import create_optimizer_v2
 from timm.scheduler import CosineLRScheduler
@@ -18,7 +18,9 @@ def main(run: dict, data: Path, _folder: Path) -> None:
     classes = len(list((data / "train").iterdir()))
     size = (3, run["image_size"], run["image_size"])
     flips = {"hflip": run["hyperparameters"].get("horizontal_flip", 0.5)}
-    model = create_model(run["model"], num_classes=classes)
+    model = create_model(
+        run["model"], num_classes=classes, **(cached_weights(run["model"]) if run["pretrained"] else {})
+    )
     config = resolve_model_data_config(model)
     looks = {"mean": config["mean"], "std": config["std"], "interpolation": config["interpolation"]}
     plain = {"use_prefetcher": False, "num_workers": 0, "device": torch.device("cpu"), "input_size": size, **looks}
@@ -50,6 +52,12 @@ def main(run: dict, data: Path, _folder: Path) -> None:
         best = max(best, accuracy(model, validation))
         seconds.append(time.monotonic() - started)
     print(json.dumps({"value": best, "epochs_seconds": seconds}))
+
+
+def cached_weights(name: str) -> dict:
+    """Those that lie in the cache of torch.hub, where timm would look for them on the Hugging Face hub first."""
+    file = Path(torch.hub.get_dir()) / "checkpoints" / Path(get_pretrained_cfg(name).url).name
+    return {"pretrained": True, "pretrained_cfg_overlay": {"file": str(file)}}
 
 
 @torch.inference_mode()
