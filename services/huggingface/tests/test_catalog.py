@@ -17,7 +17,8 @@ from huggingface_service.architectures import (
     build_model,
     find_architecture,
 )
-from huggingface_service.catalog import card, count_parameters
+from huggingface_service.catalog import card
+from huggingface_service.probe import count_parameters
 from trainer_kit.catalog import load_catalog
 from vision_contracts import TaskType
 
@@ -67,6 +68,25 @@ def test_a_card_is_what_the_builder_makes_of_the_library(name: str) -> None:
 )
 def test_parameters_are_those_that_the_authors_publish(name: str, millions: float) -> None:
     assert CATALOG.cards[name].params / 1e6 == pytest.approx(millions, rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("name", "gmacs"),
+    [
+        ("microsoft/resnet-50", 4.1),
+        ("google/vit-base-patch16-224", 17.6),
+        ("facebook/convnext-tiny-224", 4.5),
+        ("microsoft/swin-tiny-patch4-window7-224", 4.5),
+        ("nvidia/segformer-b0-finetuned-ade-512-512", 8.4),
+        ("PekingU/rtdetr_r50vd", 68),
+    ],
+)
+def test_multiply_adds_are_those_that_the_authors_publish(name: str, gmacs: float) -> None:
+    assert CATALOG.cards[name].gmacs == pytest.approx(gmacs, rel=0.05)
+
+
+def test_every_card_tells_what_an_image_costs() -> None:
+    assert [name for name, entry in CATALOG.cards.items() if not entry.gmacs] == []
 
 
 def test_only_checkpoints_promise_weights() -> None:

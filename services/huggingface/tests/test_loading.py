@@ -109,6 +109,9 @@ def test_loader_processes_fit_into_shared_memory(
         (CLASSIFIER, 70, 96),
         ("facebook/dinov2-small", "auto", 70),
         ("openai/clip-vit-base-patch32", 224, 224),
+        ("google/efficientnet-b2", 260, 260),  # the model's own
+        ("google/efficientnet-b2", 261, 288),
+        ("rf_detr", 518, 560),  # the configuration's own, which its windows do not divide
     ],
 )
 def test_images_have_a_size_that_data_and_model_allow(

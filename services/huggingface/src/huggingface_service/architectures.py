@@ -77,7 +77,7 @@ INPUT_SIZES: Mapping[TaskType, int] = {CLASSIFICATION: 224, DETECTION: 640, SEGM
 """For types whose configuration does not tell."""
 
 SIZE_STEPS: Mapping[str, int] = {"dinov2": 14, "tipsv2_dpt": 14, "rf_detr": 56, "lw_detr": 64, "imagegpt": 8}
-"""The side of an image must be a multiple of this: 32 where nothing stands here."""
+"""The side of an image must be a multiple of this. Of the others, a multiple of 32 or the configured side."""
 
 RESIZE_POSITIONS = frozenset({"dinov2", "dinov2_with_registers", "yolos"})
 """Models that fit their position embeddings to every image: the configured size stays that of the weights."""
@@ -123,9 +123,14 @@ class Architecture:
         return config
 
     def native_size(self, task: TaskType) -> int:
-        """Side of the images that the configuration is made for."""
+        """Side of the images that the configuration is made for, and that it takes."""
         configured = None if self.model_type in RESIZE_POSITIONS else image_size_of(self.default_config(task))
-        return self.input_size or configured or INPUT_SIZES[task]
+        own = self.input_size or configured or INPUT_SIZES[task]
+        return own if self.model_type not in SIZE_STEPS else self.fitting_size(own)
+
+    def fitting_size(self, side: int) -> int:
+        """The next multiple of what it takes."""
+        return math.ceil(side / self.size_step) * self.size_step
 
 
 def build_model(config: PreTrainedConfig, task: TaskType) -> PreTrainedModel:

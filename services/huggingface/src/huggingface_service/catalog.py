@@ -1,20 +1,16 @@
-"""`python -m huggingface_service.catalog [--force]` builds the catalogue with the installed transformers.
-
-Every card's model is built on the meta device, which counts its parameters without memory for them.
-"""
+"""`python -m huggingface_service.catalog [--force]` builds the catalogue with the installed transformers."""
 
 import re
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import torch
 import transformers
-from transformers.initialization import no_init_weights
 
 from huggingface_service.adapter import adapter
-from huggingface_service.architectures import Architecture, architectures, build_model
+from huggingface_service.architectures import Architecture, architectures
 from huggingface_service.config import schemas
+from huggingface_service.probe import count_gmacs, count_parameters
 from trainer_kit.catalog import build_command
 from vision_contracts import ModelCard, TaskType
 
@@ -74,6 +70,7 @@ def card(architecture: Architecture) -> ModelCard:
         task_types=list(architecture.task_types),
         family=architecture.model_type,
         params=params,
+        gmacs=count_gmacs(architecture, task),
         input_size=architecture.native_size(task),
         pretrained_available=is_checkpoint,
         pretrained_tags=[architecture.hub_id] if architecture.hub_id else [],
@@ -84,12 +81,6 @@ def card(architecture: Architecture) -> ModelCard:
         priority=0 if architecture.name in WELL_KNOWN else 1 if is_checkpoint and not is_large else 2,
         hyperparameters_ref="detection" if task in OF_OBJECTS else "labeling",
     )
-
-
-def count_parameters(architecture: Architecture, task: TaskType) -> int:
-    """Of the model with the head that its configuration has."""
-    with torch.device("meta"), no_init_weights():
-        return build_model(architecture.default_config(task), task).num_parameters()
 
 
 def display_name(architecture: Architecture) -> str:

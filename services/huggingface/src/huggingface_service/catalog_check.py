@@ -1,7 +1,7 @@
 """`python -m huggingface_service.catalog_check --output FOLDER`: takes a training step with every card."""
 
 from huggingface_service.architectures import find_architecture
-from huggingface_service.catalog import count_parameters
+from huggingface_service.probe import count_parameters
 from trainer_kit.catalog_check import check_command
 from trainer_kit.trainer.exiting import exit_now
 from vision_contracts import ModelCard

@@ -1,7 +1,5 @@
 """The side of the square that images are resized to."""
 
-from math import ceil
-
 from huggingface_service.architectures import MIN_SIZES, Architecture
 from huggingface_service.config import Hyperparameters
 from trainer_kit.trainer import TrainingRun
@@ -19,7 +17,7 @@ def choose_image_size(run: TrainingRun[Hyperparameters], architecture: Architect
     else:
         longest = max(max(sample.width, sample.height) for sample in run.dataset["train"])
         size = min(native, max(longest, MIN_SIZES[task]))
-    fitting = ceil(size / architecture.size_step) * architecture.size_step
+    fitting = size if size == native else architecture.fitting_size(size)
     if wanted not in ("auto", fitting):
         run.log(
             f"Images are {fitting} px instead of {wanted} px: {architecture.name} takes multiples of "

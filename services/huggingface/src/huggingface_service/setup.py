@@ -1,0 +1,63 @@
+"""What one training works with: built from its data set and its model, and from the checkpoint where it goes on."""
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+from huggingface_service.architectures import find_architecture
+from huggingface_service.checkpoint import read_resumed
+from huggingface_service.config import Hyperparameters
+from huggingface_service.loading import make_loaders
+from huggingface_service.loop import TaskTrainer, trainer_arguments
+from huggingface_service.optimization import make_optimizer, make_schedule, restore_optimizer
+from huggingface_service.progress import Progress
+from huggingface_service.sizes import choose_image_size
+from huggingface_service.tasks import TASKS
+from huggingface_service.weights import freeze_backbone, initial_model
+from trainer_kit.trainer import TrainingRun
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The library's Trainer with all that it needs, at the step where it begins."""
+
+    trainer: TaskTrainer
+    progress: Progress
+    training: DataLoader[Any]
+    validation: DataLoader[Any]
+    image_size: int
+    steps_per_epoch: int
+    start: int
+    """Steps that an earlier attempt has done."""
+
+
+def build_setup(run: TrainingRun[Hyperparameters], device: torch.device) -> Setup:
+    """Raises TrainingError for data and settings that do not go together."""
+    params, settings, task_type = run.spec.params, run.hyperparameters, run.spec.task_type
+    resumed = read_resumed(run)
+
+    architecture = find_architecture(run.spec.model_name)
+    task = TASKS[task_type](run.dataset, settings)
+    image_size = resumed.image_size if resumed else choose_image_size(run, architecture)
+    training, validation = make_loaders(run, task, image_size, architecture.normalization, device=device)
+    steps_per_epoch = ceil(len(training) / settings.accumulation_steps)
+
+    config = architecture.fitted_config(task_type, class_names=task.label_names, image_size=image_size)
+    model = initial_model(run, architecture, config, resumed).to(device)
+    frozen = freeze_backbone(model) if settings.freeze_backbone else None
+    optimizer = make_optimizer(model, params, settings)
+    if resumed:
+        restore_optimizer(run, optimizer, resumed)
+    start = resumed.step_to_go_on_from(steps_per_epoch) if resumed else 0
+    schedule = make_schedule(optimizer, settings, steps=params.epochs * steps_per_epoch, start=start)
+
+    arguments = trainer_arguments(run, device)
+    trainer = TaskTrainer(
+        model, arguments, task=task, training=training, frozen=frozen, optimizers=(optimizer, schedule)
+    )
+    progress = Progress(run, trainer, validation, steps_per_epoch, image_size, resumed)
+    trainer.add_callback(progress)
+    return Setup(trainer, progress, training, validation, image_size, steps_per_epoch, start)
