@@ -1,7 +1,5 @@
 """`python -m huggingface_service.catalog_check --output FOLDER`: takes a training step with every card."""
 
-from huggingface_service.architectures import find_architecture
-from huggingface_service.probe import count_parameters
 from trainer_kit.catalog_check import check_command
 from trainer_kit.trainer.exiting import exit_now
 from vision_contracts import ModelCard
@@ -9,6 +7,9 @@ from vision_contracts import ModelCard
 
 def count_card(card: ModelCard) -> int:
     """Parameters of the card's network, built without memory for them."""
+    from huggingface_service.architectures import find_architecture
+    from huggingface_service.probe import count_parameters
+
     return count_parameters(find_architecture(card.model_name), card.task_types[0])
 
 

@@ -1,9 +1,5 @@
 """`python -m timm_service.catalog_check --output FOLDER`: takes a training step with every card of the catalogue."""
 
-import timm
-import torch
-
-from timm_service.model import count_parameters
 from trainer_kit.catalog_check import check_command
 from trainer_kit.trainer.exiting import exit_now
 from vision_contracts import ModelCard
@@ -11,6 +7,11 @@ from vision_contracts import ModelCard
 
 def count_card(card: ModelCard) -> int:
     """Parameters of the card's network, built without memory for them."""
+    import timm
+    import torch
+
+    from timm_service.model import count_parameters
+
     with torch.device("meta"):
         return count_parameters(timm.create_model(card.model_name))
 

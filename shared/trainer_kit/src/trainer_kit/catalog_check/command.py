@@ -32,7 +32,8 @@ def check_command(
 ) -> int:
     """Tries every card that has no result of this version yet. Exit code 1 if one of them cannot be trained.
 
-    `count_parameters` builds a card's network on the meta device.
+    `count_parameters` builds a card's network on the meta device. It imports the framework, and nobody before it: how
+    many threads a framework computes on is decided when it is imported.
     """
     options = _parse(arguments)
     signal.signal(signal.SIGTERM, _end)
@@ -96,6 +97,8 @@ def _open_trials(adapter_path: str, output: Path, results: Path, options: argpar
 
 
 def _warm_up(adapter_path: str) -> None:
+    if "torch" in sys.modules:
+        raise RuntimeError("The framework is imported already, and would compute each trial on all cores.")
     os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}  # as many trials run as there are cores
     warm_up(adapter_path)
 
