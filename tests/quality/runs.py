@@ -41,16 +41,17 @@ class Run:
 
 
 RUNS = (
-    *Run("timm", CLASSIFY, "resnet10t", "digits_tiny", 8, 32, 16, 1e-3, "val/accuracy", hyperparameters=STILL).seeds(6),
+    *Run("timm", CLASSIFY, "resnet10t", "digits_tiny", 8, 32, 16, 1e-3, "val/accuracy", hyperparameters=STILL).seeds(12),
     Run("timm", CLASSIFY, "tf_efficientnet_lite0", "trashnet_tiny", 10, 96, 8, 1e-3, "val/accuracy"),
-    Run("ultralytics", CLASSIFY, "yolov8n-cls", "digits_tiny", 10, 32, 16, 1e-3, "val/accuracy", hyperparameters=STILL),
+    *Run("ultralytics", CLASSIFY, "yolov8n-cls", "digits_tiny", 10, 32, 16, 1e-3, "val/accuracy",
+         hyperparameters=STILL).seeds(3),
     Run("ultralytics", DETECT, "yolo11n", "coins_tiny_det", 60, 128, 8, 2e-3, "val/map50"),
     Run("ultralytics", INSTANCES, "yolo11n-seg", "coins_tiny_seg", 60, 128, 8, 2e-3, "val/map50"),
     Run("ultralytics", ORIENTED, "yolo11n-obb", "coins_tiny_obb", 60, 128, 8, 2e-3, "val/map50"),
     Run("ultralytics", POSE, "yolo11n-pose", "mirror_mouse_pose", 100, 128, 8, 2e-3, "val/map50",
         hyperparameters=STILL),
-    Run("huggingface", CLASSIFY, "google/mobilenet_v2_0.35_96", "digits_tiny", 10, 32, 16, 1e-3, "val/accuracy",
-        hyperparameters=STILL),
+    *Run("huggingface", CLASSIFY, "google/mobilenet_v2_0.35_96", "digits_tiny", 10, 32, 16, 1e-3, "val/accuracy",
+         hyperparameters=STILL).seeds(3),
     Run("huggingface", SEMANTIC, "nvidia/segformer-b0-finetuned-ade-512-512", "coins_tiny_seg", 15, 128, 4, 3e-4,
         "val/miou"),
     Run("ultralytics", SEMANTIC, "yolo26n-sem", "coins_tiny_seg", 20, 128, 8, 2e-3, "val/miou"),
@@ -59,12 +60,12 @@ RUNS = (
     Run("huggingface", DETECT, "PekingU/rtdetr_v2_r18vd", "coins_tiny_det", 30, 128, 4, 3e-4, "val/map50"),
     Run("huggingface", INSTANCES, "facebook/maskformer-swin-tiny-coco", "coins_tiny_seg", 20, 128, 4, 2e-4,
         "val/map50"),
-    Run("ultralytics", CLASSIFY, "yolov8n-cls", "trashnet", 3, 128, 32, 1e-3, "val/accuracy"),
-    Run("huggingface", CLASSIFY, "microsoft/resnet-18", "trashnet", 2, 96, 32, 1e-3, "val/accuracy"),
     Run("huggingface", SEMANTIC, "nvidia/segformer-b0-finetuned-ade-512-512", "nuclei_tiny", 20, 256, 4, 3e-4,
         "val/miou"),
     Run("ultralytics", INSTANCES, "yolo11n-seg", "nuclei_tiny", 40, 256, 4, 2e-3, "val/map50"),
-    Run("ultralytics", DETECT, "yolo11n", "bccd", 20, 256, 16, 2e-3, "val/map50"),
+    Run("ultralytics", DETECT, "yolo11n", "bccd", 12, 256, 8, 2e-3, "val/map50"),
+    Run("ultralytics", CLASSIFY, "yolov8n-cls", "trashnet", 3, 128, 32, 1e-3, "val/accuracy"),
+    Run("huggingface", CLASSIFY, "microsoft/resnet-18", "trashnet", 2, 96, 32, 1e-3, "val/accuracy"),
     Run("huggingface", DETECT, "hustvl/yolos-tiny", "coins_tiny_det", 30, 128, 4, 3e-4, "val/map50"),
 )  # fmt: skip
 """The quickest first."""
