@@ -41,7 +41,8 @@ class Run:
 
 
 RUNS = (
-    *Run("timm", CLASSIFY, "resnet10t", "digits_tiny", 8, 32, 16, 1e-3, "val/accuracy", hyperparameters=STILL).seeds(12),
+    *Run("timm", CLASSIFY, "resnet10t", "digits_tiny", 8, 32, 16, 1e-3, "val/accuracy",
+         hyperparameters=STILL).seeds(12),
     Run("timm", CLASSIFY, "tf_efficientnet_lite0", "trashnet_tiny", 10, 96, 8, 1e-3, "val/accuracy"),
     *Run("ultralytics", CLASSIFY, "yolov8n-cls", "digits_tiny", 10, 32, 16, 1e-3, "val/accuracy",
          hyperparameters=STILL).seeds(3),
