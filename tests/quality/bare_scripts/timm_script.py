@@ -34,9 +34,10 @@ def main(run: dict, data: Path, _folder: Path) -> None:
     )  # fmt: skip
     optimizer = create_optimizer_v2(model, opt=run["optimizer"], lr=run["learning_rate"], weight_decay=5e-4)
     steps = len(training) * run["epochs"]
+    warmup = round(0.05 * steps)
     schedule = CosineLRScheduler(
-        optimizer, t_initial=steps, lr_min=run["learning_rate"] * 0.01, warmup_t=round(0.05 * steps),
-        warmup_lr_init=run["learning_rate"] / max(1, round(0.05 * steps)), t_in_epochs=False, warmup_prefix=True,
+        optimizer, t_initial=steps - warmup, lr_min=run["learning_rate"] * 0.01, warmup_t=warmup,
+        warmup_lr_init=run["learning_rate"] / max(1, warmup), t_in_epochs=False, warmup_prefix=True,
     )  # fmt: skip
     best, seconds, step = 0.0, [], 0
     for _ in range(run["epochs"]):
