@@ -31,7 +31,7 @@ def main(source: Path, target: Path) -> None:
 def turned_box(line: str, size: tuple[int, int]) -> str:
     """`class x y x y …` as `class` and four corners, in shares of the image."""
     class_id, *numbers = line.split()
-    points = np.array(numbers, dtype=np.float32).reshape(-1, 2) * size
+    points = np.array(numbers, dtype=float).reshape(-1, 2) * size
     corners = np.clip(cv2.boxPoints(cv2.minAreaRect(points.astype(np.float32))) / size, 0, 1)
     return " ".join([class_id, *(f"{value:.6f}" for value in corners.flatten())])
 

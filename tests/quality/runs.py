@@ -69,4 +69,4 @@ RUNS = (
     Run("huggingface", CLASSIFY, "microsoft/resnet-18", "trashnet", 2, 96, 32, 1e-3, "val/accuracy"),
     Run("huggingface", DETECT, "hustvl/yolos-tiny", "coins_tiny_det", 30, 128, 4, 3e-4, "val/map50"),
 )  # fmt: skip
-"""The quickest first."""
+"""In the order in which they are trained."""
