@@ -111,6 +111,11 @@ def raise_export_mismatch(folder: AttemptFolder, dataset: Path, _tmp_path: Path)
     compare(run, network, lambda pixels: {name: value + 0.01 for name, value in network.run(pixels).items()})
 
 
+def raise_export_without_numbers(folder: AttemptFolder, dataset: Path, _tmp_path: Path) -> None:
+    run, network = export_of(folder, dataset, "onnx")
+    compare(run, network, lambda pixels: {name: value * np.nan for name, value in network.run(pixels).items()})
+
+
 Raise = Callable[[AttemptFolder, Path, Path], None]
 
 RAISED: list[tuple[Raise, EndReason]] = [
@@ -126,6 +131,7 @@ RAISED: list[tuple[Raise, EndReason]] = [
     (raise_defect, EndReason.INTERNAL),
     (raise_export_not_supported, EndReason.EXPORT_NOT_SUPPORTED),
     (raise_export_mismatch, EndReason.EXPORT_MISMATCH),
+    (raise_export_without_numbers, EndReason.EXPORT_MISMATCH),
 ]
 
 TOLD_BY_THE_BACKEND = INFRASTRUCTURE_REASONS | {

@@ -14,16 +14,13 @@ import numpy as np
 from data_kit import Dataset, Split, load_image
 from trainer_kit.inference import portable
 from trainer_kit.inference.bundle import write_bundle
+from trainer_kit.inference.comparing import TOLERANCE, differences
 from trainer_kit.inference.network import Arrays, Compute, LoadNetwork, Network, begin
 from trainer_kit.inference.predicting import as_json
 from trainer_kit.trainer import TrainingError, WorkRun
 from vision_contracts import ArtifactKind, EndReason, ExportFormat, ExportWork
 
 COMPARED_IMAGES = 8
-TOLERANCE = 1e-3
-"""Of an output's largest value: how far two implementations of 32-bit arithmetic may lie apart."""
-MOST_REORDERED = 1000
-"""Objects of an image that may come in another order: networks that choose their best ones have some hundred."""
 NAMES = {
     ExportFormat.ONNX: "exports/model.onnx",
     ExportFormat.TORCHSCRIPT: "exports/model.torchscript",
@@ -73,8 +70,8 @@ def _equal(one: Any, other: Any) -> bool:
 
 def write_zip(run: WorkRun[Any], network: Network, path: Path) -> None:
     onnx_path = run.folder / "model.onnx"
-    differences = write_onnx(run, network, onnx_path)
-    facts = model_facts(run, network) | {"largest_difference": differences, "tolerance": TOLERANCE}
+    largest = write_onnx(run, network, onnx_path)
+    facts = model_facts(run, network) | {"largest_difference": largest, "tolerance": TOLERANCE}
     write_bundle(path, onnx_path, facts)
 
 
@@ -122,42 +119,19 @@ def compare(run: WorkRun[Any], network: Network, exported: Compute) -> dict[str,
     vary. Raises TrainingError with `export_mismatch` for more than TOLERANCE.
     """
     assert run.dataset is not None  # noqa: S101 - an export is given one
-    differences: dict[str, float] = {}
+    largest: dict[str, float] = {}
     done = 0
     for pixels in _real_batches(run.dataset, network):
-        for name, difference in _differences(network.run(pixels), exported(pixels)).items():
-            differences[name] = max(differences.get(name, 0.0), difference)
+        for name, difference in differences(network.run(pixels), exported(pixels)).items():
+            largest[name] = float(np.maximum(largest.get(name, 0.0), difference))  # keeps NaN
         done += len(pixels)
         run.report(done, COMPARED_IMAGES)
-    told = ", ".join(f"{name} {difference:.2g}" for name, difference in differences.items())
-    if not all(difference <= TOLERANCE for difference in differences.values()):  # also for NaN
+    told = ", ".join(f"{name} {difference:.2g}" for name, difference in largest.items())
+    if not all(difference <= TOLERANCE for difference in largest.values()):
         message = f"The exported network does not compute what the original does (difference: {told})."
         raise TrainingError(EndReason.EXPORT_MISMATCH, f"{message} Choose another format, and report it.")
     run.log(f"Compared with the original on {done} images; largest difference: {told}.")
-    return differences
-
-
-def _differences(ours: Arrays, theirs: Arrays) -> dict[str, float]:
-    """Of each output; of objects that merely come in another order, as equally good ones may, of all together."""
-    scales = {name: max(1.0, float(np.abs(value).max())) for name, value in ours.items()}
-    found = {name: float(np.abs(value - theirs[name]).max()) / scales[name] for name, value in ours.items()}
-    per_object = [name for name in ("boxes", "scores", "coefficients", "keypoints") if name in ours]
-    objects = ours["boxes"].shape[1] if "boxes" in ours else MOST_REORDERED + 1
-    if max(found.values()) <= TOLERANCE or objects > MOST_REORDERED:
-        return found
-    flat = [np.concatenate([_rows(of[name] / scales[name]) for name in per_object], -1) for of in (ours, theirs)]
-    others = {name: difference for name, difference in found.items() if name not in per_object}
-    return others | {"objects": max(_set_distance(one, other) for one, other in zip(*flat, strict=True))}
-
-
-def _rows(values: Any) -> Any:
-    return values.reshape(*values.shape[:2], -1)
-
-
-def _set_distance(one: Any, other: Any) -> float:
-    """How far the loneliest row of either is from its nearest one in the other (Hausdorff)."""
-    nearest = [[float(np.abs(rows - row).max(-1).min()) for row in of] for of, rows in ((one, other), (other, one))]
-    return max(max(distances) for distances in nearest)
+    return largest
 
 
 def _real_batches(dataset: Dataset, network: Network) -> Iterator[Any]:
