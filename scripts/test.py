@@ -23,7 +23,11 @@ from pathlib import Path
 from setup import ROOT, find_projects, say
 
 SUITES_AT_ONCE = 3
-LONGEST_FIRST = ("tests", "backend", "services/huggingface", "services/ultralytics", "services/timm")
+LONGEST_FIRST = (
+    "tests", "backend", "services/ultralytics", "services/huggingface", "services/timm", "shared/trainer_kit",
+)  # fmt: skip
+WORKERS = {"backend": 2}
+"""Of a suite that is long and waits most of its time: its tests run in so many processes (pytest-xdist)."""
 SUITE_SECONDS = 1800
 MOST_UNSTEADY = 3
 TESTS_FAILED = 1
@@ -46,12 +50,13 @@ def run_suite(project: Path, reports: Path, selection: Sequence[str]) -> Result:
     name = str(project.relative_to(ROOT))
     report, log = (reports / f"{name.replace('/', '-')}.{kind}" for kind in ("xml", "log"))
     report.unlink(missing_ok=True)
+    workers = ("-n", str(WORKERS[name])) if name in WORKERS else ()
     started = time.monotonic()
     # A file, not a pipe: a process that a test left behind would hold a pipe open, and this script with it.
     with log.open("w") as output:
         suite = subprocess.Popen(  # noqa: S603
             [str(project / ".venv/bin/python"), "-m", "pytest", "-q", "--durations=5",
-             f"--junitxml={report}", *selection],
+             f"--junitxml={report}", *workers, *selection],
             cwd=project, stdout=output, stderr=subprocess.STDOUT, env=os.environ | {"OMP_NUM_THREADS": "1"},
         )  # fmt: skip
         exit_code = wait_for(suite)

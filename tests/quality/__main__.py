@@ -12,6 +12,7 @@ import tempfile
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from platform_under_test import ROOT
 
@@ -22,8 +23,19 @@ RESULTS = ROOT / "build" / "quality.jsonl"
 HERE = Path(__file__).parent
 LIMIT_SECONDS = 3600
 
-ORIENTED_FROM = {"coins_tiny_obb": "coins_tiny_seg"}
-"""Sets of turned boxes, by the set of outlines that they are drawn around."""
+
+class Made(NamedTuple):
+    """A data set that is made of another, by a script in the environment of a project."""
+
+    source: str
+    script: str
+    project: str
+
+
+MADE = {
+    "coins_tiny_obb": Made("coins_tiny_seg", "oriented_boxes.py", "services/ultralytics"),
+    "digits": Made("digits_tiny", "more_digits.py", "shared/trainer_kit"),
+}
 
 
 def main() -> int:
@@ -65,13 +77,14 @@ def find_data(folder: Path, name: str) -> Path | None:
     """A data set, or one that is made of another."""
     if (folder / name).is_dir():
         return folder / name
-    source = folder / ORIENTED_FROM.get(name, "")
-    if name not in ORIENTED_FROM or not source.is_dir():
+    recipe = MADE.get(name)
+    if recipe is None or not (folder / recipe.source).is_dir():
         return None
     made = RESULTS.parent / "quality-data" / name
     if not made.is_dir():
-        python = ROOT / "services/ultralytics/.venv/bin/python"
-        subprocess.run([python, HERE / "oriented_boxes.py", source, made], check=True)
+        made.parent.mkdir(parents=True, exist_ok=True)
+        python = ROOT / recipe.project / ".venv/bin/python"
+        subprocess.run([python, HERE / recipe.script, folder / recipe.source, made], check=True)
     return made
 
 
