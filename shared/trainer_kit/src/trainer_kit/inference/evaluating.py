@@ -1,6 +1,7 @@
 """Evaluations: a checkpoint measured by the one evaluator, on a split of whatever data set has its classes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,11 @@ from data_kit import Dataset, Instance, Sample, Split, load_image
 from trainer_kit.evaluation import (
     IGNORED,
     ClassificationEvaluator,
-    DetectionEvaluator,
+    Found,
+    Grid,
+    ObjectEvaluator,
     SegmentationEvaluator,
-    box_areas,
-    box_overlaps,
-    keypoint_overlaps,
-    mask_overlaps,
 )
-from trainer_kit.evaluation.objects import keypoint_sigmas, labelled_areas, labelled_boxes
 from trainer_kit.inference import portable
 from trainer_kit.inference.network import LoadNetwork, Network, begin
 from trainer_kit.inference.predicting import as_json, run_on
@@ -110,10 +108,8 @@ class Measure:
                 return ClassificationEvaluator(self._names)
             case TaskType.SEMANTIC_SEGMENTATION:
                 return SegmentationEvaluator(self._names)
-            case TaskType.POSE_ESTIMATION:
-                return DetectionEvaluator(self._names, max_detections=20)
             case _:
-                return DetectionEvaluator(self._names)
+                return ObjectEvaluator(self._names, self._task)
 
     def _drawn(self, sample: Sample) -> Any:
         """(height, width) of labels; small objects lie on top of large ones."""
@@ -126,90 +122,53 @@ class Measure:
         return np.array(canvas)
 
     def _add_objects(self, sample: Sample, outputs: dict[str, Any], placement: portable.Placement) -> None:
-        found = portable.detect(self._model, outputs["boxes"], outputs["scores"], LOWEST_SCORE, most=300)
-        scores, classes, rows = found
-        crowd = np.array([instance.is_crowd for instance in sample.instances], dtype=bool)
-        overlap, areas, ignored = self._overlaps(sample, outputs, rows, placement, crowd)
-        self.evaluator.update(
-            overlap,
-            scores=scores,
-            classes=classes,
-            areas=areas,
-            true_classes=np.array([self._label_of[instance.class_id] for instance in sample.instances], dtype=np.int64),
-            true_areas=labelled_areas(sample.instances),
-            crowd=crowd,
-            ignored=ignored,
-        )
-
-    def _overlaps(
-        self, sample: Sample, outputs: dict[str, Any], rows: Any, placement: portable.Placement, crowd: Any
-    ) -> tuple[Any, Any, Any]:
-        """(found, labelled) overlaps, the areas of what was found, and which labels need not be found."""
-        shapes = outputs["boxes"][rows]
-        if self._task is TaskType.ORIENTED_OBJECT_DETECTION:
-            return _rotated(sample.instances, shapes, placement)
-        boxes = placement.to_image(shapes.reshape(-1, 2, 2).astype(np.float64)).reshape(-1, 4)
-        limits = np.array([sample.width, sample.height] * 2)
-        boxes = np.clip(boxes, 0, limits)
-        if self._task is TaskType.INSTANCE_SEGMENTATION:
-            overlap = self._mask_overlaps(sample, outputs, rows, placement, boxes, crowd)
-            return overlap, box_areas(boxes), crowd
         if self._task is TaskType.POSE_ESTIMATION:
-            return _keypoints(sample.instances, outputs["keypoints"][rows], boxes, placement)
-        return box_overlaps(boxes, labelled_boxes(sample.instances), crowd), box_areas(boxes), crowd
+            _check_keypoints(sample, outputs["keypoints"].shape[1])
+        known = [replace(instance, class_id=self._label_of[instance.class_id]) for instance in sample.instances]
+        self.evaluator.add(replace(sample, instances=tuple(known)), self._find(sample, outputs, placement))
 
-    def _mask_overlaps(
-        self, sample: Sample, outputs: dict[str, Any], rows: Any, placement: portable.Placement, boxes: Any, crowd: Any
-    ) -> Any:
+    def _find(self, sample: Sample, outputs: dict[str, Any], placement: portable.Placement) -> Found:
+        """What the network gives, in pixels of the image."""
+        scores, classes, rows = portable.detect(
+            self._model, outputs["boxes"], outputs["scores"], LOWEST_SCORE, most=300
+        )
+        shapes = outputs["boxes"][rows].astype(np.float64)
+        if self._task is TaskType.ORIENTED_OBJECT_DETECTION:
+            turned = np.array([portable.corners_of(shape) for shape in shapes]).reshape(-1, 4, 2)
+            corners = placement.to_image(turned)
+            boxes = np.concatenate([corners.min(1), corners.max(1)], axis=1)
+            return Found(scores, classes, boxes, corners=corners)
+        boxes = placement.to_image(shapes.reshape(-1, 2, 2)).reshape(-1, 4)
+        found = Found(scores, classes, np.clip(boxes, 0, [sample.width, sample.height] * 2))
+        if self._task is TaskType.INSTANCE_SEGMENTATION:
+            return self._with_masks(found, sample, outputs["coefficients"][rows], outputs["prototypes"], placement)
+        if self._task is TaskType.POSE_ESTIMATION:
+            points = outputs["keypoints"][rows][..., :2].astype(np.float64)
+            return replace(found, keypoints=placement.to_image(points))
+        return found
+
+    def _with_masks(
+        self, found: Found, sample: Sample, coefficients: Any, prototypes: Any, placement: portable.Placement
+    ) -> Found:
         shrink = min(1.0, MASK_SIDE / max(sample.width, sample.height))
-        size = (max(1, round(sample.width * shrink)), max(1, round(sample.height * shrink)))
-        scale = (placement.scale[0] * sample.width / size[0], placement.scale[1] * sample.height / size[1])
-        small = portable.Placement(size, scale, tuple(placement.offset))
-        found = [
-            portable.object_mask(self._model, outputs["coefficients"][row], outputs["prototypes"], small, box)
-            for row, box in zip(rows, (boxes * shrink).tolist(), strict=True)
+        width, height = (max(1, round(side * shrink)) for side in (sample.width, sample.height))
+        grid = Grid(width, height, scale=(width / sample.width, height / sample.height))
+        small = portable.Placement((width, height), tuple(placement.scale / grid.scale), tuple(placement.offset))
+        boxes = (found.boxes * (grid.scale * 2)).tolist()
+        masks = [
+            portable.object_mask(self._model, of_one, prototypes, small, box)
+            for of_one, box in zip(coefficients, boxes, strict=True)
         ]
-        labelled = [_mask(instance, size, shrink) for instance in sample.instances]
-        empty = np.zeros((0, size[1], size[0]), dtype=bool)
-        first, second = (np.stack(masks) if masks else empty for masks in (found, labelled))
-        return mask_overlaps(first, second, crowd)
+        return replace(found, masks=np.array(masks, dtype=bool).reshape(-1, height, width), grid=grid)
+
+
+def _check_keypoints(sample: Sample, count: int) -> None:
+    for instance in sample.instances:
+        if instance.keypoints and len(instance.keypoints) != count:
+            message = f"The labels have {len(instance.keypoints)} keypoints, and the network knows {count}."
+            raise TrainingError(EndReason.BAD_DATA, f"{message} Choose a data set with the same keypoints.")
 
 
 def _box_area(instance: Instance) -> float:
     x1, y1, x2, y2 = instance.box
     return (x2 - x1) * (y2 - y1)
-
-
-def _mask(instance: Instance, size: tuple[int, int], shrink: float) -> Any:
-    canvas = Image.new("1", size)
-    for polygon in instance.polygons:
-        ImageDraw.Draw(canvas).polygon([value * shrink for value in polygon], fill=1)
-    return np.array(canvas)
-
-
-def _keypoints(instances: Any, points: Any, boxes: Any, placement: portable.Placement) -> tuple[Any, Any, Any]:
-    count = points.shape[1] if points.size else max((len(one.keypoints) for one in instances), default=1)
-    found = placement.to_image(points[..., :2].astype(np.float64))
-    labelled = np.array([one.keypoints for one in instances], dtype=np.float64).reshape(len(instances), -1, 3)
-    ignored = np.array([one.is_crowd or not any(seen for _, _, seen in one.keypoints) for one in instances], dtype=bool)
-    true_boxes, true_areas = labelled_boxes(instances), labelled_areas(instances)
-    if not len(found) or not len(instances):
-        return np.zeros((len(found), len(instances))), box_areas(boxes), ignored
-    return keypoint_overlaps(found, labelled, true_boxes, true_areas, keypoint_sigmas(count)), box_areas(boxes), ignored
-
-
-def _rotated(instances: Any, shapes: Any, placement: portable.Placement) -> tuple[Any, Any, Any]:
-    """Letterboxed images are scaled alike in both directions, so that angles stay."""
-    found = shapes.astype(np.float64)
-    found[:, :2] = placement.to_image(found[:, :2])
-    found[:, 2:4] /= placement.scale
-    labelled = np.array([_turned_box(one.corners) for one in instances], dtype=np.float64).reshape(-1, 5)
-    overlap = np.array([portable.rotated_overlap(box, labelled) for box in found]).reshape(len(found), len(labelled))
-    return overlap, found[:, 2] * found[:, 3], np.array([one.is_crowd for one in instances], dtype=bool)
-
-
-def _turned_box(corners: Any) -> list[float]:
-    """Centre, width, height and angle of four corners in order."""
-    points = np.array(corners, dtype=np.float64).reshape(4, 2)
-    along, across = points[1] - points[0], points[2] - points[1]
-    return [*points.mean(0), np.hypot(*along), np.hypot(*across), np.arctan2(along[1], along[0])]
