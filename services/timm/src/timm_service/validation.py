@@ -1,6 +1,5 @@
 """What the network says of images that it has not learnt from."""
 
-import math
 from pathlib import Path
 
 import torch
@@ -14,8 +13,7 @@ from timm_service.data import Batches, Images, make_loader
 from timm_service.model import count_parameters
 from timm_service.setup import Run, Setup
 from trainer_kit.evaluation import ClassificationEvaluator
-from trainer_kit.trainer import NetworkFacts, Stopped, TrainingError
-from vision_contracts import EndReason
+from trainer_kit.trainer import NetworkFacts, Stopped
 
 
 @torch.inference_mode()
@@ -33,8 +31,6 @@ def validate(run: Run, model: nn.Module, setup: Setup, loader: "DataLoader") -> 
         count += len(targets)
         if run.stop_requested():
             raise Stopped
-    if math.isnan(loss):
-        raise TrainingError(EndReason.NAN_LOSS, "The validation loss is not a number. Lower the learning rate.")
     return loss / count, evaluator
 
 

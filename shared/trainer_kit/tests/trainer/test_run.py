@@ -81,12 +81,22 @@ def test_a_training_loss_that_is_not_finite_ends_the_training(run: TrainingRun[B
     assert caught.value.reason is EndReason.NAN_LOSS
 
 
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_validation_loss_that_is_not_finite_ends_the_training(run: TrainingRun[BaseModel], loss: float) -> None:
+    run.start(device="cpu", num_classes=3, steps_per_epoch=1)
+    run.report_epoch(1, {"val/loss": 1.0, "val/accuracy": 0.3})
+    with pytest.raises(TrainingError, match=r"validation loss .* learning rate") as caught:
+        run.report_epoch(2, {"val/loss": loss, "val/accuracy": 0.5})
+    assert caught.value.reason is EndReason.NAN_LOSS
+    assert run.history.best_epoch == 1
+
+
 def test_any_other_number_that_is_not_finite_is_null(run: TrainingRun[BaseModel], told: list[Message]) -> None:
     run.start(device="cpu", num_classes=3, steps_per_epoch=1)
-    run.report_epoch(1, {"val/loss": math.nan, "val/accuracy": 0.5})
+    run.report_epoch(1, {"val/loss": 1.0, "val/accuracy": math.nan})
     run.finish()
-    assert told[1] == Metrics(step=1, epoch=1, values={"val/loss": None, "val/accuracy": 0.5})
-    assert told[-1] == Finished(values={"val/loss": None, "val/accuracy": 0.5})
+    assert told[1] == Metrics(step=1, epoch=1, values={"val/loss": 1.0, "val/accuracy": None})
+    assert told[-1] == Finished(values={"val/loss": 1.0, "val/accuracy": None})
 
 
 def test_a_checkpoint_is_handed_over_as_it_is_now(run: TrainingRun[BaseModel], told: list[Message]) -> None:

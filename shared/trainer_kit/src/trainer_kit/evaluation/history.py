@@ -42,5 +42,6 @@ class History:
         return self.epochs.get(self.best_epoch, {})
 
     def _rank(self, values: Mapping[str, float]) -> tuple[float, float]:
-        loss = values.get(metric_names.VAL_LOSS, math.inf)
-        return values[self.primary_metric], -math.inf if math.isnan(loss) else -loss
+        """A network of NaN is worse than any other, whatever it has guessed by chance."""
+        primary, loss = values[self.primary_metric], values.get(metric_names.VAL_LOSS, math.inf)
+        return (-math.inf, -math.inf) if math.isnan(primary) or math.isnan(loss) else (primary, -loss)

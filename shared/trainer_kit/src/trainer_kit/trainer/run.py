@@ -16,6 +16,7 @@ from trainer_kit.trainer.messages import FileReport
 from vision_contracts import ArtifactKind, EndReason, Metrics, Progress, Started, metric_names
 
 REPORTS_PER_EPOCH = 50
+_LOSS_WORDS = {metric_names.TRAIN_LOSS: "training", metric_names.VAL_LOSS: "validation"}
 
 
 @dataclass(kw_only=True)
@@ -85,14 +86,7 @@ class TrainingRun(AttemptRun[H]):
         """
         if not self._plan.reports(step):
             return
-        loss = values.get(metric_names.TRAIN_LOSS)
-        if loss is not None and not math.isfinite(loss):
-            raise TrainingError(
-                EndReason.NAN_LOSS,
-                f"The training loss became {loss} at step {step}. Lower the learning rate "
-                f"(now {self.spec.params.learning_rate:g}), or look at the data set for broken images and labels.",
-            )
-        if loss is not None:
+        if (loss := self._finite_loss(metric_names.TRAIN_LOSS, values, step)) is not None:
             self._losses.append(loss)
         epoch = (step - 1) // self._plan.steps_per_epoch
         self.send(Metrics(step=step, epoch=epoch, values=finite(values)))
@@ -103,8 +97,10 @@ class TrainingRun(AttemptRun[H]):
 
         `values` are the trainer's own, `val/loss` among them; `evaluator` has seen the validation's predictions, and
         gives the others. Points stand at the epoch's last step.
+        Raises TrainingError with `nan_loss` for a validation loss that is not finite.
         """
         step = epoch * self._plan.steps_per_epoch
+        self._finite_loss(metric_names.VAL_LOSS, values, step)
         values = {**values, **(evaluator.values() if evaluator else {})}
         self.send(Metrics(step=step, epoch=epoch, values=finite(values)))
         self.send(self._plan.progress(step, epoch, self.clock()))
@@ -140,6 +136,17 @@ class TrainingRun(AttemptRun[H]):
     def finish(self) -> None:
         """Trained to the end. The metrics of the best checkpoint go with it."""
         self.tell_end(self.history.best)
+
+    def _finite_loss(self, name: str, values: Mapping[str, float], step: int) -> float | None:
+        """None where there is no such loss. Raises TrainingError."""
+        loss = values.get(name)
+        if loss is None or math.isfinite(loss):
+            return loss
+        raise TrainingError(
+            EndReason.NAN_LOSS,
+            f"The {_LOSS_WORDS[name]} loss became {loss} at step {step}. Lower the learning rate "
+            f"(now {self.spec.params.learning_rate:g}), or look at the data set for broken images and labels.",
+        )
 
     def _keep(self, posted: Path, name: str) -> Path:
         """A second name for a file of the outbox, which nobody writes to and the runner removes."""
