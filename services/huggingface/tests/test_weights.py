@@ -23,10 +23,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "hub"
 
 
-def test_weights_of_a_mounted_cache_are_used_without_the_hub(attempt: StartTraining, cache: Path) -> None:
+@pytest.mark.parametrize("stored_in", [torch.float32, torch.float16])
+def test_weights_of_a_mounted_cache_are_trained_in_32_bits_without_the_hub(
+    attempt: StartTraining, cache: Path, stored_in: torch.dtype
+) -> None:
     task = TaskType.IMAGE_CLASSIFICATION
     torch.manual_seed(7)
-    published = build_model(find_architecture(CHECKPOINT).default_config(task), task)
+    published = build_model(find_architecture(CHECKPOINT).default_config(task), task).to(stored_in)
     repository = cache / "models--google--mobilenet_v2_0.35_96"
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text("0123abc")
@@ -34,7 +37,7 @@ def test_weights_of_a_mounted_cache_are_used_without_the_hub(attempt: StartTrain
 
     done = attempt(model_name=CHECKPOINT, initial_weights="pretrained", hyperparameters={"freeze_backbone": True}).run()
 
-    own, trained = published.state_dict(), read_checkpoint(done.checkpoint(5)).model
+    own, trained = published.float().state_dict(), read_checkpoint(done.checkpoint(5)).model
     assert len(trained) == len(own)
     assert all(torch.equal(trained[name], own[name]) for name in own if not name.startswith("classifier"))
     assert "2 tensors start from random values: classifier.bias, classifier.weight" in done.log

@@ -69,6 +69,7 @@ def _from_hub(
     model, info = AUTO_MODELS[task].from_pretrained(
         folder,
         config=config,
+        dtype=torch.float32,  # some files are in 16 bits, in which training diverges
         ignore_mismatched_sizes=True,
         output_loading_info=True,
         local_files_only=True,
