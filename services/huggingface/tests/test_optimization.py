@@ -2,13 +2,12 @@
 
 import pytest
 import torch
-from torch import nn
 from transformers import PreTrainedModel
 
 from huggingface_service.architectures import build_model, find_architecture
+from huggingface_service.backbones import find_backbone, freeze_backbone
 from huggingface_service.config import OPTIMIZERS, DetectionHyperparameters, LabelingHyperparameters
 from huggingface_service.optimization import make_optimizer, rate_factor
-from huggingface_service.weights import find_backbone, freeze_backbone
 from vision_contracts import TaskType, TrainingParams
 
 
@@ -43,19 +42,25 @@ def test_biases_and_norms_do_not_decay_and_every_weight_is_trained(model: PreTra
     assert len(decaying["params"]) + len(others["params"]) == len(list(model.parameters()))
 
 
-def test_a_detectors_backbone_learns_at_its_own_rate() -> None:
-    architecture = find_architecture("microsoft/table-transformer-detection")
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [
+        ("microsoft/table-transformer-detection", TaskType.OBJECT_DETECTION),
+        ("mask2former", TaskType.INSTANCE_SEGMENTATION),
+        ("eomt", TaskType.INSTANCE_SEGMENTATION),
+    ],
+)
+def test_a_backbone_below_objects_learns_at_its_own_rate(name: str, task: TaskType) -> None:
     with torch.device("meta"):
-        detector = build_model(architecture.default_config(TaskType.OBJECT_DETECTION), TaskType.OBJECT_DETECTION)
+        detector = build_model(find_architecture(name).default_config(task), task)
 
     optimizer = make_optimizer(detector, params("adamw"), DetectionHyperparameters(backbone_lr=0.1))
 
-    backbone = find_backbone(detector)
-    assert isinstance(backbone, nn.Module)
-    slow = {id(parameter) for parameter in backbone.parameters()}
+    slow = {id(parameter) for parameter in find_backbone(detector).parameters()}
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             assert group["lr"] == pytest.approx(0.003 if id(parameter) in slow else 0.03)
+    assert 0 < len(slow) < len(list(detector.parameters()))
 
 
 def test_a_frozen_backbone_leaves_the_optimizer_the_head() -> None:

@@ -10,9 +10,9 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
 
+from huggingface_service.backbones import find_backbone
 from huggingface_service.checkpoint import Checkpoint
 from huggingface_service.config import DetectionHyperparameters, Hyperparameters
-from huggingface_service.weights import find_backbone
 from trainer_kit.trainer import TrainingError, TrainingRun
 from vision_contracts import EndReason, LogLevel, TrainingParams
 
@@ -35,11 +35,10 @@ def make_optimizer(model: PreTrainedModel, params: TrainingParams, settings: Hyp
             raise TrainingError(EndReason.BAD_HYPERPARAMETERS, message)
 
 
-def parameter_groups(model: nn.Module, rate: float, settings: Hyperparameters) -> list[dict[str, object]]:
+def parameter_groups(model: PreTrainedModel, rate: float, settings: Hyperparameters) -> list[dict[str, object]]:
     """Weights, which decay, then biases and norms, which do not; a detector's backbone may have its own rate."""
     share = settings.backbone_lr if isinstance(settings, DetectionHyperparameters) else 1.0
-    backbone = find_backbone(model) if share != 1 else None
-    slow = {id(parameter) for parameter in backbone.parameters()} if backbone else set()
+    slow = {id(parameter) for parameter in find_backbone(model).parameters()} if share != 1 else set()
     groups = []
     for decays in (True, False):
         for is_slow in (False, True):

@@ -8,6 +8,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from huggingface_service.architectures import find_architecture
+from huggingface_service.backbones import freeze_backbone
 from huggingface_service.checkpoint import read_resumed
 from huggingface_service.config import Hyperparameters
 from huggingface_service.loading import make_loaders
@@ -16,7 +17,7 @@ from huggingface_service.optimization import make_optimizer, make_schedule, rest
 from huggingface_service.progress import Progress
 from huggingface_service.sizes import choose_image_size
 from huggingface_service.tasks import TASKS
-from huggingface_service.weights import freeze_backbone, initial_model
+from huggingface_service.weights import initial_model
 from trainer_kit.trainer import TrainingRun
 
 

@@ -129,22 +129,3 @@ def _log_loaded(run: TrainingRun[Hyperparameters], loaded: int, *, new: Sequence
 
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMES_TO_SHOW]) + (", …" if len(names) > NAMES_TO_SHOW else "")
-
-
-def find_backbone(model: PreTrainedModel) -> torch.nn.Module | None:
-    """The part of a model that extracts features, below the head."""
-    for name, module in model.named_modules():
-        if name.rpartition(".")[2] == "backbone":
-            return module
-    return model.base_model if model.base_model is not model else None
-
-
-def freeze_backbone(model: PreTrainedModel) -> torch.nn.Module:
-    """Takes the backbone out of the training. Raises TrainingError if the model has no part of that kind."""
-    backbone = find_backbone(model)
-    if backbone is None:
-        raise TrainingError(
-            EndReason.BAD_HYPERPARAMETERS,
-            "This model has no backbone to freeze. Set freeze_backbone to false.",
-        )
-    return backbone.requires_grad_(False)

@@ -1,0 +1,44 @@
+"""The part of a model that extracts features, below everything that is made for the task."""
+
+from collections.abc import Mapping
+
+from torch import nn
+from transformers import PreTrainedModel
+
+from trainer_kit.trainer import TrainingError
+from vision_contracts import EndReason
+
+BACKBONES: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("clip", "metaclip_2", "siglip", "siglip2"), ("vision_model",)),
+    **dict.fromkeys(("mask2former", "maskformer"), ("model.pixel_level_module.encoder",)),
+    **dict.fromkeys(("lw_detr", "rf_detr"), ("model.backbone.backbone",)),  # without its projector
+    **dict.fromkeys(("eomt", "eomt_dinov3"), ("embeddings", "layers", "layernorm")),
+    "deimv2": ("model.conv_encoder.model",),
+    "hgnet_v2": ("embedder", "encoder"),
+    "perceiver": ("perceiver.input_preprocessor", "perceiver.embeddings", "perceiver.encoder"),
+    "pp_lcnet": ("encoder", "last_convolution"),
+    "timm_wrapper": tuple(
+        f"timm_model.{part}" for part in ("conv1", "bn1", "layer1", "layer2", "layer3", "layer4")
+    ),  # of a ResNet
+}
+"""By type, where it is neither what the model calls its backbone nor its base model."""
+
+
+def find_backbone(model: PreTrainedModel) -> nn.Module:
+    """Raises TrainingError if the model has no part of that kind."""
+    if parts := BACKBONES.get(model.config.model_type):
+        return nn.ModuleList(model.get_submodule(part) for part in parts)
+    for name, module in model.named_modules():
+        if name.rpartition(".")[2] == "backbone":
+            return module
+    if model.base_model is model:
+        raise TrainingError(
+            EndReason.BAD_HYPERPARAMETERS,
+            "This model has no backbone. Set freeze_backbone to false, and backbone_lr to 1.",
+        )
+    return model.base_model
+
+
+def freeze_backbone(model: PreTrainedModel) -> nn.Module:
+    """Takes the backbone out of the training, and returns it. Raises TrainingError if the model has none."""
+    return find_backbone(model).requires_grad_(False)

@@ -1,0 +1,48 @@
+"""The backbone of every type of model in the catalogue, and nothing of the head."""
+
+import pytest
+import torch
+from transformers import PreTrainedModel
+
+from huggingface_service.architectures import Architecture, architectures, build_model, find_architecture
+from huggingface_service.backbones import find_backbone
+from trainer_kit.trainer import TrainingError
+from vision_contracts import EndReason, TaskType
+
+TYPES = [architecture for architecture in architectures() if architecture.hub_id is None]
+SHARES = {
+    TaskType.IMAGE_CLASSIFICATION: (0.95, 1.0),
+    TaskType.OBJECT_DETECTION: (0.3, 0.75),
+    TaskType.SEMANTIC_SEGMENTATION: (0.3, 0.95),
+    TaskType.INSTANCE_SEGMENTATION: (0.7, 0.9),
+}
+"""Of the weights that a backbone has, from the smallest to the largest."""
+WITHOUT_DECODER = {"yolos", "eomt", "eomt_dinov3"}
+"""Queries go through the backbone itself: next to everything is backbone."""
+
+
+def build(architecture: Architecture, task: TaskType) -> PreTrainedModel:
+    with torch.device("meta"):
+        return build_model(architecture.fitted_config(task, class_names=("a", "b"), image_size=256), task)
+
+
+@pytest.mark.parametrize("architecture", TYPES, ids=lambda architecture: architecture.name)
+def test_a_backbone_is_what_extracts_features(architecture: Architecture) -> None:
+    for task in architecture.task_types:
+        model = build(architecture, task)
+
+        found = {id(weight) for weight in find_backbone(model).parameters()}
+
+        names = {name: weight.numel() for name, weight in model.named_parameters() if id(weight) in found}
+        low, high = SHARES[TaskType.IMAGE_CLASSIFICATION if architecture.name in WITHOUT_DECODER else task]
+        assert low < sum(names.values()) / model.num_parameters() < high
+        assert not [name for name in names if "decoder" in name or "classifier" in name]
+
+
+def test_a_model_without_a_backbone_says_so() -> None:
+    headless = build(find_architecture("resnet"), TaskType.IMAGE_CLASSIFICATION).base_model
+
+    with pytest.raises(TrainingError, match="freeze_backbone to false") as caught:
+        find_backbone(headless)
+
+    assert caught.value.reason is EndReason.BAD_HYPERPARAMETERS
