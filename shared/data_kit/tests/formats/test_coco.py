@@ -165,6 +165,8 @@ def test_an_image_of_another_size_than_was_labelled_is_refused(root: Path) -> No
         ('{"images": [], "annotations": [{"image_id": 5}], "categories": []}', "annotations_malformed", None),
         ('{"images": [], "annotations": [], "categories": [{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]}',
          "annotations_malformed", None),
+        ('{"images": [{"id": 1, "file_name": "a.png"}, {"id": 1, "file_name": "b.png"}], "annotations": [], '
+         '"categories": []}', "annotations_malformed", None),
         ('{"images": [' + "[" * 100_000, "annotations_malformed", None),
     ],
 )  # fmt: skip

@@ -1,6 +1,8 @@
 """COCO's JSON files: which belong to a data set, and what stands in them."""
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from re import compile as pattern
@@ -133,13 +135,19 @@ def _parse(name: str, split: Split, content: Any) -> AnnotationFile:
     for annotation in _rows(content, "annotations"):
         annotations.setdefault(annotation["image_id"], []).append(annotation)
     categories = [_category(row) for row in _rows(content, "categories")]
-    if len({category.id for category in categories}) < len(categories):
-        raise ValueError("two `categories` have the same id")
     images = [_image(row) for row in _rows(content, "images")]
+    _check_ids("categories", [category.id for category in categories])
+    _check_ids("images", [image.id for image in images])
     unknown = annotations.keys() - {image.id for image in images}
     if unknown:
         raise ValueError(f"`annotations` speak of image {min(unknown, key=str)}, which is not in `images`")
     return AnnotationFile(name, split, categories, images, annotations)
+
+
+def _check_ids(key: str, ids: Sequence[int]) -> None:
+    repeated = [found for found, count in Counter(ids).items() if count > 1]
+    if repeated:
+        raise ValueError(f"two `{key}` have the id {repeated[0]}")
 
 
 def _rows(content: Any, key: str) -> list[dict[str, Any]]:
