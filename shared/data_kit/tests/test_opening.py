@@ -105,6 +105,28 @@ def test_one_box_among_outlines_keeps_segmentation_out(tmp_path: Path) -> None:
     assert open_dataset(put_yolo(tmp_path, [OUTLINE, f"{OUTLINE}\n{BOX}"])).task_types == {TaskType.OBJECT_DETECTION}
 
 
+def put_outlines(root: Path, classes: int) -> Path:
+    names = [f"class {number}" for number in range(classes)]
+    return put_yolo(root, [OUTLINE, OUTLINE], config=f"names: {names}")
+
+
+@pytest.mark.parametrize(("classes", "is_possible"), [(254, True), (255, False)])
+def test_more_classes_than_a_pixel_can_be_labelled_with_keep_semantic_segmentation_out(
+    tmp_path: Path, classes: int, is_possible: bool
+) -> None:
+    tasks = open_dataset(put_outlines(tmp_path, classes)).task_types
+
+    assert (TaskType.SEMANTIC_SEGMENTATION in tasks) is is_possible
+    assert TaskType.INSTANCE_SEGMENTATION in tasks
+
+
+def test_too_many_classes_for_semantic_segmentation_are_refused_with_the_limit(tmp_path: Path) -> None:
+    finding = only_finding(put_outlines(tmp_path, 255), task_type=TaskType.SEMANTIC_SEGMENTATION)
+
+    assert finding.code == "task_not_supported"
+    assert "254 classes at most" in finding.fix
+
+
 def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     put_yolo(tmp_path, [f"{BOX}\nx", "5 0.5 0.5 0.1 0.1", BOX])
     (tmp_path / "images" / "train" / "2.png").write_bytes(b"")

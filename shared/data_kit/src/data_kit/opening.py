@@ -9,7 +9,7 @@ from data_kit.checking import check_labels
 from data_kit.dataset import Dataset, Sample, Split
 from data_kit.errors import DatasetError
 from data_kit.formats import coco, imagefolder, voc, yolo
-from data_kit.formats.base import Labels, Reader, Source, tasks_of
+from data_kit.formats.base import MOST_PIXEL_CLASSES, Labels, Reader, Source, tasks_of
 from data_kit.progress import OnProgress
 from data_kit.report import Report, is_clean
 from data_kit.split_file import apply_split_file
@@ -174,7 +174,7 @@ _NEEDS = {
     TaskType.IMAGE_CLASSIFICATION: "whole images: a folder for each class",
     TaskType.OBJECT_DETECTION: "objects with boxes",
     TaskType.INSTANCE_SEGMENTATION: "every object with an outline",
-    TaskType.SEMANTIC_SEGMENTATION: "every object with an outline",
+    TaskType.SEMANTIC_SEGMENTATION: f"every object with an outline, of {MOST_PIXEL_CLASSES} classes at most",
     TaskType.POSE_ESTIMATION: "objects with keypoints",
     TaskType.ORIENTED_OBJECT_DETECTION: "every object with the four corners of its turned box",
 }

@@ -12,6 +12,9 @@ from data_kit.report import Report
 from data_kit.tree import Tree
 from vision_contracts import TaskType
 
+MOST_PIXEL_CLASSES = 254
+"""A label of a pixel is a byte, of which two values stand for the background and for what is ignored."""
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -78,13 +81,15 @@ def tasks_of(labels: Labels) -> frozenset[TaskType]:
     if any(sample.class_id is not None for sample in samples):
         return frozenset({TaskType.IMAGE_CLASSIFICATION})
     instances = [instance for sample in samples for instance in sample.instances if not instance.is_crowd]
-    return _object_tasks(instances) if instances else frozenset()
+    return _object_tasks(instances, len(labels.class_names)) if instances else frozenset()
 
 
-def _object_tasks(instances: Sequence[Instance]) -> frozenset[TaskType]:
+def _object_tasks(instances: Sequence[Instance], num_classes: int) -> frozenset[TaskType]:
     tasks = {TaskType.OBJECT_DETECTION}
     if all(instance.polygons for instance in instances):
-        tasks |= {TaskType.INSTANCE_SEGMENTATION, TaskType.SEMANTIC_SEGMENTATION}
+        tasks.add(TaskType.INSTANCE_SEGMENTATION)
+        if num_classes <= MOST_PIXEL_CLASSES:
+            tasks.add(TaskType.SEMANTIC_SEGMENTATION)
     if all(instance.corners for instance in instances):
         tasks.add(TaskType.ORIENTED_OBJECT_DETECTION)
     if any(instance.keypoints for instance in instances):
