@@ -14,9 +14,10 @@ from vision_api.datasets.resumable import endpoints as resumable
 from vision_api.docs_page import add_docs_page
 from vision_api.error_handlers import add_error_handlers
 from vision_api.health.request_metrics import RequestMetrics
+from vision_api.kit.body_limit import BodyLimit
 from vision_api.kit.tracing import TELEMETRY
 from vision_api.lifespan import lifespan
-from vision_api.middleware import BodyLimit, HttpsOnly, RequestContext
+from vision_api.middleware import HttpsOnly, RequestContext
 from vision_api.openapi import describe
 from vision_api.routes import router
 from vision_api.version import VERSION

@@ -1,4 +1,4 @@
-"""What happens around every request: an id, a line in the log, a bound on the body, and no bare 500."""
+"""What happens around every request: an id, a line in the log, and no bare 500."""
 
 import logging
 import re
@@ -6,13 +6,12 @@ import time
 from uuid import uuid4
 
 from starlette.datastructures import URL, Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vision_api.error_handlers import problem_response
-from vision_api.errors import ApiError, TooLarge
+from vision_api.errors import ApiError
 from vision_api.health.request_metrics import RequestMetrics
 from vision_api.kit.logging import redact, request_id_var
 from vision_api.kit.tracing import annotate
@@ -111,44 +110,3 @@ class HttpsOnly:
             await send(message)
 
         return send_with_hsts
-
-
-_UPLOADS = ("multipart/form-data", "application/offset+octet-stream")
-
-
-class BodyLimit:
-    """Bounds the body of a request: uploads may be large, everything else may not."""
-
-    def __init__(self, app: ASGIApp, *, body_bytes: int, upload_bytes: int) -> None:
-        self.app = app
-        self.body_bytes = body_bytes
-        self.upload_bytes = upload_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See the class."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        is_upload = headers.get("content-type", "").startswith(_UPLOADS)
-        limit = self.upload_bytes if is_upload else self.body_bytes
-        announced = headers.get("content-length", "0")
-        if announced.isdigit() and int(announced) > limit:
-            await problem_response(_too_large(limit).problem())(scope, receive, send)
-            return
-        received = 0
-
-        async def receive_within_limit() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > limit:
-                # FastAPI lets only its own kind of exception out of the reading of a body.
-                raise HTTPException(TooLarge.status, _too_large(limit).detail)
-            return message
-
-        await self.app(scope, receive_within_limit, send)
-
-
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"The body is larger than the {limit:,} bytes that we take here.")

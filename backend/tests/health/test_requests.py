@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -72,6 +73,25 @@ async def test_body_that_is_too_large_is_refused_announced_or_not(
 
     problem_of(await client.post(PROJECTS, content=large, headers=json_headers), 413, "too_large")
     problem_of(await client.post(PROJECTS, content=in_pieces(), headers=json_headers), 413, "too_large")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/auth/register", "/api/v1/auth/login", PROJECTS, "/api/v1/datasets"])
+@pytest.mark.parametrize("content_type", ["multipart/form-data; boundary=x", "application/offset+octet-stream"])
+async def test_a_stranger_cannot_send_much_whatever_he_calls_it(
+    client: httpx.AsyncClient, path: str, content_type: str
+) -> None:
+    read = 0
+
+    async def in_pieces() -> AsyncIterator[bytes]:
+        nonlocal read
+        yield b"--x\r\nContent-Disposition: form-data; name=file; filename=a\r\n\r\n"
+        for _ in range(64):
+            read += 2**18
+            yield bytes(2**18)
+
+    response = await client.post(path, content=in_pieces(), headers={"Content-Type": content_type})
+    assert response.status_code in (401, 413, 422)
+    assert read < 2 * 2**20
 
 
 async def test_unforeseen_error_is_a_problem_with_the_request_id(

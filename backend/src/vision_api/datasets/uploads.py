@@ -15,6 +15,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from vision_api.errors import Invalid
+from vision_api.kit.body_limit import accept_upload
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -51,6 +52,7 @@ async def receive_upload(request: Request, folder: Path) -> AsyncGenerator[Uploa
     _, options = parse_options_header(request.headers.get("content-type", ""))
     if not request.headers.get("content-type", "").startswith("multipart/form-data") or b"boundary" not in options:
         raise Invalid("Send a form (multipart/form-data) with a zip archive as `file`.", field="file")
+    accept_upload(request)
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     upload = Upload(folder / f"{uuid4()}.upload")
     try:

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
 from vision_api.errors import Invalid, TooLarge
+from vision_api.kit.body_limit import accept_upload
 from vision_api.kit.schemas import is_storable
 from vision_api.works.schemas import PredictForm
 from vision_contracts import MOST_IMAGES
@@ -43,6 +44,7 @@ async def receive_images(request: Request) -> AsyncGenerator[Images]:
     """Every file of the form is an image, whatever its field is called. Raises Invalid or TooLarge."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise Invalid("Send a form (multipart/form-data) with images as `images`.", field="images")
+    accept_upload(request)
     bounded = Request(request.scope, _bounded(request))
     try:
         form = await bounded.form(max_files=MOST_IMAGES, max_fields=10)

@@ -13,6 +13,7 @@ from vision_api.datasets.processing import DatasetProcessor
 from vision_api.datasets.resumable import use_cases
 from vision_api.db.session import Database
 from vision_api.errors import TooLarge
+from vision_api.kit.body_limit import accept_upload
 from vision_api.models import ResumableUpload, User
 
 PART_BYTES = 4 * 1024 * 1024
@@ -32,6 +33,7 @@ class Receiver:
             upload = await use_cases.begin_writing(session, user=user, upload_id=upload_id, offset=offset)
         room = upload.length - offset
         _check_room(int(request.headers.get("content-length", 0)), room)
+        accept_upload(request)
         waiting = bytearray()
         try:
             async for chunk in request.stream():
