@@ -96,7 +96,14 @@ async def test_a_prefix_with_nothing_below_it_is_invalid(api: DatasetApi, shelf:
 
 
 @pytest.mark.usefixtures("shelf")
-async def test_what_lies_beside_the_prefix_is_not_to_be_had(api: DatasetApi) -> None:
-    for uri in ("s3://shelf/setsandmore", "s3://shelf", "s3://other/sets", "s3://shelf/sets/../private"):
-        response = await api.client.post(f"{URL}/import", json={"name": "x", "uri": uri}, headers=api.headers)
-        assert problem_of(response, 422, "dataset_path_not_allowed")
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "s3://shelf/setsandmore", "s3://shelf", "s3://other/sets", "s3://shelf/sets/../private",
+        "s3://shelf/sets/%2e%2e/private", "s3://shelf/sets/.%2E/private", "s3://shelf/sets/.\t./private",
+        "s3://shelf/sets/.\n./private", "s3://shelf/sets/..\\private", "s3://shelf/sets/%2F..%2Fprivate",
+    ],
+)  # fmt: skip
+async def test_what_lies_beside_the_prefix_is_not_to_be_had(api: DatasetApi, uri: str) -> None:
+    response = await api.client.post(f"{URL}/import", json={"name": "x", "uri": uri}, headers=api.headers)
+    assert problem_of(response, 422, "dataset_path_not_allowed")

@@ -8,6 +8,9 @@ from urllib.parse import unquote, urlsplit
 from vision_api.config import Settings
 from vision_api.errors import Invalid
 
+READ_OTHERWISE = frozenset("%?#\\")
+"""Whoever opens a URI may read more into these than is written there: `%2e%2e` is `..`."""
+
 
 def check_dataset_path(settings: Settings, path: str) -> Path:
     """The folder that `path` names once links are resolved.
@@ -28,7 +31,7 @@ def check_import_uri(settings: Settings, uri: str) -> str:
         return uri
     uri = uri.rstrip("/")
     name = uri.partition("://")[2]
-    is_plain = "?" not in uri and "#" not in uri and bool(name) and name == posixpath.normpath(name)
+    is_plain = uri.isprintable() and not READ_OTHERWISE.intersection(uri) and name == posixpath.normpath(name)
     if not is_plain or not any(f"{uri}/".startswith(f"{prefix}/") for prefix in settings.import_prefixes):
         raise _not_allowed(uri, settings.import_prefixes, "IMPORT_PREFIXES", "uri")
     return uri
