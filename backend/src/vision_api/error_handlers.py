@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 
 from data_kit import ObjectNotFound, StorageError
@@ -28,6 +29,7 @@ _CODES = {
     422: "validation_failed",
     429: "rate_limited",
 }
+SOMEBODY_WAS_FASTER = "Somebody changed the same thing at the same moment. Load it again and retry."
 _PLACES = ("body", "query", "path", "header", "cookie")
 
 
@@ -47,6 +49,7 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(DBAPIError, _database_error)
+    app.add_exception_handler(StaleDataError, _stale_error)
     app.add_exception_handler(StorageError, _storage_error)
     app.add_exception_handler(OSError, _disk_error)
 
@@ -141,10 +144,14 @@ async def _database_error(_request: Request, error: Exception) -> Response:
     state = str(getattr(error.orig, "sqlstate", None) or "")
     text = str(error.orig)
     if state.startswith("23") or "constraint failed" in text:
-        conflict = Conflict("Somebody changed the same thing at the same moment. Load it again and retry.")
-        return problem_response(conflict.problem())
+        return problem_response(Conflict(SOMEBODY_WAS_FASTER).problem())
     if state.startswith("22"):
         return problem_response(
             Invalid("A value is out of range, or holds a character that cannot be stored.").problem()
         )
     raise error
+
+
+async def _stale_error(_request: Request, _error: Exception) -> Response:
+    """A row was deleted between its reading and its writing."""
+    return problem_response(Conflict(SOMEBODY_WAS_FASTER).problem())

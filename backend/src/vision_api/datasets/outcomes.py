@@ -42,6 +42,7 @@ async def apply_prepared(database: Database, store: ObjectStore, claim: Claim, p
     facts = prepared.facts
     uris = _stored_uris(store, facts) if facts is not None else []
     async with database.transaction() as session:
+        await repository.lock_contents(session, [facts.digest] if facts is not None else [])
         version = await lock_claimed(session, DatasetVersion, claim.version_id, claim.tries)
         if version is None:
             if facts is not None and not await repository.is_digest_used(session, facts.digest):

@@ -1,6 +1,6 @@
 """Statements about data sets and their versions."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -11,6 +11,9 @@ from vision_api.datasets.access import visible_to
 from vision_api.kit.pagination import Page, PageRequest, paginate
 from vision_api.models import Dataset, DatasetStatus, DatasetVersion, GarbageObject, TrainingJob, User
 from vision_api.training_jobs.status import ENDED
+
+_CONTENT = 0x64617461
+"""Names the locks on contents among all advisory locks of the database."""
 
 
 async def page_datasets(
@@ -81,6 +84,15 @@ async def count_jobs_that_need(session: AsyncSession, dataset_id: int, *, beside
     if besides_project_id is not None:
         statement = statement.where(TrainingJob.project_id != besides_project_id)
     return (await session.execute(statement)).scalar_one()
+
+
+async def lock_contents(session: AsyncSession, digests: Iterable[str]) -> None:
+    """Until this transaction ends nobody else begins to need these contents, or ceases to. Lock them before any version
+    of them.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        for digest in sorted(digests):
+            await session.execute(select(func.pg_advisory_xact_lock(_CONTENT, func.hashtext(digest))))
 
 
 async def is_digest_used_elsewhere(session: AsyncSession, digest: str, dataset_id: int) -> bool:

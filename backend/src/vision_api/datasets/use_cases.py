@@ -194,7 +194,9 @@ async def delete_datasets_of(session: AsyncSession, *, project_id: int) -> None:
 
 
 async def _delete(session: AsyncSession, dataset: Dataset) -> None:
-    for version in await repository.list_versions(session, dataset.id):
+    versions = await repository.list_versions(session, dataset.id)
+    await repository.lock_contents(session, {version.digest for version in versions if version.digest is not None})
+    for version in versions:
         await _discard_files(session, version)
     await session.delete(dataset)
     await session.flush()  # what is counted for the next one must not see it

@@ -30,8 +30,10 @@ _SQLITE_TROUBLE = (
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_READONLY,
 )
-_POSTGRESQL_TROUBLE = ("08", "53", "57")
-"""Classes of SQLSTATE: connection, resources (disk, memory, connections), intervention (shut-down, time-out)."""
+_POSTGRESQL_TROUBLE = ("08", "40", "53", "57")
+"""Classes of SQLSTATE: connection, rollback (of one of two that wait for each other), resources (disk, memory,
+connections), intervention (shut-down, time-out). All may go well a moment later.
+"""
 
 
 def database_url(given: str) -> URL:
