@@ -6,17 +6,19 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from job_rows import Becomes, MakeJob, reload
+from job_rows import Becomes, MakeJob, job_fields, reload
 from small_service import TOKEN, SmallService, serving
 from sqlalchemy import update
+from support import MakeUser
 from waiting import until
 
 from vision_api.config import Settings
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
-from vision_api.models import JobStatus, TrainingJob, User
+from vision_api.models import JobStatus, Project, TrainingJob, User
 from vision_api.training_jobs import lifecycle
-from vision_api.training_jobs.loops.dispatch import DispatchLoop
+from vision_api.training_jobs.loops import repository
+from vision_api.training_jobs.loops.dispatch import Answer, DispatchLoop, Sending
 from vision_api.training_jobs.loops.reconcile import ReconcileLoop
 from vision_api.training_jobs.wakeups import Wakeups
 from vision_api.training_services import InstanceRegistry, running_registry
@@ -24,6 +26,7 @@ from vision_contracts import HeldJob, Problem
 
 S = JobStatus
 OWNER = uuid4()
+LONG_AGO = utc_now() - timedelta(hours=1)
 
 
 @pytest.fixture
@@ -119,6 +122,44 @@ async def test_a_user_has_only_so_many_slots(database: Database, registry: Insta
     await DispatchLoop(database, registry, Wakeups(), owner=OWNER, max_running_jobs_per_user=1).tick()
 
     assert (await stored(database, job)).status_reason == "user_limit"
+
+
+async def test_who_has_queued_many_keeps_nobody_waiting(
+    database: Database,
+    registry: InstanceRegistry,
+    project: Project,
+    owner: User,
+    make_job: MakeJob,
+    make_user: MakeUser,
+) -> None:
+    fields = {"project_id": project.id, "created_by_id": owner.id, "status": S.QUEUED, "queued_at": LONG_AGO}
+    async with database.transaction() as session:
+        session.add(TrainingJob(**job_fields(**(fields | {"status": S.RUNNING, "attempt": 1, "instance_id": uuid4()}))))
+        session.add_all(TrainingJob(**job_fields(**fields)) for _ in range(repository.CANDIDATES))
+    job = await make_job(status=S.QUEUED, created_by_id=(await make_user("late@example.com")).id)
+
+    await DispatchLoop(database, registry, Wakeups(), owner=OWNER, max_running_jobs_per_user=1).tick()
+
+    assert (await stored(database, job)).status == S.STARTING
+
+
+async def test_an_answer_that_comes_after_the_job_was_taken_back_starts_nothing(
+    database: Database, registry: InstanceRegistry, make_job: MakeJob
+) -> None:
+    class Hung(DispatchLoop):
+        """Its user pauses the job and goes on with it, and it is leased anew, before the instance has answered."""
+
+        async def _send(self, sending: Sending) -> Answer:
+            async with database.transaction() as session:
+                row = await session.get_one(TrainingJob, sending.job_id)
+                row.instance_id = None
+            return None
+
+    job = await make_job(status=S.QUEUED)
+
+    await Hung(database, registry, Wakeups(), owner=OWNER).tick()
+
+    assert (await stored(database, job)).status == S.QUEUED
 
 
 async def test_a_busy_instance_does_not_cost_an_attempt(

@@ -149,7 +149,7 @@ class DispatchLoop:
             job = await leases.lock_leased(
                 session, job_id=sending.job_id, owner=self._owner, attempt=sending.spec.attempt
             )
-            if job is None or job.status != JobStatus.QUEUED:
+            if job is None or job.status != JobStatus.QUEUED or job.instance_id != sending.instance_id:
                 self._wakeups.reconcile.set()  # a user was faster: whatever the instance has must be stopped
                 return
             leases.release(job)

@@ -40,13 +40,18 @@ def occupies_slot() -> ColumnElement[bool]:
 
 
 async def lock_queued(session: AsyncSession) -> Sequence[TrainingJob]:
-    """The first jobs of every framework's queue that nobody works on, in order."""
-    queued = (TrainingJob.status == JobStatus.QUEUED, TrainingJob.instance_id.is_(None), is_visible())
+    """The first jobs of every framework's queue that nobody works on, in order: everybody's first before anybody's
+    second, so that who has queued many keeps nobody from being looked at.
+    """
+    queued = (TrainingJob.status == JobStatus.QUEUED, TrainingJob.instance_id.is_(None), is_visible(), leases.is_free())
     frameworks = (await session.scalars(select(TrainingJob.framework).where(*queued).distinct())).all()
     found: list[TrainingJob] = []
     for framework in frameworks:
-        wanted = select(TrainingJob).where(*queued, TrainingJob.framework == framework, leases.is_free())
-        found += await _lock(session, wanted.order_by(*QUEUE_ORDER).limit(CANDIDATES))
+        waiting = (*queued, TrainingJob.framework == framework)
+        turn = func.row_number().over(partition_by=TrainingJob.created_by_id, order_by=QUEUE_ORDER)
+        first = select(TrainingJob.id).where(*waiting).order_by(turn, *QUEUE_ORDER).limit(CANDIDATES)
+        wanted = select(TrainingJob).where(*waiting, TrainingJob.id.in_(first))
+        found += await _lock(session, wanted.order_by(*QUEUE_ORDER))
     return found
 
 
