@@ -56,6 +56,21 @@ def test_an_older_service_proposes_nothing() -> None:
     assert body == Failed(reason=EndReason.OUT_OF_MEMORY, message="m", proposed_changes=None)
 
 
+@pytest.mark.parametrize("kind", ["failed", "cancelled"])
+def test_a_reason_of_a_newer_service_still_ends_the_attempt(kind: str) -> None:
+    line = {
+        "seq": 1,
+        "attempt": 1,
+        "time": "2026-01-31T12:00:00Z",
+        "type": kind,
+        "reason": "gpu_melted",
+        "message": "m",
+    }
+    event = JobEvent.from_line(json.dumps(line))
+    assert event.is_terminal
+    assert event.body.model_dump()["reason"] == EndReason.INTERNAL
+
+
 @pytest.mark.parametrize(
     "line", ["{}", "[]", "no json", '{"seq":1,"attempt":1,"time":"2026-01-31T12:00:00Z","type":"new"}']
 )

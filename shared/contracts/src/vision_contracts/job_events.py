@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import BeforeValidator, Field, TypeAdapter
 
 from vision_contracts.base import Message, Time
 from vision_contracts.reasons import EndReason
@@ -101,11 +101,22 @@ class Finished(Message):
     values: dict[str, float | None] = Field(default={}, description="Metrics of the best checkpoint.")
 
 
+def _known(reason: Any) -> EndReason:
+    try:
+        return EndReason(reason)
+    except ValueError:
+        return EndReason.INTERNAL
+
+
+ToldReason = Annotated[EndReason, BeforeValidator(_known)]
+"""One that a newer peer has and we do not is `internal` here: whatever it is, the attempt has ended."""
+
+
 class Failed(Message):
     """Ended by an error. `message` says what a user can do."""
 
     type: Literal["failed"] = "failed"
-    reason: EndReason
+    reason: ToldReason
     message: str
     proposed_changes: dict[str, Any] | None = Field(
         default=None, description="Settings with which a retry may go well, as its `changes`: `{batch_size: 8}`."
@@ -116,7 +127,7 @@ class Cancelled(Message):
     """Ended because it was told to stop."""
 
     type: Literal["cancelled"] = "cancelled"
-    reason: EndReason = EndReason.STOPPED_BY_USER
+    reason: ToldReason = EndReason.STOPPED_BY_USER
 
 
 class Paused(Message):
