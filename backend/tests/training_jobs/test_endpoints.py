@@ -164,6 +164,18 @@ async def test_a_started_job_can_be_changed_in_its_name_notes_and_priority(
     problem_of(await api.patch(f"{JOBS}/{job['id']}", json={"epochs": 3}), 409, "invalid_transition")
 
 
+async def test_an_experiment_whose_data_set_is_gone_can_still_be_named(
+    api: httpx.AsyncClient, make_job: MakeJob
+) -> None:
+    job = await make_job(status=S.COMPLETED, dataset_path=None)
+
+    changed = await api.patch(f"{JOBS}/{job.id}", json={"name": "The good one", "notes": "kept"})
+    reset = await api.patch(f"{JOBS}/{job.id}", json={"name": None})
+
+    assert (changed.status_code, changed.json()["name"], changed.json()["notes"]) == (200, "The good one", "kept")
+    assert (reset.json()["name"], reset.json()["notes"]) == ("tiny", "kept")
+
+
 async def test_started_jobs_stand_in_a_queue(api: httpx.AsyncClient, wanted: dict[str, Any]) -> None:
     first, second, urgent = [await created(api, wanted, priority=priority) for priority in (0, 0, 5)]
     for job in (first, second, urgent):
@@ -283,6 +295,20 @@ async def test_a_clone_is_a_new_pending_job(api: httpx.AsyncClient, wanted: dict
         422,
         "validation_failed",
     )
+
+
+async def test_the_same_key_copies_once_whatever_becomes_of_the_original(
+    api: httpx.AsyncClient, wanted: dict[str, Any]
+) -> None:
+    job, key = await created(api, wanted), {"Idempotency-Key": "pressed twice"}
+    first = await api.post(f"{JOBS}/{job['id']}/clone", headers=key)
+    await api.patch(f"{JOBS}/{job['id']}", json={"notes": "changed meanwhile"})
+
+    second = await api.post(f"{JOBS}/{job['id']}/clone", headers=key)
+
+    assert (second.status_code, second.json()) == (201, first.json())
+    other = await api.post(f"{JOBS}/{job['id']}/clone", json={"changes": {"epochs": 3}}, headers=key)
+    problem_of(other, 422, "idempotency_mismatch")
 
 
 async def test_a_fork_starts_from_a_checkpoint(

@@ -156,6 +156,25 @@ async def test_after_the_end_there_is_nothing_to_reconnect_to(
     assert (over.status_code, over.content) == (204, b"")
 
 
+@pytest.mark.parametrize("event_id", ["none", "-1", "99999", str(2**31), str(2**63), "9" * 5000])
+async def test_what_is_no_event_of_the_job_begins_with_a_snapshot(
+    client: httpx.AsyncClient,
+    auth_headers: AuthHeaders,
+    database: Database,
+    wakeups: Wakeups,
+    owner: User,
+    job: TrainingJob,
+    event_id: str,
+) -> None:
+    await complete(database, wakeups, job)
+    path, headers = f"/api/v1/training/jobs/{job.id}/events", await auth_headers(owner)
+
+    answer = await client.get(path, headers=headers | {"Last-Event-ID": event_id})
+
+    assert answer.status_code == 200
+    assert answer.text.startswith("retry: 2000\n\nevent: reset\n")
+
+
 async def test_a_project_shows_all_its_jobs_and_then_what_changes(
     database: Database,
     wakeups: Wakeups,

@@ -117,12 +117,20 @@ async def test_a_trained_experiment_predicts_is_exported_and_evaluated(api: http
     picture = await api.get(red["drawing_url"].removeprefix("/api/v1"))
     assert picture.headers["content-type"] == "image/png"
 
+    key = {"Idempotency-Key": "pressed twice"}
+    twice = [await api.post(f"{address}/predict", files=images[:1], headers=key) for _ in range(2)]
+    assert twice[0].json()["id"] == twice[1].json()["id"]
+    other = await api.post(f"{address}/predict", files=images[1:], headers=key)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
+
     asked = [
-        await api.post(f"{address}/export", json={"format": "bundle"}),
+        await api.post(f"{address}/export", json={"format": "bundle"}, headers=key),
         await api.post(f"{address}/export", json={"format": "torchscript"}),
         await api.post(f"{address}/evaluate", json={"split": "val"}),
     ]
     assert [each.status_code for each in asked] == [202] * 3
+    again = await api.post(f"{address}/export", json={"format": "bundle"}, headers=key)
+    assert again.json()["id"] == asked[0].json()["id"]
     done = [await ended(api, each.headers["location"].removeprefix("/api/v1")) for each in asked]
     assert [each["status"] for each in done] == ["completed", "failed", "completed"]
     assert done[1]["status_reason"] == "export_not_supported"

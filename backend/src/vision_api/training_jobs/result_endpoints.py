@@ -21,6 +21,8 @@ router = APIRouter(tags=["training jobs"])
 NDJSON = "application/x-ndjson"
 SSE = "text/event-stream"
 EVENT_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {SSE: {}}, "description": "Server-sent events."}}
+LONGEST_EVENT_ID = 9
+"""Digits; no job tells that many events."""
 STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 Count = 2**31 - 1
 
@@ -145,4 +147,4 @@ def _event_id(header: str | None) -> int:
     """0 is before the first; what is no id of ours asks for a reset."""
     if header is None or header == "":
         return 0
-    return int(header) if header.isdecimal() else -1
+    return int(header) if header.isdecimal() and len(header) <= LONGEST_EVENT_ID else -1

@@ -1,5 +1,6 @@
 """What people do with the rows of training jobs. Starting and stopping is in `lifecycle.py`."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -24,9 +25,17 @@ ALWAYS_CHANGEABLE = frozenset({"name", "notes", "priority"})
 
 
 async def create(
-    settler: Settler, *, user: User, request: TrainingJobCreate, idempotency: Idempotency | None = None
+    settler: Settler,
+    *,
+    user: User,
+    request: TrainingJobCreate,
+    idempotency: Idempotency | None = None,
+    sent: Mapping[str, Any] | None = None,
 ) -> TrainingJobRead:
-    """A new job, `pending`: nothing runs. Raises Invalid for anything that could not be trained."""
+    """A new job, `pending`: nothing runs. `sent` is what the client said, if that was not all of the request.
+
+    Raises Invalid for anything that could not be trained.
+    """
     columns = await settler.settle(user=user, request=request)
     async with settler.database.transaction() as session:
 
@@ -50,7 +59,9 @@ async def create(
 
         if idempotency is None:
             return await add()
-        return await idempotency.once(session, user_id=user.id, body=request, result_type=TrainingJobRead, create=add)
+        return await idempotency.once(
+            session, user_id=user.id, body=sent or request, result_type=TrainingJobRead, create=add
+        )
 
 
 async def get(session: AsyncSession, *, user: User, job_id: int) -> TrainingJobRead:
@@ -76,8 +87,10 @@ async def update(settler: Settler, *, user: User, job_id: int, changes: Training
             f"Only {', '.join(sorted(ALWAYS_CHANGEABLE))} can be changed while an experiment is {before.status}: "
             "clone it, or retry it with changes once it has ended."
         )
-    merged = merge(before, changes)
-    columns = _free_columns(merged) if is_free else await settler.settle(user=user, request=merged)
+    if is_free:
+        columns = _free_columns(before, changes)
+    else:
+        columns = await settler.settle(user=user, request=merge(before, changes))
     async with settler.database.transaction() as session:
         job = await lock_unchanged(session, user, before)
         assign(job, columns)
@@ -96,7 +109,8 @@ async def clone(
     async with settler.database.snapshot() as session:
         source = await access.get_job_for(session, user, job_id, role="editor")
     access.require_training(source, "cloned")
-    return await create(settler, user=user, request=merge(source, changes), idempotency=idempotency)
+    request = merge(source, changes)
+    return await create(settler, user=user, request=request, idempotency=idempotency, sent=_said(changes))
 
 
 async def fork(
@@ -113,7 +127,8 @@ async def fork(
         source = await access.get_job_for(session, user, job_id, role="editor")
     access.require_training(source, "forked")
     request = merge(source, changes, initial_weights=InitialCheckpoint(job_id=job_id, artifact=artifact))
-    return await create(settler, user=user, request=request, idempotency=idempotency)
+    sent = _said(changes, artifact=artifact)
+    return await create(settler, user=user, request=request, idempotency=idempotency, sent=sent)
 
 
 async def delete(session: AsyncSession, *, user: User, job_id: int) -> None:
@@ -147,5 +162,11 @@ def assign(job: TrainingJob, columns: dict[str, Any]) -> None:
         setattr(job, name, value)
 
 
-def _free_columns(merged: TrainingJobCreate) -> dict[str, Any]:
-    return {"name": merged.name or merged.model_name, "notes": merged.notes or "", "priority": merged.priority or 0}
+def _said(changes: TrainingJobUpdate | None, **others: Any) -> dict[str, Any]:
+    return {"changes": changes.model_dump(mode="json", exclude_unset=True) if changes else None, **others}
+
+
+def _free_columns(job: TrainingJob, changes: TrainingJobUpdate) -> dict[str, Any]:
+    """What is named, or its default: whatever else the experiment was made of may be gone."""
+    defaults = {"name": job.model_name, "notes": "", "priority": 0}
+    return {name: value or defaults[name] for name, value in changes.model_dump(exclude_unset=True).items()}

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response, status
 
 from vision_api.auth.dependencies import CurrentUser
 from vision_api.db.session import DatabaseDep, ReadSession
+from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.schemas import ResourceId
 from vision_api.training_jobs.dependencies import SettlerDep, StoreDep, WakeupsDep
 from vision_api.works import use_cases
@@ -82,7 +83,12 @@ async def get_preflight(work_id: ResourceId, shop: WorkshopDep, user: CurrentUse
 
 @router.post("/{job_id}/predict", responses={202: {"model": WorkRead}}, openapi_extra=_predict_form())
 async def predict(
-    job_id: ResourceId, shop: WorkshopDep, user: CurrentUser, request: Request, response: Response
+    job_id: ResourceId,
+    shop: WorkshopDep,
+    user: CurrentUser,
+    idempotency: IdempotencyKey,
+    request: Request,
+    response: Response,
 ) -> WorkRead:
     """Let an experiment's checkpoint look at images.
 
@@ -91,7 +97,7 @@ async def predict(
     answer. Answers are kept for a day.
     """
     async with receive_images(request) as images:
-        work_id = await use_cases.predict(shop, user=user, job_id=job_id, images=images)
+        work_id = await use_cases.predict(shop, user=user, job_id=job_id, images=images, idempotency=idempotency)
     has_ended = await use_cases.wait(shop, work_id)
     response.status_code = status.HTTP_200_OK if has_ended else ACCEPTED
     return _locate(request, response, await use_cases.get(shop, user=user, work_id=work_id, job_id=job_id))
@@ -99,10 +105,16 @@ async def predict(
 
 @router.post("/{job_id}/export", status_code=ACCEPTED)
 async def export(
-    job_id: ResourceId, body: ExportCreate, shop: WorkshopDep, user: CurrentUser, request: Request, response: Response
+    job_id: ResourceId,
+    body: ExportCreate,
+    shop: WorkshopDep,
+    user: CurrentUser,
+    idempotency: IdempotencyKey,
+    request: Request,
+    response: Response,
 ) -> WorkRead:
     """Write a checkpoint in a form that other programs read: the artifact `exports/…` of the experiment."""
-    work_id = await use_cases.export(shop, user=user, job_id=job_id, request=body)
+    work_id = await use_cases.export(shop, user=user, job_id=job_id, request=body, idempotency=idempotency)
     return _locate(request, response, await use_cases.get(shop, user=user, work_id=work_id, job_id=job_id))
 
 
@@ -112,11 +124,12 @@ async def evaluate(
     body: EvaluationCreate,
     shop: WorkshopDep,
     user: CurrentUser,
+    idempotency: IdempotencyKey,
     request: Request,
     response: Response,
 ) -> WorkRead:
     """Measure a checkpoint on a split of a data set with its classes: the report `evaluations/…` of the experiment."""
-    work_id = await use_cases.evaluate(shop, user=user, job_id=job_id, request=body)
+    work_id = await use_cases.evaluate(shop, user=user, job_id=job_id, request=body, idempotency=idempotency)
     return _locate(request, response, await use_cases.get(shop, user=user, work_id=work_id, job_id=job_id))
 
 

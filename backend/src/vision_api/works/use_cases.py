@@ -2,20 +2,22 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
 import anyio.to_thread
+from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from data_kit import ObjectStore, StorageError
+from data_kit import ObjectStore, StorageError, StoredObject
 from vision_api.config import Settings
 from vision_api.datasets import use_cases as datasets
 from vision_api.db.session import Database
 from vision_api.errors import Conflict, Invalid, NotFound
 from vision_api.kit.clock import utc_now
+from vision_api.kit.idempotency import Idempotency
 from vision_api.kit.logging import request_id_var
 from vision_api.models import JobStatus, TrainingJob, User
 from vision_api.training_jobs import access
@@ -55,6 +57,12 @@ _COPIED = (
 )  # fmt: skip
 
 
+class Added(BaseModel):
+    """What is remembered of a request for a work."""
+
+    id: int
+
+
 @dataclass(frozen=True)
 class Workshop:
     """What asking for a work needs."""
@@ -73,23 +81,27 @@ class Workshop:
             raise Invalid(message, code="kind_not_supported")
 
 
-async def predict(shop: Workshop, *, user: User, job_id: int, images: Images) -> int:
+async def predict(shop: Workshop, *, user: User, job_id: int, images: Images, idempotency: Idempotency) -> int:
     """Queue a prediction; returns its id. The images are stored before the row is there."""
     async with shop.database.snapshot() as session:
         job, checkpoint = await _find(session, user, job_id, images.form.artifact)
     shop.require(job.framework, JobKind.PREDICT)
     uid = uuid4()
     folder = f"{job_uri(shop.settings.storage_url, uid)}/{INPUTS}"
-    refs = [
-        ImageRef(name=name, uri=await _store(shop.store, file.file, f"{folder}/{number}"))
-        for number, (name, file) in enumerate(zip(images.names(), images.files, strict=True))
-    ]
+    stored = [await _store(shop.store, file.file, f"{folder}/{number}") for number, file in enumerate(images.files)]
+    names = images.names()
+    refs = [ImageRef(name=name, uri=image.uri) for name, image in zip(names, stored, strict=True)]
     form = images.form
     work = PredictWork(images=refs, threshold=form.threshold, top_k=form.top_k)
-    return await _add(shop, user, job, uid, work, checkpoint=checkpoint, priority=SOMEBODY_WAITS)
+    sent = form.model_dump(mode="json") | {"names": names, "images": [image.sha256 for image in stored]}
+    row = _row(shop, user, job, uid, work, checkpoint=checkpoint, priority=SOMEBODY_WAITS)
+    work_id = await _add(shop, user, row, idempotency, sent)
+    if work_id != row.id:  # an answer from before, which has images of its own
+        await anyio.to_thread.run_sync(shop.store.delete_prefix, shop.store.key(folder))
+    return work_id
 
 
-async def export(shop: Workshop, *, user: User, job_id: int, request: ExportCreate) -> int:
+async def export(shop: Workshop, *, user: User, job_id: int, request: ExportCreate, idempotency: Idempotency) -> int:
     """Queue an export; returns its id."""
     async with shop.database.snapshot() as session:
         job, checkpoint = await _find(session, user, job_id, request.artifact)
@@ -102,10 +114,13 @@ async def export(shop: Workshop, *, user: User, job_id: int, request: ExportCrea
         metrics={name: value for name, value in metrics.items() if value is not None},
         dataset_name=dataset_name,
     )
-    return await _add(shop, user, job, uuid4(), work, checkpoint=checkpoint, priority=job.priority)
+    row = _row(shop, user, job, uuid4(), work, checkpoint=checkpoint, priority=job.priority)
+    return await _add(shop, user, row, idempotency, request)
 
 
-async def evaluate(shop: Workshop, *, user: User, job_id: int, request: EvaluationCreate) -> int:
+async def evaluate(
+    shop: Workshop, *, user: User, job_id: int, request: EvaluationCreate, idempotency: Idempotency
+) -> int:
     """Queue an evaluation; returns its id. Without a data set, on the experiment's own."""
     own: dict[str, Any] = {}
     async with shop.database.snapshot() as session:
@@ -114,7 +129,8 @@ async def evaluate(shop: Workshop, *, user: User, job_id: int, request: Evaluati
             own = await _dataset(session, user, job, job.project_id, request)
     shop.require(job.framework, JobKind.EVALUATE)
     work = EvaluateWork(split=request.split)
-    return await _add(shop, user, job, uuid4(), work, checkpoint=checkpoint, priority=job.priority, **own)
+    row = _row(shop, user, job, uuid4(), work, checkpoint=checkpoint, priority=job.priority, **own)
+    return await _add(shop, user, row, idempotency, request)
 
 
 async def _dataset(
@@ -151,7 +167,7 @@ async def _find(session: AsyncSession, user: User, job_id: int, artifact: str) -
     return job, found.name
 
 
-async def _store(store: ObjectStore, file: Any, uri: str) -> str:
+async def _store(store: ObjectStore, file: Any, uri: str) -> StoredObject:
     """Put a spooled file where the training service finds it."""
 
     def chunks() -> Any:
@@ -159,24 +175,36 @@ async def _store(store: ObjectStore, file: Any, uri: str) -> str:
         while chunk := file.read(2**20):
             yield chunk
 
-    stored = await anyio.to_thread.run_sync(lambda: store.put_stream(chunks(), store.key(uri)))
-    return stored.uri
+    return await anyio.to_thread.run_sync(lambda: store.put_stream(chunks(), store.key(uri)))
+
+
+def _row(
+    shop: Workshop, user: User, job: TrainingJob, uid: UUID, work: Work, *, checkpoint: str, priority: int, **own: Any
+) -> TrainingJob:
+    columns = {name: getattr(job, name) for name in _COPIED} | own
+    columns["initial_weights"] = {"job_id": job.id, "artifact": checkpoint}
+    return new_work(shop, user, uid, work, parent_id=job.id, priority=priority, device=job.device, **columns)
 
 
 async def _add(
-    shop: Workshop, user: User, job: TrainingJob, uid: UUID, work: Work, *, checkpoint: str, priority: int, **own: Any
+    shop: Workshop, user: User, row: TrainingJob, idempotency: Idempotency, sent: BaseModel | Mapping[str, Any]
 ) -> int:
-    """A row that waits for a slot. The experiment is locked: nobody deletes it meanwhile."""
-    columns = {name: getattr(job, name) for name in _COPIED} | own
-    columns["initial_weights"] = {"job_id": job.id, "artifact": checkpoint}
+    """Let `row` wait for a slot, and return its id; or that of the row which the same request made before. The
+    experiment is locked: nobody deletes it meanwhile.
+    """
+    assert row.parent_id is not None  # noqa: S101 - how it is made
     async with shop.database.transaction() as session:
-        await access.lock_job_for(session, user, job.id)
-        row = new_work(shop, user, uid, work, parent_id=job.id, priority=priority, device=job.device, **columns)
-        session.add(row)
-        await session.flush()
-        switch_status(session, row, JobStatus.QUEUED)
-    shop.wakeups.job_asked(row.id)
-    return row.id
+        await access.lock_job_for(session, user, row.parent_id)
+
+        async def add() -> Added:
+            session.add(row)
+            await session.flush()
+            switch_status(session, row, JobStatus.QUEUED)
+            return Added(id=row.id)
+
+        added = await idempotency.once(session, user_id=user.id, body=sent, result_type=Added, create=add)
+    shop.wakeups.job_asked(added.id)
+    return added.id
 
 
 def new_work(shop: Workshop, user: User, uid: UUID, work: Work, **columns: Any) -> TrainingJob:
