@@ -11,7 +11,7 @@ import torch
 from trainings import StartTraining
 
 from data_kit import Split, load_image
-from timm_service.checkpoint import TrainingState, write_checkpoint
+from timm_service.checkpoint import TrainingState, read_checkpoint, write_checkpoint
 from timm_service.model import build_model
 from timm_service.setup import build_setup, build_state
 from trainer_kit.evaluation import History
@@ -46,6 +46,17 @@ def test_a_full_disk_keeps_the_checkpoint_before_and_leaves_no_rest(training: St
     assert any(isinstance(cause, OSError) and cause.errno for cause in causes)
     assert path.read_bytes() == before
     assert list(folder.iterdir()) == [path]
+
+
+def test_a_training_with_a_gradient_scaler_goes_on_from_one_without(training: StartTraining, tmp_path: Path) -> None:
+    run, without, with_scaler = training().run, new_state(training), new_state(training)
+    with_scaler.scaler = torch.amp.GradScaler("cpu", init_scale=64.0)
+    facts = build_setup(run, without.model, 32, torch.device("cpu")).facts
+    path = write_checkpoint(tmp_path, without, run.history, facts)
+
+    read_checkpoint(path, with_scaler, run.history, facts)
+
+    assert with_scaler.scaler.get_scale() == 64
 
 
 def test_a_checkpoint_alone_is_enough_to_use_the_model(training: StartTraining) -> None:

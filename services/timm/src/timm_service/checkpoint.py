@@ -79,7 +79,8 @@ def read_checkpoint(path: Path, state: TrainingState, history: History, facts: d
         state.ema.module.load_state_dict(content["ema"] or content["model"])
     if content["optimizer_name"] == facts["optimizer_name"]:
         _restore_optimizer(state.optimizer, content["optimizer"])
-    state.scaler.load_state_dict(content["scaler"])
+    if content["scaler"]:  # empty where that training needed none
+        state.scaler.load_state_dict(content["scaler"])
     state.epoch, state.step = content["epoch"], content["step"]
     history.restore(content["history"])
     if content["steps_per_epoch"] != facts["steps_per_epoch"]:  # another batch size: go on at the epoch's beginning
