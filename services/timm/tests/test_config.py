@@ -81,8 +81,11 @@ def averaged_weights(training: Training) -> bool:
     return torch.load(training.train().checkpoints[-1], weights_only=True)["ema"] is not None
 
 
-def half_precision_on_cuda(training: Training, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+def half_precision_on_cuda(training: Training, monkeypatch: pytest.MonkeyPatch, *, emulates: bool = False) -> Any:
+    """Of a card with bfloat16, or of one that only emulates it."""
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or not emulates
+    )
     side = 32
     return build_setup(training.run, build_model(training.run, side), side, torch.device("cuda")).half
 
@@ -135,6 +138,13 @@ def test_a_setting_changes_what_the_trainer_does(
     params = {"epochs": 1, "optimizer": "sgd"}
     seen = [observe(training(params=params, **{name: value}), *arguments) for value in (first, second)]
     assert seen[0] != seen[1]
+
+
+def test_a_card_that_only_emulates_bfloat16_computes_in_float16(
+    training: StartTraining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert half_precision_on_cuda(training(), monkeypatch, emulates=True) is torch.float16
+    assert half_precision_on_cuda(training(), monkeypatch) is torch.bfloat16
 
 
 @pytest.mark.parametrize("policy", ["none", *POLICIES])

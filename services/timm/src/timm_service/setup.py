@@ -118,10 +118,10 @@ def _count_workers(run: Run, side: int, device: torch.device) -> int:
 
 
 def _half_precision(device: torch.device) -> torch.dtype | None:
-    """bfloat16 where CUDA has it, float16 on older cards, nothing elsewhere."""
+    """bfloat16 where CUDA has it in hardware, float16 on older cards, nothing elsewhere."""
     if device.type != "cuda":
         return None
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
 def _facts(run: Run, side: int, data_config: dict[str, Any], steps_per_epoch: int) -> dict[str, Any]:
