@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from huggingface_measure import measure
-from PIL import Image, ImageDraw
+from PIL import Image
 from torchvision import tv_tensors
 from torchvision.ops import box_convert
 from torchvision.transforms import v2
@@ -25,6 +25,7 @@ from transformers import (
     set_seed,
 )
 
+from data_kit.masks import fill_polygons
 from huggingface_service.architectures import find_architecture
 
 MODELS = {
@@ -88,11 +89,11 @@ def coco_items(data: Path, split: str) -> list:
 
 
 def draw(size: tuple, objects: list) -> np.ndarray:
-    canvas = Image.new("L", size, 0)
+    """Labels are data, so that both sides have the same: the pixels whose centre lies in an outline."""
+    canvas = np.zeros(size[::-1], dtype=np.uint8)
     for _, label, outlines in sorted(objects, key=lambda one: -np.prod(np.subtract(one[0][2:], one[0][:2]))):
-        for outline in outlines:
-            ImageDraw.Draw(canvas).polygon(outline, fill=label + 1)
-    return np.array(canvas)
+        canvas[fill_polygons(outlines, *size)] = label + 1
+    return canvas
 
 
 def collate(examples: list) -> dict:
