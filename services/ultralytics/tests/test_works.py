@@ -11,6 +11,8 @@ from shapes import write_bars, write_blank
 
 from trainer_kit.testing.works import DoneWork, do_work, predict_work
 from ultralytics_service.adapter import adapter
+from ultralytics_service.kinds import Kind
+from ultralytics_service.network import labels_of
 from vision_contracts import EvaluateWork, ExportFormat, ExportWork, Work
 
 NETWORKS = {
@@ -103,3 +105,19 @@ def test_an_evaluation_measures_by_the_metric_of_the_task(trained: Trained, tmp_
     assert value is not None
     assert 0 <= value <= 1
     assert list(done.files) == ["evaluations/folder-val.json"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "expected"),
+    [
+        (Kind.SEMANTIC, ["cat", "background"], (["cat", "background"], 1)),
+        (Kind.SEMANTIC, ["background", "cat", "background"], (["background", "cat", "background"], 2)),
+        (Kind.SEMANTIC, ["cat"], (["background", "cat"], 0)),
+        (Kind.SEMANTIC, ["background"], (["background", "background"], 0)),
+        (Kind.DETECT, ["background", "cat"], (["background", "cat"], None)),
+    ],
+)
+def test_the_background_is_the_librarys_whatever_the_classes_are_called(
+    kind: Kind, names: list[str], expected: tuple[list[str], int | None]
+) -> None:
+    assert labels_of(kind, names) == expected

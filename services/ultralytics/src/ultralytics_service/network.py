@@ -96,9 +96,7 @@ def load_network(run: Run) -> TorchNetwork:
 
 
 def _describe(run: Run, saved: SavedTraining, module: Outputs) -> Description:
-    names = [saved.names[index] for index in range(len(saved.names))]
-    is_binary = module.kind is Kind.SEMANTIC and len(names) == 1
-    names = [BACKGROUND, *names] if is_binary else names
+    names, background = labels_of(module.kind, [saved.names[index] for index in range(len(saved.names))])
     needs_nms = module.kind not in (Kind.CLASSIFY, Kind.SEMANTIC, Kind.RTDETR) and not module.is_end_to_end
     return Description(
         framework="ultralytics",
@@ -107,12 +105,21 @@ def _describe(run: Run, saved: SavedTraining, module: Outputs) -> Description:
         class_names=names,
         preprocessing=_preprocessing(saved, module.kind),
         nms_overlap=NMS_OVERLAP if needs_nms else None,
-        background=names.index(BACKGROUND) if module.kind is Kind.SEMANTIC and BACKGROUND in names else None,
+        background=background,
         keypoint_names=list(saved.keypoint_names),
         skeleton=list(saved.skeleton),
         versions={"ultralytics": ultralytics.__version__, "torch": torch.__version__},
         license=run.card.license,
     )
+
+
+def labels_of(kind: Kind, names: list[str]) -> tuple[list[str], int | None]:
+    """What the outputs stand for, and which of them is the background. The library has that as its last class, and
+    leaves it out beside a single one.
+    """
+    if kind is not Kind.SEMANTIC:
+        return names, None
+    return (names, len(names) - 1) if len(names) > 1 else ([BACKGROUND, *names], 0)
 
 
 def _preprocessing(saved: SavedTraining, kind: Kind) -> Preprocessing:

@@ -115,3 +115,22 @@ def test_another_number_of_keypoints_is_bad_data(tmp_path: Path) -> None:
     labelled = {"keypoints": ((12.0, 12.0, 2), (36.0, 28.0, 2))}
     with pytest.raises(TrainingError, match="The labels have 2 keypoints, and the network knows 1"):
         measure(tmp_path, TaskType.POSE_ESTIMATION, labelled, keypoints=np.zeros((1, 1, 3)))
+
+
+@pytest.mark.parametrize("background", [0, 1])
+def test_a_class_called_background_is_not_what_belongs_to_no_class(tmp_path: Path, background: int) -> None:
+    Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / "0.png")
+    sample = Sample(tmp_path / "0.png", WIDTH, HEIGHT, instances=(Instance(0, BOX, polygons=(OUTLINE,)),))
+    task = TaskType.SEMANTIC_SEGMENTATION
+    dataset = Dataset(tmp_path, DatasetFormat.COCO, frozenset({task}), ("background",), {Split.VAL: [sample]})
+    description = Description(
+        framework="fake", model_name="answers", task_type=task, class_names=["background", "background"],
+        preprocessing=Preprocessing(size=(INPUT, INPUT), resize="squash"), background=background,
+    )  # fmt: skip
+    scores = np.zeros((2, INPUT, INPUT))
+    measured = Measure(Answers(description, {"scores": scores}), dataset)  # pyright: ignore[reportArgumentType]
+
+    measured.add(sample)
+
+    labelled = measured.evaluator.confusion.sum(1)
+    assert 0 < labelled[1 - background] < labelled[background]

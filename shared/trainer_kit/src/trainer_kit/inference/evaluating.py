@@ -95,12 +95,14 @@ class Measure:
             self._add_objects(sample, outputs, placement)
 
     def _match_classes(self, dataset: Dataset) -> list[int]:
-        """For each class of the data set the network's of the same name."""
-        unknown = [name for name in dataset.class_names if name not in self._names]
+        """For each class of the data set the network's of the same name, which its background is not."""
+        background = self._network.description.background
+        known = {name: index for index, name in enumerate(self._names) if index != background}
+        unknown = [name for name in dataset.class_names if name not in known]
         if unknown:
             message = f"The network does not know {', '.join(unknown[:5])}. Choose a data set with the same classes."
             raise TrainingError(EndReason.BAD_DATA, message)
-        return [self._names.index(name) for name in dataset.class_names]
+        return [known[name] for name in dataset.class_names]
 
     def _new_evaluator(self) -> Any:
         match self._task:
