@@ -209,6 +209,20 @@ def test_a_wrong_annotation_is_named(root: Path, annotation: dict[str, Any], cod
     assert "Annotation 2 of image 1" in finding.message
 
 
+@pytest.mark.parametrize(("train", "val", "malformed"), [([1, 2], [1], "train"), ([0, 2], [1], "val")])
+def test_another_number_of_keypoints_than_the_first_is_named(
+    root: Path, train: list[int], val: list[int], malformed: str
+) -> None:
+    for split, counts in (("train", train), ("val", val)):
+        posed = [BOX | {"keypoints": [1, 1, 2] * count} for count in counts]
+        put_coco(root / "annotations" / f"instances_{split}.json", posed)
+
+    finding = only_finding(root)
+
+    assert (finding.code, finding.file) == ("label_malformed", f"annotations/instances_{malformed}.json")
+    assert "keypoints" in finding.message
+
+
 def test_a_box_over_the_edge_is_cut_and_an_empty_one_left_out(root: Path) -> None:
     put_train(root, [BOX | {"bbox": [30, 5, 20, 10]}, BOX | {"bbox": [3, 3, 0, 5]}])
 

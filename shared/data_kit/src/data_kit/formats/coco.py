@@ -41,6 +41,8 @@ class _Classes:
     names: dict[str, int] = field(default_factory=dict[str, int])
     by_category: dict[str, dict[int, int]] = field(default_factory=dict[str, dict[int, int]])
     keypoint_names: tuple[str, ...] = ()
+    num_keypoints: int = 0
+    """As the first file tells that has any."""
     skeleton: tuple[tuple[int, int], ...] = ()
 
     def add(self, file: AnnotationFile) -> None:
@@ -49,11 +51,12 @@ class _Classes:
             ids[category.id] = self.names.setdefault(category.name, len(self.names))
             self.keypoint_names = self.keypoint_names or category.keypoints
             self.skeleton = self.skeleton or category.skeleton
+        self.num_keypoints = len(self.keypoint_names)
         self.by_category[file.name] = ids
 
 
 def _read_file(source: Source, file: AnnotationFile, classes: _Classes) -> list[Sample]:
-    reader = InstanceReader(source.report, file.name, classes.by_category[file.name], len(classes.keypoint_names))
+    reader = InstanceReader(source.report, file.name, classes.by_category[file.name], classes.num_keypoints)
     finder = _ImageFinder(source.tree, file)
     samples: list[Sample] = []
     for image in file.images:
@@ -67,6 +70,7 @@ def _read_file(source: Source, file: AnnotationFile, classes: _Classes) -> list[
             if instance is not None:
                 instances.append(instance)
         samples.append(Sample(source.tree.path(name), *size, instances=tuple(instances)))
+    classes.num_keypoints = reader.num_keypoints
     return samples
 
 

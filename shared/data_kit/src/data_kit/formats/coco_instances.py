@@ -28,7 +28,7 @@ class AnnotationError(ValueError):
         self.code, self.message, self.fix = code, message, fix
 
 
-@dataclass(frozen=True)
+@dataclass
 class InstanceReader:
     """Reads annotations of one file."""
 
@@ -36,7 +36,8 @@ class InstanceReader:
     file: str
     class_ids: dict[int, int]
     """Class by category id."""
-    num_keypoints: int
+    num_keypoints: int = 0
+    """Of every object. Where no category names them, the first object that has any tells; 0 until then."""
 
     def read(self, annotation: dict[str, Any], size: tuple[int, int]) -> Instance | None:
         """None, and a finding, for an annotation that is wrong or empty."""
@@ -50,7 +51,7 @@ class InstanceReader:
                 "label_malformed",
                 self.file,
                 f"{label}: {error}.",
-                "Write `bbox` and `segmentation` as COCO has them.",
+                "Write `bbox`, `segmentation` and `keypoints` as COCO has them.",
             )
         return None
 
@@ -70,6 +71,7 @@ class InstanceReader:
         if box is None:
             return None
         keypoints = _keypoints(annotation.get("keypoints"), self.num_keypoints, size)
+        self.num_keypoints = self.num_keypoints or len(keypoints)
         is_crowd = bool(annotation.get("iscrowd"))
         if polygons:
             return polygon_instance(class_id, polygons, box=box, keypoints=keypoints, is_crowd=is_crowd)
