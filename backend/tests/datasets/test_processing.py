@@ -12,7 +12,7 @@ from dataset_api import DatasetApi, coins, prepare_in_thread
 from fastapi import FastAPI
 from sqlalchemy import delete, select, update
 
-from data_kit import ArchiveLimits, SplitOptions
+from data_kit import ArchiveLimits, SplitOptions, StorageError
 from vision_api.datasets import outcomes, preparing, preparing_process, processing
 from vision_api.datasets.preparing import Prepared, Tell
 from vision_api.datasets.preparing_process import Prepare, prepare_in_process
@@ -114,6 +114,44 @@ async def test_a_full_disk_is_said_as_such_in_the_end(
 
     (finding,) = (await api.get(f"/{dataset['id']}/findings")).json()
     assert "disk is full" in finding["message"]
+
+
+async def test_a_defect_of_ours_ends_in_a_failure_too(
+    api: DatasetApi, app: FastAPI, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcomes, "RETRY_SECONDS", 0.0)
+    await api.upload(coins())
+
+    async def defective(
+        archive: Path, folder: Path, limits: ArchiveLimits, tell: Tell, splits: SplitOptions | None
+    ) -> Prepared:
+        raise RuntimeError("Symlink loop")
+
+    processor = processor_with(app, tmp_path, defective)
+    assert [await processor.process_next() for _ in range(4)] == [True, True, True, False]
+    assert (await version_of(database)).status == "failed"
+
+
+async def test_what_was_stored_of_a_failure_goes(
+    api: DatasetApi, app: FastAPI, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcomes, "MOST_TRIES", 1)
+    await api.upload(coins())
+    put_file = app.state.store.put_file
+
+    def fail_at_samples(path: Path, key: str) -> Any:
+        if "/samples/" in key:
+            raise StorageError("The bucket does not answer.")
+        return put_file(path, key)
+
+    monkeypatch.setattr(app.state.store, "put_file", fail_at_samples)
+    assert await processor_with(app, tmp_path, prepare_in_thread).process_next()
+
+    assert (await version_of(database)).status == "failed"
+    stored = {path.as_uri() for path in (tmp_path / "storage").rglob("*") if path.is_file()}
+    assert any(uri.endswith("archive.zip") for uri in stored)
+    async with database.snapshot() as session:
+        assert stored <= set((await session.execute(select(GarbageObject.uri))).scalars())
 
 
 async def test_what_somebody_is_at_is_left_alone_until_the_lease_ends(

@@ -42,11 +42,9 @@ async def apply_prepared(database: Database, store: ObjectStore, claim: Claim, p
     facts = prepared.facts
     uris = _stored_uris(store, facts) if facts is not None else []
     async with database.transaction() as session:
-        await repository.lock_contents(session, [facts.digest] if facts is not None else [])
-        version = await lock_claimed(session, DatasetVersion, claim.version_id, claim.tries)
+        version = await _lock(session, claim, facts)
         if version is None:
-            if facts is not None and not await repository.is_digest_used(session, facts.digest):
-                await repository.add_garbage(session, uris, due_at=utc_now() + KEPT_AFTER_DELETION)
+            await _abandon(session, store, facts)
             return False
         if await repository.is_garbage_due(session, uris, before=utc_now() + CLOCKS_DIFFER):
             _postpone(version)
@@ -61,17 +59,23 @@ async def apply_prepared(database: Database, store: ObjectStore, claim: Claim, p
     return True
 
 
-async def apply_trouble(database: Database, claim: Claim, error: Exception) -> None:
-    """It could not be processed, and that is not the data set's fault: try again later, but not for ever."""
+async def apply_trouble(
+    database: Database, store: ObjectStore, claim: Claim, error: Exception, facts: Facts | None
+) -> None:
+    """It could not be processed, and that is not the data set's fault: try again later, but not for ever. With `facts`
+    some of its files may be stored.
+    """
     log.warning("version row %d cannot be processed now: %r", claim.version_id, error)
     async with database.transaction() as session:
-        version = await lock_claimed(session, DatasetVersion, claim.version_id, claim.tries)
+        version = await _lock(session, claim, facts)
         if version is None:
+            await _abandon(session, store, facts)
             return
         if claim.tries < MOST_TRIES and not isinstance(error, (ObjectNotFound, PreparingHung)):
             _wait(version, RETRY_SECONDS * claim.tries)
             return
         await _finish(session, version, DatasetStatus.FAILED, [_trouble(error, _stage(version))])
+        await _abandon(session, store, facts)
 
 
 async def give_back(database: Database, claim: Claim) -> None:
@@ -81,6 +85,17 @@ async def give_back(database: Database, claim: Claim) -> None:
         if version is not None:
             version.tries -= 1
             _wait(version, None)
+
+
+async def _lock(session: AsyncSession, claim: Claim, facts: Facts | None) -> DatasetVersion | None:
+    await repository.lock_contents(session, [facts.digest] if facts is not None else [])
+    return await lock_claimed(session, DatasetVersion, claim.version_id, claim.tries)
+
+
+async def _abandon(session: AsyncSession, store: ObjectStore, facts: Facts | None) -> None:
+    """Leave to the sweep what was stored, unless another data set has the same content."""
+    if facts is not None and not await repository.is_digest_used(session, facts.digest):
+        await repository.add_garbage(session, _stored_uris(store, facts), due_at=utc_now() + KEPT_AFTER_DELETION)
 
 
 def _postpone(version: DatasetVersion) -> None:

@@ -38,6 +38,7 @@ RENEW_SECONDS = 15.0
 TELL_SECONDS = 1.0
 CLEAN_UP_SECONDS = 3600.0
 FORGOTTEN_AFTER = timedelta(days=1)
+FORESEEN = (StorageError, OSError, PreparingDied, PreparingHung)
 
 
 class DatasetProcessor(Worker):
@@ -98,17 +99,20 @@ class DatasetProcessor(Worker):
         return True
 
     async def _process(self, claim: Claim, work: Path, progress: Progress) -> None:
+        prepared: Prepared | None = None
         try:
             prepared = await self._prepare(claim, work, progress)
             await asyncio.to_thread(shutil.rmtree, work / FILES, ignore_errors=True)  # packed by now
             if prepared.facts is not None:
                 await anyio.to_thread.run_sync(self._store_files, work / STORED, progress)
-        except (StorageError, OSError, PreparingDied, PreparingHung) as error:
-            await apply_trouble(self._database, claim, error)
-            return
         except (asyncio.CancelledError, Stopped):
             await asyncio.shield(give_back(self._database, claim))
             raise
+        except Exception as error:
+            if not isinstance(error, FORESEEN):
+                log.exception("version row %d met a defect of ours", claim.version_id)
+            await apply_trouble(self._database, self._store, claim, error, prepared.facts if prepared else None)
+            return
         is_applied = await apply_prepared(self._database, self._store, claim, prepared)
         if is_applied and prepared.facts is not None:
             # Until its row named them, the sweep could delete files that were there from a data set before.
