@@ -5,8 +5,6 @@ includes its last one.
 """
 
 import math
-from collections import defaultdict
-from pathlib import PurePosixPath
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
@@ -14,9 +12,9 @@ from defusedxml.ElementTree import fromstring
 
 from data_kit.dataset import Box, Instance, Sample, Split
 from data_kit.formats.base import Labels, Source
+from data_kit.formats.voc_files import VocFiles
 from data_kit.geometry import OVERSHOOT_PIXELS, clip_box, has_area, overshoot
-from data_kit.splitting import SPLIT_NAMES
-from data_kit.tree import Tree, is_image
+from data_kit.tree import Tree
 
 _HEAD_BYTES = 1024
 _FIX = "Export it as Pascal VOC again: `object` with `name` and `bndbox` (`xmin`, `ymin`, `xmax`, `ymax`)."
@@ -34,9 +32,11 @@ def recognize(tree: Tree) -> bool:
 def read(source: Source) -> Labels:
     """Classes are the names of all objects in alphabetical order: VOC has no list of them."""
     splits: dict[Split, list[tuple[Sample, list[tuple[str, Box]]]]] = {}
-    images = _images_by_stem(source.tree)
-    for split, files in _annotations(source).items():
-        splits[split] = [read for file in files if (read := _read_file(source, file, images)) is not None]
+    found = VocFiles(source)
+    if not found.annotations:
+        source.report.error("annotations_missing", "Annotations", "There is no annotation file (`.xml`).", _FIX)
+    for split, files in found.splits().items():
+        splits[split] = [read for file in files if (read := _read_file(source, file, found)) is not None]
     names = sorted({name for rows in splits.values() for _, objects in rows for name, _ in objects})
     ids = {name: class_id for class_id, name in enumerate(names)}
     return Labels(
@@ -50,60 +50,9 @@ def _labelled(sample: Sample, objects: list[tuple[str, Box]], ids: dict[str, int
     return Sample(sample.image, sample.width, sample.height, instances=instances)
 
 
-def _annotations(source: Source) -> dict[Split, list[str]]:
-    files = [name for name in source.tree.names if name.endswith(".xml")]
-    if not files:
-        source.report.error("annotations_missing", "Annotations", "There is no annotation file (`.xml`).", _FIX)
-    lists = _split_lists(source.tree)
-    if lists:
-        return _listed(source, files, lists)
-    splits: dict[Split, list[str]] = defaultdict(list)
-    for file in files:
-        folders = (SPLIT_NAMES.get(part.lower()) for part in reversed(file.split("/")[:-1]))
-        splits[next((split for split in folders if split), Split.TRAIN)].append(file)
-    return splits
-
-
-def _split_lists(tree: Tree) -> dict[Split, str]:
-    """`train.txt`, `val.txt` and `test.txt`; without `train`, what `trainval.txt` names is to be split."""
-    lists = {
-        path.stem.lower(): name
-        for name in tree.names
-        if (path := PurePosixPath(name)).suffix == ".txt" and "ImageSets" in path.parts
-    }
-    found = {split: lists[name] for name, split in SPLIT_NAMES.items() if name in lists}
-    if Split.TRAIN not in found and "trainval" in lists:
-        found[Split.TRAIN] = lists["trainval"]
-    return found
-
-
-def _listed(source: Source, files: list[str], lists: dict[Split, str]) -> dict[Split, list[str]]:
-    by_stem = {PurePosixPath(file).stem: file for file in files}
-    splits: dict[Split, list[str]] = {split: [] for split in lists}
-    for split, name in lists.items():
-        for number, line in enumerate((source.tree.read_text(name) or "").splitlines(), start=1):
-            stem = line.split(maxsplit=1)[0] if line.strip() else None
-            if stem in by_stem:
-                splits[split].append(by_stem[stem])
-            elif stem is not None:
-                source.report.error(
-                    "annotations_missing", name, f"There is no annotation file for `{stem}`.",
-                    f"Add `Annotations/{stem}.xml`, or remove this line.", line=number,
-                )  # fmt: skip
-    return splits
-
-
-def _images_by_stem(tree: Tree) -> dict[str, list[str]]:
-    images: dict[str, list[str]] = defaultdict(list)
-    for name in tree.names:
-        if is_image(name):
-            images[PurePosixPath(name).stem].append(name)
-    return images
-
-
-def _read_file(source: Source, file: str, images: dict[str, list[str]]) -> tuple[Sample, list[tuple[str, Box]]] | None:
+def _read_file(source: Source, file: str, found: VocFiles) -> tuple[Sample, list[tuple[str, Box]]] | None:
     root = _parse(source, file)
-    image = _image_of(source, file, images)
+    image = found.image_of(file, (root.findtext("filename") or "") if root is not None else "")
     size = source.size(image) if image is not None else None
     if root is None or image is None or size is None or not _has_size(source, file, root, size):
         return None
@@ -130,24 +79,6 @@ def _parse(source: Source, file: str) -> Element | None:
     except (DefusedXmlException, ValueError) as error:
         source.report.error("xml_malformed", file, f"This XML is not accepted: {error}.", _FIX)
     return None
-
-
-def _image_of(source: Source, file: str, images: dict[str, list[str]]) -> str | None:
-    """The image of the same name, the nearest if there are several: `filename` inside is often out of date."""
-    path = PurePosixPath(file)
-    candidates = images.get(path.stem, [])
-    if not candidates:
-        source.report.error(
-            "image_missing", file, f"There is no image `{path.stem}.jpg`.",
-            "Add it to `JPEGImages`, or remove this file.",
-        )  # fmt: skip
-        return None
-    return max(candidates, key=lambda name: (_shared_parts(name, file), name))
-
-
-def _shared_parts(one: str, other: str) -> int:
-    pairs = zip(one.split("/")[:-1], other.split("/")[:-1], strict=False)
-    return next((index for index, (a, b) in enumerate(pairs) if a != b), min(one.count("/"), other.count("/")))
 
 
 def _has_size(source: Source, file: str, root: Element, size: tuple[int, int]) -> bool:
