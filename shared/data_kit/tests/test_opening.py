@@ -189,3 +189,27 @@ def test_a_root_that_is_a_link_is_followed(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "real")
 
     assert open_dataset(tmp_path / "link").root == tmp_path / "real"
+
+
+FIVE_CORNERS, FOUR_CORNERS = "0 .1 .1 .9 .1 .9 .9 .5 .9 .1 .5", "0 .1 .1 .9 .1 .9 .9 .1 .9"
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([OUTLINE, f"{OUTLINE}\n{BOX}"], "1 of 4 objects have no outline, the first in `images/train/1.png`"),
+        ([FOUR_CORNERS, FIVE_CORNERS, FOUR_CORNERS], "1 of 4 objects have no outline of four corners"),
+    ],
+)
+def test_a_few_objects_that_keep_all_others_from_a_task_are_told(
+    tmp_path: Path, labels: list[str], message: str
+) -> None:
+    (finding,) = open_dataset(put_yolo(tmp_path, labels, labels[:1])).findings
+
+    assert (finding.code, finding.file, finding.severity) == ("outlines_incomplete", "images/train/1.png", "warning")
+    assert message in finding.message
+
+
+@pytest.mark.parametrize("labels", [[BOX] * 2, [OUTLINE] * 2, [FOUR_CORNERS] * 2, [FIVE_CORNERS, FOUR_CORNERS]])
+def test_outlines_that_are_complete_are_no_finding(tmp_path: Path, labels: list[str]) -> None:
+    assert not open_dataset(put_yolo(tmp_path, labels, labels[:1])).findings

@@ -57,6 +57,33 @@ def _check_classes(labels: Labels, report: Report) -> None:
         )  # fmt: skip
 
 
+def check_outlines(source: Source, labels: Labels) -> None:
+    """Warns where a few objects without outline, or without four corners, keep all others from a task."""
+    objects = [
+        (sample, instance)
+        for samples in labels.splits.values()
+        for sample in samples
+        for instance in sample.instances
+        if not instance.is_crowd
+    ]
+    outline = [bool(instance.polygons) for _, instance in objects]
+    corners = [instance.corners is not None for _, instance in objects]
+    # Among outlines of any shape some have four corners by chance: they say nothing unless most have.
+    if any(outline) and not all(outline):
+        has, what, task = outline, "outline", "segmentation"
+    elif sum(corners) > len(corners) / 2 and not all(corners):
+        has, what, task = corners, "outline of four corners", "oriented boxes"
+    else:
+        return
+    first = source.tree.name(objects[has.index(False)][0].image)
+    source.report.warning(
+        "outlines_incomplete", first,
+        f"{has.count(False)} of {len(has)} objects have no {what}, the first in `{first}`: so the labels cannot train "
+        f"{task}.",
+        "Draw theirs too, or remove them; nothing needs to be done for a task that takes boxes.",
+    )  # fmt: skip
+
+
 def _enumerate(names: Sequence[str]) -> str:
     rest = len(names) - _MOST_NAMED
     return ", ".join(names[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")

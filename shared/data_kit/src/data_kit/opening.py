@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from data_kit.checking import check_labels
+from data_kit.checking import check_labels, check_outlines
 from data_kit.dataset import Dataset, Sample, Split
 from data_kit.errors import DatasetError
 from data_kit.formats import coco, imagefolder, voc, yolo
@@ -95,6 +95,7 @@ def _tell(on_progress: OnProgress, total: int, done: int) -> None:
 def _read(source: Source, format: DatasetFormat) -> Labels:
     labels = _FORMATS[format].read(source)
     labels = replace(labels, splits=apply_split_file(source, labels.splits))
+    check_outlines(source, labels)
     if source.deep:
         check_labels(source, labels)
     return labels

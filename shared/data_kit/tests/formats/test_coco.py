@@ -230,3 +230,28 @@ def test_a_box_over_the_edge_is_cut_and_an_empty_one_left_out(root: Path) -> Non
 
     assert [instance.box for instance in dataset["train"][0].instances] == [(30, 5, 40, 15)]
     assert [finding.code for finding in dataset.findings] == ["box_clipped", "box_empty"]
+
+
+INSIDE, FLAT, OVER, FAR = [10, 5, 30, 5, 20, 15], [1, 1, 6, 1, 1, 1], [30, 5, 60, 5, 30, 15], [50, 30, 60, 30, 60, 40]
+
+
+@pytest.mark.parametrize(
+    ("parts", "codes"),
+    [
+        ([INSIDE], []),
+        ([INSIDE, FLAT], ["outline_empty"]),
+        ([INSIDE, FAR], ["outline_empty"]),
+        ([INSIDE, OVER], ["outline_clipped"]),
+        ([OVER, FAR, FLAT], ["outline_empty", "outline_clipped"]),
+        ([[0, 0, 41, 0, 41, 21]], []),
+    ],
+)
+def test_what_an_outline_loses_is_told(root: Path, parts: list[list[int]], codes: list[str]) -> None:
+    put_train(root, [BOX | {"segmentation": parts}])
+    put_coco(root / "annotations" / "instances_val.json", [BOX | {"segmentation": [INSIDE]}])
+
+    findings = open_dataset(root).findings
+
+    assert [finding.code for finding in findings] == codes
+    assert all("Annotation 1 of image 1" in finding.message for finding in findings)
+    assert all(finding.file == "annotations/instances_train.json" for finding in findings)

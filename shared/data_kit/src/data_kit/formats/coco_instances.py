@@ -63,7 +63,7 @@ class InstanceReader:
                 f"category {annotation['category_id']} is not in `categories`.",
                 "Add the category, or mend the annotation.",
             )
-        polygons = _polygons(annotation.get("segmentation"), size)
+        polygons = self._polygons(annotation.get("segmentation"), size, label)
         given = _box(annotation["bbox"]) if annotation.get("bbox") else (bounds(polygons) if polygons else None)
         if given is None:
             raise AnnotationError("label_malformed", "it has neither `bbox` nor `segmentation`.")
@@ -76,6 +76,29 @@ class InstanceReader:
         if polygons:
             return polygon_instance(class_id, polygons, box=box, keypoints=keypoints, is_crowd=is_crowd)
         return Instance(class_id, box, keypoints=keypoints, is_crowd=is_crowd)
+
+    def _polygons(self, segmentation: Any, size: tuple[int, int], label: str) -> list[Polygon]:
+        if isinstance(segmentation, dict):
+            return _outlines_of_mask(cast("dict[str, Any]", segmentation), size)
+        given = [_polygon(part) for part in segmentation or ()]
+        cut = [(polygon, clip_points(corners(polygon), size)) for polygon in given]
+        kept = [(polygon, clipped) for polygon, clipped in cut if area(clipped) > 0]
+        if len(kept) < len(given):
+            self.report.warning(
+                "outline_empty",
+                self.file,
+                f"{label}: {len(given) - len(kept)} of the {len(given)} polygons of its outline have no area inside "
+                "the image, and are left out.",
+                "Mend or remove them.",
+            )
+        if any(overshoot(bounds([polygon]), size) > OVERSHOOT_PIXELS for polygon, _ in kept):
+            self.report.warning(
+                "outline_clipped",
+                self.file,
+                f"{label}: the outline reaches over the edge of the image, and is cut there.",
+                "Nothing needs to be done; or cut it in the label.",
+            )
+        return [clipped for _, clipped in kept]
 
     def _fit(self, box: Box, size: tuple[int, int], label: str) -> Box | None:
         clipped = clip_box(box, size)
@@ -117,23 +140,19 @@ def _box(values: Any) -> Box:
     return (x, y, x + width, y + height)
 
 
-def _polygons(segmentation: Any, size: tuple[int, int]) -> list[Polygon]:
-    if not segmentation:
+def _outlines_of_mask(rle: dict[str, Any], size: tuple[int, int]) -> list[Polygon]:
+    if not rle:
         return []
-    if isinstance(segmentation, dict):
-        rle = cast("dict[str, Any]", segmentation)
-        if list(rle.get("size", ())) != [size[1], size[0]]:
-            raise ValueError(f"`segmentation` must have the image's size, {[size[1], size[0]]}")
-        return list(outlines(decode_rle(rle)))
-    polygons: list[Polygon] = []
-    for part in segmentation:
-        values = _numbers(part, "segmentation")
-        if len(values) < 6 or len(values) % 2:
-            raise ValueError("a polygon in `segmentation` needs at least three corners, as `[x1, y1, x2, y2, …]`")
-        polygon = clip_points(corners(tuple(values)), size)
-        if area(polygon) > 0:
-            polygons.append(polygon)
-    return polygons
+    if list(rle.get("size", ())) != [size[1], size[0]]:
+        raise ValueError(f"`segmentation` must have the image's size, {[size[1], size[0]]}")
+    return list(outlines(decode_rle(rle)))
+
+
+def _polygon(part: Any) -> Polygon:
+    values = _numbers(part, "segmentation")
+    if len(values) < 6 or len(values) % 2:
+        raise ValueError("a polygon in `segmentation` needs at least three corners, as `[x1, y1, x2, y2, …]`")
+    return tuple(values)
 
 
 def _keypoints(values: Any, count: int, size: tuple[int, int]) -> tuple[Keypoint, ...]:
