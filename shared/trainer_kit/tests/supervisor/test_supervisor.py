@@ -270,6 +270,23 @@ def test_a_runner_that_does_not_obey_is_killed_in_the_end(
     assert states(supervisor) == {(spec.job_uid, 1): "cancelled"}
 
 
+@pytest.mark.parametrize("again", ["pause", "stop"])
+def test_a_stop_that_is_ordered_again_gives_no_more_time(
+    supervisor: Supervisor, launcher: StillLauncher, spec: JobSpec, again: str
+) -> None:
+    supervisor.start(spec)
+    held, now = supervisor.find(spec.job_uid), 0.0
+    held.clock = lambda: now
+    supervisor.stop(spec.job_uid, StopRequest(attempt=1, mode="stop", grace_seconds=10))
+    while now < 10 + attempt.UNRESPONSIVE_SECONDS:
+        supervisor.look_after()
+        assert launcher.killed == []
+        now += 3.0
+        supervisor.stop(spec.job_uid, StopRequest.model_validate({"attempt": 1, "mode": again, "grace_seconds": 10}))
+    supervisor.look_after()
+    assert launcher.killed == [held.folder.path]
+
+
 def test_a_stop_after_the_end_changes_nothing(supervisor: Supervisor, launcher: StillLauncher, spec: JobSpec) -> None:
     supervisor.start(spec)
     launcher.launched[0].end(Finished())

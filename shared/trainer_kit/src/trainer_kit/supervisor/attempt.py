@@ -1,6 +1,7 @@
 """One attempt as the service sees it: a folder, and perhaps a runner."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ class Attempt:
     """None also for a runner that an earlier process of this service has started: that one is known by its lock."""
     clock: Callable[[], float] = time.monotonic
     _ended: HeldJob | None = field(init=False, default=None)
-    _overdue_at: float | None = field(init=False, default=None)
+    _overdue_at: float = field(init=False, default=math.inf)
     _recover_at: float = field(init=False, default=0.0)
 
     @property
@@ -59,11 +60,10 @@ class Attempt:
         return held
 
     def order_stop(self, order: StopOrder) -> None:
-        """The runner sees the order within a moment, and carries it out."""
+        """The runner sees the order within a moment, and carries it out. One more order gives it no more time."""
         standing = self.folder.order_stop(order)
-        self._overdue_at = (
-            self.clock() + UNRESPONSIVE_SECONDS + (0.0 if standing.mode == "kill" else standing.grace_seconds)
-        )
+        grace_seconds = 0.0 if standing.mode == "kill" else standing.grace_seconds
+        self._overdue_at = min(self._overdue_at, self.clock() + UNRESPONSIVE_SECONDS + grace_seconds)
 
     def look_after(self, launcher: Launcher) -> None:
         """Reaps the runner; kills it if it does not obey; ends the attempt if it is dead. Costs little."""
@@ -73,7 +73,7 @@ class Attempt:
             return
         if self.runner is None and not is_locked(self.folder.lock_file):
             self._recover()
-        elif self._overdue_at is not None and self.clock() > self._overdue_at:
+        elif self.clock() > self._overdue_at:
             log.warning("attempt %d of job %s does not obey: killing its runner", self.number, self.job_uid)
             launcher.kill(self.folder)
 
