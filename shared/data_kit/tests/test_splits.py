@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from building import BOX, only_finding, put_classes, put_coco, put_image, put_text, put_yolo
 
-from data_kit import Sample, Split, SplitOptions, assign_splits, dataset_digest, open_dataset, write_split_file
+from data_kit import Sample, Split, SplitOptions, assign_splits, dataset_digest, open_dataset, write_split_file, write_voc
 
 
 def stored(root: Path, options: SplitOptions) -> dict[str, int]:
@@ -157,3 +157,34 @@ def test_a_broken_file_is_refused(tmp_path: Path, text: str) -> None:
     put_text(put_yolo(tmp_path, [BOX] * 3, [BOX]) / "splits.json", text)
 
     assert only_finding(tmp_path).code == "splits_malformed"
+
+
+@pytest.fixture
+def little_text(monkeypatch: pytest.MonkeyPatch) -> int:
+    """As if 16 MiB were a kilobyte."""
+    monkeypatch.setattr("data_kit.tree.MAX_TEXT_BYTES", 1000)
+    return 1000
+
+
+def test_a_split_of_many_images_can_be_read_again(tmp_path: Path, little_text: int) -> None:
+    assert stored(put_yolo(tmp_path, [BOX] * 100), SplitOptions()) == {"train": 80, "val": 20}
+
+    assert (tmp_path / "splits.json").stat().st_size > little_text
+
+
+@pytest.mark.usefixtures("little_text")
+def test_a_file_that_is_longer_than_any_list_of_the_images_is_refused(tmp_path: Path) -> None:
+    put_text(put_yolo(tmp_path, [BOX] * 10, [BOX]) / "splits.json", " " * 10_000)
+
+    assert only_finding(tmp_path).code == "file_too_large"
+
+
+def test_lists_of_many_images_are_read_in_yolo_and_voc(tmp_path: Path, little_text: int) -> None:
+    names = [f"images/train/{index}.png" for index in range(200)]
+    put_text(put_yolo(tmp_path / "yolo", [BOX] * 200) / "train.txt", "\n".join(names))
+    put_text(tmp_path / "yolo" / "data.yaml", "train: train.txt\nnames: [cat]\n")
+    write_voc(open_dataset(tmp_path / "yolo"), tmp_path / "voc")
+
+    for folder, listing in (("yolo", "train.txt"), ("voc", "ImageSets/Main/train.txt")):
+        assert (tmp_path / folder / listing).stat().st_size > little_text
+        assert len(open_dataset(tmp_path / folder)["train"]) == 160

@@ -43,7 +43,7 @@ def apply_split_file(source: Source, splits: dict[Split, list[Sample]]) -> dict[
 
 
 def _read(source: Source) -> dict[str, Split]:
-    text = source.tree.read_text(SPLIT_FILE)
+    text = source.tree.read_list(SPLIT_FILE)
     try:
         content: Any = json.loads(text) if text is not None else {}
     except (ValueError, RecursionError) as error:

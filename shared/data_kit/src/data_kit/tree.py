@@ -16,6 +16,8 @@ from data_kit.report import Report, is_clean
 
 MAX_TEXT_BYTES = 16 * 1024**2
 """Of a file that is read as a whole, where nothing else is said."""
+_LINE_BYTES = 64
+"""Of what stands around a name in a list of files."""
 IGNORED_NAMES = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 
 
@@ -102,8 +104,13 @@ class Tree:
         found = {name[: name.index("/", depth)] for name in self.below(parent) if "/" in name[depth:]}
         return sorted(found)
 
-    def read_text(self, name: str, max_bytes: int = MAX_TEXT_BYTES) -> str | None:
+    def read_list(self, name: str) -> str | None:
+        """As `read_text`, a file that may name every file of the data set, with each character of a name escaped."""
+        return self.read_text(name, max(MAX_TEXT_BYTES, sum(2 * len(n.encode()) + _LINE_BYTES for n in self.names)))
+
+    def read_text(self, name: str, max_bytes: int | None = None) -> str | None:
         """The file as UTF-8 text; None, and a finding, if it is something else, or longer."""
+        max_bytes = MAX_TEXT_BYTES if max_bytes is None else max_bytes
         size = self.path(name).stat().st_size
         if size > max_bytes:
             message = f"The file has {size} bytes; {max_bytes} are allowed."

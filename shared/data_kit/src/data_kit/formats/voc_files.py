@@ -53,7 +53,7 @@ class VocFiles:
 
     def _listed(self, name: str, root: str, by_stem: dict[str, str]) -> list[str]:
         found: list[str] = []
-        text = self._source.tree.read_text(name) or ""
+        text = self._source.tree.read_list(name) or ""
         for number, line in enumerate(text.splitlines(), start=1):
             stem = line.split(maxsplit=1)[0] if line.strip() else None
             if stem in by_stem:

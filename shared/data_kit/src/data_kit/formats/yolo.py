@@ -124,7 +124,7 @@ def _locate(tree: Tree, entry: str) -> str | None:
 def _images_of_list(source: Source, listing: str) -> list[str]:
     found: list[str] = []
     folder = PurePosixPath(listing).parent.as_posix()
-    for number, line in enumerate((source.tree.read_text(listing) or "").splitlines(), start=1):
+    for number, line in enumerate((source.tree.read_list(listing) or "").splitlines(), start=1):
         if not line.strip():
             continue
         # Relative to the list's own folder only if it says so, as in `./images/1.jpg`; else to the root.
