@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import mean
+from statistics import mean, stdev
 
 from platform_under_test import ROOT
 
@@ -16,7 +16,8 @@ HEAD = """# Training quality
 
 Each framework and task on real data, once through the platform's trainer and once by a plain script of the framework's
 own tools with the same settings (`tests/quality/bare_scripts`), one after the other on one core. The result is the best
-epoch's; of several seeds the mean, with the lowest and the highest. These trainings are kept short for a machine
+epoch's; of several seeds the mean, with the lowest and the highest, and the mean difference of the two sides with its
+standard error. These trainings are kept short for a machine
 without a GPU: they compare the two sides, and say little about what a model can reach. A single seed on small data
 scatters by several points. Weights are random where the model is not called pretrained.
 
@@ -25,8 +26,8 @@ needs `--weights`, a folder that `tests/quality/weights.py` makes. Seconds are t
 validation; in brackets with the start, imports and all. They were taken beside other work on the machine, and are no
 measure of speed: that is `make bench`.
 
-| framework | task | model | data | epochs | px | metric | seeds | platform | script | platform, s | script, s |
-|---|---|---|---|--:|--:|---|--:|--:|--:|--:|--:|
+| framework | task | model | data | epochs | px | metric | seeds | platform | script | difference | platform, s | script, s |
+|---|---|---|---|--:|--:|---|--:|--:|--:|--:|--:|--:|
 """
 
 
@@ -56,7 +57,7 @@ def _row(run: Run, sides: Sequence[tuple[Side, Side]]) -> str:
     return (
         f"| {run.framework} | {run.task_type} | `{run.model}`{weights} | {run.dataset} "
         f"| {run.epochs} | {run.image_size} | {run.metric} | {len(sides)} "
-        f"| {_value(ours)} | {_value(bare)} | {_seconds(ours)} | {_seconds(bare)} |\n"
+        f"| {_value(ours)} | {_value(bare)} | {_difference(sides)} | {_seconds(ours)} | {_seconds(bare)} |\n"
     )
 
 
@@ -64,6 +65,12 @@ def _value(sides: Sequence[Side]) -> str:
     values = [side.value for side in sides]
     spread = f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else ""
     return f"{mean(values):.3f}{spread}"
+
+
+def _difference(sides: Sequence[tuple[Side, Side]]) -> str:
+    differences = [ours.value - bare.value for ours, bare in sides]
+    error = f" ± {stdev(differences) / len(differences) ** 0.5:.3f}" if len(differences) > 1 else ""
+    return f"{mean(differences):+.3f}{error}"
 
 
 def _seconds(sides: Sequence[Side]) -> str:
