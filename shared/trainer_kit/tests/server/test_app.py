@@ -8,14 +8,16 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from trainer_kit.attempt_folder import AttemptFolder
 from trainer_kit.devices import list_devices
+from trainer_kit.event_log import EventLog
 from trainer_kit.server.app import create_app
 from trainer_kit.server.service import Service, create_service
 from trainer_kit.settings import ServiceSettings
 from trainer_kit.supervisor import ProcessLauncher, Supervisor
 from trainer_kit.testing.fake_adapter import ADAPTER_PATH, adapter
 from trainer_kit.testing.specs import assert_problem, changed, make_fake_spec
-from vision_contracts import JobSpec, ModelDetail
+from vision_contracts import JobSpec, Log, LogLevel, ModelDetail
 
 TOKEN = "t" * 32
 
@@ -84,6 +86,26 @@ async def test_every_error_is_a_problem(
     monkeypatch.setattr(service.supervisor, "list_held", fail)
     problem = assert_problem(await client.get("/training/jobs"), 500, "internal")
     assert "secret" not in problem.model_dump_json()
+
+
+@pytest.mark.parametrize("after", [3, 4])
+async def test_who_has_events_that_a_power_cut_took_is_told_that_they_are_lost(
+    client: httpx.AsyncClient, service: Service, settings: ServiceSettings, spec: JobSpec, after: int
+) -> None:
+    """What is written after the cut has numbers that such a reader has passed."""
+    folder = AttemptFolder.at(settings.data_dir, spec.job_uid, 1)
+    folder.path.mkdir(parents=True)
+    folder.spec_file.write_text(spec.model_dump_json())
+    events = EventLog(folder.events_file, 1)
+    events.append(Log(level=LogLevel.INFO, message="one"))
+    events.close()
+    service.supervisor = Supervisor(settings.data_dir, 1, ProcessLauncher(settings, ADAPTER_PATH))
+    address, query = f"/training/jobs/{spec.job_uid}/events", {"after": after, "follow": True}
+    assert_problem(await client.get(address, params=query), 404, "not_found")
+    service.supervisor.look_after()
+    assert service.supervisor.find(spec.job_uid).describe().last_seq == 3
+    assert_problem(await client.get(address, params=query), 404, "not_found")
+    assert len((await client.get(address, params=query | {"after": 2})).content.splitlines()) == 1
 
 
 async def test_all_wrong_fields_are_named_at_once(client: httpx.AsyncClient, spec: JobSpec) -> None:

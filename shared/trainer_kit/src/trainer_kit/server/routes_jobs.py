@@ -65,8 +65,9 @@ def events(
     after: Annotated[int, Query(ge=0)] = 0,
     follow: bool = False,
 ) -> StreamingResponse:
-    """The events after number `after`, one a line; with `follow` also those to come."""
+    """The events after number `after`, one a line; with `follow` also those to come. 404 where none can come."""
     held = service.supervisor.find(job_uid, attempt)
+    held.expect_reader(after=after)
     lines = stream_events(held, after=after, follow=follow, is_closing=lambda: service.is_closing)
     return StreamingResponse(lines, media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})
 

@@ -11,6 +11,7 @@ from trainer_kit.attempt_folder import AttemptFolder, StopOrder
 from trainer_kit.event_log import last_event
 from trainer_kit.file_lock import is_locked
 from trainer_kit.runner.recovery import recover_attempt
+from trainer_kit.supervisor.errors import UnknownAttempt
 from trainer_kit.supervisor.launcher import Launcher, RunnerHandle
 from vision_contracts import HeldJob
 
@@ -58,6 +59,19 @@ class Attempt:
         if held.state == "ended":
             self._ended = held
         return held
+
+    def expect_reader(self, *, after: int) -> None:
+        """Raises UnknownAttempt where nothing can come for who has the events up to number `after`.
+
+        A power cut may take the newest events: who has read them waits for an end that has an older number. And who
+        has seen the end never asks again.
+        """
+        held = self.describe()
+        if after > held.last_seq or (held.state == "ended" and after == held.last_seq):
+            raise UnknownAttempt(
+                f"The events of attempt {self.number} of job {self.job_uid} end with number {held.last_seq}: after "
+                f"number {after} there is none."
+            )
 
     def order_stop(self, order: StopOrder) -> None:
         """The runner sees the order within a moment, and carries it out. One more order gives it no more time."""
