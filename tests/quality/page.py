@@ -16,10 +16,10 @@ HEAD = """# Training quality
 
 Each framework and task on real data, once through the platform's trainer and once by a plain script of the framework's
 own tools with the same settings (`tests/quality/bare_scripts`), one after the other on one core. The result is the best
-epoch's; of several seeds the mean, with the lowest and the highest, and how far the two are apart, with the
-standard error of that. These trainings are kept short for a machine without a GPU: they compare the two sides, and say little
-about what a model can reach. A single seed on small data scatters by several points. Weights are random where the model
-is not called pretrained.
+epoch's; of several seeds the mean, with the lowest and the highest, and how far the two sides are apart, with the
+standard error of that. These trainings are kept short for a machine without a GPU: they compare the two sides, and say
+little about what a model can reach. A single seed on small data scatters by several points. Weights are random where
+the model is not called pretrained.
 
 Made by `cd tests && .venv/bin/python -m quality FOLDER`, where FOLDER holds the data sets by name; what is pretrained
 needs `--weights`, a folder that `tests/quality/weights.py` makes. Seconds are those of all epochs, training and
