@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 from building import BOX, only_finding, put_classes, put_coco, put_image, put_text, put_yolo
 
-from data_kit import Sample, Split, SplitOptions, assign_splits, dataset_digest, open_dataset, write_split_file, write_voc
+from data_kit import (
+    Sample,
+    Split,
+    SplitOptions,
+    assign_splits,
+    dataset_digest,
+    open_dataset,
+    write_split_file,
+    write_voc,
+)
 
 
 def stored(root: Path, options: SplitOptions) -> dict[str, int]:
@@ -150,6 +159,40 @@ def test_what_the_file_does_not_name_stays_and_what_it_names_in_vain_is_told(tmp
         Split.TRAIN: 2, Split.VAL: 1, Split.TEST: 1,
     }  # fmt: skip
     assert [(finding.code, finding.file) for finding in dataset.findings] == [("split_without_image", "splits.json")]
+
+
+def put_twice(root: Path, first: list[int], second: list[int]) -> Path:
+    """Five images in two COCO files, each with a box at each x."""
+    images = [{"id": index, "file_name": f"{index}.png"} for index in range(5)]
+    for index in range(5):
+        put_image(root / f"{index}.png", color=(index * 50, 0, 0))
+    for name, lefts in (("train.json", first), ("val.json", second)):
+        boxes = [{"image_id": index, "category_id": 3, "bbox": [x, 1, 9, 9]} for index in range(5) for x in lefts]
+        put_coco(root / name, boxes, images=images)
+    return root
+
+
+def test_an_image_of_two_files_keeps_the_labels_of_both(tmp_path: Path) -> None:
+    before = open_dataset(put_twice(tmp_path, [1], [2, 3]), deep=True)
+    write_split_file(before, assign_splits(before.own_splits, SplitOptions(is_whole=True)))
+
+    after = open_dataset(tmp_path, deep=True)
+
+    assert {split: len(samples) for split, samples in after.splits.items()} == {Split.TRAIN: 8, Split.VAL: 2}
+    for dataset in (before, after):
+        assert sorted(f.file for f in dataset.findings if f.code == "label_conflict") == [
+            f"{index}.png" for index in range(5)
+        ]  # fmt: skip
+    boxes = {
+        instance.box[0] for samples in after.splits.values() for sample in samples for instance in sample.instances
+    }
+    assert boxes == {1, 2, 3}
+
+
+def test_an_image_that_two_files_label_alike_is_there_once(tmp_path: Path) -> None:
+    sizes = stored(put_twice(tmp_path, [1, 2], [2, 1]), SplitOptions(is_whole=True))
+
+    assert sizes == {"train": 4, "val": 1}
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"images/train/0.png": "learn"}', '{"images/train/0.png": {}}'])

@@ -56,6 +56,11 @@ class Sample:
     instances: tuple[Instance, ...] = ()
 
     @property
+    def labels(self) -> tuple[int | None, frozenset[Instance]]:
+        """All that is said of the image, in no order: equal for samples that are labelled alike."""
+        return self.class_id, frozenset(self.instances)
+
+    @property
     def class_ids(self) -> set[int]:
         """Every class that the image shows."""
         own = {self.class_id} if self.class_id is not None else set[int]()

@@ -52,7 +52,7 @@ def _check_group(group: Sequence[Seen], report: Report) -> None:
     first, *others = group
     for other in others:
         same = "the same file" if other.name == first.name else f"a copy of `{first.name}`"
-        if _labels(other.sample) != _labels(first.sample):
+        if other.sample.labels != first.sample.labels:
             report.warning(
                 "label_conflict", other.name, f"It is {same}, but is labelled differently.",
                 "Remove the wrong one of the two, or label them alike.",
@@ -63,12 +63,8 @@ def _check_group(group: Sequence[Seen], report: Report) -> None:
                 "what a model is measured by, it must not have learned from.",
                 "Remove one of the two, or put both into one split.",
             )  # fmt: skip
-        elif _labels(other.sample) == _labels(first.sample):
+        elif other.sample.labels == first.sample.labels:
             report.warning("image_repeated", other.name, f"It is {same}.", "Remove one of the two.")
-
-
-def _labels(sample: Sample) -> tuple[object, ...]:
-    return sample.class_id, frozenset(sample.instances)
 
 
 def _nearly_same(seen: Sequence[Seen]) -> Iterator[tuple[Seen, Seen]]:

@@ -26,15 +26,18 @@ def write_split_file(dataset: Dataset, splits: Mapping[Split, list[Sample]]) -> 
 
 
 def apply_split_file(source: Source, splits: dict[Split, list[Sample]]) -> dict[Split, list[Sample]]:
-    """The same samples, each in the split that the file names; what it does not name stays where it is."""
+    """The same samples, each in the split that the file names; what it does not name stays where it is.
+
+    An image that comes into a split twice is there once, unless it is labelled differently.
+    """
     wanted = _read(source) if SPLIT_FILE in source.tree else {}
     if not wanted:
         return splits
-    moved: dict[Split, dict[str, Sample]] = {}
+    moved: dict[Split, dict[object, Sample]] = {}
     for split, samples in splits.items():
         for sample in samples:
             name = source.tree.name(sample.image)
-            moved.setdefault(wanted.get(name, split), {})[name] = sample
+            moved.setdefault(wanted.get(name, split), {})[name, sample.labels] = sample
     for name in sorted(wanted.keys() - source.asked):
         source.report.warning(
             "split_without_image", SPLIT_FILE, f"There is no labelled image `{name}`.", "Add it, or remove the line."
