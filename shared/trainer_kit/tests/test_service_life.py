@@ -90,6 +90,13 @@ def test_a_runner_that_died_together_with_the_service_is_recovered_at_the_next_s
     assert service.ready().free_slots == 1
 
 
+def test_what_a_runner_left_that_died_over_a_data_set_is_gone_at_the_next_start(service: ServiceProcess) -> None:
+    left = service.data_dir / "datasets" / "a.partial"
+    left.mkdir(parents=True)
+    service.start()
+    assert not left.exists()
+
+
 @pytest.mark.parametrize(("configured", "slots"), [("", 2), ("5", 5)])
 def test_it_has_a_slot_for_each_gpu_unless_it_is_told_otherwise(
     service: ServiceProcess, tmp_path: Path, configured: str, slots: int

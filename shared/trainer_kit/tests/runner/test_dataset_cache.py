@@ -100,13 +100,14 @@ def test_what_a_killed_runner_left_goes_when_another_data_set_is_used(cache: Pat
     assert left == {"a", "a.size", "slow.partial", ".slow.zip.124.partial"}
 
 
-def test_a_making_that_fails_leaves_nothing_under_the_final_name(cache: Path) -> None:
+def test_a_making_that_fails_leaves_nothing(cache: Path) -> None:
     def fail(folder: Path) -> None:
         make(folder)
         raise ValueError("broken archive")
 
     with pytest.raises(ValueError, match="broken archive"):
         DatasetCache(cache, 10**9).use("a", fail)
+    assert [path.name for path in cache.iterdir()] == ["a.lock"]
     use_and_leave(cache, "a")
 
 
@@ -158,6 +159,22 @@ def test_a_full_disk_is_freed_of_unused_data_sets_and_it_is_tried_again(cache: P
     def make_where_there_is_room(folder: Path) -> None:
         if (cache / "old").exists():
             (folder / "half").write_text("half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        make(folder)
+
+    path, lock = DatasetCache(cache, 10**9).use("new", make_where_there_is_room)
+
+    assert [file.name for file in path.iterdir()] == ["image"]
+    lock.release()
+
+
+def test_a_full_disk_is_freed_of_what_killed_runners_left_and_it_is_tried_again(cache: Path) -> None:
+    with start_user(cache, "killed", "hang") as killed:
+        assert say(killed) == "making"
+        killed.send_signal(signal.SIGKILL)
+
+    def make_where_there_is_room(folder: Path) -> None:
+        if (cache / "killed.partial").exists():
             raise OSError(errno.ENOSPC, "No space left on device")
         make(folder)
 

@@ -50,7 +50,7 @@ class DatasetCache:
                 elif time.monotonic() > deadline:
                     raise TimeoutError(f"Another runner has been fetching this data set for {WAIT_SECONDS:g} s.")
             os.utime(lock.path)  # not `touch`, which may open the file: closing it would drop the lock
-            self._remove_leftovers(keep=key)
+            self.remove_leftovers(keep=key)
             self._evict(keep=key, max_bytes=self._max_bytes)
         except BaseException:
             lock.release()
@@ -78,29 +78,44 @@ class DatasetCache:
         try:
             self._fill(key, final, make)
         except OSError as error:
-            if error.errno != errno.ENOSPC or not self._evict(keep=key, max_bytes=0):
+            if error.errno != errno.ENOSPC or not self._free_disk(keep=key):
                 raise
             self._fill(key, final, make)
 
-    def _fill(self, key: str, final: Path, make: Callable[[Path], None]) -> None:
-        partial = self._folder / f"{key}.partial"
-        for path in self._leftovers(key):
-            _delete(path)
-        partial.mkdir()
-        make(partial)
-        write_atomically(self._size_file(key), _state_of(partial).encode())
-        partial.rename(final)
+    def _free_disk(self, *, keep: str) -> bool:
+        """Removes everything else that nobody uses. False if there was nothing."""
+        leftovers = self.remove_leftovers(keep=keep)
+        return self._evict(keep=keep, max_bytes=0) > 0 or leftovers > 0
 
-    def _remove_leftovers(self, *, keep: str) -> None:
-        """What runners that were killed have left of data sets that nobody has asked for since."""
+    def _fill(self, key: str, final: Path, make: Callable[[Path], None]) -> None:
+        """What fails leaves nothing: a disk that is full of half a data set would take nothing else any more."""
+        partial = self._folder / f"{key}.partial"
+        self._delete_leftovers(key)
+        try:
+            partial.mkdir()
+            make(partial)
+            write_atomically(self._size_file(key), _state_of(partial).encode())
+            partial.rename(final)
+        except BaseException:
+            self._delete_leftovers(key)
+            raise
+
+    def remove_leftovers(self, *, keep: str | None = None) -> int:
+        """What runners that were killed have left of data sets that nobody has asked for since. Of how many."""
+        removed = 0
         for key in {_key_of(path) for path in self._leftovers("*")} - {keep}:
             lock = FileLock(self._folder / f"{key}.lock")
             if lock.acquire():
                 try:
-                    for path in self._leftovers(key):
-                        _delete(path)
+                    self._delete_leftovers(key)
+                    removed += 1
                 finally:
                     lock.release()
+        return removed
+
+    def _delete_leftovers(self, key: str) -> None:
+        for path in self._leftovers(key):
+            _delete(path)
 
     def _leftovers(self, key: str) -> list[Path]:
         patterns = (f"{key}.partial", f"{key}.zip", f".{key}.zip.*.partial")

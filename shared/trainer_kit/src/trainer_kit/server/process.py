@@ -16,6 +16,7 @@ from trainer_kit.devices import count_gpus, list_devices
 from trainer_kit.file_lock import FileLock
 from trainer_kit.imports import import_adapter
 from trainer_kit.logs import configure_logging
+from trainer_kit.runner.dataset_cache import DatasetCache
 from trainer_kit.runner.runner import UPLOAD_SECONDS_WHEN_STOPPED
 from trainer_kit.runner.stopping import TERM_SECONDS
 from trainer_kit.server.app import create_app
@@ -67,6 +68,7 @@ def _serve(adapter_path: str, settings: ServiceSettings) -> None:
     devices = list_devices()
     gpus = count_gpus(devices)
     launcher = _choose_launcher(settings, adapter_path, gpus)
+    DatasetCache(settings.dataset_cache_dir, settings.dataset_cache_bytes).remove_leftovers()
     supervisor = Supervisor(settings.data_dir, settings.slots or max(1, gpus), launcher, gpus=gpus)
     service = create_service(adapter, settings, supervisor, devices)
     config = uvicorn.Config(
