@@ -61,7 +61,8 @@ class ImageSet(Dataset[Example]):
                 f"{sample.image}: {error}. Replace this image, or take it out of the data set."
             ) from error
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(stable_seed(self.seed, epoch, index))
+            # Of the CPU alone: `torch.manual_seed` takes 0.2 ms, and would have a GPU drop out the same for each image.
+            torch.default_generator.manual_seed(stable_seed(self.seed, epoch, index))
             return self.transform(example)
 
 
