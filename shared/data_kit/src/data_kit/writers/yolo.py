@@ -1,17 +1,19 @@
 """A data set as YOLO."""
 
 from collections.abc import Sequence
-from itertools import product
-from math import dist
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from data_kit.dataset import Dataset, Instance, Polygon, Sample
-from data_kit.geometry import corners
 from data_kit.writers.placing import place_images
 from vision_contracts import TaskType
+
+_MOST_DISTANCES = 100_000
+"""Between points of two outlines at a time."""
 
 
 def write_yolo(dataset: Dataset, folder: Path, task_type: TaskType) -> Path:
@@ -82,12 +84,23 @@ def _shares(values: Sequence[float], sample: Sample) -> list[str]:
 
 def join_polygons(polygons: Sequence[Polygon]) -> Polygon:
     """One outline around all parts: YOLO has one for each object. Parts are joined by the shortest bridges."""
-    joined = list(corners(polygons[0]))
-    for polygon in polygons[1:]:
-        part = list(corners(polygon))
-        here, there = min(
-            product(range(len(joined)), range(len(part))),
-            key=lambda pair: dist(joined[pair[0]], part[pair[1]]),
-        )
-        joined[here + 1 : here + 1] = [*part[there:], *part[: there + 1], joined[here]]
-    return tuple(value for point in joined for value in point)
+    first, *others = (np.reshape(polygon, (-1, 2)).astype(np.float64) for polygon in polygons)
+    joined = first
+    for part in others:
+        here, there = _closest(joined, part)
+        joined = np.concatenate((joined[: here + 1], part[there:], part[: there + 1], joined[here:]))
+    return tuple(joined.ravel().tolist())
+
+
+def _closest(one: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[int, int]:
+    """Indices of two points that are nearest to each other."""
+    rows = max(1, _MOST_DISTANCES // len(other))
+    x, y = other.T
+    best, found = np.inf, (0, 0)
+    for start in range(0, len(one), rows):
+        some = one[start : start + rows, :, None]
+        distances = (some[:, 0] - x) ** 2 + (some[:, 1] - y) ** 2
+        here, there = divmod(int(distances.argmin()), len(other))
+        if distances[here, there] < best:
+            best, found = distances[here, there], (start + here, there)
+    return found
