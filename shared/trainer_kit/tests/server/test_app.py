@@ -1,5 +1,6 @@
 """The routes without a process behind them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
@@ -11,6 +12,7 @@ from pydantic import SecretStr
 from trainer_kit.attempt_folder import AttemptFolder
 from trainer_kit.devices import list_devices
 from trainer_kit.event_log import EventLog
+from trainer_kit.server import app
 from trainer_kit.server.app import create_app
 from trainer_kit.server.service import Service, create_service
 from trainer_kit.settings import ServiceSettings
@@ -106,6 +108,27 @@ async def test_who_has_events_that_a_power_cut_took_is_told_that_they_are_lost(
     assert service.supervisor.find(spec.job_uid).describe().last_seq == 3
     assert_problem(await client.get(address, params=query), 404, "not_found")
     assert len((await client.get(address, params=query | {"after": 2})).content.splitlines()) == 1
+
+
+async def test_what_is_looked_after_goes_on_after_a_failure(
+    service: Service, settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    goes_on = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def fail(name: str) -> None:
+        done.append(name)
+        if done == ["attempts", "orphans"] * 2:
+            loop.call_soon_threadsafe(goes_on.set)
+        raise OSError("Cannot allocate memory")
+
+    monkeypatch.setattr(app, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(service.supervisor, "look_after", lambda: fail("attempts"))
+    monkeypatch.setattr(app, "reap_orphans", lambda: fail("orphans"))
+    application = create_app(service, settings)
+    async with application.router.lifespan_context(application):
+        await asyncio.wait_for(goes_on.wait(), 5)
 
 
 async def test_all_wrong_fields_are_named_at_once(client: httpx.AsyncClient, spec: JobSpec) -> None:

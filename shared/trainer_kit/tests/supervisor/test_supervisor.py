@@ -63,6 +63,8 @@ class StillLauncher:
 
     def look_after(self) -> None:
         """Nothing lives between launches."""
+        if self.error is not None:
+            raise self.error
 
 
 @pytest.fixture
@@ -364,6 +366,16 @@ def test_one_attempt_that_cannot_be_looked_after_does_not_keep_the_others_from_i
     (launcher.launched[0].folder.path / "trainer.json").write_text("no json")
     supervisor.look_after()
     assert sorted(states(supervisor).values()) == ["failed", "running"]
+
+
+def test_a_launcher_that_fails_does_not_keep_the_attempts_from_being_looked_after(
+    supervisor: Supervisor, launcher: StillLauncher, spec: JobSpec
+) -> None:
+    supervisor.start(spec)
+    launcher.error = OSError("Cannot allocate memory")
+    launcher.launched[0].end()
+    supervisor.look_after()
+    assert states(supervisor) == {(spec.job_uid, 1): "failed"}
 
 
 def test_a_recovered_attempt_says_why(supervisor: Supervisor, launcher: StillLauncher, spec: JobSpec) -> None:

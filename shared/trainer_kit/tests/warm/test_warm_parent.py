@@ -9,6 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from trainer_kit.settings import RunnerSettings
+from trainer_kit.supervisor import warm_launcher
 from trainer_kit.testing.fake_adapter import ADAPTER_PATH
 from trainer_kit.testing.service_process import ServiceProcess
 from trainer_kit.testing.specs import make_fake_spec
@@ -107,6 +109,24 @@ def test_a_parent_that_cannot_import_is_done_without(
     fresh = service.begin_ok(spec())
     service.wait_for(fresh, "metrics")
     assert not is_forked(service, fresh)
+
+
+def test_a_parent_that_cannot_be_started_is_tried_again_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("Cannot allocate memory")
+
+    monkeypatch.setattr(warm_launcher, "WarmParent", fail)
+    now = 0.0
+    launcher = warm_launcher.WarmLauncher(
+        RunnerSettings(data_dir=tmp_path), ADAPTER_PATH, idle_seconds=1, clock=lambda: now
+    )
+    for _ in range(2):
+        with pytest.raises(OSError, match="Cannot allocate"):
+            launcher.look_after()
+        launcher.look_after()
+        now += warm_launcher.RESTART_SECONDS
 
 
 def test_a_parent_has_started_no_thread_but_those_of_the_linear_algebra_library(

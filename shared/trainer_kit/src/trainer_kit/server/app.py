@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncGenerator
 
 import anyio.to_thread
@@ -29,6 +30,8 @@ TELEMETRY: TelemetryConfig = {
     "exclude": lambda scope: "traceparent" not in Headers(scope=scope),
 }
 """Where `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector, the traces that the backend begins go on here."""
+
+log = logging.getLogger(__name__)
 
 
 def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
@@ -76,7 +79,11 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
 
 
 async def _look_after(supervisor: Supervisor) -> None:
+    """Until it is cancelled: what fails once is done again in the next round."""
     while True:
-        await anyio.to_thread.run_sync(supervisor.look_after)
-        await anyio.to_thread.run_sync(reap_orphans)
+        for step in (supervisor.look_after, reap_orphans):
+            try:
+                await anyio.to_thread.run_sync(step)
+            except Exception:
+                log.exception("%s has failed", step.__name__)
         await asyncio.sleep(LOOK_SECONDS)

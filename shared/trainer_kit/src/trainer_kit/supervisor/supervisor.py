@@ -114,7 +114,10 @@ class Supervisor:
 
     def look_after(self) -> None:
         """Notices what has died, and says so in its events."""
-        self._launcher.look_after()
+        try:
+            self._launcher.look_after()
+        except Exception:
+            log.exception("what is kept between launches could not be looked after")
         with self._mutex:
             attempts = list(self._attempts.values())
         for attempt in attempts:

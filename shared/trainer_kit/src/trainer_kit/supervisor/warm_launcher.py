@@ -82,6 +82,7 @@ class WarmLauncher:
         with self._mutex:
             self._note_end()
             if self._parent is None and self._start_at is not None and self._clock() >= self._start_at:
+                self._start_at = self._clock() + RESTART_SECONDS  # where there is no memory for it now
                 self._parent = self._start_parent()
 
     def _start_parent(self) -> "WarmParent":
