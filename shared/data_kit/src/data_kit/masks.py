@@ -1,6 +1,6 @@
 """Run-length masks as COCO writes them, and their outlines as polygons."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -82,14 +82,17 @@ def _fill(mask: Mask, points: NDArray[np.float64]) -> None:
 
 
 def outlines(mask: Mask) -> tuple[Polygon, ...]:
-    """The outer outline of each part along the edges of its pixels, exactly; holes are filled."""
+    """The outline of each part along the edges of its pixels, exactly: `fill_polygons` gives the mask again.
+
+    A hole is a part of the outline around it, joined to it by a bridge without width.
+    """
     steps = _boundary_steps(mask)
-    polygons: list[Polygon] = []
+    loops: list[list[_Point]] = []
     while steps:
-        loop = _follow(steps)
-        if _signed_area(loop) > 0:
-            polygons.append(tuple(float(value) for point in loop for value in point))
-    return tuple(polygons)
+        loops.append(_follow(steps))
+    outer = [loop for loop in loops if _signed_area(loop) > 0]
+    bridges = _bridges(loops, [loop for loop in loops if _signed_area(loop) < 0])
+    return tuple(_turns(_joined(loop, bridges)) for loop in outer)
 
 
 _Point = tuple[int, int]
@@ -114,27 +117,60 @@ def _boundary_steps(mask: Mask) -> _Steps:
 
 
 def _follow(steps: _Steps) -> list[_Point]:
-    """Takes one closed loop out of `steps`; only the points where it turns."""
-    start = next(iter(steps))
-    loop = [start]
+    """Takes one closed loop out of `steps`, with every point where pixels meet."""
+    start = point = next(iter(steps))
+    loop: list[_Point] = []
     direction: _Point = (0, 0)
-    point = start
-    while True:
+    while not loop or point != start:
+        loop.append(point)
         choices = steps[point]
         # Where two parts touch at a corner, turning right keeps each part's outline its own.
         following = min(choices, key=lambda to: to != _turn_right(point, direction))
         choices.remove(following)
         if not choices:
             del steps[point]
-        heading = (following[0] - point[0], following[1] - point[1])
-        if heading == direction:
-            loop.pop()
-        loop.append(following)
-        point, direction = following, heading
-        if point == start:
-            break
-    loop.pop()
+        point, direction = following, (following[0] - point[0], following[1] - point[1])
     return loop
+
+
+def _bridges(loops: Iterable[list[_Point]], holes: Iterable[list[_Point]]) -> dict[_Point, list[_Point]]:
+    """By the point of another loop that lies to the left of a hole's first point, the hole from there on.
+
+    The first point is the leftmost of the topmost. Between the two lies nothing but mask, so that the other loop is of
+    the same part; and since a bridge is level, it never crosses the middle of a row of pixels.
+    """
+    boundary = {point for loop in loops for point in loop}
+    bridges: dict[_Point, list[_Point]] = {}
+    for hole in holes:
+        y, x = min((y, x) for x, y in hole)
+        start = hole.index((x, y))
+        x -= 1
+        while (x, y) not in boundary:
+            x -= 1
+        bridges[x, y] = [*hole[start:], *hole[:start]]
+    return bridges
+
+
+def _joined(loop: list[_Point], bridges: dict[_Point, list[_Point]]) -> Iterator[_Point]:
+    """The loop with a way to each of its holes, around it, and back; and from these holes to others."""
+    paths = [iter(loop)]
+    while paths:
+        point = next(paths[-1], None)
+        if point is None:
+            paths.pop()
+            continue
+        yield point
+        hole = bridges.pop(point, None)
+        if hole is not None:
+            paths.append(iter([*hole, hole[0], point]))
+
+
+def _turns(loop: Iterable[_Point]) -> Polygon:
+    """Without the points at which it goes straight on."""
+    points = np.array(list(loop), dtype=np.float64)
+    headings = np.sign(np.roll(points, -1, axis=0) - points)
+    is_turn = (headings != np.roll(headings, 1, axis=0)).any(axis=1)
+    return tuple(points[is_turn].ravel().tolist())
 
 
 def _turn_right(point: _Point, direction: _Point) -> _Point:
