@@ -44,9 +44,9 @@ def test_a_role_that_nobody_played_yet_is_none(folder: AttemptFolder) -> None:
     assert folder.read_stop() is None
 
 
-def test_number_of_another_container_is_nobodys_here() -> None:
+def test_the_number_of_a_process_in_another_container_is_anothers_here() -> None:
     own = psutil.Process()
     here = ProcessIdentity(own.pid, own.create_time(), process_space())
     assert here.owner() == "itself"
-    assert dataclasses.replace(here, space="pid:[1]").owner() == "nobody"
+    assert dataclasses.replace(here, space="pid:[1]").owner() == "another"
     assert dataclasses.replace(here, space="").owner() == "itself", "as an earlier version wrote it"

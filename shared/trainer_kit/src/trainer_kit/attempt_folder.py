@@ -144,9 +144,9 @@ class ProcessIdentity:
     """Of process ids: each container has one of its own."""
 
     def owner(self) -> Literal["itself", "nobody", "another"]:
-        """Who has the number now. A zombie is nobody, and who lives in another container cannot be seen."""
+        """Who has the number here and now. A zombie is nobody; who lives in another container is not here at all."""
         if self.space and self.space != process_space():
-            return "nobody"
+            return "another"
         try:
             process = psutil.Process(self.pid)
             if abs(process.create_time() - self.create_time) > CLOCK_TOLERANCE_SECONDS:
