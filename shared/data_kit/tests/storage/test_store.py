@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.request import urlopen
 
+import boto3
 import pytest
 
 from data_kit.storage import InvalidKey, ObjectNotFound, ObjectStore, StorageError, open_store
@@ -33,6 +34,39 @@ def test_a_stored_file_comes_back_byte_for_byte(store: ObjectStore, tmp_path: Pa
     assert stored.sha256 == hashlib.sha256(content).hexdigest()
     assert store.get_file(stored.uri, tmp_path / "out") == stored
     assert (tmp_path / "out").read_bytes() == content
+
+
+def test_parts_are_so_large_that_a_bucket_takes_them_all(
+    s3_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if S3 took two parts, in place of ten thousand."""
+    monkeypatch.setattr(store_module, "PLANNED_PARTS", 2)
+    store, content = open_store(s3_url), os.urandom(2 * CHUNK_BYTES + 12_345)
+    (tmp_path / "in").write_bytes(content)
+
+    uri = store.put_file(tmp_path / "in", "large").uri
+    uris = [uri, store.put_stream(iter([content[:9], content[9:]]), "of unknown size").uri]
+
+    assert all(store.read_bytes(uri) == content for uri in uris)
+    assert num_parts(store, "large") == 2
+    assert num_parts(store, "of unknown size") == 1
+
+
+def num_parts(store: ObjectStore, key: str) -> int:
+    """As the name that S3 gives to the content says it."""
+    bucket, _, prefix = store.url.removeprefix("s3://").partition("/")
+    found = boto3.client("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL"]).head_object(
+        Bucket=bucket, Key=f"{prefix}/{key}" if prefix else key
+    )
+    return int(found["ETag"].strip('"').partition("-")[2] or 1)
+
+
+@pytest.mark.parametrize("size_bytes", [None, 1, 78 * 1024**3, 500 * 1024**3, 5 * 1024**4])
+def test_no_object_has_more_than_ten_thousand_parts(size_bytes: int | None) -> None:
+    part = store_module._part_bytes(size_bytes)
+
+    assert (size_bytes or 600 * 1024**3) / part <= 10_000
+    assert part >= 5 * 1024**2  # S3 takes no smaller ones
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"y" * CHUNK_BYTES])

@@ -31,6 +31,12 @@ CHUNK_BYTES = 8 * 1024 * 1024
 SPAN_BYTES = 8 * CHUNK_BYTES
 """One request reads so much. Each has time and tries of its own, so that an object of any size can be read."""
 UPLOADS_AT_ONCE = 4
+UPLOAD_BYTES = 128 * 1024 * 1024
+"""Parts of one object that are on their way together hold no more memory than this, if one of them does not."""
+PLANNED_PARTS = 9000
+"""S3 takes an object in 10,000 parts at most; a file may have grown a little since its size was asked for."""
+UNPLANNED_PART_BYTES = 64 * 1024 * 1024
+"""Of an object whose size nobody knows: enough for 625 GiB."""
 DELETE_BATCH = 1000
 LARGEST_COPY_BYTES = 5 * 1024**3
 """S3 copies no larger object in one request."""
@@ -75,7 +81,6 @@ class ObjectStore:
     def __init__(self, url: str, backend: "Backend") -> None:
         self.url = url.rstrip("/")
         self._backend = backend
-        self._uploads_at_once = 1 if isinstance(backend, LocalStore) else UPLOADS_AT_ONCE
 
     def uri(self, key: str) -> str:
         """The URI of `key`. Raises InvalidKey for one that is no relative path."""
@@ -96,15 +101,15 @@ class ObjectStore:
     def put_file(self, path: Path, key: str) -> StoredObject:
         """Stores a file in one pass, whatever its size."""
         with path.open("rb") as file:
-            return self.put_stream(_chunks(file), key)
+            return self.put_stream(_chunks(file), key, path.stat().st_size)
 
     def put_bytes(self, data: bytes, key: str) -> StoredObject:
         """Stores a small object."""
         return self.put_stream(iter([data]), key)
 
-    def put_stream(self, chunks: Iterator[bytes], key: str) -> StoredObject:
-        """Stores what `chunks` gives, of which one at a time is held in memory."""
-        uri, tally = self.uri(key), Tally()
+    def put_stream(self, chunks: Iterator[bytes], key: str, size_bytes: int | None = None) -> StoredObject:
+        """Stores what `chunks` gives, a few parts at a time. With its size, large objects have parts that suit them."""
+        uri, tally, part_bytes = self.uri(key), Tally(), _part_bytes(size_bytes)
         first, second = next(chunks, b""), next(chunks, None)
         tally.add(first)
         with _translated(uri):
@@ -113,10 +118,13 @@ class ObjectStore:
             else:
                 obstore.put(
                     self._backend, key, tally.through(first, second, chunks),
-                    chunk_size=CHUNK_BYTES, max_concurrency=self._uploads_at_once,
+                    chunk_size=part_bytes, max_concurrency=self._uploads_at_once(part_bytes),
                 )  # fmt: skip
         self._sync(key)
         return StoredObject(uri, tally.size_bytes, tally.sha256)
+
+    def _uploads_at_once(self, part_bytes: int) -> int:
+        return 1 if isinstance(self._backend, LocalStore) else min(UPLOADS_AT_ONCE, max(1, UPLOAD_BYTES // part_bytes))
 
     def _sync(self, key: str) -> None:
         """A local object survives a power cut once this returns; the others' stores see to it themselves."""
@@ -171,8 +179,8 @@ class ObjectStore:
         coming here: a local one by a hard link, which takes no room.
         """
         target = self.uri(key)
-        if self.local_path(uri) is None and self.head(uri).size_bytes > LARGEST_COPY_BYTES:
-            return self.put_stream(self.read(uri), key).uri
+        if self.local_path(uri) is None and (size := self.head(uri).size_bytes) > LARGEST_COPY_BYTES:
+            return self.put_stream(self.read(uri), key, size).uri
         with _translated(uri):
             obstore.copy(self._backend, self.key(uri), key)
         self._sync(key)
@@ -277,6 +285,10 @@ def _checked(key: str) -> str:
     if any(part in ("", ".", "..") for part in parts) or not key.isprintable():
         raise InvalidKey(f"{key!r} is no name for a stored object.")
     return key
+
+
+def _part_bytes(size_bytes: int | None) -> int:
+    return UNPLANNED_PART_BYTES if size_bytes is None else max(CHUNK_BYTES, -(-size_bytes // PLANNED_PARTS))
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
