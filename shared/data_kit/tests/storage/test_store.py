@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from urllib.request import urlopen
@@ -98,6 +99,31 @@ def test_a_copy_stays_when_the_original_goes(store: ObjectStore, monkeypatch: py
     assert store.read_bytes(copy) == b"weights" * 10
     with pytest.raises(ObjectNotFound):
         store.copy(original, "models/2/weights")
+
+
+def test_a_copy_of_many_chunks_through_us_is_the_same(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "LARGEST_COPY_BYTES", 10)
+    monkeypatch.setattr(store_module, "SPAN_BYTES", CHUNK_BYTES)
+    content = os.urandom(3 * CHUNK_BYTES + 12_345)
+    original = store.put_bytes(content, "jobs/1/best.pt").uri
+
+    assert store.read_bytes(store.copy(original, "models/1/weights")) == content
+
+
+def test_a_copy_whose_original_breaks_off_leaves_no_object(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(uri: str) -> Iterator[bytes]:
+        yield b"1" * CHUNK_BYTES
+        yield b"2" * CHUNK_BYTES
+        raise StorageError(f"cut off: {uri}")
+
+    monkeypatch.setattr(store_module, "LARGEST_COPY_BYTES", 10)
+    original = store.put_bytes(b"weights" * 10, "jobs/1/best.pt").uri
+    monkeypatch.setattr(store, "local_path", lambda uri: None)
+    monkeypatch.setattr(store, "read", broken)
+
+    with pytest.raises(StorageError, match="cut off"):
+        store.copy(original, "models/1/weights")
+    assert [found.uri for found in store.list()] == [original]
 
 
 def test_a_list_holds_what_lies_in_the_folder_and_no_more(store: ObjectStore) -> None:

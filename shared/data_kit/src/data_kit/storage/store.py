@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -180,7 +181,7 @@ class ObjectStore:
         """
         target = self.uri(key)
         if self.local_path(uri) is None and (size := self.head(uri).size_bytes) > LARGEST_COPY_BYTES:
-            return self.put_stream(self.read(uri), key, size).uri
+            return self.put_stream(_ahead(self.read(uri)), key, size).uri
         with _translated(uri):
             obstore.copy(self._backend, self.key(uri), key)
         self._sync(key)
@@ -289,6 +290,15 @@ def _checked(key: str) -> str:
 
 def _part_bytes(size_bytes: int | None) -> int:
     return UNPLANNED_PART_BYTES if size_bytes is None else max(CHUNK_BYTES, -(-size_bytes // PLANNED_PARTS))
+
+
+def _ahead(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same, each fetched by a thread of its own: an upload asks for them where obstore cannot download."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        following = pool.submit(next, chunks, None)
+        while (chunk := following.result()) is not None:
+            following = pool.submit(next, chunks, None)
+            yield chunk
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
