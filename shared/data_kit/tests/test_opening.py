@@ -184,6 +184,20 @@ def test_a_link_inside_the_root_is_a_file_like_others(tmp_path: Path) -> None:
     assert sum(map(len, open_dataset(root).splits.values())) == 5
 
 
+@pytest.mark.parametrize("target", ["loop.png", "back.png", "none.png", "."])
+def test_a_link_to_no_file_is_told_and_left_out(tmp_path: Path, target: str) -> None:
+    root = put_classes(tmp_path, {"cat": 2, "dog": 2})
+    (root / "cat" / "loop.png").symlink_to(target)
+    if target == "back.png":
+        (root / "cat" / "back.png").symlink_to("loop.png")
+
+    dataset = open_dataset(root)
+
+    assert sum(map(len, dataset.splits.values())) == 4
+    assert {(finding.code, finding.severity) for finding in dataset.findings} == {("link_ignored", "warning")}
+    assert "cat/loop.png" in {finding.file for finding in dataset.findings}
+
+
 def test_a_root_that_is_a_link_is_followed(tmp_path: Path) -> None:
     put_classes(tmp_path / "real", {"cat": 2, "dog": 2})
     (tmp_path / "link").symlink_to(tmp_path / "real")

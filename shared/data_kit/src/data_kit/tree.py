@@ -58,8 +58,8 @@ class Tree:
             return False
         if not entry.is_symlink():
             return True
-        target = Path(entry.path).resolve()
-        if not target.is_relative_to(self.root):
+        target = _target(entry)
+        if target is not None and not target.is_relative_to(self.root):
             self._report.error(
                 "link_leaves_root",
                 name,
@@ -67,14 +67,11 @@ class Tree:
                 "Put the file itself in its place, or remove the link.",
             )
             return False
-        if target.is_dir():
-            self._report.warning(
-                "link_ignored",
-                name,
-                "Links to folders are not followed.",
-                "Put the folder itself in its place.",
-            )
-        return target.is_file()
+        if target is None or not target.is_file():
+            what = "Links to folders are not followed" if target and target.is_dir() else "This link leads to no file"
+            self._report.warning("link_ignored", name, f"{what}.", "Put what is meant in its place, or remove it.")
+            return False
+        return True
 
     def __contains__(self, name: str) -> bool:
         return name in self._files
@@ -121,6 +118,14 @@ class Tree:
         except (UnicodeDecodeError, OSError) as error:
             self._report.error("file_unreadable", name, f"Cannot be read as text: {error}.", "Save it as UTF-8 text.")
             return None
+
+
+def _target(link: os.DirEntry[str]) -> Path | None:
+    """Where it leads in the end; None for links that lead to each other."""
+    try:
+        return Path(link.path).resolve()
+    except (OSError, RuntimeError):
+        return None
 
 
 def is_image(name: str) -> bool:
