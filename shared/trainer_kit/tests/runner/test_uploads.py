@@ -8,8 +8,10 @@ from data_kit import ObjectStore, StorageError, StoredObject, open_store
 from trainer_kit.attempt_folder import AttemptFolder
 from trainer_kit.runner import uploads
 from trainer_kit.runner.uploads import Uploader
+from trainer_kit.testing.waiting import wait_until
+from trainer_kit.trainer.failures import describe_failure
 from trainer_kit.trainer.messages import FileReport
-from vision_contracts import Artifact, ArtifactKind, Checkpoint, EventBody
+from vision_contracts import INFRASTRUCTURE_REASONS, Artifact, ArtifactKind, Checkpoint, EventBody, Log, LogLevel
 
 
 class Gate:
@@ -115,13 +117,34 @@ def test_a_checkpoint_that_waits_is_skipped_for_a_newer_one_but_not_the_best(
     assert list(folder.outbox.iterdir()) == []
 
 
-def test_storage_that_fails_for_a_while_loses_nothing(
+def test_storage_that_fails_for_a_while_loses_nothing_and_the_log_tells_of_it(
     uploader: Uploader, gate: Gate, events: list[EventBody], post: Callable[..., FileReport]
 ) -> None:
     gate.failures = [StorageError("away")] * 3
     uploader.submit(post(1))
+    uploader.submit(post(None, name="plots/a.png"))
     assert uploader.close(5) is None
-    assert len(events) == 1
+    said, back, *stored = events
+    assert isinstance(said, Log)
+    assert (said.level, said.message.endswith("away")) == (LogLevel.WARNING, True)
+    assert back == Log(level=LogLevel.INFO, message="The storage takes files again.")
+    assert [event.type for event in stored] == ["checkpoint", "artifact"]
+
+
+def test_storage_that_refuses_for_good_ends_the_attempt(
+    uploader: Uploader,
+    gate: Gate,
+    post: Callable[..., FileReport],
+    folder: AttemptFolder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(uploads, "GIVE_UP_SECONDS", 0.05)
+    gate.failures = [StorageError("403 AccessDenied")] * 1_000
+    uploader.submit(post(1))
+    failure = wait_until(lambda: uploader.failure, "giving up")
+    ending = describe_failure(failure, folder.path)
+    assert ending.reason in INFRASTRUCTURE_REASONS
+    assert "403 AccessDenied" in ending.message
 
 
 def test_storage_that_stays_away_is_an_error_at_the_end_and_the_file_stays(
@@ -131,7 +154,7 @@ def test_storage_that_stays_away_is_an_error_at_the_end_and_the_file_stays(
     uploader.submit(post(1))
     error = uploader.close(0.2)
     assert isinstance(error, StorageError)
-    assert events == []
+    assert [event.type for event in events] == ["log"]
     assert len(list(folder.outbox.iterdir())) == 1
 
 

@@ -1,4 +1,5 @@
 import math
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from trainer_kit.attempt_folder import AttemptFolder, StopOrder
 from trainer_kit.catalog import load_catalog
 from trainer_kit.testing.fake_adapter import FakeHyperparameters, adapter
 from trainer_kit.testing.specs import changed
+from trainer_kit.testing.waiting import wait_until
 from trainer_kit.trainer import TrainingError, TrainingRun
+from trainer_kit.trainer.attempt_run import MAX_FILES_IN_OUTBOX
 from trainer_kit.trainer.messages import FileReport, Message
 from vision_contracts import ArtifactKind, EndReason, Finished, Log, LogLevel, Metrics, Progress, Started
 
@@ -124,6 +127,24 @@ def test_an_order_to_stop_is_seen(run: TrainingRun[BaseModel], folder: AttemptFo
     assert not run.stop_requested()
     folder.order_stop(StopOrder(attempt=1))
     assert run.stop_requested()
+
+
+def test_a_stop_is_not_kept_waiting_by_files_that_cannot_be_stored(
+    run: TrainingRun[BaseModel], folder: AttemptFolder, told: list[Message]
+) -> None:
+    path = run.folder / "a.png"
+    path.write_text("picture")
+
+    def save_many() -> None:
+        for number in range(MAX_FILES_IN_OUTBOX + 1):
+            run.save_artifact(path, name=f"plots/{number}.png", kind=ArtifactKind.PLOT)
+
+    saving = threading.Thread(target=save_many, daemon=True)
+    saving.start()
+    wait_until(lambda: len(told) == MAX_FILES_IN_OUTBOX, "a full outbox")
+    folder.order_stop(StopOrder(attempt=1))
+    saving.join(5)
+    assert len(told) == MAX_FILES_IN_OUTBOX + 1
 
 
 def test_a_log_line_is_told_with_its_level(run: TrainingRun[BaseModel], told: list[Message]) -> None:

@@ -11,10 +11,13 @@ from pathlib import PurePosixPath
 
 from data_kit import ObjectStore, StorageError, StoredObject
 from trainer_kit.attempt_folder import AttemptFolder
+from trainer_kit.trainer.errors import TrainingError
 from trainer_kit.trainer.messages import FileReport
-from vision_contracts import Artifact, ArtifactKind, Checkpoint, EventBody
+from vision_contracts import Artifact, ArtifactKind, Checkpoint, EndReason, EventBody, Log, LogLevel
 
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+GIVE_UP_SECONDS = 1800.0
+"""So long may storage refuse everything: what is trained meanwhile would be lost, and the GPU waits for it."""
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +26,8 @@ class Uploader:
     """A thread that stores files as they come.
 
     A checkpoint that waits while a newer one comes is skipped, unless it is the best one so far: storage that is
-    slower than training then costs nothing but that copy. Storage that fails is tried again until `close`.
+    slower than training then costs nothing but that copy. Storage that fails is tried again until `close`, or for
+    GIVE_UP_SECONDS; the attempt's log tells of it.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Uploader:
         self._changed = threading.Condition()
         self._deadline: float | None = None
         self._error: Exception | None = None
+        self._failing_since: float | None = None
         self._thread = threading.Thread(target=self._work, name="uploader", daemon=True)
         self._thread.start()
 
@@ -89,14 +94,34 @@ class Uploader:
         key = self._new_key(report)
         for pause in chain(RETRY_SECONDS, repeat(RETRY_SECONDS[-1])):
             try:
-                return self._store.put_file(self._folder.path / report.path, key)
+                stored = self._store.put_file(self._folder.path / report.path, key)
             except FileNotFoundError:
                 raise
             except (StorageError, OSError) as error:
+                self._note_failure(report, error)
                 if not self._may_try_again_after(pause):
                     raise
                 log.warning("%s could not be stored; trying again: %s", report.name, error)
+            else:
+                self._note_success()
+                return stored
         raise AssertionError("unreachable")
+
+    def _note_failure(self, report: FileReport, error: Exception) -> None:
+        """Raises TrainingError once it has been so for too long."""
+        now = time.monotonic()
+        if self._failing_since is None:
+            self._failing_since = now
+            message = f"{report.name} could not be stored, which is tried again from now on: {error}"
+            self._append(Log(level=LogLevel.WARNING, message=message))
+        elif now - self._failing_since >= GIVE_UP_SECONDS:
+            message = f"The object storage has taken no file for {GIVE_UP_SECONDS / 60:.0f} minutes ({error})."
+            raise TrainingError(EndReason.STORAGE_UNAVAILABLE, f"{message} Look at it, then retry.") from error
+
+    def _note_success(self) -> None:
+        if self._failing_since is not None:
+            self._failing_since = None
+            self._append(Log(level=LogLevel.INFO, message="The storage takes files again."))
 
     def _may_try_again_after(self, pause: float) -> bool:
         with self._changed:

@@ -78,16 +78,22 @@ class AttemptRun(Generic[H]):
     def _post(self, path: Path) -> Path:
         """A copy that the runner uploads and removes. (A hard link would change under a trainer that writes in place.)
 
-        Waits while the runner is behind, so that checkpoints cannot fill the disk.
+        Waits while the runner is behind, so that checkpoints cannot fill the disk; not for a stop, before which little
+        is to come.
         """
         outbox = self.folder / OUTBOX
         outbox.mkdir(exist_ok=True)
-        while sum(not name.startswith(".") for name in os.listdir(outbox)) >= MAX_FILES_IN_OUTBOX:
+        while _count_files(outbox) >= MAX_FILES_IN_OUTBOX and not self.stop_requested():
             time.sleep(0.05)
         name = f"{time.monotonic_ns()}-{path.name}"
         partial = outbox / f".{name}"
         shutil.copyfile(path, partial)
         return partial.rename(outbox / name)
+
+
+def _count_files(outbox: Path) -> int:
+    """Those that are complete."""
+    return sum(not name.startswith(".") for name in os.listdir(outbox))
 
 
 def finite(values: Mapping[str, float]) -> dict[str, float | None]:
