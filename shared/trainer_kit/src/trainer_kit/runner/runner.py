@@ -1,8 +1,10 @@
 """One attempt, looked after from its first event to its last."""
 
+import contextlib
 import logging
 import signal
 import time
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 
@@ -115,7 +117,7 @@ class Runner:
         )
 
     def _read_messages(self, trainer: TrainerProcess, uploader: Uploader) -> None:
-        for line in trainer.messages:
+        for line in _until_reset(trainer.messages):
             if not line.endswith(b"\n"):
                 return  # the trainer was killed over it
             message = message_adapter.validate_json(line)
@@ -153,6 +155,12 @@ class Runner:
             message = f"The work is done, but its files could not be stored ({error}). Look at the object storage."
             return Failed(reason=EndReason.STORAGE_UNAVAILABLE, message=message)
         return failure
+
+
+def _until_reset(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """A trainer that was killed before it had read its work resets the channel, which else just ends."""
+    with contextlib.suppress(ConnectionResetError):
+        yield from lines
 
 
 def pause_on_sigterm(folder: AttemptFolder) -> None:

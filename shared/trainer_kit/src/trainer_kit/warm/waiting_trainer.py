@@ -1,5 +1,6 @@
 """A trainer that is there before it has anything to do: forked with everything imported, it waits for its inputs."""
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -59,9 +60,13 @@ class WaitingTrainer:
         return cls(pid, ours, theirs_fd, output)
 
     def start(self, folder: AttemptFolder, inputs: TrainerInputs) -> TrainerProcess:
-        """Gives it its work. Satisfies `runner.trainer_process.StartTrainer`."""
+        """Gives it its work. Satisfies `runner.trainer_process.StartTrainer`.
+
+        Where it was killed meanwhile, its exit code tells, as of any trainer.
+        """
         work = {"folder": str(folder.path), "arguments": inputs.arguments(self._its_fd)}
-        self._channel.sendall(json.dumps(work).encode() + b"\n")
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._channel.sendall(json.dumps(work).encode() + b"\n")
         return TrainerProcess(_ForkedChild(self._pid), self._channel, os.fdopen(self._output_fd, "rb"))
 
 
