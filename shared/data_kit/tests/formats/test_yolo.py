@@ -100,6 +100,23 @@ def test_every_way_to_name_images_finds_them(tmp_path: Path, config: str) -> Non
     assert all(sample.instances for split in ("train", "val") for sample in dataset[split])
 
 
+@pytest.mark.parametrize(
+    ("names", "read"),
+    [
+        ("[no, yes, 007]", ("no", "yes", "007")),
+        ("{0: off, 1: 1.50, 2: 2024-99-99}", ("off", "1.50", "2024-99-99")),
+        ("\n- null\n- ~\n- 'on'", ("null", "~", "on")),
+    ],
+)
+def test_names_are_read_as_they_are_written(tmp_path: Path, names: str, read: tuple[str, ...]) -> None:
+    config = f"names: {names}\nkpt_shape: [1, 3]\nkpt_names: {{0: [yes]}}"
+
+    dataset = open_dataset(put_yolo(tmp_path, [f"{BOX} .5 .5 2"] * 2, config=config))
+
+    assert dataset.class_names == read
+    assert dataset.keypoint_names == ("yes",)
+
+
 def test_labels_beside_images_are_found(tmp_path: Path) -> None:
     put_text(tmp_path / "data.yaml", "train: all\nnames: [cat]\n")
     for name in "ab":

@@ -68,13 +68,35 @@ def read_config(source: Source) -> YoloConfig | None:
 
 def _load(text: str) -> Mapping[str, Any]:
     _check_events(cast("Iterable[object]", yaml.parse(text, Loader=yaml.SafeLoader)))  # pyright: ignore[reportUnknownMemberType]
+    loader = yaml.SafeLoader(text)
     try:
-        content = yaml.safe_load(text)
+        root = loader.get_single_node()
+        _take_names_as_text(root)
+        content: Any = loader.construct_document(root) if root is not None else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     except (ValueError, RecursionError) as error:  # a date that does not exist, brackets without end
         raise ConfigError(f"A value cannot be read: {error}.") from error
     if not isinstance(content, dict):
         raise ConfigError("The file holds no `key: value` lines.")
     return cast("Mapping[str, Any]", content)
+
+
+def _take_names_as_text(root: yaml.Node | None) -> None:
+    """`no` and `007` are names, though YAML takes them for False and 7 elsewhere."""
+    rows = root.value if isinstance(root, yaml.MappingNode) else []
+    for key, value in cast("list[tuple[yaml.Node, yaml.Node]]", rows):
+        if key.value in ("names", "kpt_names") and isinstance(value, yaml.CollectionNode):
+            _take_as_text(value)
+
+
+def _take_as_text(node: yaml.Node) -> None:
+    if isinstance(node, yaml.ScalarNode):
+        node.tag = "tag:yaml.org,2002:str"
+    elif isinstance(node, yaml.MappingNode):
+        for _, value in cast("list[tuple[yaml.Node, yaml.Node]]", node.value):
+            _take_as_text(value)
+    else:
+        for item in cast("list[yaml.Node]", node.value):
+            _take_as_text(item)
 
 
 def _check_events(events: Iterable[object]) -> None:
