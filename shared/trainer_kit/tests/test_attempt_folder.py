@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import subprocess
 import sys
 
@@ -37,6 +38,25 @@ def test_a_process_is_told_from_another_one_of_the_same_number(folder: AttemptFo
         assert type(found)(found.pid, found.create_time - 3600).owner() == "another"
         child.kill()
     assert found.owner() == "nobody"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no other clock")
+def test_a_process_is_itself_whatever_the_clock_is_set_to(folder: AttemptFolder) -> None:
+    folder.remember_process("runner", psutil.Process())
+    found = folder.find_process("runner")
+    assert found is not None
+    assert dataclasses.replace(found, create_time=found.create_time - 5).owner() == "itself"
+    boot, tick = found.start.split()
+    for start in (f"{boot} {int(tick) + 1}", f"another-boot {tick}"):
+        assert dataclasses.replace(found, start=start).owner() == "another"
+
+
+def test_a_process_that_an_earlier_version_has_noted_is_found(folder: AttemptFolder) -> None:
+    own = psutil.Process()
+    (folder.path / "runner.json").write_text(json.dumps({"pid": own.pid, "create_time": own.create_time()}))
+    found = folder.find_process("runner")
+    assert found is not None
+    assert found.owner() == "itself"
 
 
 def test_a_role_that_nobody_played_yet_is_none(folder: AttemptFolder) -> None:

@@ -28,6 +28,8 @@ from vision_contracts import EndReason, JobSpec, StopRequest
 STOP_FILE = "stop.json"
 OUTBOX = "outbox"
 CLOCK_TOLERANCE_SECONDS = 2.0
+START_FIELD = 19
+"""Of /proc/<pid>/stat, counted from 0 after the name, which may have blanks: number 22 in proc(5)."""
 
 
 class StopOrder(StopRequest):
@@ -115,7 +117,7 @@ class AttemptFolder:
 
     def remember_process(self, role: Literal["runner", "trainer"], process: psutil.Process) -> None:
         """Notes which process plays a role, for whoever must end it later."""
-        identity = ProcessIdentity(process.pid, process.create_time(), process_space())
+        identity = ProcessIdentity(process.pid, process.create_time(), process_space(), _start_of(process.pid))
         write_atomically(self.path / f"{role}.json", json.dumps(asdict(identity)).encode())
 
     def find_process(self, role: Literal["runner", "trainer"]) -> "ProcessIdentity | None":
@@ -134,6 +136,16 @@ def process_space() -> str:
         return ""
 
 
+def _start_of(pid: int) -> str:
+    """When a process was started, by a clock that nobody sets; empty where there is none (Linux has one)."""
+    try:
+        boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        after_name = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return ""
+    return f"{boot_id} {after_name[START_FIELD].decode()}"
+
+
 @dataclass(frozen=True)
 class ProcessIdentity:
     """A process for good: its number alone may be given to another one later."""
@@ -142,6 +154,8 @@ class ProcessIdentity:
     create_time: float
     space: str = ""
     """Of process ids: each container has one of its own."""
+    start: str = ""
+    """Boot and tick of its start. `create_time` moves whenever the machine's clock is set, and only counts without."""
 
     def owner(self) -> Literal["itself", "nobody", "another"]:
         """Who has the number here and now. A zombie is nobody; who lives in another container is not here at all."""
@@ -149,8 +163,13 @@ class ProcessIdentity:
             return "another"
         try:
             process = psutil.Process(self.pid)
-            if abs(process.create_time() - self.create_time) > CLOCK_TOLERANCE_SECONDS:
+            if not self._is(process):
                 return "another"
             return "nobody" if process.status() == psutil.STATUS_ZOMBIE else "itself"
         except psutil.NoSuchProcess:
             return "nobody"
+
+    def _is(self, process: psutil.Process) -> bool:
+        if self.start:
+            return _start_of(process.pid) in (self.start, "")  # none: it has ended at this very moment
+        return abs(process.create_time() - self.create_time) <= CLOCK_TOLERANCE_SECONDS
