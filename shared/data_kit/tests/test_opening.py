@@ -26,6 +26,25 @@ def test_data_yaml_wins_over_annotations_beside_it(tmp_path: Path) -> None:
     assert detect_format(tmp_path) is DatasetFormat.YOLO
 
 
+def test_a_yaml_file_about_something_else_is_no_data_yaml(tmp_path: Path) -> None:
+    put_text(put_classes(tmp_path / "folders", {"cat": 2, "dog": 2}) / "config.yaml", "epochs: 3\nsteps:\n  train: x\n")
+    put_text(put_yolo(tmp_path / "yolo", [BOX] * 2) / "a.yaml", "epochs: 3\n")
+    (tmp_path / "yolo" / "data.yaml").rename(tmp_path / "yolo" / "pets.yaml")
+
+    assert detect_format(tmp_path / "folders") is DatasetFormat.IMAGEFOLDER
+    assert open_dataset(tmp_path / "yolo").class_names == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    "content", ["{train: images/train, names: [cat]}", "\ufeff'names': [cat]\ntrain: images/train"]
+)
+def test_a_yaml_file_of_any_name_is_known_by_its_keys(tmp_path: Path, content: str) -> None:
+    (put_yolo(tmp_path, [BOX] * 2) / "data.yaml").unlink()
+    put_text(tmp_path / "pets.yml", content)
+
+    assert open_dataset(tmp_path).class_names == ("cat",)
+
+
 def test_a_named_format_is_read_though_another_is_there(tmp_path: Path) -> None:
     put_coco(put_yolo(tmp_path, [BOX]) / "annotations" / "instances_train.json", [])
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from re import MULTILINE
+from re import compile as pattern
 from typing import Any, cast
 
 import yaml
@@ -13,6 +15,8 @@ from data_kit.tree import Tree
 
 USUAL_NAMES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _MAX_BYTES, _MAX_DEPTH = 1024**2, 20
+_KEY = pattern(rb"""^(?:\xef\xbb\xbf)?(?:\{\s*)?["']?(?:train|names)["']?\s*:""", MULTILINE)
+"""At the start of a line."""
 _EXAMPLE = "Write `train: images/train`, `val: images/val` and `names: [first, second]`."
 
 
@@ -40,9 +44,16 @@ class ConfigError(Exception):
 
 
 def config_names(tree: Tree) -> list[str]:
-    """YAML files at the top of the data set, the usual names first."""
+    """YAML files at the top that have a key of a data set, or are called as usual: those with a key first."""
     found = [name for name in tree.names if "/" not in name and name.endswith((".yaml", ".yml"))]
-    return sorted(found, key=lambda name: (name not in USUAL_NAMES, name))
+    with_key = {name for name in found if _has_key(tree, name)}
+    named = [name for name in found if name in with_key or name in USUAL_NAMES]
+    return sorted(named, key=lambda name: (name not in with_key, name not in USUAL_NAMES, name))
+
+
+def _has_key(tree: Tree, name: str) -> bool:
+    with tree.path(name).open("rb") as file:
+        return _KEY.search(file.read(_MAX_BYTES)) is not None
 
 
 def read_config(source: Source) -> YoloConfig | None:
@@ -82,8 +93,9 @@ def _load(text: str) -> Mapping[str, Any]:
 
 def _take_names_as_text(root: yaml.Node | None) -> None:
     """`no` and `007` are names, though YAML takes them for False and 7 elsewhere."""
-    rows = root.value if isinstance(root, yaml.MappingNode) else []
-    for key, value in cast("list[tuple[yaml.Node, yaml.Node]]", rows):
+    if not isinstance(root, yaml.MappingNode):
+        return
+    for key, value in cast("list[tuple[yaml.Node, yaml.Node]]", root.value):
         if key.value in ("names", "kpt_names") and isinstance(value, yaml.CollectionNode):
             _take_as_text(value)
 
