@@ -227,12 +227,13 @@ def test_an_older_attempt_that_does_not_end_keeps_its_slot(
 
 
 def test_a_runner_that_cannot_be_started_leaves_nothing(
-    supervisor: Supervisor, launcher: StillLauncher, spec: JobSpec
+    supervisor: Supervisor, launcher: StillLauncher, spec: JobSpec, tmp_path: Path
 ) -> None:
     launcher.error = OSError("no more processes")
     with pytest.raises(OSError, match="no more processes"):
         supervisor.start(spec)
     assert (supervisor.list_held(), supervisor.free_slots) == ([], 1)
+    assert list((tmp_path / "data" / "trash").iterdir()) == []
     launcher.error = None
     supervisor.start(spec)
 

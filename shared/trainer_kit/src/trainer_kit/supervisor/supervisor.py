@@ -170,7 +170,7 @@ class Supervisor:
         try:
             runner = self._launcher.launch(folder)
         except BaseException:
-            self._move_to_trash(folder.path)
+            shutil.rmtree(self._move_to_trash(folder.path), ignore_errors=True)
             raise
         log.info(
             "attempt %d of job %s is started: %s, request %s",
