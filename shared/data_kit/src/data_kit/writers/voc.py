@@ -33,11 +33,18 @@ def _annotation(dataset: Dataset, sample: Sample, image: str) -> Element:
         if instance.is_crowd:
             continue
         x1, y1, x2, y2 = instance.box
+        (xmin, xmax), (ymin, ymax) = _pixels(x1, x2), _pixels(y1, y2)
         element = SubElement(root, "object")
         SubElement(element, "name").text = dataset.class_names[instance.class_id]
-        _children(SubElement(element, "bndbox"), xmin=x1 + 1, ymin=y1 + 1, xmax=x2, ymax=y2)
+        _children(SubElement(element, "bndbox"), xmin=xmin, ymin=ymin, xmax=xmax, ymax=ymax)
     indent(root)
     return root
+
+
+def _pixels(start: float, end: float) -> tuple[float, float]:
+    """First and last pixel, counted from 1. What is narrower than a pixel becomes as wide as one."""
+    first = max(1.0, min(start + 1, end))
+    return first, max(first, end)
 
 
 def _children(parent: Element, **values: float) -> None:
