@@ -11,6 +11,7 @@ from conftest import StartTraining
 from data_kit import open_dataset
 from huggingface_service import loading
 from huggingface_service.architectures import find_architecture
+from huggingface_service.checkpoint import read_checkpoint, read_initial
 from huggingface_service.config import LabelingHyperparameters
 from huggingface_service.images import training_transform, validation_transform
 from huggingface_service.loading import EpochSampler, ImageSet, usable_workers
@@ -120,3 +121,12 @@ def test_images_have_a_size_that_data_and_model_allow(
     run = attempt(model_name=model_name, hyperparameters={"image_size": wanted}).make_run()
 
     assert choose_image_size(run, find_architecture(model_name)) == expected
+
+
+def test_a_training_goes_on_at_the_size_of_the_checkpoint_that_it_begins_with(attempt: StartTraining) -> None:
+    trained = attempt("earlier").run().checkpoint(5)
+    done = attempt("later", initial_checkpoint=trained, hyperparameters={"image_size": "auto"}).run()
+    other = attempt("other", initial_checkpoint=trained, hyperparameters={"image_size": "auto"}).make_run()
+
+    assert read_checkpoint(trained).image_size == read_checkpoint(done.checkpoint(5)).image_size == 32
+    assert choose_image_size(other, find_architecture("microsoft/resnet-18"), read_initial(other)) == 224

@@ -71,6 +71,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(**content)
 
 
+def read_initial(run: TrainingRun[Any]) -> Checkpoint | None:
+    """The checkpoint of another job whose weights this training begins with, if any."""
+    if run.initial_checkpoint is None:
+        return None
+    try:
+        return read_checkpoint(run.initial_checkpoint)
+    except ValueError as error:
+        message = f"The initial checkpoint cannot be used: {error}. Choose another one."
+        raise TrainingError(EndReason.WEIGHTS_UNAVAILABLE, message) from error
+
+
 def read_resumed(run: TrainingRun[Any]) -> Checkpoint | None:
     """The checkpoint that this attempt goes on from, if any; the run's history goes on with it."""
     if run.resume_from is None:

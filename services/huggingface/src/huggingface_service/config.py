@@ -28,9 +28,10 @@ class Hyperparameters(kit.Hyperparameters):
     image_size: Literal["auto"] | Annotated[int, Field(ge=32, le=2048)] = setting(
         "auto",
         "Image size",
-        "Side of the square that images are resized to, rounded up to what the architecture takes. auto: the card's "
-        "input_size for a training that starts from weights; from scratch the longest side of the images, at least "
-        "64 (128 for detection) and at most the card's input_size. Time and memory grow with its square.",
+        "Side of the square that images are resized to, rounded up to what the architecture takes. auto: the size "
+        "that the weights were trained with, which is the card's input_size for those of the hub; from scratch the "
+        "longest side of the images, at least 64 (128 for detection) and at most the card's input_size. Time and "
+        "memory grow with its square.",
         basic=True,
         unit="px",
     )

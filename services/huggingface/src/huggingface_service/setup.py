@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from huggingface_service.architectures import find_architecture
 from huggingface_service.backbones import freeze_backbone
-from huggingface_service.checkpoint import read_resumed
+from huggingface_service.checkpoint import read_initial, read_resumed
 from huggingface_service.config import Hyperparameters
 from huggingface_service.loading import make_loaders
 from huggingface_service.loop import TaskTrainer, trainer_arguments
@@ -39,15 +39,16 @@ def build_setup(run: TrainingRun[Hyperparameters], device: torch.device) -> Setu
     """Raises TrainingError for data and settings that do not go together."""
     params, settings, task_type = run.spec.params, run.hyperparameters, run.spec.task_type
     resumed = read_resumed(run)
+    initial = None if resumed else read_initial(run)
 
     architecture = find_architecture(run.spec.model_name)
     task = TASKS[task_type](run.dataset, settings)
-    image_size = resumed.image_size if resumed else choose_image_size(run, architecture)
+    image_size = resumed.image_size if resumed else choose_image_size(run, architecture, initial)
     training, validation = make_loaders(run, task, image_size, architecture.normalization, device=device)
     steps_per_epoch = ceil(len(training) / settings.accumulation_steps)
 
     config = architecture.fitted_config(task_type, class_names=task.label_names, image_size=image_size)
-    model = initial_model(run, architecture, config, resumed).to(device)
+    model = initial_model(run, architecture, config, resumed=resumed, initial=initial).to(device)
     frozen = freeze_backbone(model) if settings.freeze_backbone else None
     optimizer = make_optimizer(model, params, settings)
     if resumed:

@@ -1,15 +1,16 @@
 """Where a model's first weights come from: nowhere, the hub or its cache, or the checkpoint of another job."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import huggingface_hub
 import torch
 from huggingface_hub import constants
+from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from huggingface_service.architectures import AUTO_MODELS, Architecture, build_model
-from huggingface_service.checkpoint import Checkpoint, read_checkpoint
+from huggingface_service.checkpoint import Checkpoint
 from huggingface_service.config import Hyperparameters
 from trainer_kit.trainer import TrainingError, TrainingRun
 from vision_contracts import EndReason, LogLevel, TaskType
@@ -20,7 +21,12 @@ NAMES_TO_SHOW = 6
 
 
 def initial_model(
-    run: TrainingRun[Hyperparameters], architecture: Architecture, config: PreTrainedConfig, resumed: Checkpoint | None
+    run: TrainingRun[Hyperparameters],
+    architecture: Architecture,
+    config: PreTrainedConfig,
+    *,
+    resumed: Checkpoint | None,
+    initial: Checkpoint | None,
 ) -> PreTrainedModel:
     """The model that training begins with, and a word in the log on what was loaded into it."""
     task = run.spec.task_type
@@ -28,20 +34,17 @@ def initial_model(
         model = build_model(config, task)
         model.load_state_dict(resumed.model)
         return model
-    if run.initial_checkpoint is not None:
-        return _from_checkpoint(run, build_model(config, task), run.initial_checkpoint)
+    if initial is not None:
+        return _from_checkpoint(run, build_model(config, task), initial.model)
     if run.spec.initial_weights == "pretrained":
         return _from_hub(run, architecture, config, task)
     run.log("The model starts from random weights.")
     return build_model(config, task)
 
 
-def _from_checkpoint(run: TrainingRun[Hyperparameters], model: PreTrainedModel, path: Path) -> PreTrainedModel:
-    try:
-        weights = read_checkpoint(path).model
-    except ValueError as error:
-        message = f"The initial checkpoint cannot be used: {error}. Choose another one."
-        raise TrainingError(EndReason.WEIGHTS_UNAVAILABLE, message) from error
+def _from_checkpoint(
+    run: TrainingRun[Hyperparameters], model: PreTrainedModel, weights: Mapping[str, Tensor]
+) -> PreTrainedModel:
     own = model.state_dict()
     fitting = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
     if not fitting:
