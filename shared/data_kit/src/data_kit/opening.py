@@ -17,7 +17,8 @@ from data_kit.splitting import SPLIT_NAMES, split_off
 from data_kit.tree import Tree, is_ignored
 from vision_contracts import DatasetFormat, TaskType
 
-MAX_CLASS_NAME = 200
+MAX_NAME = 200
+"""Of a class or a keypoint."""
 
 
 @dataclass(frozen=True)
@@ -153,10 +154,11 @@ def _check_splits(labels: Labels, report: Report) -> None:
 
 
 def _check_names(labels: Labels, report: Report) -> None:
-    for name in labels.class_names:
-        if not is_clean(name) or not 0 < len(name) <= MAX_CLASS_NAME:
-            message = f"The class name `{name}` has control characters, is empty, or is longer than {MAX_CLASS_NAME}."
-            report.error("class_name_malformed", "", message, "Rename the class.")
+    for what, names in (("class", labels.class_names), ("keypoint", labels.keypoint_names)):
+        for name in names:
+            if not is_clean(name) or not 0 < len(name) <= MAX_NAME:
+                message = f"The {what} name `{name}` has control characters, is empty, or is longer than {MAX_NAME}."
+                report.error(f"{what}_name_malformed", "", message, f"Rename the {what}.")
 
 
 def _check_tasks(tasks: frozenset[TaskType], wanted: TaskType | None, report: Report) -> None:

@@ -79,6 +79,14 @@ def test_keypoints_train_pose(root: Path) -> None:
     assert dataset.skeleton == ((0, 1), (0, 2))
 
 
+@pytest.mark.parametrize("name", ["no\ud800", "no\0se", "", "n" * 201])
+def test_a_keypoint_whose_name_nobody_can_write_is_refused(root: Path, name: str) -> None:
+    categories = [{"id": 7, "name": "dog", "keypoints": [name]}]
+    put_train(root, [BOX | {"keypoints": [1, 1, 2]}], categories=categories)
+
+    assert only_finding(root).code == "keypoint_name_malformed"
+
+
 def test_files_of_keypoints_are_read_for_pose_and_of_instances_otherwise(root: Path) -> None:
     put_train(root, [BOX])
     keypoints = BOX | {"keypoints": [1, 1, 2]}
