@@ -203,6 +203,16 @@ def test_a_link_inside_the_root_is_a_file_like_others(tmp_path: Path) -> None:
     assert sum(map(len, open_dataset(root).splits.values())) == 5
 
 
+def test_one_name_composed_in_two_ways_is_refused(tmp_path: Path) -> None:
+    root = put_classes(tmp_path, {"cat": 2, "dog": 2})
+    for name in ("\u00e9", "e\u0301"):
+        put_image(root / "cat" / f"{name}.png")
+
+    finding = only_finding(root)
+
+    assert (finding.code, finding.file) == ("archive_name_clash", "cat/\u00e9.png")
+
+
 @pytest.mark.parametrize("target", ["loop.png", "back.png", "none.png", "."])
 def test_a_link_to_no_file_is_told_and_left_out(tmp_path: Path, target: str) -> None:
     root = put_classes(tmp_path, {"cat": 2, "dog": 2})

@@ -37,8 +37,21 @@ class Tree:
     def __init__(self, root: Path, report: Report) -> None:
         self.root = root.resolve()
         self._report = report
-        self._files = {unicodedata.normalize("NFC", name): name for name in self._scan(self.root, "")}
+        self._files: dict[str, str] = {}
+        for name in self._scan(self.root, ""):
+            self._add(name)
         self.names = sorted(self._files)
+
+    def _add(self, stored: str) -> None:
+        name = unicodedata.normalize("NFC", stored)
+        if name in self._files:
+            self._report.error(
+                "archive_name_clash",
+                name,
+                "Two files have this name, and differ only in how its letters are composed.",
+                "Rename one.",
+            )
+        self._files[name] = stored
 
     def _scan(self, folder: Path, prefix: str) -> Iterator[str]:
         with os.scandir(folder) as entries:
