@@ -43,6 +43,15 @@ def test_files_are_unpacked_and_leftovers_are_not(tmp_path: Path) -> None:
     assert found == {"set/train/cat/1.png": b"1", "set/data.yaml": b"2", "set/b": b"3"}
 
 
+def test_empty_folders_of_windows_are_no_files(tmp_path: Path) -> None:
+    entries = (("train\\", b""), ("train\\cat\\", b""), ("train\\cat\\1.png", b"1"))
+
+    extract_archive(pack(tmp_path / "a.zip", *entries), tmp_path / "out")
+
+    assert [path.name for path in tmp_path.glob("out/**/*") if path.is_file()] == ["1.png"]
+    assert (tmp_path / "out/train/cat/1.png").read_bytes() == b"1"
+
+
 @pytest.mark.parametrize("name", ["../up", "a/../../up", "/etc/passwd", "..\\up", "C:\\up", "C:/up", "a\nb", ".."])
 def test_a_name_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
     assert refused(pack(tmp_path / "a.zip", ("good.txt", b""), (name, b"x"))) == {"path_leaves_root"}

@@ -179,13 +179,18 @@ def _checked_name(entry: zipfile.ZipInfo, limits: ArchiveLimits, report: Report)
     if name is None:
         report.error("path_leaves_root", shown, "This name leads out of the archive.", "Pack relative names only.")
         return None
-    if entry.is_dir() or not name or any(map(is_ignored, name.split("/"))):
+    if _is_folder(entry, shown) or not name or any(map(is_ignored, name.split("/"))):
         return None
     problem = _problem(entry, name, limits)
     if problem is not None:
         report.error(problem[0], name, *problem[1:])
         return None
     return name
+
+
+def _is_folder(entry: zipfile.ZipInfo, shown: str) -> bool:
+    """Some packers of Windows write `train\\`."""
+    return entry.is_dir() or (shown.endswith("\\") and not entry.file_size)
 
 
 def _problem(entry: zipfile.ZipInfo, name: str, limits: ArchiveLimits) -> tuple[str, str, str] | None:
