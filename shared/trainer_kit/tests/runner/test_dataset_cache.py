@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from trainer_kit.runner import dataset_cache
 from trainer_kit.runner.dataset_cache import DatasetCache
 
 USE = """
@@ -144,6 +145,21 @@ def test_a_data_set_that_lost_content_is_made_anew_once_nobody_uses_it(cache: Pa
             user.kill()
             assert (say(next_user), say(next_user)) == ("making", "have ['half', 'image']")
             next_user.kill()
+
+
+def test_a_data_set_that_is_in_use_and_was_changed_is_made_a_second_time(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be long until nobody trains on it any more."""
+    monkeypatch.setattr(dataset_cache, "CHANGED_SECONDS", 0.0)
+    with start_user(cache, "a") as user:
+        assert (say(user), say(user)) == ("making", "have ['half', 'image']")
+        (cache / "a" / ".DS_Store").write_text("of a file manager")
+        path, lock = DatasetCache(cache, 10**9).use("a", make)
+        assert [file.name for file in path.iterdir()] == ["image"]
+        lock.release()
+        assert DatasetCache(cache, 10**9).use("a", refuse)[0] == path
+        user.kill()
 
 
 def test_a_data_set_whose_size_was_never_written_is_made_anew(cache: Path) -> None:

@@ -1,4 +1,6 @@
 import hashlib
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -6,6 +8,7 @@ import pytest
 
 from data_kit import DatasetError, ObjectStore, StorageError, open_dataset, open_store, write_archive
 from trainer_kit.attempt_folder import AttemptFolder
+from trainer_kit.runner import dataset_cache
 from trainer_kit.runner.dataset_cache import DatasetCache
 from trainer_kit.runner.inputs import InputFetcher
 from trainer_kit.testing.specs import changed
@@ -68,6 +71,24 @@ def test_a_broken_archive_is_the_data_sets_fault(
     with pytest.raises(DatasetError):
         fetcher.fetch("x:y", changed(spec, dataset={"uri": uri, "digest": DIGEST}))
     assert not (tmp_path / "datasets" / DIGEST).exists()
+
+
+def test_an_archive_that_another_job_never_has_fetched_is_a_loss_of_infrastructure(
+    fetcher: InputFetcher, spec: JobSpec, archived: DatasetRef, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset_cache, "WAIT_SECONDS", 0.0)
+    hold = (
+        "import sys, pathlib, trainer_kit.file_lock as f;"
+        "lock = f.FileLock(pathlib.Path(sys.argv[1])); print(lock.acquire(), flush=True); input()"
+    )
+    command = [sys.executable, "-c", hold, str(tmp_path / "datasets" / f"{DIGEST}.lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"True\n"
+        with pytest.raises(TrainingError, match="Another job has been fetching") as caught:
+            fetcher.fetch("x:y", changed(spec, dataset=archived.model_dump()))
+        other.kill()
+    assert caught.value.reason is EndReason.STORAGE_UNAVAILABLE
 
 
 def test_the_best_checkpoint_comes_with_the_one_to_go_on_from_and_may_be_missing(

@@ -3,7 +3,8 @@
 {cache}/{key}.lock      shared while a runner trains on it, exclusive while it is made or removed
 {cache}/{key}/          a complete data set
 {cache}/{key}.size      how many bytes it takes, and a hash of its files' names, sizes and times of change; where these
-                        are others now, somebody has changed it, and it is made anew
+                        are others now, somebody has changed it, and it is made anew; under {key}-anew while others
+                        train on what was changed
 {cache}/{key}.partial/  one in the making, or left by a runner that was killed over it
 {cache}/{key}.zip, .{key}.zip.….partial    its archive, likewise
 """
@@ -21,6 +22,8 @@ from trainer_kit.file_lock import FileLock
 from trainer_kit.files import write_atomically
 
 WAIT_SECONDS = 3600.0
+CHANGED_SECONDS = 10.0
+"""How long a changed data set is waited for: who only looks at it, or makes it anew, leaves it sooner or locks it."""
 SHARE_SECONDS = 1.0
 MAKE_SECONDS = 0.2
 
@@ -38,17 +41,24 @@ class DatasetCache:
     def use(self, key: str, make: Callable[[Path], None]) -> tuple[Path, FileLock]:
         """The data set under `key`, made by `make(empty folder)` if it is not there.
 
-        The lock keeps it from being removed; its end, or that of this process, gives it free.
+        The lock keeps it from being removed; its end, or that of this process, gives it free. Raises TimeoutError
+        if another runner makes it and does not get ready.
         """
         lock = FileLock(self._folder / f"{key}.lock")
         final = self._folder / key
-        deadline = time.monotonic() + WAIT_SECONDS
+        begun_at = time.monotonic()
         try:
             while not self._share(lock, final):
                 if lock.acquire(timeout_seconds=MAKE_SECONDS):
                     self._make(key, final, make)
-                elif time.monotonic() > deadline:
-                    raise TimeoutError(f"Another runner has been fetching this data set for {WAIT_SECONDS:g} s.")
+                elif time.monotonic() > begun_at + CHANGED_SECONDS and self._is_used_though_changed(lock, final):
+                    lock.release()
+                    log.warning("%s was changed while it is in use: another copy is made", final)
+                    return self.use(f"{key}-anew", make)
+                elif time.monotonic() > begun_at + WAIT_SECONDS:
+                    raise TimeoutError(
+                        f"Another job has been fetching this data set for {WAIT_SECONDS / 60:.0f} minutes."
+                    )
             os.utime(lock.path)  # not `touch`, which may open the file: closing it would drop the lock
             self.remove_leftovers(keep=key)
             self._evict(keep=key, max_bytes=self._max_bytes)
@@ -63,6 +73,10 @@ class DatasetCache:
             return True
         lock.release()
         return False
+
+    def _is_used_though_changed(self, lock: FileLock, final: Path) -> bool:
+        """For who has just not got the lock for itself alone. Holds it together with the others."""
+        return lock.acquire(shared=True) and final.exists() and not self._is_whole(final)
 
     def _is_whole(self, final: Path) -> bool:
         """Also after a power cut, which may leave empty files, and after somebody has cleared up or written in it.

@@ -50,7 +50,11 @@ class InputFetcher:
         if path is not None and path.is_dir():
             return path
         key = dataset.digest if dataset.digest and SHA256.fullmatch(dataset.digest) else _sha256_text(dataset.uri)
-        final, self.dataset_lock = self._cache.use(key, lambda partial: self._download(dataset.uri, partial))
+        try:
+            final, self.dataset_lock = self._cache.use(key, lambda partial: self._download(dataset.uri, partial))
+        except TimeoutError as error:
+            message = f"{error} Look at the object storage, then retry."
+            raise TrainingError(EndReason.STORAGE_UNAVAILABLE, message) from error
         return final
 
     def _download(self, uri: str, target: Path) -> None:
