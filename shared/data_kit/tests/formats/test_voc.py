@@ -210,3 +210,17 @@ def test_a_name_that_only_the_other_year_has_is_refused(tmp_path: Path) -> None:
 
     assert (finding.code, finding.line) == ("annotations_missing", 2)
     assert "VOC2007/Annotations/b.xml" in finding.fix
+
+
+def test_a_listed_name_of_two_annotations_is_refused_unless_one_is_in_its_usual_place(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        put_image(tmp_path / "JPEGImages" / folder / "a.jpg")
+        put_annotation(tmp_path / "Annotations" / folder / "a.xml")
+    put_voc(tmp_path, "b", labelled("cat"))
+    put_annotation(tmp_path / "old" / "b.xml", box="")
+    put_text(tmp_path / "ImageSets/Main/train.txt", "b\na\n")
+
+    finding = only_finding(tmp_path)
+
+    assert (finding.code, finding.line) == ("annotations_ambiguous", 2)
+    assert "`Annotations/one/a.xml` or `Annotations/two/a.xml`" in finding.message

@@ -39,7 +39,7 @@ class VocFiles:
             return self._splits_of_folders()
         splits: dict[Split, list[str]] = defaultdict(list)
         for root, by_split in lists.items():
-            by_stem = _by_stem(self.annotations, root)
+            by_stem = self._by_stem(root)
             for split, name in by_split.items():
                 splits[split] += self._listed(name, root, by_stem)
         return splits
@@ -51,14 +51,30 @@ class VocFiles:
             splits[next((split for split in named if split), Split.TRAIN)].append(file)
         return splits
 
-    def _listed(self, name: str, root: str, by_stem: dict[str, str]) -> list[str]:
+    def _by_stem(self, root: str) -> dict[str, list[str]]:
+        """The root's annotations, or all where it has none. Those in its `Annotations` hide others of their names."""
+        own = [file for file in self.annotations if file.startswith(_join(root, ""))] or self.annotations
+        by_stem: dict[str, list[str]] = defaultdict(list)
+        for file in own:
+            by_stem[PurePosixPath(file).stem].append(file)
+        usual = {stem: _join(root, f"Annotations/{stem}.xml") for stem in by_stem}
+        return {stem: [usual[stem]] if usual[stem] in files else files for stem, files in by_stem.items()}
+
+    def _listed(self, name: str, root: str, by_stem: dict[str, list[str]]) -> list[str]:
         found: list[str] = []
         text = self._source.tree.read_list(name) or ""
         for number, line in enumerate(text.splitlines(), start=1):
-            stem = line.split(maxsplit=1)[0] if line.strip() else None
-            if stem in by_stem:
-                found.append(by_stem[stem])
-            elif stem is not None:
+            if not line.strip():
+                continue
+            stem = line.split(maxsplit=1)[0]
+            files = by_stem.get(stem, [])
+            found += files[:1]
+            if len(files) > 1:
+                self._source.report.error(
+                    "annotations_ambiguous", name, f"`{stem}` may be {_enumerate(files)}.",
+                    "Give each annotation and its image a name of their own.", line=number,
+                )  # fmt: skip
+            elif not files:
                 self._source.report.error(
                     "annotations_missing", name, f"There is no annotation file for `{stem}`.",
                     f"Add `{_join(root, f'Annotations/{stem}.xml')}`, or remove this line.", line=number,
@@ -77,7 +93,7 @@ class VocFiles:
             return nearest[0]
         if nearest:
             self._source.report.error(
-                "image_ambiguous", file, f"Its image may be {' or '.join(f'`{name}`' for name in nearest)}.",
+                "image_ambiguous", file, f"Its image may be {_enumerate(nearest)}.",
                 "Keep one, or put the images into the same folders below `JPEGImages` as their annotations below "
                 "`Annotations`.",
             )  # fmt: skip
@@ -111,11 +127,8 @@ def _by_split(lists: dict[str, str]) -> dict[Split, str]:
     return found if "trainval" not in lists else {Split.TRAIN: lists["trainval"]} | found
 
 
-def _by_stem(files: Iterable[str], root: str) -> dict[str, str]:
-    """The root's annotations, or all where it has none; those in its `Annotations` before others of the same name."""
-    own = [file for file in files if file.startswith(_join(root, ""))] or list(files)
-    own.sort(key=lambda file: (PurePosixPath(file).parent == PurePosixPath(root, "Annotations"), file))
-    return {PurePosixPath(file).stem: file for file in own}
+def _enumerate(names: Iterable[str]) -> str:
+    return " or ".join(f"`{name}`" for name in names)
 
 
 def _join(root: str, name: str) -> str:
