@@ -7,6 +7,7 @@ import torch
 from conftest import StartTraining
 from torchvision import tv_tensors
 
+from huggingface_service.architectures import build_model, find_architecture
 from huggingface_service.tasks.detection import detections, visible_objects
 from vision_contracts import TaskType
 
@@ -29,6 +30,20 @@ def test_a_detector_learns_and_is_measured_by_average_precision(attempt: StartTr
     assert 0 <= done.final["val/map50_95"] <= done.final["val/map50"] <= 1
     assert done.report.splits["val"].values["map50_95"] == done.final["val/map50_95"]
     assert done.started.num_classes == 2
+
+
+@pytest.mark.parametrize("size", [32, 64, 96])
+@pytest.mark.parametrize(
+    "name", ["rt_detr", "rt_detr_v2", "d_fine", "deimv2", "SenseTime/deformable-detr-with-box-refine-two-stage"]
+)
+def test_a_detector_that_chooses_its_queries_takes_small_images(name: str, size: int) -> None:
+    config = find_architecture(name).fitted_config(DETECTION, class_names=("a", "b"), image_size=size)
+    model = build_model(config, DETECTION).eval()
+
+    with torch.inference_mode():
+        boxes = model(torch.zeros(1, 3, size, size)).pred_boxes
+
+    assert 20 <= boxes.shape[1] < 300
 
 
 def test_objects_are_relative_to_the_image_and_lost_ones_are_dropped() -> None:

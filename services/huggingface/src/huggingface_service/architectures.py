@@ -82,8 +82,16 @@ SIZE_STEPS: Mapping[str, int] = {"dinov2": 14, "tipsv2_dpt": 14, "rf_detr": 56, 
 RESIZE_POSITIONS = frozenset({"dinov2", "dinov2_with_registers", "yolos"})
 """Models that fit their position embeddings to every image: the configured size stays that of the weights."""
 
-QUERIES_FROM_PATCHES = frozenset({"lw_detr", "rf_detr"})
-"""Detectors whose queries are the best of the backbone's patches: there must be as many patches as queries."""
+QUERIES_FROM_FEATURES: Mapping[str, str] = {
+    "d_fine": "num_queries",
+    "deformable_detr": "two_stage_num_proposals",
+    "deimv2": "num_queries",
+    "lw_detr": "num_queries",
+    "rf_detr": "num_queries",
+    "rt_detr": "num_queries",
+    "rt_detr_v2": "num_queries",
+}
+"""Detectors whose queries are the best cells of the feature maps, and the setting that says how many: at most all."""
 
 MIN_SIZES: Mapping[TaskType, int] = {CLASSIFICATION: 64, DETECTION: 128, SEGMENTATION: 64, INSTANCES: 128}
 
@@ -184,8 +192,17 @@ def fit_image_size(config: PreTrainedConfig, size: int) -> None:
             part.window_size = min(part.window_size, max(1, size // 32))
     if config.model_type == "imagegpt":
         config.n_positions = size * size
-    if config.model_type in QUERIES_FROM_PATCHES:
-        config.num_queries = min(config.num_queries, (size // config.backbone_config.patch_size) ** 2)
+    if config.model_type in QUERIES_FROM_FEATURES:
+        queries = QUERIES_FROM_FEATURES[config.model_type]
+        cells = sum((size // stride) ** 2 for stride in _feature_strides(config))
+        setattr(config, queries, min(getattr(config, queries), cells))
+
+
+def _feature_strides(config: PreTrainedConfig) -> Sequence[int]:
+    """How many pixels lie between two cells, for each feature map of a detector."""
+    if config.model_type == "deformable_detr":
+        return [8 * 2**level for level in range(config.num_feature_levels)]
+    return getattr(config, "feat_strides", None) or [config.backbone_config.patch_size]
 
 
 def _parts(config: PreTrainedConfig) -> Iterator[PreTrainedConfig]:
