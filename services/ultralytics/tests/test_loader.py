@@ -11,7 +11,7 @@ from PIL import Image
 
 from trainer_kit.trainer.world import World
 from ultralytics_service.library import torch, ultralytics
-from ultralytics_service.loader import EpochLoader, mosaic_buffer
+from ultralytics_service.loader import EpochLoader, keep_order, mosaic_buffer, share_out
 
 SIDE = 64
 IMAGES = 24
@@ -19,6 +19,23 @@ BATCH = 4
 PADDING = 114
 STILL = {"imgsz": SIDE, "translate": 0, "scale": 0, "fliplr": 0, "hsv_h": 0, "hsv_s": 0, "hsv_v": 0}
 """Mosaics, and no other augmentation."""
+WORLD = World()
+
+
+class Watched(torch.utils.data.Sampler[int]):
+    """Notes what is drawn from another sampler."""
+
+    def __init__(self, sampler: Any, drawn: list[int]) -> None:
+        self.sampler = sampler
+        self.drawn = drawn
+
+    def __iter__(self) -> Iterator[int]:
+        for number in self.sampler:
+            self.drawn.append(number)
+            yield number
+
+    def __len__(self) -> int:
+        return len(self.sampler)
 
 
 @pytest.fixture
@@ -36,16 +53,25 @@ def greys(tmp_path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def load(greys: dict[str, Any]) -> Iterator[Callable[..., SimpleNamespace]]:
-    """`load(workers=…, batch=…, mode=…, <settings>=…)`: a `loader` over its `dataset`, and the `epoch` it is in."""
+    """`load(workers=…, batch=…, mode=…, world=…, <settings>=…)`: a `loader` over its `dataset`, as a job makes it, the
+    `epoch` it is in, and the numbers of the images that it has `drawn`.
+    """
     loaders = []
 
-    def make(*, workers: int = 2, batch: int = BATCH, mode: str = "train", **settings: Any) -> SimpleNamespace:
+    def make(
+        *, workers: int = 2, batch: int = BATCH, mode: str = "train", world: World = WORLD, **settings: Any
+    ) -> SimpleNamespace:
         arguments = ultralytics.cfg.get_cfg(overrides=STILL | settings)
-        made = SimpleNamespace(epoch=0, arguments=arguments)
+        made = SimpleNamespace(epoch=0, arguments=arguments, drawn=[])
         build = ultralytics.data.build
         made.dataset = build.build_yolo_dataset(arguments, greys["train"], batch, greys, mode=mode)
         library = build.build_dataloader(made.dataset, batch, workers, shuffle=mode == "train", device="cpu")
-        made.loader = EpochLoader(library, World(), lambda: made.epoch)
+        if mode == "val":
+            keep_order(library)
+        elif world.size > 1:
+            share_out(library, world, lambda: made.epoch)
+        library.batch_sampler.sampler.sampler = Watched(library.batch_sampler.sampler.sampler, made.drawn)
+        made.loader = EpochLoader(library, world, lambda: made.epoch)
         loaders.append(library)
         return made
 
@@ -121,3 +147,41 @@ def test_without_loader_processes_the_images_at_hand_are_the_librarys_own(
     made = load(workers=0)
     first = next(iter(made.loader))
     assert [made.dataset.im_files[number] for number in mosaic_buffer(made.dataset)] == [*first["im_file"]]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(
+    ("settings", "images"),
+    [
+        ({}, IMAGES),
+        ({"mode": "val"}, IMAGES),
+        ({"world": World(1, 2)}, IMAGES // 2),
+        ({"batch": 5}, IMAGES),
+    ],
+    ids=["training", "validation", "one of two", "a smaller last batch"],
+)
+def test_no_more_images_are_loaded_than_an_epoch_has(
+    load: Callable[..., SimpleNamespace], workers: int, settings: dict[str, Any], images: int
+) -> None:
+    made = load(workers=workers, **settings)
+    assert len(made.loader.sampler) == images
+    for epoch in range(3):
+        made.drawn.clear()
+        made.epoch = epoch
+        batches = [batch["im_file"] for batch in made.loader]
+        assert len(batches) == len(made.loader)
+        assert [made.dataset.im_files[number] for number in made.drawn] == [name for batch in batches for name in batch]
+        assert len({*made.drawn}) == images
+
+
+def test_validation_keeps_the_order_of_the_images(load: Callable[..., SimpleNamespace]) -> None:
+    made = load(mode="val")
+    for _ in range(2):
+        assert [name for batch in made.loader for name in batch["im_file"]] == made.dataset.im_files
+
+
+def test_an_epoch_that_was_left_early_starts_anew(load: Callable[..., SimpleNamespace]) -> None:
+    made = load()
+    whole = images_of_an_epoch(made, 0)
+    assert torch.equal(next(iter(made.loader))["img"], whole[:BATCH])
+    assert torch.equal(images_of_an_epoch(made, 0), whole)

@@ -28,6 +28,8 @@ class EpochLoader:
         self._loader = loader
         self._world = world
         self._epoch_seed = epoch_seed
+        once = _Once(loader.batch_sampler.sampler)
+        object.__setattr__(loader, "batch_sampler", once)  # which a loader refuses otherwise, as the library does it
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         seed = (self._epoch_seed() * self._world.size + self._world.rank) % 2**32
@@ -45,11 +47,23 @@ class EpochLoader:
 
     @property
     def sampler(self) -> Any:
-        """Gives the samples of one epoch, behind a sampler that repeats it for ever."""
+        """Gives the samples of one epoch, behind the one of batches and the one around that."""
         return self._loader.batch_sampler.sampler.sampler
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
+
+
+class _Once:
+    """The batches of one epoch, in place of the library's sampler that repeats them for ever: loader processes would go
+    on with four batches each of a next epoch, all thrown away as each epoch starts anew.
+    """
+
+    def __init__(self, sampler: Any) -> None:
+        self.sampler = sampler
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self.sampler)
 
 
 def keep_order(loader: Any) -> None:
