@@ -61,16 +61,14 @@ class Attempt:
         return held
 
     def expect_reader(self, *, after: int) -> None:
-        """Raises UnknownAttempt where nothing can come for who has the events up to number `after`.
-
-        A power cut may take the newest events: who has read them waits for an end that has an older number. And who
-        has seen the end never asks again.
+        """Raises UnknownAttempt for a number that there is not: a power cut may take the newest events, and who has
+        read them would wait for an end that has an older number.
         """
-        held = self.describe()
-        if after > held.last_seq or (held.state == "ended" and after == held.last_seq):
+        last_seq = self.describe().last_seq
+        if after > last_seq:
             raise UnknownAttempt(
-                f"The events of attempt {self.number} of job {self.job_uid} end with number {held.last_seq}: after "
-                f"number {after} there is none."
+                f"The events of attempt {self.number} of job {self.job_uid} end with number {last_seq}: there is no "
+                f"number {after}."
             )
 
     def order_stop(self, order: StopOrder) -> None:

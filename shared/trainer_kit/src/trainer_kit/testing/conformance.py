@@ -243,7 +243,8 @@ class ServiceConformance:
     ) -> None:
         spec, events = finished
         assert service.events(spec, after=3) == events[3:]
-        beyond = {"after": len(events), "follow": True}
+        assert list(service.follow(spec, after=len(events))) == []
+        beyond = {"after": len(events) + 1, "follow": True}
         assert_problem(service.client.get(f"/training/jobs/{spec.job_uid}/events", params=beyond), 404, "not_found")
 
     def test_the_same_start_again_starts_nothing(
