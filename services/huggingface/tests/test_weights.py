@@ -1,19 +1,24 @@
 """Pretrained weights: from a cache that is there, and a quick word where there is none."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from attempts import Attempt
 from conftest import StartTraining
 from huggingface_hub import constants
+from transformers import PreTrainedModel
 
 from huggingface_service import weights
 from huggingface_service.architectures import build_model, find_architecture
 from huggingface_service.checkpoint import read_checkpoint
+from huggingface_service.position_tables import resample_tables
 from trainer_kit.trainer import TrainingError
 from vision_contracts import EndReason, TaskType
 
 CHECKPOINT = "google/mobilenet_v2_0.35_96"
+TRANSFORMER = "WinKawaks/vit-tiny-patch16-224"
 
 
 @pytest.fixture
@@ -23,6 +28,14 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "hub"
 
 
+def put_into(cache: Path, hub_id: str, model: PreTrainedModel) -> None:
+    """As the hub's own client does it."""
+    repository = cache / f"models--{hub_id.replace('/', '--')}"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text("0123abc")
+    model.save_pretrained(repository / "snapshots" / "0123abc")
+
+
 @pytest.mark.parametrize("stored_in", [torch.float32, torch.float16])
 def test_weights_of_a_mounted_cache_are_trained_in_32_bits_without_the_hub(
     attempt: StartTraining, cache: Path, stored_in: torch.dtype
@@ -30,10 +43,7 @@ def test_weights_of_a_mounted_cache_are_trained_in_32_bits_without_the_hub(
     task = TaskType.IMAGE_CLASSIFICATION
     torch.manual_seed(7)
     published = build_model(find_architecture(CHECKPOINT).default_config(task), task).to(stored_in)
-    repository = cache / "models--google--mobilenet_v2_0.35_96"
-    (repository / "refs").mkdir(parents=True)
-    (repository / "refs" / "main").write_text("0123abc")
-    published.save_pretrained(repository / "snapshots" / "0123abc")
+    put_into(cache, CHECKPOINT, published)
 
     done = attempt(model_name=CHECKPOINT, initial_weights="pretrained", hyperparameters={"freeze_backbone": True}).run()
 
@@ -41,6 +51,30 @@ def test_weights_of_a_mounted_cache_are_trained_in_32_bits_without_the_hub(
     assert len(trained) == len(own)
     assert all(torch.equal(trained[name], own[name]) for name in own if not name.startswith("classifier"))
     assert "2 tensors start from random values: classifier.bias, classifier.weight" in done.log
+
+
+def test_positions_are_taken_over_from_the_hub_and_from_a_checkpoint_to_images_of_another_size(
+    attempt: StartTraining, cache: Path
+) -> None:
+    task, name = TaskType.IMAGE_CLASSIFICATION, "vit.embeddings.position_embeddings"
+    published = build_model(find_architecture(TRANSFORMER).default_config(task), task)
+    put_into(cache, TRANSFORMER, published)
+    frozen = {"model_name": TRANSFORMER, "params": {"batch_size": 20}}
+
+    def train(folder: str, size: int, **begin: Any) -> Attempt:
+        return attempt(folder, **frozen, **begin, hyperparameters={"image_size": size, "freeze_backbone": True}).run()
+
+    first = train("first", 64, initial_weights="pretrained")
+    second = train("second", 96, initial_checkpoint=first.checkpoint(1))
+
+    before = published.state_dict()
+    for done in (first, second):
+        after = read_checkpoint(done.checkpoint(1)).model
+        expected = {**before, **resample_tables(before, after)}
+        assert torch.equal(after[name], expected[name])
+        assert f"1 tables of positions are resampled for this size of image: {name}." in done.log
+        assert name not in "".join(line for line in done.log.splitlines() if "random values" in line)
+        before = after
 
 
 @pytest.mark.usefixtures("cache")

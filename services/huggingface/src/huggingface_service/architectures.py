@@ -121,12 +121,17 @@ class Architecture:
         changes = {**ADJUSTMENTS.get((self.model_type, task), {}), **self.config}
         return AutoConfig.for_model(self.model_type, **changes)
 
-    def fitted_config(self, task: TaskType, *, class_names: Sequence[str], image_size: int) -> PreTrainedConfig:
-        """The configuration for one data set and one size of image."""
+    def labelled_config(self, task: TaskType, *, class_names: Sequence[str]) -> PreTrainedConfig:
+        """The configuration for the classes of one data set, at the size of image that the weights are made for."""
         config = self.default_config(task)
         config.num_labels = len(class_names)
         config.id2label = dict(enumerate(class_names))
         config.label2id = {name: index for index, name in enumerate(class_names)}
+        return config
+
+    def fitted_config(self, task: TaskType, *, class_names: Sequence[str], image_size: int) -> PreTrainedConfig:
+        """The configuration for one data set and one size of image."""
+        config = self.labelled_config(task, class_names=class_names)
         fit_image_size(config, image_size)
         return config
 

@@ -1,6 +1,6 @@
 """Where a model's first weights come from: nowhere, the hub or its cache, or the checkpoint of another job."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import huggingface_hub
@@ -12,6 +12,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from huggingface_service.architectures import AUTO_MODELS, Architecture, build_model
 from huggingface_service.checkpoint import Checkpoint
 from huggingface_service.config import Hyperparameters
+from huggingface_service.position_tables import resample_tables
 from trainer_kit.trainer import TrainingError, TrainingRun
 from vision_contracts import EndReason, LogLevel, TaskType
 
@@ -35,18 +36,25 @@ def initial_model(
         model.load_state_dict(resumed.model)
         return model
     if initial is not None:
-        return _from_checkpoint(run, build_model(config, task), initial.model)
+        return _take_over(run, build_model(config, task), initial.model)
     if run.spec.initial_weights == "pretrained":
         return _from_hub(run, architecture, config, task)
     run.log("The model starts from random weights.")
     return build_model(config, task)
 
 
-def _from_checkpoint(
-    run: TrainingRun[Hyperparameters], model: PreTrainedModel, weights: Mapping[str, Tensor]
+def _take_over(
+    run: TrainingRun[Hyperparameters],
+    model: PreTrainedModel,
+    weights: Mapping[str, Tensor],
+    *,
+    unused: Iterable[str] = (),
 ) -> PreTrainedModel:
+    """Loads what fits the model; tables of positions are made to fit its size of images."""
     own = model.state_dict()
-    fitting = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
+    resampled = resample_tables(weights, own)
+    available = {**weights, **resampled}
+    fitting = {name: value for name, value in available.items() if name in own and own[name].shape == value.shape}
     if not fitting:
         raise TrainingError(
             EndReason.WEIGHTS_UNAVAILABLE,
@@ -54,7 +62,11 @@ def _from_checkpoint(
         )
     model.load_state_dict(fitting, strict=False)
     _log_loaded(
-        run, len(fitting), new=sorted(own.keys() - fitting.keys()), unused=sorted(weights.keys() - fitting.keys())
+        run,
+        len(fitting),
+        resampled=sorted(resampled),
+        new=sorted(own.keys() - fitting.keys()),
+        unused=sorted({*unused, *(weights.keys() - fitting.keys())}),
     )
     return model
 
@@ -69,18 +81,18 @@ def _from_hub(
             f"pretrained models of its family.",
         )
     folder = find_weights(architecture.hub_id).parent
-    model, info = AUTO_MODELS[task].from_pretrained(
+    # Loaded at the size of image that they are made for: at any other the library drops tables of positions.
+    published, info = AUTO_MODELS[task].from_pretrained(
         folder,
-        config=config,
+        config=architecture.labelled_config(task, class_names=list((config.id2label or {}).values())),
         dtype=torch.float32,  # some files are in 16 bits, in which training diverges
         ignore_mismatched_sizes=True,
         output_loading_info=True,
         local_files_only=True,
     )
-    mismatched = {name for name, *_ in info["mismatched_keys"]}
-    new = sorted({*info["missing_keys"], *mismatched})
-    _log_loaded(run, len(model.state_dict()) - len(new), new=new, unused=sorted(info["unexpected_keys"]))
-    return model
+    random = {*info["missing_keys"], *(name for name, *_ in info["mismatched_keys"])}
+    weights = {name: value for name, value in published.state_dict().items() if name not in random}
+    return _take_over(run, build_model(config, task), weights, unused=info["unexpected_keys"])
 
 
 def find_weights(hub_id: str) -> Path:
@@ -122,8 +134,17 @@ def _unavailable(hub_id: str, why: str) -> TrainingError:
     )
 
 
-def _log_loaded(run: TrainingRun[Hyperparameters], loaded: int, *, new: Sequence[str], unused: Sequence[str]) -> None:
+def _log_loaded(
+    run: TrainingRun[Hyperparameters],
+    loaded: int,
+    *,
+    resampled: Sequence[str],
+    new: Sequence[str],
+    unused: Sequence[str],
+) -> None:
     run.log(f"{loaded} tensors of weights loaded.")
+    if resampled:
+        run.log(f"{len(resampled)} tables of positions are resampled for this size of image: {_some(resampled)}.")
     if new:
         run.log(f"{len(new)} tensors start from random values: {_some(new)}.", LogLevel.WARNING)
     if unused:

@@ -1,0 +1,62 @@
+"""Tables of positions: what is learned for one size of image serves another."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from huggingface_service.architectures import build_model, find_architecture
+from huggingface_service.position_tables import resample_tables
+
+TYPES = ["clip", "deit", "dpt", "eomt", "hiera", "imagegpt", "perceiver", "pvt", "rf_detr", "siglip", "vit", "vit_msn"]
+
+
+def shapes(name: str, size: int) -> dict[str, Tensor]:
+    """The tensors of a model for images of that size, as zeros that take no memory."""
+    architecture = find_architecture(name)
+    task = architecture.task_types[0]
+    with torch.device("meta"):
+        model = build_model(architecture.fitted_config(task, class_names=("a", "b"), image_size=size), task)
+    return {name: torch.zeros(()).expand(value.shape) for name, value in model.state_dict().items()}
+
+
+def ramp(side: int) -> Tensor:
+    """(side², 2): how far down and how far right each cell of a grid is, from 0 to 1."""
+    middles = (torch.arange(side) + 0.5) / side
+    return torch.cartesian_prod(middles, middles)
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_everything_that_depends_on_the_size_of_images_is_resampled(name: str) -> None:
+    step = find_architecture(name).size_step
+    trained, own = shapes(name, step * 16), shapes(name, step * 12)
+
+    resampled = resample_tables(trained, own)
+
+    differing = {name for name in own if own[name].shape != trained[name].shape}
+    assert resampled.keys() == differing != set()
+    assert all(resampled[name].shape == own[name].shape for name in resampled)
+
+
+@pytest.mark.parametrize("side", [5, 8, 12])
+def test_each_cell_gets_what_was_learned_for_its_place_and_tokens_keep_theirs(side: int) -> None:
+    name = "vit.embeddings.position_embeddings"
+    tokens = torch.tensor([[7.0, -7.0]])
+    trained = {name: torch.cat([tokens, ramp(10)])[None]}
+
+    table = resample_tables(trained, {name: torch.zeros(1, 1 + side**2, 2)})[name][0]
+
+    assert torch.equal(table[:1], tokens)
+    assert torch.allclose(table[1:], ramp(side), atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("name", "trained", "own"),
+    [
+        pytest.param("position_embeddings", (1, 17, 8), (1, 10, 6), id="another-width"),
+        pytest.param("position_embeddings", (1, 21, 8), (1, 10, 8), id="no-square"),
+        pytest.param("query_position_embeddings.weight", (100, 8), (25, 8), id="queries"),
+        pytest.param("classifier.weight", (100, 8), (25, 8), id="classes"),
+    ],
+)
+def test_what_is_no_grid_of_positions_is_left_out(name: str, trained: tuple[int, ...], own: tuple[int, ...]) -> None:
+    assert resample_tables({name: torch.zeros(trained)}, {name: torch.zeros(own)}) == {}
