@@ -10,6 +10,16 @@ from huggingface_service.position_tables import resample_tables
 TYPES = ["clip", "deit", "dpt", "eomt", "hiera", "imagegpt", "perceiver", "pvt", "rf_detr", "siglip", "vit", "vit_msn"]
 
 
+RELATIVE = [
+    "microsoft/beit-base-patch16-224",
+    "microsoft/beit-base-finetuned-ade-640-640",
+    "facebook/data2vec-vision-base-ft1k",
+    "facebook/mask2former-swin-tiny-coco-instance",
+    "openmmlab/upernet-swin-tiny",
+    "swin",
+]
+
+
 def shapes(name: str, size: int) -> dict[str, Tensor]:
     """The tensors of a model for images of that size, as zeros that take no memory."""
     architecture = find_architecture(name)
@@ -25,10 +35,10 @@ def ramp(side: int) -> Tensor:
     return torch.cartesian_prod(middles, middles)
 
 
-@pytest.mark.parametrize("name", TYPES)
+@pytest.mark.parametrize("name", [*TYPES, *RELATIVE])
 def test_everything_that_depends_on_the_size_of_images_is_resampled(name: str) -> None:
     step = find_architecture(name).size_step
-    trained, own = shapes(name, step * 16), shapes(name, step * 12)
+    trained, own = shapes(name, step * 16), shapes(name, step * (4 if name in RELATIVE else 12))
 
     resampled = resample_tables(trained, own)
 
@@ -47,6 +57,20 @@ def test_each_cell_gets_what_was_learned_for_its_place_and_tokens_keep_theirs(si
 
     assert torch.equal(table[:1], tokens)
     assert torch.allclose(table[1:], ramp(side), atol=0.02)
+
+
+@pytest.mark.parametrize("window", [3, 5, 9])
+@pytest.mark.parametrize("tokens", [torch.empty(0, 2), torch.tensor([[7.0, -7.0], [8.0, 0.0], [0.0, 9.0]])])
+def test_each_distance_gets_what_was_learned_for_it(window: int, tokens: Tensor) -> None:
+    name = "attention.relative_position_bias_table"
+    trained = {name: torch.cat([ramp(2 * 7 - 1), tokens])}
+    distances = (2 * window - 1) ** 2
+
+    table = resample_tables(trained, {name: torch.zeros(distances + len(tokens), 2)})[name]
+
+    assert torch.equal(table[distances:], tokens)
+    assert torch.allclose(table[:distances], ramp(2 * window - 1), atol=0.02)
+    assert torch.allclose(table[distances // 2], torch.tensor([0.5, 0.5]))
 
 
 @pytest.mark.parametrize(

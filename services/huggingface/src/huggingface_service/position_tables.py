@@ -16,17 +16,19 @@ class Layout:
 
     names: re.Pattern[str]
     """Tensors that are laid out like this."""
-    ahead: tuple[int, ...] = (0,)
-    """How many rows there can be in front of the grid."""
+    around: tuple[tuple[int, int], ...]
+    """How many rows there can be in front of the grid and behind it."""
 
-    def rows_ahead(self, *rows: int) -> int | None:
-        """So many that squares remain of each number of rows; None if there is no such number."""
-        return next((ahead for ahead in self.ahead if all(_is_square(count - ahead) for count in rows)), None)
+    def rows_around(self, *rows: int) -> tuple[int, int] | None:
+        """So many that squares remain of each number of rows; None if there are no such numbers."""
+        return next((around for around in self.around if all(_is_square(count - sum(around)) for count in rows)), None)
 
 
 LAYOUTS = (
     # One vector for each patch, behind those of the class and distillation tokens. Queries have no places.
-    Layout(re.compile(r"(?<!query_)position_embeddings?(\.weight)?$|\bwpe\.weight$"), ahead=(0, 1, 2)),
+    Layout(re.compile(r"(?<!query_)position_embeddings?(\.weight)?$|\bwpe\.weight$"), around=((0, 0), (1, 0), (2, 0))),
+    # One bias for each distance down and right between two patches, then those from, to and of the class token.
+    Layout(re.compile(r"relative_position_bias_table$"), around=((0, 3), (0, 0))),
 )
 
 
@@ -45,12 +47,14 @@ def _resample(table: Tensor, wanted: Tensor, layout: Layout) -> Tensor | None:
     """None for a table that differs in more than the size of its grid."""
     if table.shape[:-2] != wanted.shape[:-2] or table.shape[-1] != wanted.shape[-1]:
         return None
-    ahead = layout.rows_ahead(table.shape[-2], wanted.shape[-2])
-    if ahead is None:
+    around = layout.rows_around(table.shape[-2], wanted.shape[-2])
+    if around is None:
         return None
+    ahead, behind = around
     rows = table.reshape(-1, table.shape[-1])
-    side = math.isqrt(wanted.shape[-2] - ahead)
-    return torch.cat([rows[:ahead], resize_grid(rows[ahead:], side)]).reshape(wanted.shape)
+    before, grid, after = rows.split([ahead, len(rows) - ahead - behind, behind])
+    side = math.isqrt(wanted.shape[-2] - ahead - behind)
+    return torch.cat([before, resize_grid(grid, side), after]).reshape(wanted.shape)
 
 
 def resize_grid(grid: Tensor, side: int) -> Tensor:
