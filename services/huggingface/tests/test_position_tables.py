@@ -16,6 +16,7 @@ RELATIVE = [
     "facebook/data2vec-vision-base-ft1k",
     "facebook/mask2former-swin-tiny-coco-instance",
     "openmmlab/upernet-swin-tiny",
+    "levit",
     "swin",
 ]
 
@@ -73,11 +74,25 @@ def test_each_distance_gets_what_was_learned_for_it(window: int, tokens: Tensor)
     assert torch.allclose(table[distances // 2], torch.tensor([0.5, 0.5]))
 
 
+@pytest.mark.parametrize("side", [8, 12, 16])
+def test_distances_without_a_sign_begin_at_zero(side: int) -> None:
+    name = "attention_biases"
+    down, right = torch.cartesian_prod(torch.arange(14.0), torch.arange(14.0)).T / 14
+
+    table = resample_tables({name: (down**2 + right)[None]}, {name: torch.zeros(1, side**2)})[name][0]
+
+    down, right = torch.cartesian_prod(torch.arange(side), torch.arange(side)).T / side
+    assert torch.allclose(table, down**2 + right, atol=0.12)
+    assert table[0].abs() < 0.05
+
+
 @pytest.mark.parametrize(
     ("name", "trained", "own"),
     [
         pytest.param("position_embeddings", (1, 17, 8), (1, 10, 6), id="another-width"),
         pytest.param("position_embeddings", (1, 21, 8), (1, 10, 8), id="no-square"),
+        pytest.param("position_embeddings", (2, 16, 8), (2, 9, 8), id="several-tables"),
+        pytest.param("position_embedding", (16,), (9,), id="no-channels"),
         pytest.param("query_position_embeddings.weight", (100, 8), (25, 8), id="queries"),
         pytest.param("classifier.weight", (100, 8), (25, 8), id="classes"),
     ],
