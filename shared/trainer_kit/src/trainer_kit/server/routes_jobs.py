@@ -65,7 +65,7 @@ def events(
     after: Annotated[int, Query(ge=0)] = 0,
     follow: bool = False,
 ) -> StreamingResponse:
-    """The events after number `after`, one a line; with `follow` also those to come. 404 for a number beyond the last."""
+    """The events after number `after`, one a line; with `follow` also those to come. 404 for a number to come."""
     held = service.supervisor.find(job_uid, attempt)
     held.expect_reader(after=after)
     lines = stream_events(held, after=after, follow=follow, is_closing=lambda: service.is_closing)
