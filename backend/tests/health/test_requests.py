@@ -12,6 +12,7 @@ from support import AuthHeaders, MakeUser, fields_of, problem_of
 
 from vision_api.config import Settings
 from vision_api.main import EXPOSED_HEADERS, create_app
+from vision_api.works import images
 
 PROJECTS = "/api/v1/projects"
 LOGIN = "/api/v1/auth/login"
@@ -73,6 +74,18 @@ async def test_body_that_is_too_large_is_refused_announced_or_not(
 
     problem_of(await client.post(PROJECTS, content=large, headers=json_headers), 413, "too_large")
     problem_of(await client.post(PROJECTS, content=in_pieces(), headers=json_headers), 413, "too_large")
+
+
+async def test_images_may_be_larger_but_not_without_bound(
+    client: httpx.AsyncClient, headers: dict[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "MOST_BYTES", 2 * settings.max_body_bytes)
+
+    async def predict(size: int) -> httpx.Response:
+        return await client.post("/api/v1/training/jobs/1/predict", files={"images": bytes(size)}, headers=headers)
+
+    problem_of(await predict(settings.max_body_bytes + 1), 404, "not_found")
+    problem_of(await predict(2 * settings.max_body_bytes), 413, "too_large")
 
 
 @pytest.mark.parametrize("path", ["/api/v1/auth/register", "/api/v1/auth/login", PROJECTS, "/api/v1/datasets"])

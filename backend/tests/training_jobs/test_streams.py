@@ -1,6 +1,7 @@
 """Server-sent events: what is sent, what is sent again, and when a stream ends."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from datetime import timedelta
 
@@ -136,19 +137,31 @@ async def test_a_stream_ends_when_the_user_may_not_see_it_any_more(
             assert [sent async for sent in events] == []
 
 
-async def test_after_the_end_there_is_nothing_to_reconnect_to(
+Follow = Callable[..., Awaitable[httpx.Response]]
+
+
+@pytest.fixture
+async def follow_ended(
     client: httpx.AsyncClient,
     auth_headers: AuthHeaders,
     database: Database,
     wakeups: Wakeups,
     owner: User,
     job: TrainingJob,
-) -> None:
+) -> Follow:
+    """Asks for the events of a job that has ended."""
     await complete(database, wakeups, job)
     path, headers = f"/api/v1/training/jobs/{job.id}/events", await auth_headers(owner)
 
-    replayed = await client.get(path, headers=headers)
-    over = await client.get(path, headers=headers | {"Last-Event-ID": "2"})
+    async def follow(**more: str) -> httpx.Response:
+        return await client.get(path, headers=headers | more)
+
+    return follow
+
+
+async def test_after_the_end_there_is_nothing_to_reconnect_to(follow_ended: Follow) -> None:
+    replayed = await follow_ended()
+    over = await follow_ended(**{"Last-Event-ID": "2"})
 
     assert replayed.headers["content-type"].startswith("text/event-stream")
     assert replayed.text.startswith("retry: 2000\n\nevent: status\n")
@@ -157,19 +170,8 @@ async def test_after_the_end_there_is_nothing_to_reconnect_to(
 
 
 @pytest.mark.parametrize("event_id", ["none", "-1", "99999", str(2**31), str(2**63), "9" * 5000])
-async def test_what_is_no_event_of_the_job_begins_with_a_snapshot(
-    client: httpx.AsyncClient,
-    auth_headers: AuthHeaders,
-    database: Database,
-    wakeups: Wakeups,
-    owner: User,
-    job: TrainingJob,
-    event_id: str,
-) -> None:
-    await complete(database, wakeups, job)
-    path, headers = f"/api/v1/training/jobs/{job.id}/events", await auth_headers(owner)
-
-    answer = await client.get(path, headers=headers | {"Last-Event-ID": event_id})
+async def test_what_is_no_event_of_the_job_begins_with_a_snapshot(follow_ended: Follow, event_id: str) -> None:
+    answer = await follow_ended(**{"Last-Event-ID": event_id})
 
     assert answer.status_code == 200
     assert answer.text.startswith("retry: 2000\n\nevent: reset\n")

@@ -51,10 +51,10 @@ class BodyLimit:
         await self.app(scope, receive_within_limit, send)
 
 
-def accept_upload(request: Request) -> None:
-    """From here on the body may be as large as an upload."""
+def accept_upload(request: Request, *, most_bytes: int | None = None) -> None:
+    """From here on the body may be as large as an upload, or have `most_bytes`."""
     bound: _Bound = request.scope[_BOUND]
-    bound.most_bytes = bound.upload_bytes
+    bound.most_bytes = bound.upload_bytes if most_bytes is None else most_bytes
 
 
 def _check(size_bytes: int, bound: _Bound) -> None:

@@ -9,7 +9,6 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
-from starlette.types import Message, Receive
 
 from vision_api.errors import Invalid, TooLarge
 from vision_api.kit.body_limit import accept_upload
@@ -44,11 +43,12 @@ async def receive_images(request: Request) -> AsyncGenerator[Images]:
     """Every file of the form is an image, whatever its field is called. Raises Invalid or TooLarge."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise Invalid("Send a form (multipart/form-data) with images as `images`.", field="images")
-    accept_upload(request)
-    bounded = Request(request.scope, _bounded(request))
+    accept_upload(request, most_bytes=MOST_BYTES)
     try:
-        form = await bounded.form(max_files=MOST_IMAGES, max_fields=10)
+        form = await request.form(max_files=MOST_IMAGES, max_fields=10)
     except HTTPException as error:
+        if error.status_code == TooLarge.status:
+            raise
         raise Invalid(f"The form cannot be read: {error.detail}", field="images") from error
     try:
         items = form.multi_items()
@@ -66,17 +66,3 @@ def _validated(fields: dict[str, str]) -> PredictForm:
         return PredictForm.model_validate(fields)
     except ValidationError as error:
         raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from error
-
-
-def _bounded(request: Request) -> Receive:
-    received = 0
-
-    async def receive() -> Message:
-        nonlocal received
-        message = await request.receive()
-        received += len(message.get("body", b""))
-        if received > MOST_BYTES:
-            raise TooLarge(f"The images are larger than {MOST_BYTES // 2**20} MB together. Send fewer at a time.")
-        return message
-
-    return receive
