@@ -9,7 +9,7 @@ from vision_api.db.session import DatabaseDep, ReadSession
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.schemas import ResourceId
 from vision_api.training_jobs.dependencies import SettlerDep, StoreDep, WakeupsDep
-from vision_api.works import use_cases
+from vision_api.works import reading, use_cases
 from vision_api.works.images import receive_images
 from vision_api.works.preflight import preflight
 from vision_api.works.schemas import (
@@ -71,14 +71,14 @@ async def preflight_training_job(
     has_ended = await use_cases.wait(shop, work_id)
     response.status_code = status.HTTP_200_OK if has_ended else ACCEPTED
     response.headers["Location"] = request.url_for("get_preflight", work_id=work_id).path
-    work = await use_cases.get(shop, user=user, work_id=work_id, job_id=None)
+    work = await reading.get(shop, user=user, work_id=work_id, job_id=None)
     return answer.model_copy(update={"dry_run": work})
 
 
 @router.get("/preflight/{work_id}")
 async def get_preflight(work_id: ResourceId, shop: WorkshopDep, user: CurrentUser) -> WorkRead:
     """A dry run."""
-    return await use_cases.get(shop, user=user, work_id=work_id, job_id=None)
+    return await reading.get(shop, user=user, work_id=work_id, job_id=None)
 
 
 @router.post("/{job_id}/predict", responses={202: {"model": WorkRead}}, openapi_extra=_predict_form())
@@ -100,7 +100,7 @@ async def predict(
         work_id = await use_cases.predict(shop, user=user, job_id=job_id, images=images, idempotency=idempotency)
     has_ended = await use_cases.wait(shop, work_id)
     response.status_code = status.HTTP_200_OK if has_ended else ACCEPTED
-    return _locate(request, response, await use_cases.get(shop, user=user, work_id=work_id, job_id=job_id))
+    return _locate(request, response, await reading.get(shop, user=user, work_id=work_id, job_id=job_id))
 
 
 @router.post("/{job_id}/export", status_code=ACCEPTED)
@@ -115,7 +115,7 @@ async def export(
 ) -> WorkRead:
     """Write a checkpoint in a form that other programs read: the artifact `exports/…` of the experiment."""
     work_id = await use_cases.export(shop, user=user, job_id=job_id, request=body, idempotency=idempotency)
-    return _locate(request, response, await use_cases.get(shop, user=user, work_id=work_id, job_id=job_id))
+    return _locate(request, response, await reading.get(shop, user=user, work_id=work_id, job_id=job_id))
 
 
 @router.post("/{job_id}/evaluate", status_code=ACCEPTED)
@@ -130,7 +130,7 @@ async def evaluate(
 ) -> WorkRead:
     """Measure a checkpoint on a split of a data set with its classes: the report `evaluations/…` of the experiment."""
     work_id = await use_cases.evaluate(shop, user=user, job_id=job_id, request=body, idempotency=idempotency)
-    return _locate(request, response, await use_cases.get(shop, user=user, work_id=work_id, job_id=job_id))
+    return _locate(request, response, await reading.get(shop, user=user, work_id=work_id, job_id=job_id))
 
 
 @router.get("/{job_id}/work")
@@ -141,10 +141,10 @@ async def list_works(
     limit: Annotated[int, Query(ge=1, le=200, description="How many at most.")] = 50,
 ) -> list[WorkRead]:
     """What was done with an experiment, newest first."""
-    return await use_cases.list_of(session, user=user, job_id=job_id, limit=limit)
+    return await reading.list_of(session, user=user, job_id=job_id, limit=limit)
 
 
 @router.get("/{job_id}/work/{work_id}")
 async def get_work(job_id: ResourceId, work_id: ResourceId, shop: WorkshopDep, user: CurrentUser) -> WorkRead:
     """One work. Its log and its events are those of a job: `/training/jobs/{work_id}/logs`; stop or delete it there."""
-    return await use_cases.get(shop, user=user, work_id=work_id, job_id=job_id)
+    return await reading.get(shop, user=user, work_id=work_id, job_id=job_id)

@@ -1,8 +1,7 @@
-"""Works as rows: asked for, waited for, read."""
+"""Works as rows: asked for, and waited for. Reading them is in `reading.py`."""
 
-import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,42 +10,38 @@ import anyio.to_thread
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from data_kit import ObjectStore, StorageError, StoredObject
+from data_kit import ObjectStore, StoredObject
 from vision_api.config import Settings
 from vision_api.datasets import use_cases as datasets
 from vision_api.db.session import Database
-from vision_api.errors import Conflict, Invalid, NotFound
+from vision_api.errors import Conflict, Invalid
 from vision_api.kit.clock import utc_now
 from vision_api.kit.idempotency import Idempotency
 from vision_api.kit.logging import request_id_var
 from vision_api.models import JobStatus, TrainingJob, User
 from vision_api.training_jobs import access
 from vision_api.training_jobs import repository as jobs
-from vision_api.training_jobs.reading import read_progress
 from vision_api.training_jobs.status import ENDED, switch_status
 from vision_api.training_jobs.storage_layout import job_uri
 from vision_api.training_jobs.wakeups import Wakeups
 from vision_api.training_services import InstanceRegistry
 from vision_api.works import repository
 from vision_api.works.images import Images
-from vision_api.works.schemas import EvaluationCreate, ExportCreate, PredictedImage, WorkArtifact, WorkRead
+from vision_api.works.schemas import EvaluationCreate, ExportCreate
 from vision_contracts import (
     ArtifactKind,
     EvaluateWork,
     ExportWork,
     ImageRef,
     JobKind,
-    PredictionReport,
     PredictWork,
     TaskType,
     Work,
 )
 
 INPUTS = "inputs"
-REPORT = "predictions.json"
 SOMEBODY_WAITS = 10
 """Priority of a prediction in the queue."""
-MISSING = "This experiment has no such work (any more)."
 WAIT_SECONDS = 30.0
 POLL_SECONDS = 1.0
 
@@ -240,81 +235,3 @@ async def wait(shop: Workshop, work_id: int, *, seconds: float = WAIT_SECONDS) -
             if (left := deadline - time.monotonic()) <= 0:
                 return False
             await wakeup.wait(min(left, POLL_SECONDS))
-
-
-async def get(shop: Workshop, *, user: User, work_id: int, job_id: int | None) -> WorkRead:
-    """A work with its answer, if it has one. Raises NotFound."""
-    async with shop.database.snapshot() as session:
-        if job_id is not None:
-            await access.get_job_for(session, user, job_id)
-        row = await repository.get_work(session, work_id, parent_id=job_id)
-        if row is None:
-            raise NotFound(MISSING)
-        await access.get_job_for(session, user, row.id)
-        [read] = await _read(session, [row])
-        report = await jobs.find_artifact(session, row.id, REPORT) if row.kind == JobKind.PREDICT else None
-    if report is None:
-        return read
-    predictions = await asyncio.to_thread(_predictions, shop.store, report.uri, row.id)
-    return read.model_copy(update={"predictions": predictions})
-
-
-async def list_of(session: AsyncSession, *, user: User, job_id: int, limit: int) -> list[WorkRead]:
-    """What was done with an experiment, newest first, without predictions."""
-    await access.get_job_for(session, user, job_id)
-    return await _read(session, await repository.list_works(session, job_id, limit=limit))
-
-
-async def _read(session: AsyncSession, rows: Sequence[TrainingJob]) -> list[WorkRead]:
-    positions = await jobs.queue_positions(session, rows)
-    return [
-        WorkRead(
-            id=row.id,
-            job_id=row.parent_id,
-            kind=JobKind(row.kind),
-            status=row.status,
-            status_reason=row.status_reason,
-            status_message=row.status_message,
-            error_message=row.error_message,
-            queue_position=positions.get(row.id),
-            progress=read_progress(row),
-            settings=_settings(row),
-            values=await repository.last_values(session, row.id),
-            artifacts=[
-                WorkArtifact(
-                    name=each.name, kind=each.kind, size_bytes=each.size_bytes, url=_url(each.job_id, each.name)
-                )
-                for each in await repository.list_made(session, row)
-            ],
-            created_at=row.created_at,
-            started_at=row.started_at,
-            completed_at=row.completed_at,
-        )
-        for row in rows
-    ]
-
-
-def _settings(row: TrainingJob) -> dict[str, Any]:
-    """What was asked for, without places in storage."""
-    told = {name: value for name, value in (row.work or {}).items() if name not in ("kind", "metrics", "name")}
-    if "images" in told:
-        told["images"] = [image["name"] for image in told["images"]]
-    weights = row.initial_weights
-    return told | ({"artifact": weights["artifact"]} if isinstance(weights, dict) else {})
-
-
-def _predictions(store: ObjectStore, uri: str, work_id: int) -> list[PredictedImage] | None:
-    try:
-        report = PredictionReport.model_validate_json(store.read_bytes(uri))
-    except StorageError:
-        return None
-    return [
-        PredictedImage(
-            **image.model_dump(), drawing_url=_url(work_id, image.drawing) if image.drawing is not None else None
-        )
-        for image in report.images
-    ]
-
-
-def _url(job_id: int, name: str) -> str:
-    return f"/api/v1/training/jobs/{job_id}/artifacts/{name}"
