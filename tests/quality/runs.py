@@ -68,6 +68,6 @@ RUNS = (
     Run("ultralytics", DETECT, "yolo11n", "bccd", 12, 256, 8, 2e-3, "val/map50"),
     *Run("ultralytics", CLASSIFY, "yolov8n-cls", "trashnet", 3, 128, 32, 1e-3, "val/accuracy").seeds(4),
     Run("huggingface", CLASSIFY, "microsoft/resnet-18", "trashnet", 2, 96, 32, 1e-3, "val/accuracy"),
-    Run("huggingface", DETECT, "hustvl/yolos-tiny", "coins_tiny_det", 30, 128, 4, 3e-4, "val/map50"),
+    *Run("huggingface", DETECT, "hustvl/yolos-tiny", "coins_tiny_det", 30, 128, 4, 3e-4, "val/map50").seeds(6),
 )  # fmt: skip
 """In the order in which they are trained."""
