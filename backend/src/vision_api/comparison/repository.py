@@ -1,6 +1,6 @@
 """Statements about experiments that are looked at together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, Select, and_, func, literal_column, or_, select
@@ -22,11 +22,16 @@ async def list_results(session: AsyncSession, job_ids: Sequence[int]) -> Sequenc
     return (await session.scalars(wanted)).all()
 
 
-async def list_values_at(session: AsyncSession, job_id: int, step: int) -> dict[str, float | None]:
-    """Every metric that a job told at one step."""
+async def list_values_at(session: AsyncSession, steps: Mapping[int, int]) -> dict[int, dict[str, float | None]]:
+    """Every metric that some jobs told, each at one step: `steps` has the step of each job."""
     point = MetricPoint
-    rows = await session.execute(select(point.name, point.value).where(point.job_id == job_id, point.step == step))
-    return {row.name: row.value for row in rows}
+    values: dict[int, dict[str, float | None]] = {job_id: {} for job_id in steps}
+    if not steps:
+        return values
+    is_wanted = or_(*((point.job_id == job_id) & (point.step == step) for job_id, step in steps.items()))
+    for row in await session.execute(select(point.job_id, point.name, point.value).where(is_wanted)):
+        values[row.job_id][row.name] = row.value
+    return values
 
 
 _GROUP = ("task_type", "dataset_digest", "validation_split")

@@ -1,6 +1,7 @@
 """Experiments side by side."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Select
@@ -17,8 +18,8 @@ from vision_api.comparison.side_by_side import compare_classes, compare_curves, 
 from vision_api.db.session import Database
 from vision_api.errors import Invalid
 from vision_api.kit.pagination import Page, PageRequest
-from vision_api.models import Artifact, TrainingJob, User
-from vision_api.training_jobs.access import get_training_for
+from vision_api.models import TrainingJob, User
+from vision_api.training_jobs.access import list_trainings_for
 from vision_api.training_jobs.reading import read_primary_metric
 from vision_api.training_jobs.reports import REPORT, FoundReport, find_report
 from vision_api.training_jobs.repository import list_points
@@ -41,21 +42,7 @@ async def compare(
     wanted = list(dict.fromkeys(job_ids))
     if not FEWEST <= len(wanted) <= MOST:
         raise Invalid(f"Name {FEWEST} to {MOST} different experiments; these are {len(wanted)}.", field="ids")
-    async with database.snapshot() as session:
-        jobs = [await get_training_for(session, user, job_id, asked="compared") for job_id in wanted]
-        results = {(each.job_id, each.name == REPORT): each for each in await repository.list_results(session, wanted)}
-        told = [await _told(session, job, results.get((job.id, False)), max_points) for job in jobs]
-    contenders = [
-        Contender(
-            job=job,
-            card=find_model(catalog, job.framework, job.model_name),
-            best=results.get((job.id, False)),
-            best_values=values,
-            points=points,
-            report=await find_report(store, job, results.get((job.id, True))),
-        )
-        for job, (values, points) in zip(jobs, told, strict=True)
-    ]
+    contenders = await _list_contenders(database, store, catalog, user=user, job_ids=wanted, max_points=max_points)
     found = reasons(contenders)
     return Comparison(
         comparable=not found,
@@ -69,14 +56,29 @@ async def compare(
     )
 
 
-async def _told(
-    session: AsyncSession, job: TrainingJob, best: Artifact | None, max_points: int
-) -> tuple[dict[str, float | None], Sequence[Any]]:
-    """Its metrics at the best checkpoint, and its curves."""
-    points = await list_points(session, job.id, names=None, after_step=None, max_points=max_points)
-    if best is None or best.step is None:
-        return {}, points
-    return await repository.list_values_at(session, job.id, best.step), points
+async def _list_contenders(
+    database: Database, store: ObjectStore, catalog: Catalog, *, user: User, job_ids: Sequence[int], max_points: int
+) -> list[Contender]:
+    """In the order of `job_ids`. The number of statements does not depend on theirs."""
+    async with database.snapshot() as session:
+        jobs = await list_trainings_for(session, user, job_ids, asked="compared")
+        results = {(each.job_id, each.name == REPORT): each for each in await repository.list_results(session, job_ids)}
+        points = await list_points(session, job_ids, names=None, after_step=None, max_points=max_points)
+        best = {job_id: each for (job_id, is_report), each in results.items() if not is_report}
+        best_steps = {job_id: each.step for job_id, each in best.items() if each.step is not None}
+        best_values = await repository.list_values_at(session, best_steps)
+    curves = {job_id: list(rows) for job_id, rows in groupby(points, key=lambda row: row.job_id)}
+    return [
+        Contender(
+            job=job,
+            card=find_model(catalog, job.framework, job.model_name),
+            best=best.get(job.id),
+            best_values=best_values.get(job.id, {}),
+            points=curves.get(job.id, []),
+            report=await find_report(store, job, results.get((job.id, True))),
+        )
+        for job in jobs
+    ]
 
 
 def _read_contender(contender: Contender) -> ComparedJob:

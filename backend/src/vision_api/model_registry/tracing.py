@@ -44,11 +44,12 @@ async def find_source(session: AsyncSession, job: TrainingJob, name: str) -> Sou
     artifact = await find_artifact(session, job.id, name)
     if artifact is None:
         return None
+    values = await list_values_at(session, {job.id: artifact.step} if artifact.step is not None else {})
     number, dataset_id = job.dataset_version, job.dataset_id
     return Source(
         job=job,
         artifact=artifact,
-        values=await list_values_at(session, job.id, artifact.step) if artifact.step is not None else {},
+        values=values.get(job.id, {}),
         report=await find_artifact(session, job.id, REPORT),
         dataset=await session.get(Dataset, dataset_id) if dataset_id is not None else None,
         version=await get_version(session, dataset_id, number) if dataset_id is not None and number else None,

@@ -1,5 +1,6 @@
 """Who may see and change which job: whoever may do so in its project."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,6 +25,18 @@ async def get_training_for(session: AsyncSession, user: User, job_id: int, *, as
     job = await get_job_for(session, user, job_id)
     require_training(job, asked)
     return job
+
+
+async def list_trainings_for(
+    session: AsyncSession, user: User, job_ids: Sequence[int], *, asked: str
+) -> list[TrainingJob]:
+    """As `get_training_for`, of several in the order of `job_ids`, in one statement."""
+    found = {job.id: job for job in await repository.list_jobs(session, user, job_ids)}
+    for job_id in job_ids:
+        if job_id not in found:
+            raise NotFound(MISSING)
+        require_training(found[job_id], asked)
+    return [found[job_id] for job_id in job_ids]
 
 
 async def lock_job_for(session: AsyncSession, user: User, job_id: int, role: Role = "editor") -> TrainingJob:

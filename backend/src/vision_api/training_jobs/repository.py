@@ -32,9 +32,21 @@ def is_listed() -> ColumnElement[bool]:
     return (TrainingJob.kind == JobKind.TRAIN) & is_visible()
 
 
+def _projects_of(user: User) -> Select[int]:
+    return select(ProjectMember.project_id).where(ProjectMember.user_id == user.id)
+
+
 async def get_job(session: AsyncSession, job_id: int) -> TrainingJob | None:
     """A job of whatever kind that has not been deleted."""
     return await session.scalar(select(TrainingJob).where(TrainingJob.id == job_id, is_visible()))
+
+
+async def list_jobs(session: AsyncSession, user: User, job_ids: Collection[int]) -> Sequence[TrainingJob]:
+    """Those of these jobs, of whatever kind, that `user` may see; in no order."""
+    wanted = select(TrainingJob).where(TrainingJob.id.in_(job_ids), is_visible())
+    if not user.is_admin:
+        wanted = wanted.where(TrainingJob.project_id.in_(_projects_of(user)))
+    return (await session.scalars(wanted)).all()
 
 
 async def get_job_for_update(session: AsyncSession, job_id: int) -> TrainingJob | None:
@@ -57,8 +69,7 @@ def visible_jobs(
     if project_id is not None:
         wanted = wanted.where(TrainingJob.project_id == project_id)
     elif not user.is_admin:
-        mine = select(ProjectMember.project_id).where(ProjectMember.user_id == user.id)
-        wanted = wanted.where(TrainingJob.project_id.in_(mine))
+        wanted = wanted.where(TrainingJob.project_id.in_(_projects_of(user)))
     equals = {TrainingJob.status: status, TrainingJob.framework: framework, TrainingJob.task_type: task_type}
     wanted = wanted.where(*(column == value for column, value in equals.items() if value is not None))
     if q:
@@ -165,26 +176,32 @@ async def find_artifact(session: AsyncSession, job_id: int, name: str) -> Artifa
 
 
 async def list_points(
-    session: AsyncSession, job_id: int, *, names: Sequence[str] | None, after_step: int | None, max_points: int
+    session: AsyncSession,
+    job_ids: Collection[int],
+    *,
+    names: Sequence[str] | None,
+    after_step: int | None,
+    max_points: int,
 ) -> Sequence[Any]:
-    """Rows of (name, step, epoch, value, time) in order; of longer curves, a selection of `max_points`.
+    """Rows of (job_id, name, step, epoch, value, time) in order; of longer curves, a selection of `max_points`.
 
     The steps are cut into stretches, and of each the smallest and the largest value stay: no peak is lost. The last
     point stays too.
     """
     point = MetricPoint
-    wanted = select(point.name, point.step, point.epoch, point.value, point.time).where(point.job_id == job_id)
+    wanted = select(point.job_id, point.name, point.step, point.epoch, point.value, point.time)
+    wanted, curve = wanted.where(point.job_id.in_(job_ids)), [point.job_id, point.name]
     if names:
         wanted = wanted.where(point.name.in_(names))
     if after_step is not None:
         wanted = wanted.where(point.step > after_step)
     stretches = max(1, (max_points - 1) // 2)
     cut = wanted.add_columns(
-        func.count().over(partition_by=point.name).label("count"),
-        func.max(point.step).over(partition_by=point.name).label("last"),
-        func.ntile(stretches).over(partition_by=point.name, order_by=point.step).label("stretch"),
+        func.count().over(partition_by=curve).label("count"),
+        func.max(point.step).over(partition_by=curve).label("last"),
+        func.ntile(stretches).over(partition_by=curve, order_by=point.step).label("stretch"),
     ).subquery()
-    within = [cut.c.name, cut.c.stretch]
+    within = [cut.c.job_id, cut.c.name, cut.c.stretch]
     missing_last = case((cut.c.value.is_(None), 1), else_=0)
     ranked = select(
         cut,
@@ -194,6 +211,6 @@ async def list_points(
         .label("high"),
     ).subquery()
     kept = (ranked.c.count <= max_points) | (ranked.c.low == 1) | (ranked.c.high == 1)
-    chosen = select(ranked.c.name, ranked.c.step, ranked.c.epoch, ranked.c.value, ranked.c.time)
-    chosen = chosen.where(kept | (ranked.c.step == ranked.c.last)).order_by(ranked.c.name, ranked.c.step)
-    return (await session.execute(chosen)).all()
+    chosen = select(*(ranked.c[name] for name in ("job_id", "name", "step", "epoch", "value", "time")))
+    chosen = chosen.where(kept | (ranked.c.step == ranked.c.last))
+    return (await session.execute(chosen.order_by(ranked.c.job_id, ranked.c.name, ranked.c.step))).all()

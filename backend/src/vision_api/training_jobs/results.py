@@ -24,7 +24,7 @@ async def metrics(
 ) -> list[MetricSeries]:
     """One curve for each name, in alphabetical order; a name that has no point is left out."""
     await access.get_job_for(session, user, job_id)
-    rows = await repository.list_points(session, job_id, names=names, after_step=after_step, max_points=max_points)
+    rows = await repository.list_points(session, [job_id], names=names, after_step=after_step, max_points=max_points)
     return [
         MetricSeries(
             name=name,

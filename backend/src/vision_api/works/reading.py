@@ -45,7 +45,10 @@ async def list_of(session: AsyncSession, *, user: User, job_id: int, limit: int)
 
 
 async def _read(session: AsyncSession, rows: Sequence[TrainingJob]) -> list[WorkRead]:
+    work_ids = [row.id for row in rows]
     positions = await jobs.queue_positions(session, rows)
+    values = await repository.list_last_values(session, work_ids)
+    made = await repository.list_made(session, work_ids)
     return [
         WorkRead(
             id=row.id,
@@ -58,12 +61,12 @@ async def _read(session: AsyncSession, rows: Sequence[TrainingJob]) -> list[Work
             queue_position=positions.get(row.id),
             progress=read_progress(row),
             settings=_settings(row),
-            values=await repository.last_values(session, row.id),
+            values=values[row.id],
             artifacts=[
                 WorkArtifact(
                     name=each.name, kind=each.kind, size_bytes=each.size_bytes, url=_url(each.job_id, each.name)
                 )
-                for each in await repository.list_made(session, row)
+                for each in made[row.id]
             ],
             created_at=row.created_at,
             started_at=row.started_at,

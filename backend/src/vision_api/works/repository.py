@@ -1,9 +1,9 @@
 """Statements about works."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import PurePath
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.models import Artifact, Dataset, MetricPoint, TrainingJob
@@ -33,19 +33,29 @@ async def dataset_name(session: AsyncSession, job: TrainingJob) -> str:
     return dataset.name if dataset is not None else ""
 
 
-async def list_made(session: AsyncSession, work: TrainingJob) -> Sequence[Artifact]:
-    """The files that a work has made, whether they are its own or its training's."""
-    is_under = Artifact.uri.startswith(f"{work.output_uri}/", autoescape=True)
-    owners = [work.id, *([work.parent_id] if work.parent_id is not None else [])]
-    wanted = select(Artifact).where(Artifact.job_id.in_(owners), is_under)
-    return (await session.scalars(wanted.order_by(Artifact.name))).all()
+async def list_made(session: AsyncSession, work_ids: Collection[int]) -> dict[int, list[Artifact]]:
+    """The files that each of these works has made, whether they are its own or its training's."""
+    work, folder = TrainingJob, TrainingJob.output_uri + "/"
+    is_theirs = or_(Artifact.job_id == work.id, Artifact.job_id == work.parent_id)
+    is_under = func.substr(Artifact.uri, 1, func.length(folder)) == folder
+    wanted = select(work.id, Artifact).join(Artifact, is_theirs & is_under).where(work.id.in_(work_ids))
+    made: dict[int, list[Artifact]] = {work_id: [] for work_id in work_ids}
+    for work_id, artifact in await session.execute(wanted.order_by(work.id, Artifact.name)):
+        made[work_id].append(artifact)
+    return made
 
 
-async def last_values(session: AsyncSession, work_id: int) -> dict[str, float | None]:
-    """The metrics of a work's last step."""
-    last = select(func.max(MetricPoint.step)).where(MetricPoint.job_id == work_id).scalar_subquery()
-    wanted = select(MetricPoint.name, MetricPoint.value).where(MetricPoint.job_id == work_id, MetricPoint.step == last)
-    return {row.name: row.value for row in await session.execute(wanted.order_by(MetricPoint.name))}
+async def list_last_values(session: AsyncSession, work_ids: Collection[int]) -> dict[int, dict[str, float | None]]:
+    """The metrics of each work's last step."""
+    point = MetricPoint
+    of_works = select(point.job_id, func.max(point.step).label("step")).where(point.job_id.in_(work_ids))
+    last = of_works.group_by(point.job_id).subquery()
+    is_last = (point.job_id == last.c.job_id) & (point.step == last.c.step)
+    wanted = select(point.job_id, point.name, point.value).join(last, is_last).order_by(point.job_id, point.name)
+    values: dict[int, dict[str, float | None]] = {work_id: {} for work_id in work_ids}
+    for row in await session.execute(wanted):
+        values[row.job_id][row.name] = row.value
+    return values
 
 
 async def list_epoch_seconds(session: AsyncSession, framework: str, task_type: str) -> list[tuple[TrainingJob, float]]:
