@@ -1,0 +1,50 @@
+"""The API's paths, parameters, properties and codes are those of the snapshot, and what is named here."""
+
+import json
+
+from compatibility.facts import api_facts, make_app, problem_codes, route_flows, without_texts
+from compatibility.snapshots import load
+
+ADDED_FACTS: tuple[str, ...] = ()
+"""Beginnings of facts that the snapshot does not have, such as `/api/v1/training/jobs/{job_id}/operations`."""
+ADDED_ROUTES: tuple[str, ...] = ()
+"""Beginnings of `METHOD path` that the snapshot does not have."""
+ADDED_CODES: frozenset[str] = frozenset()
+
+
+def test_facts_of_the_api_are_those_of_the_snapshot() -> None:
+    before, now = api_facts(load("api.json")), api_facts(without_texts(make_app().openapi()))
+
+    assert sorted(before - now) == []
+    assert [fact for fact in sorted(now - before) if not fact.startswith(ADDED_FACTS)] == []
+
+
+def test_problem_codes_are_those_of_the_snapshot() -> None:
+    before, now = set(load("problem_codes.json")), problem_codes()
+
+    assert sorted(before - now) == []
+    assert sorted(now - before - ADDED_CODES) == []
+
+
+async def test_access_log_names_the_flow_of_each_route_as_in_the_snapshot() -> None:
+    before, now = load("flows.json"), await route_flows(make_app())
+
+    assert {route: flow for route, flow in now.items() if not route.startswith(ADDED_ROUTES)} == before
+
+
+def test_facts_do_not_depend_on_the_names_of_components() -> None:
+    document = load("api.json")
+    renamed = json.loads(json.dumps(document).replace("ProjectRead", "ProjectAnswer"))
+
+    assert renamed != document
+    assert api_facts(renamed) == api_facts(document)
+
+
+def test_property_that_is_gone_is_a_fact_that_is_gone() -> None:
+    document = load("api.json")
+    facts = api_facts(document)
+
+    del document["components"]["schemas"]["ProjectRead"]["properties"]["experiment_count"]
+
+    lost = "/api/v1/projects post responses 201 content application/json schema properties experiment_count"
+    assert any(fact.startswith(lost) for fact in facts - api_facts(document))
