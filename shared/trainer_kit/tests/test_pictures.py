@@ -36,7 +36,7 @@ def image(folder: Path, instances: tuple[Instance, ...] = (OBJECT,)) -> Sample:
 
 def classified(sample: Sample, names: tuple[str, ...]) -> Evaluator:
     evaluator = ClassificationEvaluator(names)
-    evaluator.update(np.eye(len(names))[[0, 1]], np.array([1, 1]), [sample, sample])
+    evaluator.add([sample, sample], np.eye(len(names))[[0, 1]])
     return evaluator
 
 

@@ -17,6 +17,7 @@ from huggingface_service.images import NORMALIZATIONS
 from huggingface_service.loop import silence_library
 from huggingface_service.model_inputs import model_inputs
 from huggingface_service.tasks.instances import sureness
+from trainer_kit.evaluation import BACKGROUND, label_names
 from trainer_kit.inference import Description, Preprocessing, TorchNetwork
 from trainer_kit.trainer import TrainingError, WorkRun
 from vision_contracts import EndReason, TaskType
@@ -94,7 +95,8 @@ def load_network(run: Run) -> TorchNetwork:
 
 def _labels(saved: Checkpoint) -> list[str]:
     """What the outputs stand for: see `tasks.segmentation`."""
-    return [*["background"] * (saved.task_type == TaskType.SEMANTIC_SEGMENTATION), *saved.class_names]
+    names = saved.class_names
+    return list(label_names(names)) if saved.task_type == TaskType.SEMANTIC_SEGMENTATION else names
 
 
 def _describe(run: Run, saved: Checkpoint, architecture: Architecture) -> Description:
@@ -111,7 +113,7 @@ def _describe(run: Run, saved: Checkpoint, architecture: Architecture) -> Descri
             channels="bgr" if architecture.normalization == "bgr" else "rgb",
             **preprocessing,
         ),
-        background=0 if saved.task_type == TaskType.SEMANTIC_SEGMENTATION else None,
+        background=BACKGROUND if saved.task_type == TaskType.SEMANTIC_SEGMENTATION else None,
         versions=describe_versions(),
         license=run.card.license,
     )

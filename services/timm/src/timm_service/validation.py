@@ -27,7 +27,7 @@ def validate(run: Run, model: nn.Module, setup: Setup, loader: "DataLoader") -> 
         logits = logits.float().cpu()
         loss += functional.cross_entropy(logits, targets, reduction="sum").item()
         samples = loader.dataset.samples[count : count + len(targets)]
-        evaluator.update(logits.softmax(dim=1).numpy(), targets.numpy(), samples)
+        evaluator.add(samples, logits.softmax(dim=1).numpy())
         count += len(targets)
         if run.stop_requested():
             raise Stopped

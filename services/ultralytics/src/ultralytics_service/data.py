@@ -1,12 +1,11 @@
 """The job's data set, laid out as the library reads it, below the attempt's folder."""
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
-from data_kit import Dataset, Sample, Split, write_imagefolder, write_yolo
+from data_kit import Dataset, Split, write_imagefolder, write_yolo
 from trainer_kit.trainer import TrainingError
 from ultralytics_service.config import ImageSize
 from ultralytics_service.kinds import Kind
@@ -43,16 +42,6 @@ def choose_image_size(requested: ImageSize, dataset: Dataset, kind: Kind, stride
     longest = max(max(sample.width, sample.height) for samples in dataset.splits.values() for sample in samples)
     smallest = max(_SMALLEST.get(kind, 128), 2 * stride)
     return _round_up(min(max(longest, smallest), _LARGEST.get(kind, 640)), stride)
-
-
-def as_one_class(dataset: Dataset) -> Dataset:
-    """Whatever an object is, it is an `item`, as the library calls it with `single_cls`."""
-
-    def rename(sample: Sample) -> Sample:
-        return replace(sample, instances=tuple(replace(instance, class_id=0) for instance in sample.instances))
-
-    splits = {split: [rename(sample) for sample in samples] for split, samples in dataset.splits.items()}
-    return replace(dataset, class_names=("item",), splits=splits)
 
 
 def _round_up(size: int, stride: int) -> int:

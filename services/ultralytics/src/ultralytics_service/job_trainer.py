@@ -7,11 +7,12 @@ import time
 from typing import Any
 
 from data_kit import Split
+from trainer_kit.evaluation import as_one_class
 from trainer_kit.trainer import Stopped, TrainingError, TrainingRun
 from ultralytics_service.architectures import Architecture
 from ultralytics_service.checkpoint import SavedTraining
 from ultralytics_service.config import CommonHyperparameters
-from ultralytics_service.data import as_one_class, choose_image_size
+from ultralytics_service.data import choose_image_size
 from ultralytics_service.initial_weights import load_weights
 from ultralytics_service.kinds import Kind
 from ultralytics_service.library import (

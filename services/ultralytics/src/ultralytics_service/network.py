@@ -106,6 +106,7 @@ def _describe(run: Run, saved: SavedTraining, module: Outputs) -> Description:
         preprocessing=_preprocessing(saved, module.kind),
         nms_overlap=NMS_OVERLAP if needs_nms else None,
         background=background,
+        single_class=getattr(run.hyperparameters, "single_cls", False),
         keypoint_names=list(saved.keypoint_names),
         skeleton=list(saved.skeleton),
         versions={"ultralytics": ultralytics.__version__, "torch": torch.__version__},

@@ -19,6 +19,7 @@ from trainer_kit.evaluation import (
     Grid,
     ObjectEvaluator,
     SegmentationEvaluator,
+    label_names,
 )
 from ultralytics_service.kinds import Kind
 from ultralytics_service.library import BaseValidator, ops, torch
@@ -75,8 +76,7 @@ class ClassPredictions(Predictions):
         numbers = {name: number for number, name in self.validator.names.items()}
         order = [numbers[name] for name in self.dataset.class_names]
         samples = [self.sample(file) for file in files]
-        labels = np.array([sample.class_id for sample in samples])
-        self.evaluator.update(predictions.float().cpu().numpy()[:, order], labels, samples)
+        self.evaluator.add(samples, predictions.float().cpu().numpy()[:, order])
 
 
 class ObjectPredictions(Predictions):
@@ -95,7 +95,7 @@ class PixelPredictions(Predictions):
     """A label for each pixel of the square. The library's background is the last class; of two labels, the first."""
 
     def new_evaluator(self) -> SegmentationEvaluator:
-        return SegmentationEvaluator(["background", *self.dataset.class_names])
+        return SegmentationEvaluator(label_names(self.dataset.class_names))
 
     def take(self, predictions: torch.Tensor, batch: dict[str, Any]) -> None:
         for index, labels in enumerate(predictions):

@@ -20,8 +20,8 @@ INPUT = 32
 """Half the image's width: the image lies in it from y = 4 to 28."""
 BOX = (8.0, 8.0, 40.0, 32.0)
 OUTLINE = (8.0, 8.0, 40.0, 8.0, 40.0, 32.0, 8.0, 32.0)
-CAT, DOG = 0, 1
-"""Of the network, which knows them in another order than the data set."""
+DOG = 0
+"""Of the data set. The network knows the classes in another order."""
 
 
 @dataclass
@@ -90,7 +90,7 @@ def test_keypoints_are_worth_what_a_training_takes_them_for(tmp_path: Path, apar
 
     values = measure(tmp_path, TaskType.POSE_ESTIMATION, labelled, keypoints=found).values()
 
-    trained = ObjectEvaluator(["cat", "dog"], TaskType.POSE_ESTIMATION)
+    trained = ObjectEvaluator(["dog", "cat"], TaskType.POSE_ESTIMATION)
     trained.add(
         Sample(tmp_path / "0.png", WIDTH, HEIGHT, instances=(Instance(class_id=DOG, box=BOX, **labelled),)),
         Found(np.array([0.9]), np.array([DOG]), np.array([BOX]), keypoints=points[None] + apart),
@@ -132,5 +132,6 @@ def test_a_class_called_background_is_not_what_belongs_to_no_class(tmp_path: Pat
 
     measured.add(sample)
 
-    labelled = measured.evaluator.confusion.sum(1)
-    assert 0 < labelled[1 - background] < labelled[background]
+    no_class, named_so = measured.evaluator.confusion.sum(1)
+    assert (named_so, no_class) == (32 * 24, WIDTH * HEIGHT - 32 * 24)
+    assert measured.evaluator.confusion.sum(0)[background] == WIDTH * HEIGHT, "the first output wins everywhere"

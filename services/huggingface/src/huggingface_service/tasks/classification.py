@@ -52,6 +52,5 @@ class Classified:
         self.samples = iter(samples)
 
     def update(self, outputs: Tensor, batch: dict[str, Any]) -> None:
-        labels = batch["labels"].cpu().numpy()
-        samples = list(islice(self.samples, len(labels)))
-        self.evaluator.update(outputs.float().softmax(1).cpu().numpy(), labels, samples)
+        samples = list(islice(self.samples, len(batch["labels"])))
+        self.evaluator.add(samples, outputs.float().softmax(1).cpu().numpy())

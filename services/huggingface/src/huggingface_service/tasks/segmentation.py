@@ -13,7 +13,7 @@ from data_kit import Dataset, Sample
 from huggingface_service.config import LabelingHyperparameters
 from huggingface_service.images import Example, read_image
 from huggingface_service.model_inputs import model_inputs
-from trainer_kit.evaluation import IGNORED, SegmentationEvaluator, label_map
+from trainer_kit.evaluation import IGNORED, SegmentationEvaluator, label_map, label_names
 
 
 class SemanticSegmentation:
@@ -23,7 +23,7 @@ class SemanticSegmentation:
     """
 
     def __init__(self, dataset: Dataset, settings: LabelingHyperparameters) -> None:
-        self.label_names = ("background", *dataset.class_names)
+        self.label_names = label_names(dataset.class_names)
         self.label_smoothing = settings.label_smoothing
 
     def read(self, sample: Sample) -> Example:

@@ -5,8 +5,7 @@ from trainer_kit.evaluation.classification import ClassificationEvaluator, Guess
 from trainer_kit.evaluation.detection import DetectionEvaluator
 from trainer_kit.evaluation.gallery import Gallery, Shown
 from trainer_kit.evaluation.history import History
-from trainer_kit.evaluation.label_maps import BACKGROUND, IGNORED, label_map
-from trainer_kit.evaluation.objects import Found, Grid, ObjectEvaluator
+from trainer_kit.evaluation.objects import Found, ObjectEvaluator
 from trainer_kit.evaluation.overlaps import (
     box_areas,
     box_overlaps,
@@ -15,6 +14,7 @@ from trainer_kit.evaluation.overlaps import (
     mask_overlaps,
 )
 from trainer_kit.evaluation.segmentation import SegmentationEvaluator
+from trainer_kit.evaluation.truth import BACKGROUND, IGNORED, Grid, as_one_class, label_map, label_names
 
 __all__ = [
     "BACKGROUND",
@@ -30,10 +30,12 @@ __all__ = [
     "ObjectEvaluator",
     "SegmentationEvaluator",
     "Shown",
+    "as_one_class",
     "box_areas",
     "box_overlaps",
     "corner_overlaps",
     "keypoint_overlaps",
     "label_map",
+    "label_names",
     "mask_overlaps",
 ]

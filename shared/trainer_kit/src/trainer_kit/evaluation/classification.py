@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from data_kit import Sample
 from trainer_kit.evaluation.base import Bools, Floats, Ints, defined, mean, ratio, rounded
 from trainer_kit.evaluation.gallery import Gallery
+from trainer_kit.evaluation.truth import image_classes
 from vision_contracts import ClassEvaluation, ConfusionMatrix, Curve, SplitEvaluation, metric_names
 
 CALIBRATION_BINS = 15
@@ -39,11 +40,15 @@ class ClassificationEvaluator:
         self._scores: list[Floats] | None = []
         self._kept = 0
 
-    def update(self, probabilities: Floats, labels: Ints, samples: Sequence[Sample] = ()) -> None:
-        """One batch: (n, classes) that sum to 1 for each image, and (n,) class ids.
+    def add(self, samples: Sequence[Sample], probabilities: Floats) -> None:
+        """One batch: (n, classes) that sum to 1 for each image. A prediction in the gallery is a `Guess`."""
+        self.update(probabilities, image_classes(samples))
+        guesses, confidence = self._guesses[-1].tolist(), self._confidence[-1].tolist()
+        for sample, guess, sure in zip(samples, guesses, confidence, strict=True):
+            self.gallery.offer(sample, Guess(guess, sure), mistake=sure if guess != sample.class_id else 0.0)
 
-        A prediction in the gallery is a `Guess`, of the batches that come with their samples.
-        """
+    def update(self, probabilities: Floats, labels: Ints) -> None:
+        """One batch: (n, classes) that sum to 1 for each image, and (n,) class ids."""
         probabilities = np.nan_to_num(probabilities)  # of a network that has diverged: as good as no guess
         labels = np.asarray(labels, dtype=np.int64)
         guesses = probabilities.argmax(1)
@@ -52,8 +57,6 @@ class ClassificationEvaluator:
         self._guesses.append(guesses)
         self._ranks.append(_ranks(probabilities, labels))
         self._confidence.append(confidence.astype(np.float64))
-        for sample, guess, sure in zip(samples, guesses.tolist(), confidence.tolist(), strict=bool(samples)):
-            self.gallery.offer(sample, Guess(guess, sure), mistake=sure if guess != sample.class_id else 0.0)
         self._kept += probabilities.size
         if self._kept > MOST_SCORES:
             self._scores = None

@@ -9,7 +9,7 @@ from data_kit import Sample
 from trainer_kit.evaluation.base import Bools, Ints, defined, mean, ratio
 from trainer_kit.evaluation.classification import class_quality, count_pairs
 from trainer_kit.evaluation.gallery import Gallery
-from trainer_kit.evaluation.label_maps import IGNORED, label_map
+from trainer_kit.evaluation.truth import IGNORED, label_map
 from vision_contracts import ClassEvaluation, ConfusionMatrix, SplitEvaluation, metric_names
 
 LARGEST_SHOWN = 640

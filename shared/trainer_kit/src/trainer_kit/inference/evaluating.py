@@ -5,16 +5,18 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from data_kit import Dataset, Instance, Sample, Split, load_image
+from data_kit import Dataset, Sample, Split, load_image
 from trainer_kit.evaluation import (
-    IGNORED,
+    BACKGROUND,
     ClassificationEvaluator,
     Found,
     Grid,
     ObjectEvaluator,
     SegmentationEvaluator,
+    as_one_class,
+    label_names,
 )
 from trainer_kit.inference import portable
 from trainer_kit.inference.network import LoadNetwork, Network, begin
@@ -36,7 +38,7 @@ def evaluate(load_network: LoadNetwork) -> Callable[[WorkRun[Any]], None]:
         assert run.dataset is not None  # noqa: S101 - an evaluation is given one
         split = Split(run.spec.work.split)
         measure = Measure(network, run.dataset)
-        samples = run.dataset.splits.get(split, ())
+        samples = measure.dataset.splits.get(split, ())
         if not any(sample.class_ids for sample in samples):
             raise TrainingError(EndReason.BAD_DATA, f"The data set has no labelled {split}. Choose another split.")
         for number, sample in enumerate(samples):
@@ -67,18 +69,23 @@ def _tell(run: WorkRun[Any], split: Split, measure: "Measure") -> None:
 
 
 class Measure:
-    """An evaluator, and how a network's outputs and a data set's labels come to it."""
+    """An evaluator, and how a network's outputs come to it: as predictions of the data set's classes.
+
+    The evaluator is given the data set's own samples, as by a training, and makes the truth of them.
+    """
 
     def __init__(self, network: Network, dataset: Dataset) -> None:
+        self.dataset = as_one_class(dataset) if network.description.single_class else dataset
         self._network = network
-        self._names = network.description.class_names
         self._model = as_json(network.description)
         self._task = network.description.task_type
-        self._label_of = self._match_classes(dataset)
-        self.evaluator: Any = self._new_evaluator()
+        self._order = self._match_classes()
+        self._class_of = np.argsort(self._order)
+        names = [network.description.class_names[output] for output in self._order]
+        self.evaluator: Any = self._new_evaluator(names)
 
     def add(self, sample: Sample) -> None:
-        """One image. Raises TrainingError for one that cannot be decoded."""
+        """One image of `dataset`. Raises TrainingError for one that cannot be decoded."""
         try:
             image = load_image(sample.image)
         except (OSError, Image.DecompressionBombError) as error:
@@ -86,54 +93,49 @@ class Measure:
             raise TrainingError(EndReason.BAD_DATA, message) from error
         outputs, placement = run_on(self._network, image)
         if self._task is TaskType.IMAGE_CLASSIFICATION:
-            assert sample.class_id is not None  # noqa: S101 - the data kit's promise for this task
-            self.evaluator.update(outputs["probabilities"][None], np.array([self._label_of[sample.class_id]]))
+            self.evaluator.add([sample], outputs["probabilities"][None, self._order])
         elif self._task is TaskType.SEMANTIC_SEGMENTATION:
-            found = portable.label_map(self._model, outputs["scores"], placement)
-            self.evaluator.update(found[None], self._drawn(sample)[None])
+            self.evaluator.add(sample, self._labels(outputs, placement))
         else:
-            self._add_objects(sample, outputs, placement)
+            if self._task is TaskType.POSE_ESTIMATION:
+                _check_keypoints(sample, outputs["keypoints"].shape[1])
+            self.evaluator.add(sample, self._find(sample, outputs, placement))
 
-    def _match_classes(self, dataset: Dataset) -> list[int]:
-        """For each class of the data set the network's of the same name, which its background is not."""
-        background = self._network.description.background
-        known = {name: index for index, name in enumerate(self._names) if index != background}
-        unknown = [name for name in dataset.class_names if name not in known]
+    def _match_classes(self) -> list[int]:
+        """Outputs of the network that are not its background, in the order of the evaluator's classes: those of the
+        data set, and behind them what else the network knows.
+        """
+        description = self._network.description
+        outputs = [output for output in range(len(description.class_names)) if output != description.background]
+        known = {description.class_names[output]: output for output in outputs}
+        unknown = [name for name in self.dataset.class_names if name not in known]
         if unknown:
             message = f"The network does not know {', '.join(unknown[:5])}. Choose a data set with the same classes."
             raise TrainingError(EndReason.BAD_DATA, message)
-        return [known[name] for name in dataset.class_names]
+        labelled = [known[name] for name in self.dataset.class_names]
+        return labelled + [output for output in outputs if output not in labelled]
 
-    def _new_evaluator(self) -> Any:
+    def _new_evaluator(self, names: list[str]) -> Any:
         match self._task:
             case TaskType.IMAGE_CLASSIFICATION:
-                return ClassificationEvaluator(self._names)
+                return ClassificationEvaluator(names)
             case TaskType.SEMANTIC_SEGMENTATION:
-                return SegmentationEvaluator(self._names)
+                return SegmentationEvaluator(label_names(names))
             case _:
-                return ObjectEvaluator(self._names, self._task)
+                return ObjectEvaluator(names, self._task)
 
-    def _drawn(self, sample: Sample) -> Any:
-        """(height, width) of labels; small objects lie on top of large ones."""
-        background = self._network.description.background
-        canvas = Image.new("L", (sample.width, sample.height), IGNORED if background is None else background)
-        draw = ImageDraw.Draw(canvas)
-        for instance in sorted(sample.instances, key=_box_area, reverse=True):
-            for polygon in instance.polygons:
-                draw.polygon(polygon, fill=IGNORED if instance.is_crowd else self._label_of[instance.class_id])
-        return np.array(canvas)
-
-    def _add_objects(self, sample: Sample, outputs: dict[str, Any], placement: portable.Placement) -> None:
-        if self._task is TaskType.POSE_ESTIMATION:
-            _check_keypoints(sample, outputs["keypoints"].shape[1])
-        known = [replace(instance, class_id=self._label_of[instance.class_id]) for instance in sample.instances]
-        self.evaluator.add(replace(sample, instances=tuple(known)), self._find(sample, outputs, placement))
+    def _labels(self, outputs: dict[str, Any], placement: portable.Placement) -> Any:
+        """(height, width): the ids that a label map of the data set has."""
+        label_of = np.full(len(outputs["scores"]), BACKGROUND)
+        label_of[self._order] = np.arange(1, len(self._order) + 1)
+        return label_of[portable.label_map(self._model, outputs["scores"], placement)]
 
     def _find(self, sample: Sample, outputs: dict[str, Any], placement: portable.Placement) -> Found:
         """What the network gives, in pixels of the image."""
         scores, classes, rows = portable.detect(
             self._model, outputs["boxes"], outputs["scores"], LOWEST_SCORE, most=300
         )
+        classes = self._class_of[classes]
         shapes = outputs["boxes"][rows].astype(np.float64)
         if self._task is TaskType.ORIENTED_OBJECT_DETECTION:
             turned = np.array([portable.corners_of(shape) for shape in shapes]).reshape(-1, 4, 2)
@@ -169,8 +171,3 @@ def _check_keypoints(sample: Sample, count: int) -> None:
         if instance.keypoints and len(instance.keypoints) != count:
             message = f"The labels have {len(instance.keypoints)} keypoints, and the network knows {count}."
             raise TrainingError(EndReason.BAD_DATA, f"{message} Choose a data set with the same keypoints.")
-
-
-def _box_area(instance: Instance) -> float:
-    x1, y1, x2, y2 = instance.box
-    return (x2 - x1) * (y2 - y1)

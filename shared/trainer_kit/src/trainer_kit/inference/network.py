@@ -51,6 +51,7 @@ class Description(Message):
         default=None, description="Of several boxes of a class that overlap by more, the best stays; null: all stay."
     )
     background: int | None = Field(default=None, description="The class that means: none of the others.")
+    single_class: bool = Field(default=False, description="It was trained to take every object for the one class.")
     keypoint_names: list[str] = Field(default=[])
     skeleton: list[tuple[int, int]] = Field(default=[])
     versions: dict[str, str] = Field(default={})

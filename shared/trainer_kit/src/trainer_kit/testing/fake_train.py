@@ -120,7 +120,7 @@ def validate(
     """Loss, and what was predicted."""
     probabilities = softmax(x @ weights)
     evaluator = ClassificationEvaluator(run.dataset.class_names)
-    evaluator.update(probabilities, y, samples)
+    evaluator.add(samples, probabilities)
     return float(-np.log(probabilities[np.arange(len(y)), y] + 1e-12).mean()), evaluator
 
 
