@@ -13,7 +13,7 @@ from trainer_kit.testing.works import DoneWork, do_work, predict_work
 from ultralytics_service.adapter import adapter
 from ultralytics_service.kinds import Kind
 from ultralytics_service.network import labels_of
-from vision_contracts import EvaluateWork, ExportFormat, ExportWork, Work
+from vision_contracts import EvaluateWork, EvaluationReport, ExportFormat, ExportWork, Work
 
 NETWORKS = {
     "classify": "yolov8n-cls",
@@ -105,6 +105,23 @@ def test_an_evaluation_measures_by_the_metric_of_the_task(trained: Trained, tmp_
     assert value is not None
     assert 0 <= value <= 1
     assert list(done.files) == ["evaluations/folder-val.json"]
+
+
+@pytest.mark.thorough
+def test_a_detector_of_one_class_is_evaluated_by_that_class(tmp_path: Path) -> None:
+    data, settings = write_bars(tmp_path / "data", "detect", train=4, val=2), {"single_cls": True}
+    job = run_job(tmp_path / "job", NETWORKS["detect"], data, hyperparameters=settings, batch_size=2)
+    model_name = NETWORKS["detect"]
+
+    done = do_work(
+        adapter, "ultralytics_service.adapter:adapter", tmp_path / "work", EvaluateWork(), model_name=model_name,
+        task_type=CARDS[model_name].task_types[0], checkpoint=job.checkpoint, dataset=data, hyperparameters=settings,
+    )  # fmt: skip
+
+    report = EvaluationReport.model_validate_json(done.files["evaluations/folder-val.json"].read_bytes())
+    of_training, of_evaluation = (one.splits["val"].classes for one in (job.report, report))
+    assert [(one.name, one.support) for one in of_evaluation] == [(one.name, one.support) for one in of_training]
+    assert [(one.name, one.support) for one in of_evaluation] == [("item", 4)]
 
 
 @pytest.mark.parametrize(
