@@ -141,14 +141,15 @@ async def download_model_version(
     project_id: ResourceId,
     name: ModelName,
     version: NumberOrWord,
-    session: ReadSession,
+    database: DatabaseDep,
     user: StreamUser,
     store: StoreDep,
     request: Request,
     presign: Annotated[bool, Query(description="An address at the store instead of the file.")] = False,
 ) -> Response:
     """Download the weights, or a range of them. `production` gives those of whichever version is in production."""
-    found = await use_cases.get_version(session, user=user, project_id=project_id, name=name, which=version)
+    async with database.snapshot() as session:
+        found = await use_cases.get_version(session, user=user, project_id=project_id, name=name, which=version)
     file = downloads.StoredFile(
         name=f"{found.name}-{found.version}{PurePosixPath(found.artifact).suffix}",
         uri=found.uri,

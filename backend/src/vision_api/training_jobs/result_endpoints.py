@@ -85,14 +85,15 @@ async def list_artifacts(job_id: ResourceId, session: ReadSession, user: Current
 async def get_artifact(
     job_id: ResourceId,
     name: str,
-    session: ReadSession,
+    database: DatabaseDep,
     user: StreamUser,
     store: StoreDep,
     request: Request,
     presign: Annotated[bool, Query(description="An address at the store instead of the file.")] = False,
 ) -> Response:
     """Download a file, or a range of it. `checkpoints/best` finds `checkpoints/best.pt`."""
-    artifact = await results.artifact(session, user=user, job_id=job_id, name=name)
+    async with database.snapshot() as session:
+        artifact = await results.artifact(session, user=user, job_id=job_id, name=name)
     return await downloads.answer(request, store, downloads.StoredFile.of(artifact), presign=presign)
 
 
