@@ -119,7 +119,9 @@ def backend_environment(folder: Path, datasets: Path, port: int) -> dict[str, st
     }
 
 
-BACKEND_COMMAND = (str(ROOT / "backend/.venv/bin/python"), "-m", "vision_api")
+GUARD = "error:No network call inside a database session"
+"""A warning of the backend's, as an error."""
+BACKEND_COMMAND = (str(ROOT / "backend/.venv/bin/python"), "-W", GUARD, "-m", "vision_api")
 
 
 @dataclass

@@ -13,6 +13,8 @@ import httpx
 
 PASSWORD = "a long enough passphrase"
 PATIENCE_SECONDS = 60.0
+GUARD = "error:No network call inside a database session"
+"""A warning of the backend's, as an error."""
 
 
 def free_port() -> int:
@@ -38,7 +40,7 @@ class Backend:
         }  # fmt: skip
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "vision_api"], env=os.environ | environment, stdout=log, stderr=log
+                [sys.executable, "-W", GUARD, "-m", "vision_api"], env=os.environ | environment, stdout=log, stderr=log
             )
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:

@@ -74,11 +74,11 @@ async def train(
     if report is not None:
         content = report.model_dump_json().encode() if isinstance(report, EvaluationReport) else report
         files.append(("report.json", "report", content, 0))
+    stored_files = [store.put_bytes(content, f"jobs/{uid}/attempts/1/{name}") for name, _, content, _ in files]
     async with database.transaction() as session:
         session.add(job)
         await session.flush()
-        for name, kind, content, step in files:
-            stored = store.put_bytes(content, f"jobs/{uid}/attempts/1/{name}")
+        for (name, kind, _, step), stored in zip(files, stored_files, strict=True):
             session.add(
                 Artifact(
                     job_id=job.id, name=name, kind=kind, uri=stored.uri, size_bytes=stored.size_bytes,

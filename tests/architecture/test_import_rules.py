@@ -33,6 +33,12 @@ def called_methods(tree: ast.Module) -> Iterator[str]:
             yield node.func.attr
 
 
+def called_functions(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            yield node.func.id
+
+
 def test_imports_go_one_way() -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, SOURCES))}
     linter = Path(sys.executable).with_name("lint-imports")
@@ -49,6 +55,17 @@ def test_only_one_room_of_the_backend_speaks_http_to_others() -> None:
     offenders = [
         str(path.relative_to(BACKEND)) for path, tree in modules(BACKEND)
         if "httpx" in imported_names(tree) and path.parent.name != "training_services"
+    ]  # fmt: skip
+
+    assert offenders == []
+
+
+def test_what_leaves_the_backend_is_guarded_in_sessions() -> None:
+    """Every module that starts a process or opens a client asks `forbid_in_session` first."""
+    offenders = [
+        str(path.relative_to(BACKEND)) for path, tree in modules(BACKEND)
+        if {"AsyncClient", "create_subprocess_exec", "create_subprocess_shell", "Popen"} & set(called_methods(tree))
+        and "forbid_in_session" not in called_functions(tree)
     ]  # fmt: skip
 
     assert offenders == []

@@ -75,12 +75,12 @@ async def _jobs(settings: Settings) -> dict[str, TrainingJob]:
     database = Database(make_engine(settings))
     async with database.snapshot() as session:
         jobs = {job.name: job for job in await session.scalars(select(TrainingJob))}
-        store = open_store(settings.storage_url)
-        missing = [uri for uri in await session.scalars(select(Artifact.uri)) if not store.exists(uri)]
-        assert missing == []
+        uris = (await session.scalars(select(Artifact.uri))).all()
         project = (await session.scalars(select(Project))).one()
         assert project.name == 'A "name",\nNULL'
     await database.close()
+    store = open_store(settings.storage_url)
+    assert [uri for uri in uris if not store.exists(uri)] == []
     return jobs
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from backend_process import GUARD
 from service_folders import add_service
 
 PATIENCE_SECONDS = 60.0
@@ -72,7 +73,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         }
         with log.open("wb") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", "vision_api"],
+                [sys.executable, "-W", GUARD, "-m", "vision_api"],
                 env=os.environ | settings | environment,
                 stdout=file,
                 stderr=file,

@@ -10,6 +10,7 @@ from data_kit import ArchiveLimits, SplitOptions
 from vision_api.datasets import preparing
 from vision_api.datasets.preparing import PREPARED, Prepared, Tell
 from vision_api.datasets.progress import hear
+from vision_api.db.network_guard import forbid_in_session
 
 SILENT_SECONDS = 600.0
 """No file, and no step between two files, takes so long."""
@@ -36,6 +37,7 @@ async def prepare_in_process(
     Raises PreparingDied, PreparingHung, OSError.
     """
     options = [preparing.limits_json.dump_json(limits).decode(), preparing.splits_json.dump_json(splits).decode()]
+    forbid_in_session("a process")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", preparing.__name__, str(archive), str(folder), *options,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, start_new_session=True,

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
 
 from vision_api.config import Settings
+from vision_api.db import network_guard
 from vision_api.errors import DatabaseUnavailable
 
 CONNECT_SECONDS = 5
@@ -74,6 +75,7 @@ def make_engine(settings: Settings, *, busy_milliseconds: int = BUSY_MILLISECOND
         )
     event.listen(engine.sync_engine, "do_connect", _connect)
     event.listen(engine.sync_engine, "handle_error", _translate)
+    network_guard.watch(engine.sync_engine)
     return engine
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
+from vision_api.db.network_guard import forbid_in_session
 from vision_api.kit.logging import request_id_var
 from vision_api.kit.tracing import hand_on
 from vision_api.training_services.errors import ServiceRejected, ServiceSilent, ServiceUnavailable
@@ -46,12 +47,17 @@ class Connections:
 
     def __init__(self, *, tls: ssl.SSLContext | None = None, silence_seconds: float = SILENCE_SECONDS) -> None:
         tls = tls or _default_tls()
+        hooks = {"request": [_before_request]}
         self.requests = httpx.AsyncClient(
-            verify=tls, trust_env=False, timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
+            verify=tls,
+            trust_env=False,
+            event_hooks=hooks,
+            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
         )
         self.streams = httpx.AsyncClient(
             verify=tls,
             trust_env=False,
+            event_hooks=hooks,
             timeout=httpx.Timeout(silence_seconds, connect=CONNECT_SECONDS),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
         )
@@ -72,6 +78,10 @@ class Connections:
 def _default_tls() -> ssl.SSLContext:
     """The machine's certificates, which take 20 ms to read."""
     return ssl.create_default_context()
+
+
+async def _before_request(_request: httpx.Request) -> None:
+    forbid_in_session("a training service")
 
 
 class ServiceClient:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from vision_api.db.network_guard import forbid_in_session
 from vision_api.training_services.lines import LineTooLong, split_lines
 from vision_api.training_services.service_log import pass_on
 
@@ -60,6 +61,7 @@ class ServiceProcess:
     @classmethod
     async def start(cls, program: Program) -> Self:
         """Start it on a free port with a new token. Raises OSError."""
+        forbid_in_session("a process")
         program.folder.mkdir(parents=True, exist_ok=True)
         port, token = free_port(), secrets.token_urlsafe(32)
         read_end, write_end = os.pipe()

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextvars import copy_context
 from datetime import timedelta
 from pathlib import Path
 from urllib.request import urlopen
@@ -13,7 +14,7 @@ from urllib.request import urlopen
 import boto3
 import pytest
 
-from data_kit.storage import InvalidKey, ObjectNotFound, ObjectStore, StorageError, open_store
+from data_kit.storage import InvalidKey, ObjectNotFound, ObjectStore, StorageError, before_request, open_store
 from data_kit.storage import store as store_module
 from data_kit.storage.store import CHUNK_BYTES
 
@@ -284,3 +285,21 @@ def test_a_store_that_does_not_answer_is_a_storage_error(s3_url: str, monkeypatc
 
     with pytest.raises(StorageError):
         store.put_bytes(b"", "a")
+
+
+def test_code_that_must_not_wait_for_a_store_can_forbid_every_request(store: ObjectStore) -> None:
+    class Forbidden(Exception):
+        pass
+
+    def forbid() -> None:
+        raise Forbidden
+
+    uri = store.put_bytes(b"weights", "a").uri
+
+    context = copy_context()
+    context.run(before_request.set, forbid)
+    for request in (store.read_bytes, store.head, store.exists, store.delete):
+        with pytest.raises(Forbidden):
+            context.run(request, uri)
+
+    assert store.read_bytes(uri) == b"weights"

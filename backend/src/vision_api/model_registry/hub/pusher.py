@@ -17,6 +17,7 @@ from data_kit import ObjectNotFound, ObjectStore, StorageError
 from vision_api.config import Settings
 from vision_api.db import claims
 from vision_api.db.base import database_now
+from vision_api.db.network_guard import forbid_in_session
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
 from vision_api.kit.background import Worker
@@ -159,6 +160,7 @@ class HubPusher(Worker):
 
 async def push_in_process(request: PushRequest, folder: Path) -> PushResult:
     """In a process that ends with us, and keeps what it caches in `folder`."""
+    forbid_in_session("a process")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", pushing.__name__, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         start_new_session=True, env=os.environ | {"HF_HOME": str(folder / "client")},

@@ -22,6 +22,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, from_url
 
 from data_kit.storage.errors import InvalidKey, ObjectNotFound, StorageError
+from data_kit.storage.hooks import before_request
 from data_kit.storage.tally import Tally
 
 if TYPE_CHECKING:
@@ -232,6 +233,7 @@ class ObjectStore:
 
         In a bucket nobody sees it but the bucket's own rule for incomplete uploads.
         """
+        before_request.get()()
         root = self._backend.prefix if isinstance(self._backend, LocalStore) else None
         for path in Path(root).rglob("*#*") if root is not None else ():
             with suppress(FileNotFoundError):
@@ -248,9 +250,9 @@ class ObjectStore:
 
     def presigned_url(self, uri: str, expires_in: timedelta) -> str | None:
         """A URL that anyone may read for a while; None where the store has no such thing."""
-        if isinstance(self._backend, LocalStore):
-            return None
         with _translated(uri):
+            if isinstance(self._backend, LocalStore):
+                return None
             return obstore.sign(self._backend, "GET", self.key(uri), expires_in)  # type: ignore[arg-type]
 
 
@@ -308,6 +310,8 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
 
 @contextmanager
 def _translated(uri: str) -> Generator[None]:
+    """A request: what fails in it is one of our errors."""
+    before_request.get()()
     try:
         yield
     except FileNotFoundError as error:
