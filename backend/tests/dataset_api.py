@@ -11,8 +11,8 @@ import httpx
 from PIL import Image
 
 from data_kit import ArchiveLimits, SplitOptions
-from vision_api.datasets.preparing import Prepared, Tell, prepare_archive
-from vision_api.datasets.processing import DatasetProcessor
+from vision_api.datasets.processing.prepare import Prepared, Tell, prepare_archive
+from vision_api.datasets.processing.processor import DatasetProcessor
 from vision_api.models import User
 
 URL = "/api/v1/datasets"

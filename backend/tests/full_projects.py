@@ -11,7 +11,6 @@ from support import PASSWORD_HASH
 from trained_jobs import DIGEST
 
 from data_kit import ObjectStore
-from vision_api.datasets.layout import manifest_key
 from vision_api.db.base import Base
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
@@ -30,6 +29,7 @@ from vision_api.models import (
     TrainingJob,
     User,
 )
+from vision_api.storage_layout import manifest_key
 from vision_contracts import TaskType
 
 MODEL_NAME = "reader"

@@ -8,26 +8,26 @@ from functools import partial
 from fastapi import FastAPI
 
 from data_kit import open_store
-from vision_api.auth.sign_in import SignInDesk
+from vision_api.auth.authenticator import SignInDesk
 from vision_api.auth.throttle import LoginThrottle
 from vision_api.auth.tokens import AccessTokens, signing_secret
 from vision_api.catalog.catalog import running_catalog
 from vision_api.config import Settings
-from vision_api.datasets.processing import running_processor
+from vision_api.datasets.processing.processor import running_processor
 from vision_api.db.engine import make_engine
-from vision_api.db.patience import patiently
+from vision_api.db.retry import patiently
 from vision_api.db.session import Database
 from vision_api.first_run.administrator import welcome
 from vision_api.first_run.sample_project import filled_sample_project
 from vision_api.health.readiness import StorageProbe
 from vision_api.health.state_metrics import StateMetrics
-from vision_api.kit.answers import AnswerCache
+from vision_api.kit.response_cache import AnswerCache
 from vision_api.kit.tracing import trace_statements
 from vision_api.model_registry.hub.pusher import running_pusher
-from vision_api.training_jobs.loops.running import running_loops
-from vision_api.training_jobs.settling import Settler
-from vision_api.training_jobs.wakeups import Wakeups
-from vision_api.training_jobs.watching import running_watch
+from vision_api.training_jobs.loops.lifespan import running_loops
+from vision_api.training_jobs.notifier import Wakeups
+from vision_api.training_jobs.resolution.resolver import Settler
+from vision_api.training_jobs.streaming.change_watcher import running_watch
 from vision_api.training_services import running_registry
 
 PROJECT_LISTS_KEPT = 1000

@@ -10,7 +10,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from vision_api.config import Settings
-from vision_api.datasets.resumable import endpoints as resumable
+from vision_api.datasets.uploads.tus import endpoints as resumable
 from vision_api.docs_page import add_docs_page
 from vision_api.error_handlers import add_error_handlers
 from vision_api.health.request_metrics import RequestMetrics

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, event, text
 
 from vision_api.config import ConfigurationError, Settings, load_settings
 from vision_api.db.engine import BEGIN_OPTION, make_engine
-from vision_api.db.patience import patiently
+from vision_api.db.retry import patiently
 from vision_api.errors import DatabaseUnavailable
 from vision_api.kit.logging import configure_logging
 

@@ -6,17 +6,17 @@ from vision_api.auth.endpoints import router as auth_router
 from vision_api.catalog.endpoints import router as catalog_router
 from vision_api.comparison.endpoints import router as comparison_router
 from vision_api.datasets.endpoints import router as datasets_router
-from vision_api.datasets.resumable.endpoints import router as resumable_router
+from vision_api.datasets.uploads.tus.endpoints import router as resumable_router
 from vision_api.health.endpoints import router as health_router
 from vision_api.kit.query_guard import refuse_unknown_query
 from vision_api.model_registry.endpoints import router as model_registry_router
 from vision_api.model_registry.hub.endpoints import router as pushes_router
 from vision_api.openapi import RESPONSES
+from vision_api.operations.endpoints import router as works_router
 from vision_api.projects.endpoints import router as projects_router
 from vision_api.training_jobs.endpoints import router as training_jobs_router
-from vision_api.training_jobs.result_endpoints import router as results_router
+from vision_api.training_jobs.results.endpoints import router as results_router
 from vision_api.usage.endpoints import router as usage_router
-from vision_api.works.endpoints import router as works_router
 
 PREFIX = "/api/v1"
 

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from sqlalchemy import select, update
 from support import PASSWORD, MakeUser, problem_of
 
-from vision_api.auth.sign_in import GRACE
+from vision_api.auth.authenticator import GRACE
 from vision_api.auth.tokens import token_hash
 from vision_api.models import AuthSession, RefreshToken
 

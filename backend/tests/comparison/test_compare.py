@@ -11,7 +11,7 @@ from trained_jobs import TrainJob, make_report
 from data_kit import ObjectStore, StorageError
 from vision_api.db.session import Database
 from vision_api.models import Project, ProjectMember, TrainingJob, User
-from vision_api.training_jobs import reports
+from vision_api.training_jobs.results import reports
 
 URL = "/api/v1/training/jobs/compare"
 

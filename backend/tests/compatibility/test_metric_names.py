@@ -12,7 +12,7 @@ from vision_api.config import Settings
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import JobStatus, TrainingJob, User
-from vision_api.training_jobs import meters
+from vision_api.training_jobs import instrumentation
 from vision_api.training_jobs.status import Why, switch_status
 from vision_contracts import EndReason, metric_names
 
@@ -29,10 +29,10 @@ async def job(database: Database, owner: User) -> TrainingJob:
     job = TrainingJob(
         **job_fields(created_by_id=owner.id, status="running", queued_at=utc_now() - timedelta(seconds=9))
     )
-    meters.note_dispatch(job)
-    meters.note_metrics(job, {metric_names.EPOCH_SECONDS: 1.0})
-    meters.note_stored(utc_now())
-    meters.RESTARTS.labels(job.framework).inc()
+    instrumentation.note_dispatch(job)
+    instrumentation.note_metrics(job, {metric_names.EPOCH_SECONDS: 1.0})
+    instrumentation.note_stored(utc_now())
+    instrumentation.RESTARTS.labels(job.framework).inc()
     async with database.transaction() as session:
         session.add(job)
         await session.flush()

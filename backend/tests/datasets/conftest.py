@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from support import AuthHeaders, MakeUser
 
 from data_kit import ArchiveLimits
-from vision_api.datasets.processing import DatasetProcessor
+from vision_api.datasets.processing.processor import DatasetProcessor
 
 
 @pytest.fixture

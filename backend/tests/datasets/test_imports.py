@@ -14,12 +14,12 @@ from support import fields_of, problem_of
 
 from data_kit import ArchiveLimits, SplitOptions
 from vision_api.config import Settings, load_settings
-from vision_api.datasets import preparing, processing
-from vision_api.datasets.fetching import Fetcher
-from vision_api.datasets.paths import check_import_uri
-from vision_api.datasets.preparing_process import prepare_in_process
-from vision_api.datasets.processing import DatasetProcessor
-from vision_api.datasets.progress import Progress, Stopped
+from vision_api.datasets.allowed_paths import check_import_uri
+from vision_api.datasets.processing import prepare, processor
+from vision_api.datasets.processing.download import Fetcher
+from vision_api.datasets.processing.prepare_process import prepare_in_process
+from vision_api.datasets.processing.processor import DatasetProcessor
+from vision_api.datasets.processing.progress import Progress, Stopped
 from vision_api.datasets.use_cases import Origin
 from vision_api.errors import Invalid
 from vision_api.models import DatasetVersion, GarbageObject
@@ -45,9 +45,9 @@ def processor(app: FastAPI, tmp_path: Path) -> DatasetProcessor:
 
 
 async def preparing_here(
-    archive: Path, folder: Path, limits: ArchiveLimits, tell: preparing.Tell, splits: SplitOptions | None
-) -> preparing.Prepared:
-    return preparing.prepare_archive(archive, folder, limits, tell)
+    archive: Path, folder: Path, limits: ArchiveLimits, tell: prepare.Tell, splits: SplitOptions | None
+) -> prepare.Prepared:
+    return prepare.prepare_archive(archive, folder, limits, tell)
 
 
 def unpacked(folder: Path, content: bytes) -> Path:
@@ -191,18 +191,18 @@ async def test_rights_are_those_of_an_upload(api: DatasetApi, stranger: DatasetA
 async def test_how_far_it_is_can_be_seen(
     api: DatasetApi, app: FastAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processing, "TELL_SECONDS", 0.0)
+    monkeypatch.setattr(processor, "TELL_SECONDS", 0.0)
     seen: list[Any] = []
 
     async def slow(
-        archive: Path, folder: Path, limits: ArchiveLimits, tell: preparing.Tell, splits: SplitOptions | None
-    ) -> preparing.Prepared:
+        archive: Path, folder: Path, limits: ArchiveLimits, tell: prepare.Tell, splits: SplitOptions | None
+    ) -> prepare.Prepared:
         for stage, percent in (("unpacking", 30), ("checking", None)):
             tell(stage, percent)
             wanted = {"stage": stage, "percent": percent}
             while seen[-1:] != [wanted]:
                 seen.append((await api.get()).json()[0]["progress"])
-        return preparing.prepare_archive(archive, folder, limits, tell)
+        return prepare.prepare_archive(archive, folder, limits, tell)
 
     await api.upload(coins())
     state = app.state

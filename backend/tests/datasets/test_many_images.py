@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from data_kit import ArchiveLimits
-from vision_api.datasets import preparing
+from vision_api.datasets.processing import prepare
 
 IMAGES = int(os.environ.get("MANY_IMAGES", "3000"))
 OBJECTS = 3
@@ -79,7 +79,7 @@ def test_memory_grows_by_little_with_each_image(
     for picture in pictures:
         os.link(picture, tmp_path / "set/images" / picture.name)
     put(tmp_path / "set", pictures)
-    options = [preparing.limits_json.dump_json(ArchiveLimits()).decode(), "null"]
+    options = [prepare.limits_json.dump_json(ArchiveLimits()).decode(), "null"]
     command = [sys.executable, "-c", PREPARE, str(tmp_path / "set"), str(tmp_path), *options]
     began = time.monotonic()
 
@@ -87,7 +87,7 @@ def test_memory_grows_by_little_with_each_image(
 
     took, (name, kilobytes, _) = time.monotonic() - began, ended.stderr.split()
     assert name == "VmHWM:"
-    prepared = preparing.prepared_json.validate_json((tmp_path / preparing.PREPARED).read_bytes())
+    prepared = prepare.prepared_json.validate_json((tmp_path / prepare.PREPARED).read_bytes())
     assert prepared.facts is not None
     assert prepared.facts.num_images == IMAGES
     peak = int(kilobytes) * 1024

@@ -10,9 +10,9 @@ from dataset_api import URL, DatasetApi, coins, zipped
 from PIL import Image
 from support import fields_of, problem_of
 
-from vision_api.datasets import lettering
-from vision_api.datasets.lettering import letter
-from vision_api.datasets.painting import Color, color_of
+from vision_api.datasets.previews import fonts
+from vision_api.datasets.previews.drawing import Color, color_of
+from vision_api.datasets.previews.fonts import letter
 
 GRAY = (90, 90, 90)
 
@@ -130,7 +130,7 @@ async def test_many_small_objects_are_named_once_in_a_corner(api: DatasetApi) ->
 
 
 def test_a_name_that_no_font_can_draw_gives_way_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lettering, "FONTS", ())
+    monkeypatch.setattr(fonts, "FONTS", ())
 
     assert letter("동전", 12, otherwise="#7").text == "#7"
     assert letter("coin", 12, otherwise="#7").text == "coin"

@@ -13,10 +13,10 @@ from fastapi import FastAPI
 from sqlalchemy import delete, select, update
 
 from data_kit import ArchiveLimits, SplitOptions, StorageError
-from vision_api.datasets import outcomes, preparing, preparing_process, processing
-from vision_api.datasets.preparing import Prepared, Tell
-from vision_api.datasets.preparing_process import Prepare, prepare_in_process
-from vision_api.datasets.processing import DatasetProcessor, running_processor
+from vision_api.datasets.processing import prepare, prepare_process, processor, results
+from vision_api.datasets.processing.prepare import Prepared, Tell
+from vision_api.datasets.processing.prepare_process import Prepare, prepare_in_process
+from vision_api.datasets.processing.processor import DatasetProcessor, running_processor
 from vision_api.db.claims import claim_oldest
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
@@ -52,10 +52,10 @@ async def test_an_upload_is_processed_in_a_process_of_its_own(api: DatasetApi, a
 async def test_an_upload_that_kills_whoever_processes_it_fails_in_the_end(
     api: DatasetApi, app: FastAPI, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outcomes, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(results, "RETRY_SECONDS", 0.0)
     await api.upload(coins())
 
-    monkeypatch.setattr(preparing, "__name__", "a_module_that_is_not_there")
+    monkeypatch.setattr(prepare, "__name__", "a_module_that_is_not_there")
     processor = processor_with(app, tmp_path, prepare_in_process)
     for tries in (1, 2):
         assert await processor.process_next()
@@ -71,7 +71,7 @@ async def test_an_upload_that_kills_whoever_processes_it_fails_in_the_end(
 async def test_an_upload_that_never_ends_is_ended(
     api: DatasetApi, app: FastAPI, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
-    monkeypatch.setattr(preparing_process, limit, 2.0)
+    monkeypatch.setattr(prepare_process, limit, 2.0)
     dataset = (await api.upload(coins())).json()
     archive = app.state.store.local_path((await version_of(database)).upload_uri)
     archive.unlink()
@@ -102,7 +102,7 @@ async def test_an_upload_that_vanished_fails_at_once(
 async def test_a_full_disk_is_said_as_such_in_the_end(
     api: DatasetApi, app: FastAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outcomes, "MOST_TRIES", 1)
+    monkeypatch.setattr(results, "MOST_TRIES", 1)
     dataset = (await api.upload(coins())).json()
 
     async def full(
@@ -119,7 +119,7 @@ async def test_a_full_disk_is_said_as_such_in_the_end(
 async def test_a_defect_of_ours_ends_in_a_failure_too(
     api: DatasetApi, app: FastAPI, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outcomes, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(results, "RETRY_SECONDS", 0.0)
     await api.upload(coins())
 
     async def defective(
@@ -135,7 +135,7 @@ async def test_a_defect_of_ours_ends_in_a_failure_too(
 async def test_what_was_stored_of_a_failure_goes(
     api: DatasetApi, app: FastAPI, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outcomes, "MOST_TRIES", 1)
+    monkeypatch.setattr(results, "MOST_TRIES", 1)
     await api.upload(coins())
     put_file = app.state.store.put_file
 
@@ -316,7 +316,7 @@ async def test_content_that_the_sweep_deleted_a_moment_ago_is_stored_anew(
     first = await api.ready(coins())
     files = contents(tmp_path)
     await api.delete(first["id"])
-    apply_prepared = outcomes.apply_prepared
+    apply_prepared = results.apply_prepared
 
     async def swept(database: Database, *arguments: Any) -> bool:
         async with database.transaction() as session:
@@ -326,7 +326,7 @@ async def test_content_that_the_sweep_deleted_a_moment_ago_is_stored_anew(
                 path.unlink()
         return await apply_prepared(database, *arguments)
 
-    monkeypatch.setattr(processing, "apply_prepared", swept)
+    monkeypatch.setattr(processor, "apply_prepared", swept)
     await api.ready(coins())
 
     assert contents(tmp_path) == files

@@ -12,7 +12,7 @@ from support import fields_of, problem_of
 from tus import BYTES, TUS, URL, begun, create, head, metadata, send
 
 from vision_api.config import Settings
-from vision_api.datasets.resumable import receiving
+from vision_api.datasets.uploads.tus import parts
 from vision_api.models import Dataset
 
 
@@ -51,7 +51,7 @@ async def test_a_browser_may_send_and_read_the_headers(client: httpx.AsyncClient
 async def test_an_archive_in_pieces_becomes_a_data_set(
     api: DatasetApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(receiving, "PART_BYTES", 100)
+    monkeypatch.setattr(parts, "PART_BYTES", 100)
     content = coins()
     url = await begun(api, content)
     for start in range(0, len(content), 333):

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from support import fields_of, problem_of
 
 from data_kit import extract_archive, open_dataset
-from vision_api.datasets.preparing_process import prepare_in_process
+from vision_api.datasets.processing.prepare_process import prepare_in_process
 from vision_api.models import DatasetVersion
 
 

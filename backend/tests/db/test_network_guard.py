@@ -11,12 +11,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_kit import ArchiveLimits, ObjectStore, open_store
-from vision_api.datasets.preparing_process import prepare_in_process
+from vision_api.datasets.processing.prepare_process import prepare_in_process
 from vision_api.db.network_guard import NetworkInSession, forbid_in_session
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
+from vision_api.model_registry.hub.push_process import PushRequest
 from vision_api.model_registry.hub.pusher import push_in_process
-from vision_api.model_registry.hub.pushing import PushRequest
 from vision_api.training_services import ServiceClient
 from vision_api.training_services.client import Connections
 from vision_api.training_services.process import Program, ServiceProcess

@@ -12,14 +12,14 @@ from support import AuthHeaders, problem_of
 from data_kit import ObjectStore
 from vision_api.datasets import repository as datasets
 from vision_api.datasets import use_cases
-from vision_api.datasets.layout import archive_key
-from vision_api.datasets.outcomes import Claim, apply_prepared
-from vision_api.datasets.preparing import Facts, Prepared
+from vision_api.datasets.processing.prepare import Facts, Prepared
+from vision_api.datasets.processing.results import Claim, apply_prepared
 from vision_api.datasets.use_cases import Origin
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
 from vision_api.models import Dataset, DatasetStatus, DatasetVersion, GarbageObject, Project, TrainingJob, User
 from vision_api.projects import use_cases as projects
+from vision_api.storage_layout import archive_key
 from vision_api.training_jobs import access
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

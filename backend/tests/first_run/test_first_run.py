@@ -18,7 +18,7 @@ from vision_api.first_run.administrator import welcome
 from vision_api.first_run.sample_project import choose_card, copy_samples, filled_sample_project
 from vision_api.main import create_app
 from vision_api.models import Project, TrainingJob, User
-from vision_api.training_jobs.settling import Settler
+from vision_api.training_jobs.resolution.resolver import Settler
 from vision_contracts import TaskType
 
 LOGIN = "/api/v1/auth/login"

@@ -14,7 +14,7 @@ from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.main import create_app
 from vision_api.models import JobStatus
-from vision_api.training_jobs.meters import note_dispatch
+from vision_api.training_jobs.instrumentation import note_dispatch
 from vision_api.training_jobs.status import Why, switch_status
 from vision_contracts import EndReason, WaitReason
 

@@ -12,7 +12,7 @@ from support import AuthHeaders, MakeUser, fields_of, problem_of
 
 from vision_api.config import Settings
 from vision_api.main import EXPOSED_HEADERS, create_app
-from vision_api.works import images
+from vision_api.operations import image_form
 
 PROJECTS = "/api/v1/projects"
 LOGIN = "/api/v1/auth/login"
@@ -79,7 +79,7 @@ async def test_body_that_is_too_large_is_refused_announced_or_not(
 async def test_images_may_be_larger_but_not_without_bound(
     client: httpx.AsyncClient, headers: dict[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(images, "MOST_BYTES", 2 * settings.max_body_bytes)
+    monkeypatch.setattr(image_form, "MOST_BYTES", 2 * settings.max_body_bytes)
 
     async def predict(size: int) -> httpx.Response:
         return await client.post("/api/v1/training/jobs/1/predict", files={"images": bytes(size)}, headers=headers)

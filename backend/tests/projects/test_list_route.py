@@ -11,7 +11,7 @@ from support import AuthHeaders, MakeUser, counted_statements, problem_of
 
 from vision_api.auth.tokens import AccessToken
 from vision_api.config import Settings
-from vision_api.kit import answers
+from vision_api.kit import response_cache
 from vision_api.kit.clock import utc_now
 from vision_api.models import AuthSession, Project, ProjectMember, User
 
@@ -74,7 +74,7 @@ async def test_a_token_that_has_expired_gets_no_list(
     api.headers["Authorization"] = f"Bearer {about_to_expire}"
     assert await names(api) == ["Defects"]
     expires_at = tokens.expires_at(about_to_expire)
-    monkeypatch.setattr(answers.time, "time", lambda: expires_at)
+    monkeypatch.setattr(response_cache.time, "time", lambda: expires_at)
     with counted_statements(app) as statements:
         await api.get(URL)
     assert statements != []  # it is not given again: the check of the token has its say

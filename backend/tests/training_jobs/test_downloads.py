@@ -2,7 +2,7 @@
 
 import pytest
 
-from vision_api.training_jobs.downloads import ByteRange, RangeNotSatisfiable, parse_range
+from vision_api.training_jobs.results.downloads import ByteRange, RangeNotSatisfiable, parse_range
 
 
 @pytest.mark.parametrize(

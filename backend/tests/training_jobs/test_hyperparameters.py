@@ -7,7 +7,7 @@ import pytest
 from small_service import make_card
 
 from vision_api.errors import Invalid
-from vision_api.training_jobs.hyperparameters import check_hyperparameters, settle_named_fields
+from vision_api.training_jobs.resolution.hyperparameters import check_hyperparameters, settle_named_fields
 from vision_contracts import ModelDetail
 
 SCHEMA: dict[str, Any] = {

@@ -16,11 +16,11 @@ from vision_api.auth.dependencies import StreamAccess
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import AuthSession, JobEvent, JobStatus, Project, ProjectMember, TrainingJob, User
-from vision_api.training_jobs import streams, watching
-from vision_api.training_jobs.journal import append_event
+from vision_api.training_jobs.events import append_event
+from vision_api.training_jobs.notifier import Wakeups
 from vision_api.training_jobs.status import switch_status
-from vision_api.training_jobs.wakeups import Wakeups
-from vision_api.training_jobs.watching import running_watch
+from vision_api.training_jobs.streaming import change_watcher, streams
+from vision_api.training_jobs.streaming.change_watcher import running_watch
 
 S = JobStatus
 
@@ -185,7 +185,7 @@ async def test_a_project_shows_all_its_jobs_and_then_what_changes(
     make_job: MakeJob,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(watching, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(change_watcher, "POLL_SECONDS", 0.05)
     monkeypatch.setattr(streams, "JOBS_AT_ONCE", 2)
     old = utc_now() - timedelta(hours=1)
     jobs = [await make_job(status=S.RUNNING, updated_at=old) for _ in range(3)]

@@ -16,13 +16,13 @@ from vision_api.auth.dependencies import StreamAccess
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import JobStatus, Project, TrainingJob
-from vision_api.training_jobs import streams, watching
-from vision_api.training_jobs.journal import append_event
-from vision_api.training_jobs.wakeups import Wakeups
-from vision_api.training_jobs.watching import Watch, running_watch
+from vision_api.training_jobs.events import append_event
+from vision_api.training_jobs.notifier import Wakeups
+from vision_api.training_jobs.streaming import change_watcher, streams
+from vision_api.training_jobs.streaming.change_watcher import Watch, running_watch
 
 S = JobStatus
-USUAL_POLL_SECONDS = watching.POLL_SECONDS
+USUAL_POLL_SECONDS = change_watcher.POLL_SECONDS
 LISTENERS = "application_name = 'vision-api-listener' AND datname = current_database()"
 
 
@@ -133,7 +133,7 @@ async def test_a_stream_that_nobody_wakes_does_not_ask_the_database(
 async def test_an_event_of_another_backend_arrives_without_polling(
     database: Database, viewer: StreamAccess, job: TrainingJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "POLL_SECONDS", 3600.0)
+    monkeypatch.setattr(change_watcher, "POLL_SECONDS", 3600.0)
     wakeups = Wakeups()
     async with listening(database, wakeups):
         stream = streams.job_events(database, wakeups, viewer=viewer, job_id=job.id, after=0)
@@ -151,7 +151,7 @@ async def test_an_event_of_another_backend_arrives_without_polling(
 async def test_what_a_user_asks_of_another_backend_wakes_the_loops(
     database: Database, job: TrainingJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "POLL_SECONDS", 3600.0)
+    monkeypatch.setattr(change_watcher, "POLL_SECONDS", 3600.0)
     wakeups = Wakeups()
     async with listening(database, wakeups):
         await tell(database, job, "nothing that was asked")
@@ -165,7 +165,7 @@ async def test_what_a_user_asks_of_another_backend_wakes_the_loops(
 async def test_a_listener_whose_connection_is_killed_connects_again_and_says_so_once(
     database: Database, job: TrainingJob, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(watching, "POLL_SECONDS", 3600.0)
+    monkeypatch.setattr(change_watcher, "POLL_SECONDS", 3600.0)
     caplog.set_level(logging.INFO, "vision_api.db.listener")
     wakeups = Wakeups()
     async with listening(database, wakeups):

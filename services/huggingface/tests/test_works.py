@@ -8,7 +8,7 @@ from attempts import Attempt
 from drawings import SIDE, draw_colors, draw_squares
 
 from huggingface_service.adapter import adapter
-from trainer_kit.testing.works import DoneWork, do_work, predict_work
+from trainer_kit.testing.operations import DoneWork, do_work, predict_work
 from vision_contracts import EvaluateWork, ExportFormat, ExportWork, TaskType, Work
 
 MODELS = {

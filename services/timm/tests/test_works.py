@@ -14,7 +14,7 @@ from timm_service.network import preprocessing
 from timm_service.transforms import validation_transform
 from timm_service.weights import read_torch_file
 from trainer_kit.inference import portable
-from trainer_kit.testing.works import DoneWork, do_work, predict_work
+from trainer_kit.testing.operations import DoneWork, do_work, predict_work
 from trainer_kit.trainer import TrainingRun
 from vision_contracts import EvaluateWork, EvaluationReport, ExportFormat, ExportWork, TaskType, Work
 

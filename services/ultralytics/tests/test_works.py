@@ -9,7 +9,7 @@ import pytest
 from jobs import CARDS, run_job
 from shapes import write_bars, write_blank
 
-from trainer_kit.testing.works import DoneWork, do_work, predict_work
+from trainer_kit.testing.operations import DoneWork, do_work, predict_work
 from ultralytics_service.adapter import adapter
 from ultralytics_service.kinds import Kind
 from ultralytics_service.network import labels_of

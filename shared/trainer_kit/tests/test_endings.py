@@ -18,8 +18,8 @@ from trainer_kit.runner.dataset_cache import DatasetCache
 from trainer_kit.runner.ending import Facts, decide_ending
 from trainer_kit.runner.inputs import InputFetcher
 from trainer_kit.testing.fake_adapter import ADAPTER_PATH, FakeHyperparameters
+from trainer_kit.testing.fake_operations import FakeNetwork, export, load_network
 from trainer_kit.testing.fake_train import Model
-from trainer_kit.testing.fake_works import FakeNetwork, export, load_network
 from trainer_kit.testing.specs import changed
 from trainer_kit.trainer import TrainingRun, WorkRun
 from trainer_kit.trainer.failures import describe_failure

@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from vision_api.auth import tickets, use_cases
+from vision_api.auth.authenticator import SignInDesk
 from vision_api.auth.dependencies import AccessTokensDep, BearerToken, CurrentSignIn, CurrentUser, get_sign_in
 from vision_api.auth.schemas import (
     Credentials,
@@ -18,7 +19,6 @@ from vision_api.auth.schemas import (
     UserRead,
     UserUpdate,
 )
-from vision_api.auth.sign_in import SignInDesk
 from vision_api.db.session import DatabaseDep, WriteSession
 from vision_api.errors import Forbidden
 

@@ -13,8 +13,8 @@ from sqlalchemy import select
 
 from data_kit import ObjectStore, StorageError, open_store
 from vision_api.backup import archive, postgresql, sqlite
-from vision_api.backup.aftermath import settle
 from vision_api.backup.archive import BackupError, Manifest
+from vision_api.backup.post_restore import settle
 from vision_api.config import ConfigurationError, Settings, load_settings
 from vision_api.db.engine import make_engine
 from vision_api.db.session import Database

@@ -8,8 +8,8 @@ from fastapi.routing import APIRoute
 from fastapi.security.utils import get_authorization_scheme_param
 
 from vision_api.catalog.catalog import Catalog
-from vision_api.kit.answers import key_of
-from vision_api.kit.conditions import unless_known
+from vision_api.kit.conditional import unless_known
+from vision_api.kit.response_cache import key_of
 
 
 class ListRoute(APIRoute):

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from vision_api.comparison.contender import Contender
+from vision_api.comparison.compared_job import Contender
 from vision_api.comparison.schemas import ComparableGroup, Incomparable
 from vision_api.models import TrainingJob
 from vision_contracts import TaskType

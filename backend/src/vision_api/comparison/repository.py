@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 
 from vision_api.kit.pagination import Page, PageRequest, paginate
 from vision_api.models import Artifact, JobStatus, MetricPoint, TrainingJob
-from vision_api.training_jobs.reports import REPORT
+from vision_api.training_jobs.results.reports import REPORT
 from vision_contracts import JobKind
 
 BEST = "checkpoints/best"

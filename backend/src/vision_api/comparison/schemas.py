@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from vision_api.kit.schemas import ReadModel
-from vision_api.training_jobs.reports import ReportState
+from vision_api.training_jobs.results.reports import ReportState
 from vision_api.training_jobs.schemas import PrimaryMetric
 from vision_contracts import ModelSpeed, TaskType, Time
 

@@ -11,18 +11,18 @@ from data_kit import ObjectStore
 from vision_api.catalog.catalog import Catalog
 from vision_api.catalog.use_cases import find_model
 from vision_api.comparison import repository
-from vision_api.comparison.contender import Contender, latency_seconds, wall_seconds
+from vision_api.comparison.compare import compare_classes, compare_curves, compare_metrics, compare_settings
+from vision_api.comparison.compared_job import Contender, latency_seconds, wall_seconds
 from vision_api.comparison.grouping import group, reasons
 from vision_api.comparison.schemas import ComparedJob, Comparison, Cost, LeaderboardEntry, ReportRead
-from vision_api.comparison.side_by_side import compare_classes, compare_curves, compare_metrics, compare_settings
 from vision_api.db.session import Database
 from vision_api.errors import Invalid
 from vision_api.kit.pagination import Page, PageRequest
 from vision_api.models import TrainingJob, User
 from vision_api.training_jobs.access import list_trainings_for
-from vision_api.training_jobs.reading import read_primary_metric
-from vision_api.training_jobs.reports import REPORT, FoundReport, find_report
 from vision_api.training_jobs.repository import list_points
+from vision_api.training_jobs.results.reports import REPORT, FoundReport, find_report
+from vision_api.training_jobs.serializers import read_primary_metric
 
 FEWEST, MOST = 2, 10
 

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from data_kit import DatasetStatistics, ObjectStore
 from vision_api.auth.dependencies import CurrentUser, StreamUser
-from vision_api.datasets import details, intake, use_cases
-from vision_api.datasets.processing import DatasetProcessor
+from vision_api.datasets import use_cases, version_use_cases
+from vision_api.datasets.processing.processor import DatasetProcessor
 from vision_api.datasets.schemas import (
     DatasetImport,
     DatasetRead,
@@ -18,8 +18,9 @@ from vision_api.datasets.schemas import (
     VersionImport,
     VersionRead,
 )
+from vision_api.datasets.uploads import ingestion
 from vision_api.db.session import DatabaseDep, ReadSession, WriteSession
-from vision_api.kit.conditions import unless_known
+from vision_api.kit.conditional import unless_known
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_api.kit.schemas import ResourceId
@@ -47,13 +48,13 @@ def _store(request: Request) -> ObjectStore:
     return store
 
 
-def _intake(request: Request, database: DatabaseDep) -> intake.Intake:
+def _intake(request: Request, database: DatabaseDep) -> ingestion.Intake:
     processor: DatasetProcessor = request.app.state.dataset_processor
-    return intake.Intake(database, request.app.state.store, processor, request.app.state.settings)
+    return ingestion.Intake(database, request.app.state.store, processor, request.app.state.settings)
 
 
 StoreDep = Annotated[ObjectStore, Depends(_store)]
-IntakeDep = Annotated[intake.Intake, Depends(_intake)]
+IntakeDep = Annotated[ingestion.Intake, Depends(_intake)]
 VersionNumber = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="The newest by default.")]
 
 
@@ -65,7 +66,7 @@ async def create_dataset(
 
     It is checked in the background: ask again until `status` is `ready`, or `invalid` with findings.
     """
-    dataset = await intake.create_dataset(request, user, idempotency)
+    dataset = await ingestion.create_dataset(request, user, idempotency)
     response.headers["Location"] = f"/api/v1/datasets/{dataset.id}"
     return dataset
 
@@ -75,7 +76,7 @@ async def import_dataset(
     body: DatasetImport, response: Response, user: CurrentUser, intake: IntakeDep, idempotency: IdempotencyKey
 ) -> DatasetRead:
     """Make a data set of a folder or a zip archive that the server can read. It is copied and checked as an upload."""
-    dataset = await intake.import_dataset(user, body, idempotency)
+    dataset = await ingestion.import_dataset(user, body, idempotency)
     response.headers["Location"] = f"/api/v1/datasets/{dataset.id}"
     return dataset
 
@@ -121,7 +122,7 @@ async def list_findings(
     dataset_id: ResourceId, user: CurrentUser, session: ReadSession, version: VersionNumber = None
 ) -> list[FindingRead]:
     """What is wrong with a version, errors first, each with its file and what to do. Of each kind up to a hundred."""
-    return await details.list_findings(session, user=user, dataset_id=dataset_id, version=version)
+    return await version_use_cases.list_findings(session, user=user, dataset_id=dataset_id, version=version)
 
 
 @router.get("/{dataset_id}/statistics")
@@ -129,7 +130,7 @@ async def get_statistics(
     dataset_id: ResourceId, user: CurrentUser, session: ReadSession, version: VersionNumber = None
 ) -> DatasetStatistics:
     """Images, objects and classes of each split in numbers."""
-    return await details.get_statistics(session, user=user, dataset_id=dataset_id, version=version)
+    return await version_use_cases.get_statistics(session, user=user, dataset_id=dataset_id, version=version)
 
 
 @router.get(
@@ -156,7 +157,7 @@ async def get_preview(
     A class has the same colour in all pictures. With `version` a picture may be kept; without it, ask by its ETag.
     """
     async with database.snapshot() as session:
-        preview = await details.find_preview(
+        preview = await version_use_cases.find_preview(
             session, user=user, dataset_id=dataset_id, version=version, split=split, index=index, size=size
         )
     kept = "max-age=86400, immutable" if version is not None else "no-cache"
@@ -164,7 +165,7 @@ async def get_preview(
     known = unless_known(request, answer := Response(headers=headers))
     if known is not answer:
         return known
-    return Response(await details.draw(store, preview), media_type="image/jpeg", headers=headers)
+    return Response(await version_use_cases.draw(store, preview), media_type="image/jpeg", headers=headers)
 
 
 @router.get("/{dataset_id}/versions")
@@ -187,7 +188,7 @@ async def create_version(
     dataset_id: ResourceId, request: Request, user: CurrentUser, intake: IntakeDep, idempotency: IdempotencyKey
 ) -> VersionRead:
     """Upload a new version. Experiments that were created before keep theirs."""
-    return await intake.add_version(request, user, dataset_id, idempotency)
+    return await ingestion.add_version(request, user, dataset_id, idempotency)
 
 
 @router.post("/{dataset_id}/versions/import", status_code=202)
@@ -195,7 +196,7 @@ async def import_version(
     dataset_id: ResourceId, body: VersionImport, user: CurrentUser, intake: IntakeDep, idempotency: IdempotencyKey
 ) -> VersionRead:
     """Make a new version of a folder or a zip archive that the server can read."""
-    return await intake.import_version(user, dataset_id, body, idempotency)
+    return await ingestion.import_version(user, dataset_id, body, idempotency)
 
 
 @router.get("/{dataset_id}/diff")
@@ -208,4 +209,6 @@ async def get_diff(
     after: Annotated[int, Query(alias="to", ge=1, le=2**31 - 1)],
 ) -> DiffRead:
     """Which files came, went, moved and changed from one version to another, and which images were relabelled."""
-    return await details.get_diff(database, store, user=user, dataset_id=dataset_id, before=before, after=after)
+    return await version_use_cases.get_diff(
+        database, store, user=user, dataset_id=dataset_id, before=before, after=after
+    )

@@ -9,13 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.datasets import repository
 from vision_api.datasets.access import get_dataset_for
-from vision_api.datasets.layout import archive_key, content_keys
-from vision_api.datasets.resolving import ResolvedDataset, resolve_for_job
+from vision_api.datasets.resolution import ResolvedDataset, resolve_for_job
 from vision_api.datasets.schemas import DatasetCreate, DatasetRead, DatasetUpdate, ProgressRead, VersionRead
 from vision_api.errors import InUse, NotFound
 from vision_api.kit.clock import utc_now
 from vision_api.kit.pagination import Page, PageRequest
 from vision_api.models import Dataset, DatasetStatus, DatasetVersion, User
+from vision_api.storage_layout import archive_key, content_keys
 
 __all__ = ["ResolvedDataset", "resolve_for_job"]
 

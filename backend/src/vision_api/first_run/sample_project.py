@@ -20,8 +20,8 @@ from vision_api.config import Settings
 from vision_api.errors import ApiError, DatabaseUnavailable
 from vision_api.kit.idempotency import Idempotency
 from vision_api.models import User
+from vision_api.training_jobs.resolution.resolver import Settler
 from vision_api.training_jobs.schemas import TrainingJobCreate
-from vision_api.training_jobs.settling import Settler
 from vision_api.training_jobs.use_cases import create
 from vision_api.training_services import InstanceRegistry
 from vision_contracts import ModelCard, TaskType

@@ -12,7 +12,7 @@ from vision_api.db.session import DatabaseDep, ReadSession, WriteSession
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_api.kit.schemas import ResourceId
-from vision_api.model_registry import describing, registration, use_cases
+from vision_api.model_registry import cards, registration, use_cases
 from vision_api.model_registry.repository import Which
 from vision_api.model_registry.schemas import (
     ModelName,
@@ -21,8 +21,8 @@ from vision_api.model_registry.schemas import (
     ModelVersionUpdate,
     RegisteredModelRead,
 )
-from vision_api.training_jobs import downloads
 from vision_api.training_jobs.dependencies import StoreDep
+from vision_api.training_jobs.results import downloads
 from vision_api.training_jobs.schemas import ArtifactName, PresignedUrl
 
 router = APIRouter(tags=["registered models"])
@@ -166,7 +166,7 @@ async def get_version_card(
 ) -> Response:
     """The `README.md` of a version in the Hugging Face hub's format: what it is, how it was trained, how good it is."""
     found = await use_cases.get_version(session, user=user, project_id=project_id, name=name, which=version)
-    return Response(describing.describe_version(found), media_type=MARKDOWN)
+    return Response(cards.describe_version(found), media_type=MARKDOWN)
 
 
 @router.get("/training/jobs/{job_id}/model-card", response_class=Response, responses={200: {"content": {MARKDOWN: {}}}})
@@ -181,5 +181,5 @@ async def get_job_card(
     ] = "checkpoints/best",
 ) -> Response:
     """The same of an experiment, without a name."""
-    card = await describing.describe_job(database, store, catalog, user=user, job_id=job_id, artifact=artifact)
+    card = await cards.describe_job(database, store, catalog, user=user, job_id=job_id, artifact=artifact)
     return Response(card, media_type=MARKDOWN)

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from vision_api.comparison.contender import latency_seconds
+from vision_api.comparison.compared_job import latency_seconds
 from vision_api.model_registry.lineage import Lineage
 from vision_contracts import ModelSpeed, TaskType
 

@@ -19,10 +19,10 @@ from vision_api.kit.clock import utc_now
 from vision_api.kit.idempotency import Idempotency
 from vision_api.model_registry import repository
 from vision_api.model_registry.lineage import Lineage
-from vision_api.model_registry.reading import read_version
+from vision_api.model_registry.lineage_sources import Source, find_source, trace
 from vision_api.model_registry.schemas import ModelRegister, ModelVersionRead
+from vision_api.model_registry.serializers import read_version
 from vision_api.model_registry.storage_layout import version_folder, weights_key
-from vision_api.model_registry.tracing import Source, find_source, trace
 from vision_api.models import JobStatus, ModelStage, ModelVersion, TrainingJob, User
 from vision_api.projects.access import get_project_for
 from vision_api.projects.repository import lock_project

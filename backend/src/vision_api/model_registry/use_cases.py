@@ -10,9 +10,9 @@ from vision_api.errors import InUse, NotFound
 from vision_api.kit.clock import utc_now
 from vision_api.kit.pagination import Page, PageRequest
 from vision_api.model_registry import repository
-from vision_api.model_registry.reading import read_model, read_version
 from vision_api.model_registry.repository import Which
 from vision_api.model_registry.schemas import ModelVersionRead, ModelVersionUpdate, RegisteredModelRead
+from vision_api.model_registry.serializers import read_model, read_version
 from vision_api.model_registry.storage_layout import folder_of
 from vision_api.models import ModelStage, User
 from vision_api.projects.access import get_project_for

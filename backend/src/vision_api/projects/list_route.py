@@ -9,7 +9,7 @@ from fastapi.security.utils import get_authorization_scheme_param
 
 from vision_api.auth.tokens import AccessTokens
 from vision_api.db.session import Database
-from vision_api.kit.answers import AnswerCache, key_of
+from vision_api.kit.response_cache import AnswerCache, key_of
 
 
 class ListRoute(APIRoute):

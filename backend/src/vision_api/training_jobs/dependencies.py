@@ -7,8 +7,8 @@ from fastapi import Depends, Request
 from data_kit import ObjectStore
 from vision_api.catalog.endpoints import CatalogDep
 from vision_api.db.session import DatabaseDep
-from vision_api.training_jobs.settling import Settler
-from vision_api.training_jobs.wakeups import Wakeups
+from vision_api.training_jobs.notifier import Wakeups
+from vision_api.training_jobs.resolution.resolver import Settler
 
 
 async def _settler(request: Request, database: DatabaseDep, catalog: CatalogDep) -> Settler:

@@ -8,9 +8,9 @@ from vision_api.kit.logging import request_id_var
 from vision_api.models import JobStatus, TrainingJob, User
 from vision_api.training_jobs import access
 from vision_api.training_jobs.advice import how_to_go_on
-from vision_api.training_jobs.loops.restarts import leave_instance
+from vision_api.training_jobs.resolution.resolver import Settler, merge
+from vision_api.training_jobs.restarts import leave_instance
 from vision_api.training_jobs.schemas import TrainingJobRead, TrainingJobUpdate
-from vision_api.training_jobs.settling import Settler, merge
 from vision_api.training_jobs.status import ACTIVE, ENDED, Why, is_allowed, switch_status
 from vision_api.training_jobs.use_cases import assign, lock_unchanged, read_with_position
 from vision_contracts import EndReason

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.kit.clock import utc_now
 from vision_api.models import JobStatus, TrainingJob
-from vision_api.training_jobs.journal import append_event
-from vision_api.training_jobs.meters import ENDINGS
+from vision_api.training_jobs.events import append_event
+from vision_api.training_jobs.instrumentation import ENDINGS
 from vision_contracts import EndReason, WaitReason
 
 logger = logging.getLogger(__name__)

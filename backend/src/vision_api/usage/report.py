@@ -10,9 +10,9 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from data_kit import ObjectInfo, ObjectStore
-from vision_api.datasets.layout import CONTENTS, UPLOADS
 from vision_api.kit.clock import utc_now
 from vision_api.model_registry.storage_layout import MODELS
+from vision_api.storage_layout import CONTENTS, UPLOADS
 from vision_api.training_jobs.storage_layout import JOBS
 from vision_api.usage.names import Names
 from vision_api.usage.sizes import Sizes, measure

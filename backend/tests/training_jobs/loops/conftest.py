@@ -19,10 +19,10 @@ from vision_api.config import Settings
 from vision_api.db.session import Database
 from vision_api.models import TrainingJob
 from vision_api.training_jobs.loops import reconcile, sweep
-from vision_api.training_jobs.loops.follower import Patience
-from vision_api.training_jobs.loops.running import running_loops
+from vision_api.training_jobs.loops.event_collector import Patience
+from vision_api.training_jobs.loops.lifespan import running_loops
+from vision_api.training_jobs.notifier import Wakeups
 from vision_api.training_jobs.storage_layout import job_uri
-from vision_api.training_jobs.wakeups import Wakeups
 from vision_api.training_services import running_registry
 
 Backend = Callable[..., AbstractAsyncContextManager[Wakeups]]

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import Artifact, GarbageObject, JobStatus, MetricPoint, TrainingJob
-from vision_api.training_jobs.loops.applying import Batch
+from vision_api.training_jobs.loops.event_batch import Batch
 from vision_api.training_jobs.loops.retention import DEFAULT_RETENTION, Retention
 from vision_api.training_jobs.repository import list_events, list_log_lines
 from vision_api.version import VERSION

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from vision_api.kit.clock import utc_now
-from vision_api.training_jobs.loops.batches import in_batches
+from vision_api.training_jobs.loops.batching import in_batches
 from vision_api.training_services import ServiceUnavailable
 from vision_contracts import JobEvent, Log
 

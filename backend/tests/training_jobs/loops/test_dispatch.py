@@ -20,7 +20,7 @@ from vision_api.training_jobs import lifecycle
 from vision_api.training_jobs.loops import repository
 from vision_api.training_jobs.loops.dispatch import Answer, DispatchLoop, Sending
 from vision_api.training_jobs.loops.reconcile import ReconcileLoop
-from vision_api.training_jobs.wakeups import Wakeups
+from vision_api.training_jobs.notifier import Wakeups
 from vision_api.training_services import InstanceRegistry, running_registry
 from vision_contracts import HeldJob, Problem
 

@@ -16,9 +16,9 @@ from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
 from vision_api.kit.clock import utc_now
 from vision_api.models import JobStatus, TrainingJob
-from vision_api.training_jobs.loops import follower as follower_module
-from vision_api.training_jobs.loops.follower import Followed, Follower, Patience
-from vision_api.training_jobs.wakeups import Wakeups
+from vision_api.training_jobs.loops import event_collector as follower_module
+from vision_api.training_jobs.loops.event_collector import Followed, Follower, Patience
+from vision_api.training_jobs.notifier import Wakeups
 from vision_api.training_services import InstanceRegistry, running_registry
 from vision_contracts import Finished, JobEvent, Metrics, Started
 

@@ -16,10 +16,10 @@ from waiting import until
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import Artifact, JobStatus, MetricPoint, TrainingJob
-from vision_api.training_jobs.loops.follower import Patience
+from vision_api.training_jobs.loops.event_collector import Patience
+from vision_api.training_jobs.notifier import Wakeups
 from vision_api.training_jobs.repository import get_job_for_update, list_events
 from vision_api.training_jobs.status import switch_status
-from vision_api.training_jobs.wakeups import Wakeups
 
 Backend = Callable[..., AbstractAsyncContextManager[Wakeups]]
 

@@ -4,7 +4,7 @@ from job_rows import MakeJob
 
 from vision_api.db.session import Database
 from vision_api.models import Artifact, JobStatus, TrainingJob
-from vision_api.training_jobs.loops.specs import make_spec
+from vision_api.training_jobs.loops.job_specs import make_spec
 
 
 async def add_best_checkpoint(database: Database, job: TrainingJob) -> None:

@@ -18,9 +18,9 @@ class HuggingFaceAdapter:
     trainer = "huggingface_service.train:train"
     works = MappingProxyType(
         {
-            JobKind.PREDICT: "huggingface_service.works:predict",
-            JobKind.EXPORT: "huggingface_service.works:export",
-            JobKind.EVALUATE: "huggingface_service.works:evaluate",
+            JobKind.PREDICT: "huggingface_service.operations:predict",
+            JobKind.EXPORT: "huggingface_service.operations:export",
+            JobKind.EVALUATE: "huggingface_service.operations:evaluate",
         }
     )
 

@@ -17,9 +17,9 @@ class TimmAdapter:
     trainer = "timm_service.train:train"
     works = MappingProxyType(
         {
-            JobKind.PREDICT: "timm_service.works:predict",
-            JobKind.EXPORT: "timm_service.works:export",
-            JobKind.EVALUATE: "timm_service.works:evaluate",
+            JobKind.PREDICT: "timm_service.operations:predict",
+            JobKind.EXPORT: "timm_service.operations:export",
+            JobKind.EVALUATE: "timm_service.operations:evaluate",
         }
     )
 

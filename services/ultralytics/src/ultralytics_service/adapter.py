@@ -18,9 +18,9 @@ class UltralyticsAdapter:
     trainer = "ultralytics_service.train:train"
     works = MappingProxyType(
         {
-            JobKind.PREDICT: "ultralytics_service.works:predict",
-            JobKind.EXPORT: "ultralytics_service.works:export",
-            JobKind.EVALUATE: "ultralytics_service.works:evaluate",
+            JobKind.PREDICT: "ultralytics_service.operations:predict",
+            JobKind.EXPORT: "ultralytics_service.operations:export",
+            JobKind.EVALUATE: "ultralytics_service.operations:evaluate",
         }
     )
 

@@ -30,6 +30,17 @@ from vision_contracts.job_spec import (
     TrainingParams,
 )
 from vision_contracts.model_card import ModelCard, ModelDetail, ModelList
+from vision_contracts.operations import (
+    MOST_IMAGES,
+    EvaluateWork,
+    ExportFormat,
+    ExportWork,
+    ImageRef,
+    JobKind,
+    PredictWork,
+    PreflightWork,
+    Work,
+)
 from vision_contracts.predictions import (
     FoundKeypoint,
     FoundObject,
@@ -61,17 +72,6 @@ from vision_contracts.service_api import (
     StopRequest,
 )
 from vision_contracts.tasks import DatasetFormat, TaskType
-from vision_contracts.work import (
-    MOST_IMAGES,
-    EvaluateWork,
-    ExportFormat,
-    ExportWork,
-    ImageRef,
-    JobKind,
-    PredictWork,
-    PreflightWork,
-    Work,
-)
 
 __all__ = [
     "CONTRACT_VERSION",

@@ -6,8 +6,8 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, model_validator
 
 from vision_contracts.base import Message
+from vision_contracts.operations import JobKind, Work
 from vision_contracts.tasks import DatasetFormat, TaskType
-from vision_contracts.work import JobKind, Work
 
 CONTRACT_VERSION = 1
 

@@ -21,11 +21,11 @@ from vision_api.db.network_guard import forbid_in_session
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
 from vision_api.kit.background import Worker
-from vision_api.model_registry.describing import describe_version
-from vision_api.model_registry.hub import pushing, repository
-from vision_api.model_registry.hub.pushing import CARD, LINEAGE, WEIGHTS, PushRequest, PushResult
-from vision_api.model_registry.reading import read_version
+from vision_api.model_registry.cards import describe_version
+from vision_api.model_registry.hub import push_process, repository
+from vision_api.model_registry.hub.push_process import CARD, LINEAGE, WEIGHTS, PushRequest, PushResult
 from vision_api.model_registry.schemas import ModelVersionRead
+from vision_api.model_registry.serializers import read_version
 from vision_api.models import ModelPush, PushStatus
 
 log = logging.getLogger(__name__)
@@ -162,12 +162,12 @@ async def push_in_process(request: PushRequest, folder: Path) -> PushResult:
     """In a process that ends with us, and keeps what it caches in `folder`."""
     forbid_in_session("a process")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", pushing.__name__, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        sys.executable, "-m", push_process.__name__, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         start_new_session=True, env=os.environ | {"HF_HOME": str(folder / "client")},
     )  # fmt: skip
     try:
         async with asyncio.timeout(LONGEST_SECONDS):
-            output, _ = await process.communicate(pushing.request_json.dump_json(request))
+            output, _ = await process.communicate(push_process.request_json.dump_json(request))
     except TimeoutError:
         message = f"It was at it for {LONGEST_SECONDS / 3600:g} hours."
         return PushResult(error_code="hub_unavailable", error_message=message, may_pass=True)
@@ -178,7 +178,7 @@ async def push_in_process(request: PushRequest, folder: Path) -> PushResult:
     if process.returncode != 0:
         message = f"The process that pushed died (exit code {process.returncode})."
         return PushResult(error_code="push_died", error_message=message, may_pass=True)
-    return pushing.result_json.validate_json(output)
+    return push_process.result_json.validate_json(output)
 
 
 @asynccontextmanager

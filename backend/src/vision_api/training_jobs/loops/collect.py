@@ -8,8 +8,8 @@ from uuid import UUID
 
 from vision_api.db.session import Database
 from vision_api.training_jobs.loops import leases, repository
-from vision_api.training_jobs.loops.follower import Followed, Follower
-from vision_api.training_jobs.wakeups import Wakeups
+from vision_api.training_jobs.loops.event_collector import Followed, Follower
+from vision_api.training_jobs.notifier import Wakeups
 
 logger = logging.getLogger(__name__)
 

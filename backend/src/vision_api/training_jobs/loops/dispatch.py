@@ -15,13 +15,13 @@ from vision_api.kit.clock import utc_now
 from vision_api.kit.logging import request_id_var
 from vision_api.kit.tracing import span
 from vision_api.models import JobStatus, TrainingJob
+from vision_api.training_jobs.instrumentation import note_dispatch
 from vision_api.training_jobs.loops import leases, repository
+from vision_api.training_jobs.loops.job_specs import WeightsGone, make_spec
 from vision_api.training_jobs.loops.plan import Candidate, Plan, capacity_of, make_plan
-from vision_api.training_jobs.loops.restarts import leave_instance
-from vision_api.training_jobs.loops.specs import WeightsGone, make_spec
-from vision_api.training_jobs.meters import note_dispatch
+from vision_api.training_jobs.notifier import Wakeups
+from vision_api.training_jobs.restarts import leave_instance
 from vision_api.training_jobs.status import Why, explain_status, switch_status
-from vision_api.training_jobs.wakeups import Wakeups
 from vision_api.training_services import InstanceRegistry, ServiceRejected, ServiceUnavailable
 from vision_contracts import EndReason, JobKind, JobSpec, WaitReason
 

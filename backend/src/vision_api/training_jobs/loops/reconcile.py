@@ -10,9 +10,9 @@ from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import JobStatus, TrainingJob
 from vision_api.training_jobs.loops import leases, repository
-from vision_api.training_jobs.loops.restarts import leave_instance
+from vision_api.training_jobs.notifier import Wakeups
+from vision_api.training_jobs.restarts import leave_instance
 from vision_api.training_jobs.status import ACTIVE, Why, switch_status
-from vision_api.training_jobs.wakeups import Wakeups
 from vision_api.training_services import Instance, InstanceRegistry, ServiceError
 from vision_contracts import EndReason, HeldJob, StopRequest
 

@@ -15,7 +15,7 @@ from vision_api.kit.clock import utc_now
 from vision_api.models import JobEvent, LogLine, TrainingJob
 from vision_api.training_jobs.loops import leases, repository
 from vision_api.training_jobs.loops.retention import Retention, forget_events, list_with_stale_events
-from vision_api.training_jobs.wakeups import Wakeup
+from vision_api.training_jobs.notifier import Wakeup
 
 logger = logging.getLogger(__name__)
 

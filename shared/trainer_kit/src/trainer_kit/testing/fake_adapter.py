@@ -34,9 +34,9 @@ class FakeAdapter:
     trainer = "trainer_kit.testing.fake_train:train"
     works = MappingProxyType(
         {
-            JobKind.PREDICT: "trainer_kit.testing.fake_works:predict",
-            JobKind.EXPORT: "trainer_kit.testing.fake_works:export",
-            JobKind.EVALUATE: "trainer_kit.testing.fake_works:evaluate",
+            JobKind.PREDICT: "trainer_kit.testing.fake_operations:predict",
+            JobKind.EXPORT: "trainer_kit.testing.fake_operations:export",
+            JobKind.EVALUATE: "trainer_kit.testing.fake_operations:evaluate",
         }
     )
     catalog_file = Path(__file__).with_name("fake_catalog.json")

@@ -3,8 +3,8 @@
 from trainer_kit.trainer.devices import resolve_device
 from trainer_kit.trainer.errors import Stopped, TrainingError
 from trainer_kit.trainer.final_report import BestModel, NetworkFacts, leave_report
+from trainer_kit.trainer.operation_run import WorkRun
 from trainer_kit.trainer.run import TrainingRun
-from trainer_kit.trainer.work_run import WorkRun
 
 __all__ = [
     "BestModel",

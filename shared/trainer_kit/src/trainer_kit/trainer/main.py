@@ -20,10 +20,10 @@ from trainer_kit.trainer.channel import Channel
 from trainer_kit.trainer.errors import Stopped, TrainingError
 from trainer_kit.trainer.failures import tell_failure
 from trainer_kit.trainer.messages import Message
+from trainer_kit.trainer.operation_run import WorkRun
 from trainer_kit.trainer.preflight import PreflightRun, measured
 from trainer_kit.trainer.replicas import work_together
 from trainer_kit.trainer.run import TrainingRun
-from trainer_kit.trainer.work_run import WorkRun
 from vision_contracts import EndReason, Failed, Finished, JobKind, JobSpec, ModelCard, PredictWork
 
 Run = TrainingRun[BaseModel] | WorkRun[BaseModel]

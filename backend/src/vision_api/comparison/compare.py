@@ -1,0 +1,143 @@
+"""Settings, metrics, curves and classes of several experiments, in one order: pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any, Literal
+
+from vision_api.comparison.compared_job import Contender, finite
+from vision_api.comparison.schemas import (
+    ComparedClass,
+    ComparedClasses,
+    ComparedCurve,
+    ComparedMetric,
+    ComparedSeries,
+    ComparedSettings,
+    DifferentSetting,
+    EpochPoint,
+    EqualSetting,
+)
+from vision_api.training_jobs.resolution.hyperparameters import fill_in
+from vision_contracts import ClassEvaluation, metric_names
+
+SETTINGS = (
+    "framework", "model_name", "task_type", "dataset_id", "dataset_version", "dataset_digest", "dataset_path",
+    "validation_split", "epochs", "batch_size", "learning_rate", "optimizer", "initial_weights", "device",
+    "num_devices", "seed", "timeout_seconds",
+)  # fmt: skip
+MAIN_OF_CLASS = ("map50_95", "iou", "f1")
+"""By which classes are ordered: the first that a report has."""
+LOWER_IS_BETTER = frozenset({"loss", "expected_calibration_error"})
+NEITHER = frozenset({"best_score"})
+
+
+def compare_settings(contenders: Sequence[Contender]) -> ComparedSettings:
+    """What all have alike, and what not."""
+    settings = [_settings(contender) for contender in contenders]
+    equal: list[EqualSetting] = []
+    different: list[DifferentSetting] = []
+    for name in _names(settings):
+        values = [each.get(name) for each in settings]
+        if all(value == values[0] for value in values):
+            equal.append(EqualSetting(name=name, value=values[0]))
+        else:
+            different.append(DifferentSetting(name=name, values=values))
+    return ComparedSettings(equal=equal, different=different)
+
+
+def _settings(contender: Contender) -> dict[str, Any]:
+    """One level deep. What was not given has the default of the card."""
+    job = contender.job
+    hyperparameters = fill_in(contender.card, job.hyperparameters)
+    environment = job.environment or {}
+    versions: Mapping[str, str] = environment.get("versions", {})
+    return (
+        {name: getattr(job, name) for name in SETTINGS}
+        | {f"hyperparameters.{name}": value for name, value in hyperparameters.items()}
+        | {f"environment.{name}": environment.get(name) for name in ("device", "platform")}
+        | {f"environment.versions.{name}": version for name, version in versions.items()}
+    )
+
+
+def compare_metrics(contenders: Sequence[Contender]) -> list[ComparedMetric]:
+    """The best checkpoints' numbers: those of the report, and what only the training told."""
+    reported = [_reported(contender) for contender in contenders]
+    told = [
+        {name: value for name, value in contender.best_values.items() if name.startswith("val/")}
+        for contender in contenders
+    ]
+    return [
+        ComparedMetric(
+            name=name,
+            direction=_direction(name),
+            values=[finite(own[0].get(name, own[1].get(name))) for own in zip(reported, told, strict=True)],
+            sources=[_source(name, *own) for own in zip(reported, told, strict=True)],
+        )
+        for name in _names([*told, *reported])
+    ]
+
+
+def _reported(contender: Contender) -> dict[str, float | None]:
+    report = contender.report.report
+    splits = report.splits.items() if report is not None else ()
+    return {f"{split}/{name}": value for split, found in splits for name, value in found.values.items()}
+
+
+def _direction(name: str) -> Literal["max", "min"] | None:
+    last = name.rpartition("/")[2]
+    return None if last in NEITHER else "min" if last in LOWER_IS_BETTER else "max"
+
+
+def _source(name: str, reported: Mapping[str, Any], told: Mapping[str, Any]) -> Literal["report", "training"] | None:
+    return "report" if name in reported else "training" if name in told else None
+
+
+def compare_curves(contenders: Sequence[Contender], names: Sequence[str]) -> list[ComparedCurve]:
+    """The curves of these names, or else those that at least two of them have."""
+    series: dict[str, list[ComparedSeries]] = {}
+    for contender in contenders:
+        steps = contender.steps_per_epoch
+        for name, points in groupby(contender.points, key=lambda point: point.name):
+            drawn = [_on_axis(point, steps) for point in points]
+            series.setdefault(name, []).append(ComparedSeries(job_id=contender.job.id, points=drawn))
+    return [
+        ComparedCurve(name=name, unit=metric_names.UNITS.get(name), series=series[name])
+        for name in sorted(series)
+        if (name in names if names else len(series[name]) > 1)
+    ]
+
+
+def _on_axis(point: Any, steps_per_epoch: float | None) -> EpochPoint:
+    x = point.step / steps_per_epoch if steps_per_epoch else float(point.epoch)
+    return EpochPoint(x=round(x, 4), step=point.step, value=point.value)
+
+
+def compare_classes(contenders: Sequence[Contender], split: str) -> ComparedClasses:
+    """Each class that any report has, those first that differ most."""
+    reports = [contender.report.report for contender in contenders]
+    classes = [
+        {found.name: found for found in report.splits[split].classes} if report and split in report.splits else {}
+        for report in reports
+    ]
+    metrics = _names([found.values for own in classes for found in own.values()])
+    main = next((name for name in MAIN_OF_CLASS if name in metrics), None)
+    compared = [_compare_class(name, [own.get(name) for own in classes], metrics, main) for name in _names(classes)]
+    compared.sort(key=lambda each: -1.0 if each.spread is None else each.spread, reverse=True)
+    return ComparedClasses(split=split, metric=main, classes=compared)
+
+
+def _compare_class(
+    name: str, found: Sequence[ClassEvaluation | None], metrics: Sequence[str], main: str | None
+) -> ComparedClass:
+    values = {metric: [finite(each.values.get(metric)) if each else None for each in found] for metric in metrics}
+    known = [value for value in values.get(main or "", ()) if value is not None]
+    return ComparedClass(
+        name=name,
+        support=[each.support if each else None for each in found],
+        values=values,
+        spread=max(known) - min(known) if len(known) > 1 else None,
+    )
+
+
+def _names(many: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Every key once, in the order in which they come."""
+    return list(dict.fromkeys(name for each in many for name in each))

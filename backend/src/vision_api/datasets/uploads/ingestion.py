@@ -1,0 +1,157 @@
+"""Takes uploads in: first the file into storage, then the row, then the processor is woken."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import anyio.to_thread
+from fastapi import Request
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from data_kit import ObjectStore, StoredObject
+from vision_api.config import Settings
+from vision_api.datasets import use_cases
+from vision_api.datasets.access import get_dataset_for
+from vision_api.datasets.allowed_paths import check_import_uri
+from vision_api.datasets.processing.processor import DatasetProcessor, incoming_folder
+from vision_api.datasets.schemas import (
+    DatasetCreate,
+    DatasetImport,
+    DatasetRead,
+    SplitRequest,
+    VersionCreate,
+    VersionImport,
+    VersionRead,
+)
+from vision_api.datasets.uploads.multipart import Upload, receive_upload
+from vision_api.datasets.use_cases import Origin
+from vision_api.db.session import Database
+from vision_api.kit.idempotency import Idempotency
+from vision_api.models import User
+from vision_api.projects.access import get_project_for
+from vision_api.storage_layout import new_upload_key
+
+Read = TypeVar("Read", DatasetRead, VersionRead)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What taking in an upload needs."""
+
+    database: Database
+    store: ObjectStore
+    processor: DatasetProcessor
+    settings: Settings
+
+    async def create_dataset(self, request: Request, user: User, idempotency: Idempotency) -> DatasetRead:
+        """A new data set. Raises Invalid, NotFound or Forbidden for its project, TooLarge."""
+        async with receive_upload(request, incoming_folder(self.settings)) as upload:
+            form = upload.form(DatasetCreate)
+            if form.project_id is not None:
+                async with self.database.snapshot() as session:
+                    await get_project_for(session, user, form.project_id, role="editor")
+
+            async def create(session: AsyncSession, stored: StoredObject) -> DatasetRead:
+                return await use_cases.create_dataset(session, user=user, request=form, origin=_origin(stored, form))
+
+            return await self._take_in(upload, user, idempotency, form.model_dump(), DatasetRead, create)
+
+    async def add_version(self, request: Request, user: User, dataset_id: int, idempotency: Idempotency) -> VersionRead:
+        """A new version. Raises NotFound, Forbidden, Invalid, TooLarge."""
+        async with self.database.snapshot() as session:
+            await get_dataset_for(session, user, dataset_id, role="editor")
+
+        async def create(session: AsyncSession, stored: StoredObject) -> VersionRead:
+            return await use_cases.add_version(session, user=user, dataset_id=dataset_id, origin=_origin(stored, form))
+
+        async with receive_upload(request, incoming_folder(self.settings)) as upload:
+            form = upload.form(VersionCreate)
+            return await self._take_in(upload, user, idempotency, form.split_options or {}, VersionRead, create)
+
+    async def import_dataset(self, user: User, request: DatasetImport, idempotency: Idempotency) -> DatasetRead:
+        """A new data set from a place that we can read. Raises Invalid, NotFound or Forbidden for its project."""
+        origin = _import_from(self.settings, request)
+
+        async def create(session: AsyncSession) -> DatasetRead:
+            if request.project_id is not None:
+                await get_project_for(session, user, request.project_id, role="editor")
+            return await use_cases.create_dataset(session, user=user, request=request, origin=origin)
+
+        return await self._import(user, request, idempotency, DatasetRead, create)
+
+    async def import_version(
+        self, user: User, dataset_id: int, request: VersionImport, idempotency: Idempotency
+    ) -> VersionRead:
+        """A new version likewise. Raises Invalid, NotFound, Forbidden."""
+        origin = _import_from(self.settings, request)
+
+        async def create(session: AsyncSession) -> VersionRead:
+            return await use_cases.add_version(session, user=user, dataset_id=dataset_id, origin=origin)
+
+        return await self._import(user, request, idempotency, VersionRead, create)
+
+    async def _import(
+        self,
+        user: User,
+        request: BaseModel,
+        idempotency: Idempotency,
+        read: type[Read],
+        create: Callable[[AsyncSession], Awaitable[Read]],
+    ) -> Read:
+        async with self.database.transaction() as session:
+            created = await idempotency.once(
+                session, user_id=user.id, body=request, result_type=read, create=lambda: create(session)
+            )
+        self.processor.wake()
+        return created
+
+    async def _take_in(
+        self,
+        upload: Upload,
+        user: User,
+        idempotency: Idempotency,
+        form: dict[str, object],
+        read: type[Read],
+        create: Callable[[AsyncSession, StoredObject], Awaitable[Read]],
+    ) -> Read:
+        is_created = False
+        async with self._stored(upload) as stored:
+            async with self.database.transaction() as session:
+
+                async def create_once() -> Read:
+                    nonlocal is_created
+                    is_created = True
+                    return await create(session, stored)
+
+                created = await idempotency.once(
+                    session,
+                    user_id=user.id,
+                    body={**form, "sha256": stored.sha256},
+                    result_type=read,
+                    create=create_once,
+                )
+            if not is_created:  # an answer from before, which has an upload of its own
+                await anyio.to_thread.run_sync(self.store.delete, stored.uri)
+        self.processor.wake()
+        return created
+
+    @asynccontextmanager
+    async def _stored(self, upload: Upload) -> AsyncGenerator[StoredObject]:
+        """The file in storage; there no more if the context fails."""
+        stored = await anyio.to_thread.run_sync(self.store.put_file, upload.path, new_upload_key())
+        try:
+            yield stored
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self.store.delete, stored.uri)
+            raise
+
+
+def _origin(stored: StoredObject, form: SplitRequest) -> Origin:
+    return Origin(upload_uri=stored.uri, upload_bytes=stored.size_bytes, split_options=form.split_options)
+
+
+def _import_from(settings: Settings, request: DatasetImport | VersionImport) -> Origin:
+    return Origin(import_uri=check_import_uri(settings, request.uri), split_options=request.split_options)

@@ -1,0 +1,193 @@
+"""Routes of resumable uploads: tus 1.0 with creation, termination and expiration."""
+
+from collections.abc import Callable, Coroutine
+from email.utils import format_datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.routing import APIRoute
+
+from vision_api.auth.dependencies import CurrentUser
+from vision_api.config import Settings
+from vision_api.datasets.uploads.tus import use_cases
+from vision_api.datasets.uploads.tus.parts import Receiver
+from vision_api.datasets.uploads.tus.schemas import UploadRead
+from vision_api.db.session import DatabaseDep, ReadSession, WriteSession
+from vision_api.errors import ApiError, Invalid, NotFound, TooLarge
+from vision_api.kit.idempotency import IdempotencyKey
+from vision_api.models import ResumableUpload
+
+VERSION = "1.0.0"
+EXTENSIONS = "creation,termination,expiration"
+CONTENT_TYPE = "application/offset+octet-stream"
+EXPOSED_HEADERS = (
+    "Tus-Resumable", "Tus-Version", "Tus-Extension", "Tus-Max-Size",
+    "Upload-Offset", "Upload-Length", "Upload-Metadata", "Upload-Expires", "Upload-Dataset", "Upload-Dataset-Version",
+)  # fmt: skip
+ALLOWED_HEADERS = ("Tus-Resumable", "Upload-Length", "Upload-Metadata", "Upload-Offset")
+
+
+class UnsupportedVersion(ApiError):
+    """Another version of the protocol, or none."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
+    code = "tus_version_unsupported"
+
+
+class UnsupportedMediaType(ApiError):
+    """Not the kind of body that we take."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    code = "unsupported_media_type"
+
+
+class TusRoute(APIRoute):
+    """Says on every answer which version of the protocol it speaks, and refuses requests of another one."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """See APIRoute."""
+        handle = super().get_route_handler()
+
+        async def speak_tus(request: Request) -> Response:
+            try:
+                spoken = request.headers.get("tus-resumable", VERSION if request.method == "GET" else "none")
+                if request.method != "OPTIONS" and spoken != VERSION:
+                    detail = f"Tus-Resumable is {spoken}; we speak {VERSION}."
+                    raise UnsupportedVersion(detail, headers={"Tus-Version": VERSION})
+                response = await handle(request)
+            except ApiError as error:
+                error.headers["Tus-Resumable"] = VERSION
+                raise
+            response.headers["Tus-Resumable"] = VERSION
+            return response
+
+        return speak_tus
+
+
+router = APIRouter(prefix="/uploads", tags=["uploads"], route_class=TusRoute)
+
+
+def _receiver(request: Request, database: DatabaseDep) -> Receiver:
+    return Receiver(database, request.app.state.store, request.app.state.dataset_processor)
+
+
+def _upload_id(upload_id: str) -> UUID:
+    try:
+        return UUID(upload_id)
+    except ValueError as error:
+        raise NotFound from error
+
+
+UploadId = Annotated[UUID, Depends(_upload_id)]
+ReceiverDep = Annotated[Receiver, Depends(_receiver)]
+Count = Annotated[str | None, Header(description="A whole number of bytes.")]
+Metadata = Annotated[
+    str,
+    Header(
+        description="Pairs of a name and a base64 text, separated by commas: `name` and `project_id`, or `dataset_id` "
+        "for a new version of it; `filename`."
+    ),
+]
+
+
+@router.options("", status_code=204)
+async def get_upload_options(request: Request, response: Response) -> None:
+    """What this server can do of the tus protocol."""
+    settings: Settings = request.app.state.settings
+    response.headers["Tus-Version"] = VERSION
+    response.headers["Tus-Extension"] = EXTENSIONS
+    response.headers["Tus-Max-Size"] = str(settings.max_upload_bytes)
+
+
+@router.post("", status_code=201)
+async def create_upload(
+    request: Request,
+    response: Response,
+    user: CurrentUser,
+    session: WriteSession,
+    idempotency: IdempotencyKey,
+    upload_length: Count = None,
+    upload_metadata: Metadata = "",
+) -> UploadRead:
+    """Begin an upload of a zip archive in pieces. `Location` says where to send them."""
+    settings: Settings = request.app.state.settings
+    length = _count("Upload-Length", upload_length, least=1)
+    if length > settings.max_upload_bytes:
+        raise TooLarge(f"We take archives of up to {settings.max_upload_bytes:,} bytes.")
+
+    async def begin() -> UploadRead:
+        upload = await use_cases.begin(session, user=user, length=length, metadata=upload_metadata)
+        return UploadRead.model_validate(upload)
+
+    body = {"length": length, "metadata": upload_metadata}
+    created = await idempotency.once(session, user_id=user.id, body=body, result_type=UploadRead, create=begin)
+    response.headers["Location"] = f"{request.url.path}/{created.id}"
+    response.headers["Upload-Expires"] = format_datetime(created.expires_at, usegmt=True)
+    return created
+
+
+@router.get("/{upload_id}")
+async def get_upload(upload_id: UploadId, user: CurrentUser, session: ReadSession) -> UploadRead:
+    """How far an upload is, and which data set came of it."""
+    return UploadRead.model_validate(await use_cases.get_upload(session, user=user, upload_id=upload_id))
+
+
+@router.head("/{upload_id}", status_code=200)
+async def get_upload_offset(upload_id: UploadId, user: CurrentUser, session: ReadSession) -> Response:
+    """How far an upload is, as headers."""
+    upload = await use_cases.get_upload(session, user=user, upload_id=upload_id)
+    headers = {"Upload-Length": str(upload.length), "Cache-Control": "no-store"}
+    if upload.upload_metadata:
+        headers["Upload-Metadata"] = upload.upload_metadata
+    return Response(headers=_state(upload) | headers)
+
+
+@router.patch(
+    "/{upload_id}",
+    status_code=204,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {CONTENT_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def append_to_upload(
+    upload_id: UploadId, request: Request, user: CurrentUser, receiver: ReceiverDep, upload_offset: Count = None
+) -> Response:
+    """Send the bytes from `Upload-Offset` on, as many as you like.
+
+    With the last one the data set or the version is created; `Upload-Dataset` names it. A later request takes over
+    from one that is still at work, which is then refused with 409.
+    """
+    if request.headers.get("content-type", "") != CONTENT_TYPE:
+        raise UnsupportedMediaType(f"Send the bytes with `Content-Type: {CONTENT_TYPE}`.")
+    offset = _count("Upload-Offset", upload_offset)
+    upload = await receiver.receive(request, user, upload_id, offset)
+    return Response(status_code=204, headers=_state(upload))
+
+
+@router.delete("/{upload_id}", status_code=204)
+async def delete_upload(upload_id: UploadId, request: Request, user: CurrentUser, session: WriteSession) -> None:
+    """Give an upload up. A data set that has come of it stays."""
+    await use_cases.remove(session, store=request.app.state.store, user=user, upload_id=upload_id)
+
+
+def _state(upload: ResumableUpload) -> dict[str, str]:
+    headers = {
+        "Upload-Offset": str(upload.offset),
+        "Upload-Expires": format_datetime(upload.expires_at, usegmt=True),
+    }
+    if upload.dataset_id is not None:
+        headers["Upload-Dataset"] = str(upload.dataset_id)
+        headers["Upload-Dataset-Version"] = str(upload.version)
+    return headers
+
+
+def _count(name: str, text: str | None, *, least: int = 0) -> int:
+    """A header's number. Raises Invalid."""
+    if text is None or not (text.isascii() and text.isdigit() and len(text) <= 18) or int(text) < least:
+        raise Invalid(f"{name} must be a whole number of bytes, at least {least}.", field=name)
+    return int(text)

@@ -1,0 +1,114 @@
+"""What can be done with resumable uploads."""
+
+import logging
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from data_kit import ObjectStore
+from vision_api.datasets import use_cases as datasets
+from vision_api.datasets.access import get_dataset_for
+from vision_api.datasets.repository import add_garbage
+from vision_api.datasets.schemas import DatasetCreate
+from vision_api.datasets.uploads.tus import repository
+from vision_api.datasets.uploads.tus.metadata import Wish, read_wish
+from vision_api.datasets.use_cases import Origin
+from vision_api.errors import Conflict, NotFound
+from vision_api.kit.clock import utc_now
+from vision_api.models import ResumableUpload, User
+from vision_api.projects.access import get_project_for
+from vision_api.storage_layout import parts_folder
+
+log = logging.getLogger(__name__)
+
+KEPT_FOR = timedelta(days=1)
+
+
+async def begin(session: AsyncSession, *, user: User, length: int, metadata: str) -> ResumableUpload:
+    """A new one, empty. Raises Invalid, NotFound, Forbidden for what it shall become."""
+    await _check_access(session, user, read_wish(metadata))
+    upload = ResumableUpload(
+        user_id=user.id, length=length, offset=0, writer=0, upload_metadata=metadata, expires_at=utc_now() + KEPT_FOR
+    )
+    session.add(upload)
+    await session.flush()
+    return upload
+
+
+async def get_upload(session: AsyncSession, *, user: User, upload_id: UUID) -> ResumableUpload:
+    """How far it is. Raises NotFound, also for an expired one."""
+    return _found(await repository.get_upload(session, user_id=user.id, upload_id=upload_id))
+
+
+async def begin_writing(session: AsyncSession, *, user: User, upload_id: UUID, offset: int) -> ResumableUpload:
+    """Bytes from `offset` on are coming, and those of an earlier request count no more. Raises NotFound, Conflict."""
+    upload = _found(await repository.lock_upload(session, user_id=user.id, upload_id=upload_id))
+    if upload.offset != offset:
+        raise Conflict(
+            f"Upload-Offset is {offset}, but {upload.offset} bytes are stored. Ask with HEAD, and go on from there.",
+            code="upload_offset_mismatch",
+        )
+    upload.writer += 1
+    await session.flush()
+    return upload
+
+
+async def add_part(
+    session: AsyncSession, *, store: ObjectStore, user: User, upload_id: UUID, writer: int, size_bytes: int
+) -> ResumableUpload:
+    """A part is stored: count it, and with the last one create what the upload is for.
+
+    Raises Conflict if a later request has taken over, NotFound, Forbidden.
+    """
+    upload = _found(await repository.lock_upload(session, user_id=user.id, upload_id=upload_id))
+    if upload.writer != writer:
+        raise Conflict("Another request goes on with this upload.", code="upload_taken_over")
+    upload.offset += size_bytes
+    upload.expires_at = utc_now() + KEPT_FOR
+    if upload.offset == upload.length:
+        await _finish(session, store, user, upload)
+    await session.flush()
+    return upload
+
+
+async def remove(session: AsyncSession, *, store: ObjectStore, user: User, upload_id: UUID) -> None:
+    """Give it up. What came of a finished one stays. Raises NotFound."""
+    upload = _found(await repository.lock_upload(session, user_id=user.id, upload_id=upload_id))
+    await discard_parts(session, store, [upload])
+    await session.delete(upload)
+
+
+async def discard_parts(session: AsyncSession, store: ObjectStore, uploads: list[ResumableUpload]) -> None:
+    """Leave to the sweep what no version has taken over."""
+    unfinished = [upload for upload in uploads if upload.offset < upload.length]
+    await add_garbage(session, [parts_folder(store, upload.id) for upload in unfinished], due_at=utc_now())
+
+
+async def _finish(session: AsyncSession, store: ObjectStore, user: User, upload: ResumableUpload) -> None:
+    wish = read_wish(upload.upload_metadata)
+    await _check_access(session, user, wish)
+    origin = Origin(
+        upload_uri=parts_folder(store, upload.id),
+        upload_bytes=upload.length,
+        split_options=wish.request.split_options,
+    )
+    if isinstance(wish.request, DatasetCreate):
+        created = await datasets.create_dataset(session, user=user, request=wish.request, origin=origin)
+        upload.dataset_id, upload.version = created.id, created.version
+    elif wish.dataset_id is not None:
+        added = await datasets.add_version(session, user=user, dataset_id=wish.dataset_id, origin=origin)
+        upload.dataset_id, upload.version = wish.dataset_id, added.version
+
+
+async def _check_access(session: AsyncSession, user: User, wish: Wish) -> None:
+    if wish.dataset_id is not None:
+        await get_dataset_for(session, user, wish.dataset_id, role="editor")
+    elif isinstance(wish.request, DatasetCreate) and wish.request.project_id is not None:
+        await get_project_for(session, user, wish.request.project_id, role="editor")
+
+
+def _found(upload: ResumableUpload | None) -> ResumableUpload:
+    if upload is None:
+        raise NotFound("There is no such upload, it has expired, or it is not yours. Begin a new one.")
+    return upload

@@ -1,0 +1,109 @@
+"""What is known of one version: findings, numbers, pictures, changes."""
+
+from dataclasses import dataclass
+
+import anyio.to_thread
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from data_kit import DatasetStatistics, ObjectNotFound, ObjectStore
+from vision_api.datasets.access import get_dataset_for
+from vision_api.datasets.diff import Content, diff_versions
+from vision_api.datasets.previews.drawing import Legend
+from vision_api.datasets.previews.preview import LOOK, draw_preview
+from vision_api.datasets.schemas import DiffRead, FindingRead
+from vision_api.datasets.use_cases import get_version_of
+from vision_api.db.session import Database
+from vision_api.errors import Conflict, NotFound
+from vision_api.models import DatasetVersion, User
+from vision_contracts import TaskType
+
+_DRAWING = anyio.CapacityLimiter(2)
+"""A picture of 178 megapixels, the largest that is opened, takes a gigabyte while it is decoded."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A picture that could be drawn."""
+
+    digest: str
+    legend: Legend
+    split: str
+    index: int
+    size: int
+
+    @property
+    def etag(self) -> str:
+        """Of the picture: the same content is drawn alike."""
+        return f'"{self.digest[:32]}-{self.split}-{self.index}-{self.size}-{LOOK}"'
+
+
+async def _get_version(
+    session: AsyncSession, user: User, dataset_id: int, number: int | None, *loaded: InstrumentedAttribute[object]
+) -> DatasetVersion:
+    version = await get_version_of(session, await get_dataset_for(session, user, dataset_id), number)
+    if loaded:
+        await session.refresh(version, [column.key for column in loaded])
+    return version
+
+
+def _digest_of(version: DatasetVersion) -> str:
+    if version.digest is None:
+        raise Conflict(f"Version {version.number} is {version.status}, not ready.")
+    return version.digest
+
+
+def _content_of(version: DatasetVersion) -> Content:
+    images = {split: counts["images"] for split, counts in version.splits.items()}
+    return Content(_digest_of(version), version.class_names, images)
+
+
+async def list_findings(
+    session: AsyncSession, *, user: User, dataset_id: int, version: int | None
+) -> list[FindingRead]:
+    """Errors first. Raises NotFound."""
+    found = await _get_version(session, user, dataset_id, version, DatasetVersion.findings)
+    findings = [FindingRead.model_validate(finding) for finding in found.findings]
+    return sorted(findings, key=lambda finding: finding.severity != "error")
+
+
+async def get_statistics(
+    session: AsyncSession, *, user: User, dataset_id: int, version: int | None
+) -> DatasetStatistics:
+    """Raises NotFound, Conflict for a version that is not ready."""
+    found = await _get_version(session, user, dataset_id, version, DatasetVersion.statistics)
+    _digest_of(found)
+    return DatasetStatistics.model_validate(found.statistics)
+
+
+async def find_preview(
+    session: AsyncSession, *, user: User, dataset_id: int, version: int | None, split: str, index: int, size: int
+) -> Preview:
+    """Of one image. Raises NotFound, Conflict for a version that is not ready."""
+    found = await _get_version(session, user, dataset_id, version)
+    digest = _digest_of(found)
+    images = found.splits.get(split, {"images": 0})["images"]
+    if index >= images:
+        held = ", ".join(f"`{name}` {counts['images']}" for name, counts in found.splits.items())
+        raise NotFound(f"`{split}` has no image {index}: {held} images, counted from 0.")
+    is_oriented = TaskType.ORIENTED_OBJECT_DETECTION in found.task_types
+    return Preview(digest, Legend(found.class_names, found.skeleton, is_oriented), split, index, size)
+
+
+async def draw(store: ObjectStore, preview: Preview) -> bytes:
+    """A JPEG. Raises NotFound if storage has lost the image."""
+    asked = (store, preview.digest, preview.legend, preview.split, preview.index, preview.size)
+    try:
+        return await anyio.to_thread.run_sync(draw_preview, *asked, limiter=_DRAWING)
+    except ObjectNotFound as error:
+        raise NotFound(f"Image {preview.index} of `{preview.split}` is no longer in storage.") from error
+
+
+async def get_diff(
+    database: Database, store: ObjectStore, *, user: User, dataset_id: int, before: int, after: int
+) -> DiffRead:
+    """Raises NotFound, Conflict for a version that is not ready."""
+    async with database.snapshot() as session:
+        old = _content_of(await _get_version(session, user, dataset_id, before))
+        new = _content_of(await _get_version(session, user, dataset_id, after))
+    return await anyio.to_thread.run_sync(diff_versions, store, old, new)

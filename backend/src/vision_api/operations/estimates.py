@@ -1,0 +1,151 @@
+"""What a training will need, told before it: arithmetic on the model's card, and rough.
+
+docs/after-training.md says how rough; a dry run measures instead.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from vision_api.operations.schemas import Estimates, Finding
+from vision_contracts import DeviceInfo, ModelDetail
+
+BYTES = 4
+"""Of a 32-bit number."""
+ACTIVATION_BYTES_PER_GMAC = 22e6
+"""Kept for the backward pass, of one image."""
+PROCESS_BYTES = 700e6
+"""A process with the framework in it, before it has a model."""
+PASSES = 3
+"""A training step costs three forward passes."""
+LOADING_GMACS = 0.8
+"""An image is read and augmented in the time of so much arithmetic."""
+GMACS_PER_SECOND = {"cpu": 80.0, "mps": 500.0, "cuda": 4000.0}
+"""What a device does, where no training is known that tells more."""
+EPOCH_SECONDS = 1.0
+"""Of every epoch, however few images it has: to begin, to validate, to write a checkpoint."""
+STATES = {"sgd": 1, "rmsprop": 1, "muon": 1}
+"""Numbers that an optimizer keeps for each weight; the Adam family keeps two."""
+KEPT_CHECKPOINTS = 6
+"""The best, the newest, and those on their way to storage."""
+USABLE = 0.9
+"""Of a device's memory."""
+
+
+@dataclass(frozen=True)
+class KnownTime:
+    """What an epoch of an earlier training took, beside what would have been expected of it."""
+
+    seconds: float
+    expected_seconds: float
+    basis: Literal["earlier_training", "similar_training"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be trained, settled."""
+
+    card: ModelDetail
+    columns: dict[str, Any]
+    train_images: int | None
+    dataset_bytes: int | None
+    device: DeviceInfo | None
+    known_time: "KnownTime | None"
+
+    @property
+    def gmacs(self) -> float:
+        """Of one image of this size."""
+        return gmacs_of(self.card, self.columns["hyperparameters"])
+
+    @property
+    def images_per_device(self) -> int | None:
+        """Of those to train on."""
+        return self.train_images // self.columns["num_devices"] if self.train_images is not None else None
+
+    @property
+    def epoch_seconds(self) -> float | None:
+        """By the best that is known; None where nobody knows the number of images."""
+        if self.images_per_device is None:
+            return None
+        expected = expected_epoch_seconds(self.images_per_device, self.gmacs, self.device)
+        return expected * self.known_time.seconds / self.known_time.expected_seconds if self.known_time else expected
+
+    def memory_bytes(self, batch_size: int) -> int:
+        states = 2 + STATES.get(self.columns["optimizer"], 2)
+        weights = self.card.params * BYTES * states
+        return int(PROCESS_BYTES + weights + batch_size * self.gmacs * ACTIVATION_BYTES_PER_GMAC)
+
+    def largest_batch(self, memory_bytes: int) -> int:
+        """A power of two; 0 where not even one image fits."""
+        one = self.gmacs * ACTIVATION_BYTES_PER_GMAC
+        room = (USABLE * memory_bytes - self.memory_bytes(0)) / max(one, 1.0)
+        return 1 << int(math.log2(room)) if room >= 1 else 0
+
+
+def gmacs_of(card: ModelDetail, hyperparameters: Mapping[str, Any]) -> float:
+    """Of one image, which has the size that is asked for, or the card's."""
+    known = card.gmacs if card.gmacs is not None else card.params / 5e6
+    given = hyperparameters.get("image_size", "auto")
+    return known * ((given if isinstance(given, int) else card.input_size) / card.input_size) ** 2
+
+
+def expected_epoch_seconds(images: float, gmacs: float, device: DeviceInfo | None) -> float:
+    """By arithmetic alone."""
+    kind = device.name.partition(":")[0] if device is not None else "cpu"
+    rate = GMACS_PER_SECOND.get(kind, GMACS_PER_SECOND["cpu"])
+    return EPOCH_SECONDS + images * (PASSES * gmacs + LOADING_GMACS) / rate
+
+
+def estimate(plan: Plan) -> Estimates:
+    """All of it; what needs the number of images is null where nobody knows that."""
+    batch, epochs = plan.columns["batch_size"], plan.columns["epochs"]
+    epoch_seconds = plan.epoch_seconds
+    checkpoint = plan.card.params * BYTES * (1 + STATES.get(plan.columns["optimizer"], 2))
+    known = plan.device.memory_bytes if plan.device is not None else None
+    return Estimates(
+        device=plan.device.name if plan.device is not None else None,
+        device_memory_bytes=known,
+        memory_bytes=plan.memory_bytes(batch),
+        largest_batch_size=plan.largest_batch(known) if known else None,
+        steps_per_epoch=math.ceil(plan.images_per_device / batch) if plan.images_per_device is not None else None,
+        epoch_seconds=round(epoch_seconds, 1) if epoch_seconds is not None else None,
+        total_seconds=round(epoch_seconds * epochs, 1) if epoch_seconds is not None else None,
+        time_basis=plan.known_time.basis if plan.known_time is not None else "model_card",
+        checkpoint_bytes=checkpoint,
+        disk_bytes=checkpoint * KEPT_CHECKPOINTS + 2 * (plan.dataset_bytes or 0),
+    )
+
+
+def find(plan: Plan, estimates: Estimates) -> Sequence[Finding]:
+    """What stands against it, with settings that would mend it."""
+    found: list[Finding] = []
+    batch = plan.columns["batch_size"]
+    if plan.device is None:
+        message = f"The {plan.columns['framework']} training service does not answer: the experiment would wait for it."
+        found.append(Finding(code="service_unavailable", severity="warning", field="framework", message=message))
+    largest = estimates.largest_batch_size
+    if largest is not None and largest < batch:
+        message = f"A batch of {batch} needs about {estimates.memory_bytes / 1e9:.1f} GB, more than the device has."
+        proposal = {"batch_size": largest} if largest else None
+        advice = f" {largest} should fit." if largest else " Not even one image fits: choose a smaller model."
+        severity = "warning" if largest else "error"
+        found.append(
+            Finding(
+                code="out_of_memory", severity=severity, field="batch_size", message=message + advice, changes=proposal
+            )
+        )
+    if plan.train_images is not None and plan.train_images < batch:
+        message = f"There are only {plan.train_images} images to train on: each epoch is a single, smaller batch."
+        changes = {"batch_size": max(1, plan.train_images // 4)}
+        found.append(
+            Finding(code="batch_too_large", severity="warning", field="batch_size", message=message, changes=changes)
+        )
+    limit = plan.columns["timeout_seconds"]
+    if limit is not None and estimates.total_seconds is not None and estimates.total_seconds > limit:
+        message = f"It needs about {estimates.total_seconds:.0f} s, more than its limit of {limit:.0f} s."
+        changes = {"timeout_seconds": round(2 * estimates.total_seconds)}
+        found.append(
+            Finding(code="timed_out", severity="warning", field="timeout_seconds", message=message, changes=changes)
+        )
+    return found

@@ -1,0 +1,128 @@
+"""Before a training: does everything fit, and what will it need?"""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+from uuid import uuid4
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from data_kit import open_dataset
+from vision_api.catalog.catalog import Catalog
+from vision_api.catalog.use_cases import find_model, get_model
+from vision_api.models import DatasetVersion, JobStatus, TrainingJob, User
+from vision_api.operations import estimates, repository
+from vision_api.operations.schemas import PreflightCreate, PreflightRead
+from vision_api.operations.use_cases import SOMEBODY_WAITS, Workshop, new_work
+from vision_api.training_jobs.resolution.resolver import FOLDER_CHECK_SECONDS, Settler
+from vision_api.training_jobs.status import switch_status
+from vision_contracts import DeviceInfo, JobKind, PreflightWork, TaskType
+
+LONGEST_SECONDS = 600.0
+SETTINGS = ("epochs", "batch_size", "learning_rate", "optimizer", "hyperparameters", "initial_weights", "device")
+
+
+async def preflight(
+    shop: Workshop, settler: Settler, *, user: User, request: PreflightCreate
+) -> tuple[PreflightRead, int | None]:
+    """Everything that creating the experiment would check, and what it would need. With a dry run, also its id."""
+    columns = await settler.settle(user=user, request=request)
+    card = get_model(settler.catalog, request.framework, request.model_name)
+    async with shop.database.snapshot() as session:
+        images, size = await _count_images(session, columns)
+        device = _device(shop, columns)
+        known = await _known_time(session, settler.catalog, columns, device)
+    if images is None and columns["dataset_path"] is not None:
+        images = await _count_in_folder(columns)
+    plan = estimates.Plan(card, columns, images, size, device, known)
+    estimated = estimates.estimate(plan)
+    findings = list(estimates.find(plan, estimated))
+    answer = PreflightRead(
+        fits=all(finding.severity != "error" for finding in findings),
+        settings={name: columns[name] for name in SETTINGS},
+        estimates=estimated,
+        findings=findings,
+    )
+    return answer, await _queue(shop, user, columns) if request.dry_run else None
+
+
+async def _queue(shop: Workshop, user: User, columns: dict[str, Any]) -> int:
+    shop.require(columns["framework"], JobKind.PREFLIGHT)
+    own = columns | {"priority": SOMEBODY_WAITS, "timeout_seconds": LONGEST_SECONDS}
+    async with shop.database.transaction() as session:
+        row = new_work(shop, user, uuid4(), PreflightWork(), **own)
+        session.add(row)
+        await session.flush()
+        switch_status(session, row, JobStatus.QUEUED)
+    shop.wakeups.job_asked(row.id)
+    return row.id
+
+
+async def _count_images(session: AsyncSession, columns: dict[str, Any]) -> tuple[int | None, int | None]:
+    """How many to train on, and the size of the data set, where it is the platform's own."""
+    version = DatasetVersion
+    is_its = (version.dataset_id == columns["dataset_id"]) & (version.number == columns["dataset_version"])
+    found = await session.scalar(select(version).where(is_its)) if columns["dataset_id"] is not None else None
+    if found is None:
+        return None, None
+    train: dict[str, int] = found.splits.get("train") or {}
+    return train.get("images"), found.size_bytes
+
+
+async def _count_in_folder(columns: dict[str, Any]) -> int | None:
+    """None for a folder that takes longer than a few seconds to read; a broken one was refused before."""
+    path = Path(url2pathname(urlsplit(str(columns["dataset_uri"])).path))
+
+    def count() -> int:
+        dataset = open_dataset(path, format=columns["dataset_format"], task_type=TaskType(columns["task_type"]))
+        return len(dataset["train"])
+
+    try:
+        async with asyncio.timeout(FOLDER_CHECK_SECONDS):
+            return await asyncio.to_thread(count)
+    except TimeoutError:
+        return None
+
+
+def _device(shop: Workshop, columns: dict[str, Any]) -> DeviceInfo | None:
+    """The device that the job would get: the one that it names, else the best of an instance that answers."""
+    devices = [one for each in shop.registry.available(columns["framework"]) for one in each.ready.devices]
+    wanted = columns["device"]
+    if wanted == "auto":
+        return next(iter(devices), None)
+    return next((one for one in devices if one.name == wanted or one.name.partition(":")[0] == wanted), None)
+
+
+async def _known_time(
+    session: AsyncSession, catalog: Catalog, columns: dict[str, Any], device: DeviceInfo | None
+) -> estimates.KnownTime | None:
+    """Of the newest training on the same kind of device with the same model, or else with another of the framework."""
+    if device is None:
+        return None
+    found = [
+        time
+        for row, seconds in await repository.list_epoch_seconds(session, columns["framework"], columns["task_type"])
+        if _kind((row.environment or {}).get("device", "")) == _kind(device.name)
+        and (time := _time_of(catalog, row, seconds, columns["model_name"], device)) is not None
+    ]
+    return next((time for time in found if time.basis == "earlier_training"), next(iter(found), None))
+
+
+def _time_of(
+    catalog: Catalog, row: TrainingJob, seconds: float, model_name: str, device: DeviceInfo
+) -> estimates.KnownTime | None:
+    """None for a training of a model that the catalogue no longer has."""
+    card = find_model(catalog, row.framework, row.model_name)
+    if card is None:
+        return None
+    images = row.progress_steps / row.epochs * row.batch_size
+    expected = estimates.expected_epoch_seconds(images, estimates.gmacs_of(card, row.hyperparameters), device)
+    basis = "earlier_training" if row.model_name == model_name else "similar_training"
+    return estimates.KnownTime(seconds, expected, basis)
+
+
+def _kind(device: str) -> str:
+    return device.partition(":")[0]

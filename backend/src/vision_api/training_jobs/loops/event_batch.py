@@ -1,0 +1,195 @@
+"""What a batch of events changes: gathered in order, then written with one statement for each table."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vision_api.models import JobStatus, TrainingJob
+from vision_api.training_jobs.advice import how_to_go_on
+from vision_api.training_jobs.events import next_event
+from vision_api.training_jobs.instrumentation import note_metrics
+from vision_api.training_jobs.loops import outputs
+from vision_api.training_jobs.loops.retention import Retention, Told, forget_old
+from vision_api.training_jobs.restarts import leave_instance, lose, requeue_stopped
+from vision_api.training_jobs.schemas import TrainingJobUpdate
+from vision_api.training_jobs.serializers import read_progress
+from vision_api.training_jobs.status import Why, switch_status
+from vision_api.version import VERSION
+from vision_contracts import (
+    INFRASTRUCTURE_REASONS,
+    Artifact,
+    Cancelled,
+    Checkpoint,
+    EndReason,
+    EventBody,
+    Failed,
+    Finished,
+    JobEvent,
+    JobKind,
+    Log,
+    Metrics,
+    Paused,
+    Progress,
+    Started,
+    metric_names,
+)
+
+
+class Batch:
+    """Applies events to one job whose row is locked, in one transaction."""
+
+    def __init__(self, session: AsyncSession, job: TrainingJob, retention: Retention) -> None:
+        self._session = session
+        self._job = job
+        self._retention = retention
+        self._told_before = Told.by(job)
+        self._points: dict[tuple[str, int], dict[str, Any]] = {}
+        self._lines: list[dict[str, Any]] = []
+        self._events: list[dict[str, Any]] = []
+        self._progress_at: datetime | None = None
+
+    async def apply(self, events: Sequence[JobEvent]) -> None:
+        """Apply those that are new. Events come in order, so `service_cursor` says which they are."""
+        for event in events:
+            if event.seq > self._job.service_cursor and event.attempt == self._job.attempt:
+                self._job.service_cursor = event.seq
+                await self._apply(event.body, event.time)
+        self._flush_progress()
+        await outputs.put_points(self._session, list(self._points.values()))
+        await outputs.add_lines(self._session, self._lines)
+        await outputs.add_events(self._session, self._events)
+        await self._session.flush()
+        await forget_old(self._session, self._job, self._told_before, self._retention)
+
+    async def _apply(self, body: EventBody, time: datetime) -> None:
+        match body:
+            case Progress():
+                self._progress(body, time)
+            case Metrics():
+                self._metrics(body, time)
+            case Log():
+                self._log(body, time)
+            case Started():
+                await self._started(body, time)
+            case Checkpoint():
+                await self._checkpoint(body, time)
+            case Artifact():
+                await outputs.put_artifact(self._session, self._job, body, time)
+                self._tell("artifact", body.model_dump(exclude={"type", "uri"}), time)
+            case Finished() | Failed() | Cancelled() | Paused():
+                self._flush_progress()
+                self._ended(body, time)
+
+    def _tell(self, kind: str, data: Mapping[str, Any], time: datetime) -> None:
+        self._events.append(next_event(self._job, kind, data, time=time))
+
+    def _progress(self, body: Progress, time: datetime) -> None:
+        """Only the last of a batch is told: each one replaces the one before."""
+        job = self._job
+        job.progress_epoch, job.progress_step, job.progress_steps = body.epoch, body.step, body.steps
+        job.eta_seconds = body.eta_seconds
+        self._progress_at = time
+
+    def _flush_progress(self) -> None:
+        if self._progress_at is not None:
+            self._tell("progress", read_progress(self._job).model_dump(), self._progress_at)
+            self._progress_at = None
+
+    def _metrics(self, body: Metrics, time: datetime) -> None:
+        job_id, step, epoch = self._job.id, body.step, body.epoch
+        for name, value in body.values.items():
+            self._points[name, step] = {
+                "job_id": job_id,
+                "name": name,
+                "step": step,
+                "epoch": epoch,
+                "value": value,
+                "time": time,
+            }
+        self._take_scores(body.values)
+        note_metrics(self._job, body.values)
+        self._tell("metrics", {"step": step, "epoch": epoch, "values": body.values}, time)
+
+    def _take_scores(self, values: Mapping[str, float | None]) -> None:
+        """The scores of a validation, where `values` have them."""
+        if self._job.kind != JobKind.TRAIN:
+            return  # what a work measures are points of its own, and no place on a leaderboard
+        if metric_names.VAL_ACCURACY in values:
+            self._job.accuracy = values[metric_names.VAL_ACCURACY]
+        if metric_names.VAL_LOSS in values:
+            self._job.loss = values[metric_names.VAL_LOSS]
+        if (primary := metric_names.PRIMARY[self._job.task_type]) in values:
+            self._job.primary_value = values[primary]
+
+    def _log(self, body: Log, time: datetime) -> None:
+        self._job.last_log_id += 1
+        message = _storable(body.message)
+        line = {"level": body.level, "message": message, "attempt": self._job.attempt}
+        self._lines.append(line | {"job_id": self._job.id, "line_id": self._job.last_log_id, "time": time})
+        self._tell("log", {"id": self._job.last_log_id, "level": body.level, "message": message}, time)
+
+    async def _started(self, body: Started, time: datetime) -> None:
+        """Points beyond the resume point will come again: they go now, in the same transaction."""
+        job = self._job
+        job.started_at = job.started_at or time
+        job.num_classes = body.num_classes
+        job.environment = {"device": body.device, "versions": body.versions, "platform": VERSION}
+        pending = len(self._points)
+        self._points = {key: point for key, point in self._points.items() if point["step"] <= body.resume_step}
+        deleted = await outputs.delete_points(self._session, job, beyond=body.resume_step)
+        if deleted or len(self._points) < pending:
+            self._tell("rewind", {"step": body.resume_step}, time)
+        if job.status == JobStatus.STARTING:
+            switch_status(self._session, job, JobStatus.RUNNING, Why(None, f"Training on {body.device}."), time=time)
+
+    async def _checkpoint(self, body: Checkpoint, time: datetime) -> None:
+        job = self._job
+        await outputs.put_checkpoint(self._session, job, body, time)
+        job.checkpoint_uri, job.checkpoint_step = body.uri, body.step
+        job.idle_restarts = 0
+        self._tell("checkpoint", body.model_dump(exclude={"type", "uri"}), time)
+
+    def _ended(self, body: Finished | Failed | Cancelled | Paused, time: datetime) -> None:
+        session, job = self._session, self._job
+        match body:
+            case Finished():
+                self._take_scores(body.values)
+                leave_instance(job)
+                switch_status(session, job, JobStatus.COMPLETED, time=time)
+            case Failed() if body.reason in INFRASTRUCTURE_REASONS:
+                lose(session, job, body.reason, _storable(body.message))
+            case Failed():
+                leave_instance(job)
+                why = Why(body.reason, _storable(body.message), _acceptable(body.proposed_changes))
+                switch_status(session, job, JobStatus.FAILED, why, time=time)
+            case Paused() if job.status == JobStatus.PAUSING:
+                leave_instance(job)
+                switch_status(session, job, JobStatus.PAUSED, Why(None, "It was paused by a user."), time=time)
+            case Paused() if job.status != JobStatus.STOPPING:
+                requeue_stopped(session, job)
+            case _:
+                leave_instance(job)
+                switch_status(session, job, JobStatus.CANCELLED, _why_cancelled(job, body), time=time)
+
+
+def _storable(text: str) -> str:
+    """A trainer writes what it likes; PostgreSQL takes neither NUL nor half a surrogate pair."""
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()
+
+
+def _acceptable(changes: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What a retry would not refuse; a newer service may propose what we do not know."""
+    try:
+        return changes if changes and TrainingJobUpdate.model_validate(changes) else None
+    except ValidationError:
+        return None
+
+
+def _why_cancelled(job: TrainingJob, body: Cancelled | Paused) -> Why:
+    if isinstance(body, Cancelled) and body.reason is EndReason.TIMED_OUT:
+        limit = f"It ran longer than its limit of {job.timeout_seconds or 0:g} seconds (`timeout_seconds`)."
+        return Why(EndReason.TIMED_OUT, f"{limit} {how_to_go_on(job)}")
+    return Why(EndReason.STOPPED_BY_USER, f"It was stopped by a user. {how_to_go_on(job)}")

@@ -1,0 +1,191 @@
+"""From what a user wrote to what will be trained: everything is checked and decided before a row is written.
+
+Nothing here writes, and no database session is open while files are read.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from data_kit import DatasetError, open_dataset
+from vision_api.catalog.catalog import Catalog
+from vision_api.catalog.use_cases import get_model
+from vision_api.config import Settings
+from vision_api.datasets import use_cases as datasets
+from vision_api.datasets.allowed_paths import check_dataset_path
+from vision_api.db.session import Database
+from vision_api.error_handlers import field_problems
+from vision_api.errors import Invalid, NotFound
+from vision_api.models import TrainingJob, User
+from vision_api.projects.access import get_project_for
+from vision_api.training_jobs import access, repository
+from vision_api.training_jobs.resolution.hyperparameters import check_hyperparameters, settle_named_fields
+from vision_api.training_jobs.schemas import InitialCheckpoint, TrainingJobCreate, TrainingJobUpdate
+from vision_contracts import ArtifactKind, DatasetFormat, DatasetRef, FieldProblem, ModelDetail
+
+FOLDER_CHECK_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Settler:
+    """What deciding needs to know."""
+
+    database: Database
+    settings: Settings
+    catalog: Catalog
+
+    async def settle(self, *, user: User, request: TrainingJobCreate) -> dict[str, Any]:
+        """The columns of a job as `request` wants it. Raises Invalid, Forbidden or NotFound."""
+        card = get_model(self.catalog, request.framework, request.model_name)
+        _check_task(card, request)
+        named = settle_named_fields(card, request.model_dump())
+        check_hyperparameters(card, request.hyperparameters or {})
+        folder = await self._check_folder(request) if request.dataset_path is not None else None
+        async with self.database.snapshot() as session:
+            await get_project_for(session, user, request.project_id, role="editor")
+            weights = await _settle_weights(session, user, card, request)
+            dataset = folder or await _settle_dataset(session, user, request)
+        return _plain_columns(request) | named | dataset | {"initial_weights": weights}
+
+    async def _check_folder(self, request: TrainingJobCreate) -> dict[str, Any]:
+        """Read the labels of a folder of the user's, so that a broken one is refused now and not in the middle of the
+        night. One that takes longer than a few seconds is left to the trainer, which checks it again.
+        """
+        assert request.dataset_path is not None  # noqa: S101 - how it is called
+        path = check_dataset_path(self.settings, request.dataset_path)
+        format = request.dataset_format or DatasetFormat.AUTO
+        read = partial(open_dataset, path, format=format, task_type=request.task_type)
+        try:
+            async with asyncio.timeout(FOLDER_CHECK_SECONDS):
+                await asyncio.to_thread(read)
+        except TimeoutError:
+            pass
+        except DatasetError as error:
+            raise _dataset_invalid(error) from error
+        return _dataset_columns(DatasetRef(uri=Path(path).as_uri(), format=format))
+
+
+def merge(job: TrainingJob, changes: TrainingJobUpdate | None, **fixed: Any) -> TrainingJobCreate:
+    """The request that would make `job` as it is, with `changes`. Raises Invalid for changes that contradict."""
+    changed = changes.model_dump(exclude_unset=True) if changes else {}
+    kept = describe(job)
+    if {"dataset_id", "dataset_path"} & changed.keys():
+        for name in ("dataset_id", "dataset_path", "dataset_version", "dataset_format"):
+            kept.pop(name)
+    if {"pretrained", "initial_weights"} & changed.keys():
+        kept.pop("initial_weights")
+    try:
+        return TrainingJobCreate.model_validate(kept | changed | fixed)
+    except ValidationError as error:
+        problems = field_problems(error.errors())
+        raise Invalid(problems[0].message, errors=problems) from error
+
+
+def describe(job: TrainingJob) -> dict[str, Any]:
+    """What a user decided, or could have."""
+    return {name: getattr(job, name) for name in TrainingJobCreate.model_fields if name != "pretrained"}
+
+
+def _check_task(card: ModelDetail, request: TrainingJobCreate) -> None:
+    if request.task_type in card.task_types:
+        return
+    able = ", ".join(card.task_types)
+    raise Invalid(
+        f"{card.display_name} cannot be trained for {request.task_type}; it can for {able}.",
+        code="task_not_supported",
+        field="task_type",
+    )
+
+
+async def _settle_weights(
+    session: AsyncSession, user: User, card: ModelDetail, request: TrainingJobCreate
+) -> str | dict[str, Any]:
+    wanted = request.initial_weights
+    if isinstance(wanted, InitialCheckpoint):
+        return await _settle_checkpoint(session, user, card, wanted)
+    wanted = wanted or ("pretrained" if request.pretrained else "scratch")
+    if wanted == "pretrained" and not card.pretrained_available:
+        field = "initial_weights" if request.pretrained is None else "pretrained"
+        raise Invalid(f"There are no pretrained weights of {card.display_name}: start from scratch.", field=field)
+    return wanted
+
+
+async def _settle_checkpoint(
+    session: AsyncSession, user: User, card: ModelDetail, wanted: InitialCheckpoint
+) -> dict[str, Any]:
+    try:
+        source = await access.get_job_for(session, user, wanted.job_id)
+    except NotFound as error:
+        raise Invalid(f"There is no experiment {wanted.job_id}.", field="initial_weights.job_id") from error
+    if source.framework != card.framework:
+        raise Invalid(
+            f"Experiment {source.id} is of {source.framework}: its weights do not fit a model of {card.framework}.",
+            field="initial_weights.job_id",
+        )
+    artifact = await repository.find_artifact(session, source.id, wanted.artifact)
+    if artifact is None or artifact.kind != ArtifactKind.CHECKPOINT:
+        raise Invalid(f"Experiment {source.id} has no checkpoint {wanted.artifact}.", field="initial_weights.artifact")
+    return {"job_id": source.id, "artifact": artifact.name}
+
+
+async def _settle_dataset(session: AsyncSession, user: User, request: TrainingJobCreate) -> dict[str, Any]:
+    assert request.dataset_id is not None  # noqa: S101 - TrainingJobCreate has one of the two
+    resolved = await datasets.resolve_for_job(
+        session,
+        user,
+        dataset_id=request.dataset_id,
+        version=request.dataset_version,
+        project_id=request.project_id,
+        task_type=request.task_type,
+    )
+    return _dataset_columns(resolved.ref) | {
+        "dataset_id": request.dataset_id,
+        "dataset_version": resolved.version,
+        "dataset_path": None,
+        "validation_split": f"val-seed-{request.seed or 0}" if resolved.is_val_split_off else "val",
+    }
+
+
+def _dataset_columns(ref: DatasetRef) -> dict[str, Any]:
+    return {"dataset_uri": ref.uri, "dataset_format": ref.format, "dataset_digest": ref.digest}
+
+
+def _dataset_invalid(error: DatasetError) -> Invalid:
+    problems = [
+        FieldProblem(field="dataset_path", code=finding.code, message=_at(finding.file, finding.line, finding.message))
+        for finding in error.findings
+        if finding.severity == "error"
+    ]
+    return Invalid(str(error), code="dataset_invalid", errors=problems[:20])
+
+
+def _at(file: str, line: int | None, message: str) -> str:
+    place = f"{file}:{line}" if line else file
+    return f"{place}: {message}" if place else message
+
+
+def _plain_columns(request: TrainingJobCreate) -> dict[str, Any]:
+    """What needs no looking up."""
+    return {
+        "project_id": request.project_id,
+        "name": request.name or request.model_name,
+        "notes": request.notes or "",
+        "framework": request.framework,
+        "model_name": request.model_name,
+        "task_type": request.task_type,
+        "dataset_id": None,
+        "dataset_version": None,
+        "dataset_path": request.dataset_path,
+        "validation_split": "val",
+        "device": request.device or "auto",
+        "num_devices": request.num_devices or 1,
+        "seed": request.seed or 0,
+        "priority": request.priority or 0,
+        "timeout_seconds": request.timeout_seconds,
+        "hyperparameters": request.hyperparameters or {},
+    }

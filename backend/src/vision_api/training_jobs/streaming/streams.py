@@ -1,0 +1,195 @@
+"""Server-sent events: a job's numbered events with replay, and a project's job snapshots.
+
+No database session is open while a stream waits.
+"""
+
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from anyio import CancelScope
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+from pydantic import TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from vision_api.auth.dependencies import StreamAccess
+from vision_api.db.session import Database
+from vision_api.errors import ApiError
+from vision_api.kit.clock import utc_now
+from vision_api.models import JobEvent, TrainingJob
+from vision_api.projects.access import get_project_for
+from vision_api.training_jobs import access, repository
+from vision_api.training_jobs.notifier import Wakeups
+from vision_api.training_jobs.serializers import read_job
+from vision_api.training_jobs.status import ENDED
+from vision_api.training_jobs.streaming.change_watcher import RECENT
+from vision_contracts import format_time
+
+RETRY = b"retry: 2000\n\n"
+PING_SECONDS = 15.0
+ACCESS_CHECK_SECONDS = 30.0
+EVENTS_AT_ONCE = 500
+JOBS_AT_ONCE = 200
+
+_json: TypeAdapter[Any] = TypeAdapter(Any)
+
+
+@dataclass
+class _Pace:
+    """When to ping and when to look at the user's rights again."""
+
+    sent_at: float = field(default_factory=time.monotonic)
+    checked_at: float = field(default_factory=time.monotonic)
+
+    def ping(self) -> list[bytes]:
+        """A comment, if nothing has been sent for a while."""
+        if time.monotonic() - self.sent_at < PING_SECONDS:
+            return []
+        self.sent_at = time.monotonic()
+        return [KEEPALIVE_COMMENT]
+
+    def quiet_seconds(self) -> float:
+        """How long there is nothing to do unless somebody wakes the stream."""
+        due = min(self.sent_at + PING_SECONDS, self.checked_at + ACCESS_CHECK_SECONDS)
+        return max(due - time.monotonic(), 0.0)
+
+    async def recheck(self, viewer: StreamAccess) -> bool:
+        """Every 30 s: whether the sign-in still holds. True if the membership must be looked at too.
+
+        Raises Unauthorized.
+        """
+        if time.monotonic() - self.checked_at < ACCESS_CHECK_SECONDS:
+            return False
+        self.checked_at = time.monotonic()
+        with CancelScope(shield=True):
+            await viewer.recheck()
+        return True
+
+
+@asynccontextmanager
+async def _whole_snapshot(database: Database) -> AsyncGenerator[AsyncSession]:
+    """A reader who goes away does not tear a statement in two, which would cost its connection."""
+    with CancelScope(shield=True):
+        async with database.snapshot() as session:
+            yield session
+
+
+async def job_events(
+    database: Database, wakeups: Wakeups, *, viewer: StreamAccess, job_id: int, after: int
+) -> AsyncGenerator[bytes]:
+    """The events that come after one, up to the job's end. The first is 1."""
+    yield RETRY
+    pace, cursor, is_over, is_woken = _Pace(), after, False, True
+    with wakeups.following(job_id) as wakeup:
+        while not is_over:
+            try:
+                is_check_due, messages = await pace.recheck(viewer), list[bytes]()
+                if is_woken or is_check_due:
+                    async with _whole_snapshot(database) as session:
+                        if is_check_due:
+                            await access.get_job_for(session, viewer.user, job_id)
+                        messages, cursor, is_over = await _next_messages(session, job_id, cursor)
+            except ApiError:
+                return  # the client connects again, and is told why it may not
+            for message in messages or pace.ping():
+                pace.sent_at = time.monotonic()
+                yield message
+            if len(messages) < EVENTS_AT_ONCE and not is_over:
+                is_woken = await wakeup.wait(pace.quiet_seconds())
+
+
+async def _next_messages(session: AsyncSession, job_id: int, cursor: int) -> tuple[list[bytes], int, bool]:
+    """What to send now, the id of the last of it, and whether that was the end."""
+    job = await repository.get_job(session, job_id)
+    if job is None:
+        return [], cursor, True
+    events = await repository.list_events(session, job_id, after=cursor, limit=EVENTS_AT_ONCE)
+    first_missing = events[0].event_id if events else job.last_event_id + 1
+    if first_missing != cursor + 1:
+        return [await _reset(session, job)], job.last_event_id, job.status in ENDED
+    cursor = events[-1].event_id if events else cursor
+    return [_message(event) for event in events], cursor, job.status in ENDED and cursor >= job.last_event_id
+
+
+async def _reset(session: AsyncSession, job: TrainingJob) -> bytes:
+    """Events that the client has missed are not kept any more: it must load everything again."""
+    positions = await repository.queue_positions(session, [job])
+    snapshot = read_job(job, positions.get(job.id)).model_dump(mode="json")
+    data = _head(job.id, job.attempt, utc_now()) | {"job": snapshot}
+    return format_sse_event(event="reset", id=str(job.last_event_id), data_str=_dump(data))
+
+
+def _message(event: JobEvent) -> bytes:
+    data = _head(event.job_id, event.attempt, event.time) | event.data
+    return format_sse_event(event=event.type, id=str(event.event_id), data_str=_dump(data))
+
+
+def _head(job_id: int, attempt: int, moment: datetime) -> dict[str, Any]:
+    return {"job_id": job_id, "attempt": attempt, "time": format_time(moment)}
+
+
+def _dump(data: Any) -> str:
+    return _json.dump_json(data).decode()
+
+
+async def project_snapshots(
+    database: Database, wakeups: Wakeups, *, viewer: StreamAccess, project_id: int
+) -> AsyncGenerator[bytes]:
+    """Every job of a project, then each one that changes. There is nothing to replay."""
+    yield RETRY
+    since, before, seen = utc_now(), None, dict[int, int]()
+    while True:
+        async with _whole_snapshot(database) as session:
+            jobs = await repository.list_project_jobs(session, project_id, before_id=before, limit=JOBS_AT_ONCE)
+            messages = await _snapshots(session, jobs)
+        seen |= {job.id: _version(job) for job in jobs if job.updated_at > since - RECENT}
+        for message in messages:
+            yield message
+        if len(jobs) < JOBS_AT_ONCE:
+            break
+        before = jobs[-1].id
+    async for message in _changes(database, wakeups, viewer, project_id, since, seen):
+        yield message
+
+
+async def _changes(
+    database: Database, wakeups: Wakeups, viewer: StreamAccess, project_id: int, since: datetime, seen: dict[int, int]
+) -> AsyncGenerator[bytes]:
+    pace, is_woken = _Pace(), True
+    with wakeups.following_project(project_id) as wakeup:
+        while True:
+            try:
+                is_check_due, messages = await pace.recheck(viewer), list[bytes]()
+                if is_woken or is_check_due:
+                    async with _whole_snapshot(database) as session:
+                        if is_check_due:
+                            await get_project_for(session, viewer.user, project_id)
+                        recent = await repository.list_changed_jobs(session, project_id, since=since - RECENT)
+                        messages = await _snapshots(
+                            session, [job for job in recent if seen.get(job.id) != _version(job)]
+                        )
+                    seen = {job.id: _version(job) for job in recent}
+                    since = max((job.updated_at for job in recent), default=since)
+            except ApiError:
+                return
+            for message in messages or pace.ping():
+                pace.sent_at = time.monotonic()
+                yield message
+            is_woken = await wakeup.wait(pace.quiet_seconds())
+
+
+def _version(job: TrainingJob) -> int:
+    return hash((job.updated_at, job.last_event_id))
+
+
+async def _snapshots(session: AsyncSession, jobs: Sequence[TrainingJob]) -> list[bytes]:
+    positions = await repository.queue_positions(session, jobs)
+    return [
+        format_sse_event(event="deleted", data_str=_dump({"id": job.id}))
+        if job.deleted_at is not None
+        else format_sse_event(event="snapshot", data_str=read_job(job, positions.get(job.id)).model_dump_json())
+        for job in jobs
+    ]
