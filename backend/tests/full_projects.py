@@ -46,7 +46,7 @@ class FullProject:
     """All files of its version 2 are new."""
     job_ids: list[int]
     job_id: int
-    work_id: int
+    operation_id: int
     preflight_id: int
     name: str = MODEL_NAME
     version: int = 1
@@ -64,11 +64,11 @@ async def fill_project(database: Database, store: ObjectStore, owner: User, coun
         common = {"project_id": project_ids[0]}
         dataset_id, changed_dataset_id = await _fill_datasets(session, store, owner, count, common)
         job_ids = await _fill_jobs(session, owner, count, common)
-        work_id, preflight_id = await _fill_works(session, owner, count, common | {"parent_id": job_ids[0]})
+        operation_id, preflight_id = await _fill_works(session, owner, count, common | {"parent_id": job_ids[0]})
         await _fill_models(session, owner, count, common)
     return FullProject(
         **common, dataset_id=dataset_id, changed_dataset_id=changed_dataset_id, job_ids=job_ids, job_id=job_ids[0],
-        work_id=work_id, preflight_id=preflight_id,
+        operation_id=operation_id, preflight_id=preflight_id,
     )  # fmt: skip
 
 
@@ -125,16 +125,22 @@ async def _fill_works(session: AsyncSession, owner: User, count: int, common: Ro
     rows.append(job_fields(**fields, kind="predict"))
     rows.append(job_fields(**(fields | {"parent_id": None}), kind="preflight"))
     work_ids = await _insert(session, TrainingJob, rows)
-    points = [{"job_id": work_id, "name": name} for work_id in work_ids for name in ("val/accuracy", "val/loss")]
+    points = [
+        {"job_id": operation_id, "name": name} for operation_id in work_ids for name in ("val/accuracy", "val/loss")
+    ]
     await session.execute(insert(MetricPoint), [_point(step) | each for each in points for step in (1, 2)])
     files = [
-        {"job_id": work_id, "name": f"drawings/{index}.png", "uri": f"{row['output_uri']}/{index}.png"}
-        for work_id, row in list(zip(work_ids, rows, strict=True))[-2:]
+        {"job_id": operation_id, "name": f"drawings/{index}.png", "uri": f"{row['output_uri']}/{index}.png"}
+        for operation_id, row in list(zip(work_ids, rows, strict=True))[-2:]
         for index in range(count)
     ]
     files += [
-        {"job_id": common["parent_id"], "name": f"evaluations/{work_id}.json", "uri": f"{row['output_uri']}/a.json"}
-        for work_id, row in zip(work_ids[:-2], rows[:-2], strict=True)
+        {
+            "job_id": common["parent_id"],
+            "name": f"evaluations/{operation_id}.json",
+            "uri": f"{row['output_uri']}/a.json",
+        }
+        for operation_id, row in zip(work_ids[:-2], rows[:-2], strict=True)
     ]
     await session.execute(insert(Artifact), [_file("report") | each for each in files])
     return work_ids[-2], work_ids[-1]

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, event, text
 
 from vision_api.config import ConfigurationError, Settings, load_settings
 from vision_api.db.engine import BEGIN_OPTION, make_engine
-from vision_api.db.retry import patiently
+from vision_api.db.retry import retry_until_available
 from vision_api.errors import DatabaseUnavailable
 from vision_api.kit.logging import configure_logging
 
@@ -49,12 +49,12 @@ def migrate(settings: Settings) -> None:
     is_local = settings.is_sqlite or settings.training_execution_mode == "subprocess"
     work = partial(upgrade if is_local else require_schema, settings)
     try:
-        asyncio.run(patiently(work, within_seconds=_patience(settings)))
+        asyncio.run(retry_until_available(work, within_seconds=_wait_seconds(settings)))
     except DatabaseUnavailable as error:
         raise MigrationError(f"the database does not answer: {error.__cause__ or error}") from error
 
 
-def _patience(settings: Settings) -> float:
+def _wait_seconds(settings: Settings) -> float:
     """A file is there or not; a server may be starting too."""
     return 0.0 if settings.is_sqlite else settings.database_wait_seconds
 
@@ -134,7 +134,7 @@ def main() -> None:
     try:
         settings = load_settings()
         configure_logging(settings.log_format, settings.log_level)
-        asyncio.run(patiently(partial(upgrade, settings), within_seconds=_patience(settings)))
+        asyncio.run(retry_until_available(partial(upgrade, settings), within_seconds=_wait_seconds(settings)))
     except (ConfigurationError, DatabaseUnavailable) as error:
         sys.exit(f"vision-api cannot migrate the database: {error}")
 

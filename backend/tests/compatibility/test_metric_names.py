@@ -13,7 +13,7 @@ from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import JobStatus, TrainingJob, User
 from vision_api.training_jobs import instrumentation
-from vision_api.training_jobs.status import Why, switch_status
+from vision_api.training_jobs.status import StatusReason, switch_status
 from vision_contracts import EndReason, metric_names
 
 
@@ -29,14 +29,14 @@ async def job(database: Database, owner: User) -> TrainingJob:
     job = TrainingJob(
         **job_fields(created_by_id=owner.id, status="running", queued_at=utc_now() - timedelta(seconds=9))
     )
-    instrumentation.note_dispatch(job)
-    instrumentation.note_metrics(job, {metric_names.EPOCH_SECONDS: 1.0})
-    instrumentation.note_stored(utc_now())
+    instrumentation.count_dispatch(job)
+    instrumentation.count_metrics(job, {metric_names.EPOCH_SECONDS: 1.0})
+    instrumentation.observe_stored(utc_now())
     instrumentation.RESTARTS.labels(job.framework).inc()
     async with database.transaction() as session:
         session.add(job)
         await session.flush()
-        switch_status(session, job, JobStatus.FAILED, Why(EndReason.DISK_FULL, "full"))
+        switch_status(session, job, JobStatus.FAILED, StatusReason(EndReason.DISK_FULL, "full"))
     return job
 
 

@@ -10,9 +10,9 @@ from fastapi import FastAPI
 from support import problem_of
 
 from data_kit import ObjectStore, StoredObject
-from data_kit.storage.store import Patience, open_store
+from data_kit.storage.store import Timeouts, open_store
 
-SHORT = Patience(connect=timedelta(seconds=1), retries=0)
+SHORT = Timeouts(connect=timedelta(seconds=1), retries=0)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from data_kit import ArchiveLimits, SplitOptions
 from vision_api.config import Settings, load_settings
 from vision_api.datasets.allowed_paths import check_import_uri
 from vision_api.datasets.processing import prepare, processor
-from vision_api.datasets.processing.download import Fetcher
+from vision_api.datasets.processing.download import SourceDownloader
 from vision_api.datasets.processing.prepare_process import prepare_in_process
 from vision_api.datasets.processing.processor import DatasetProcessor
 from vision_api.datasets.processing.progress import Progress, Stopped
@@ -233,7 +233,7 @@ def test_a_copy_that_is_no_longer_wanted_ends_soon(tmp_path: Path, app: FastAPI)
     folder = unpacked(tmp_path / "allowed/a", coins())
     progress = Progress()
     progress.is_stopped = True
-    fetcher = Fetcher(app.state.store, ArchiveLimits(), (tmp_path / "allowed",))
+    fetcher = SourceDownloader(app.state.store, ArchiveLimits(), (tmp_path / "allowed",))
 
     with pytest.raises(Stopped):
         fetcher.fetch(Origin(import_uri=folder.as_uri()), tmp_path, progress)

@@ -255,7 +255,7 @@ async def test_uploads_that_no_row_names_are_removed_after_a_day(api: DatasetApi
         if path.name != "new.zip":
             os.utime(path, (0, 0))
 
-    await api.processor.remove_forgotten_uploads()
+    await api.processor.delete_abandoned_uploads()
 
     assert not store.exists(old)
     assert store.exists(new)
@@ -274,7 +274,7 @@ async def test_a_file_that_a_killed_backend_was_receiving_goes_when_it_is_old(ap
         state.database, state.store, tmp_path / "work", ArchiveLimits(), prepare_in_thread, incoming=incoming
     )
 
-    await processor.remove_forgotten_uploads()
+    await processor.delete_abandoned_uploads()
 
     assert [path.name for path in incoming.iterdir()] == ["new.upload"]
 

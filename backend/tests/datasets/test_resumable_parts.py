@@ -128,7 +128,7 @@ async def test_an_upload_that_nobody_goes_on_with_expires_and_a_finished_one_lea
         await session.execute(update(ResumableUpload).values(expires_at=utc_now() - timedelta(seconds=1)))
 
     assert (await head(api, unfinished)).status_code == 404
-    await api.processor.remove_forgotten_uploads()
+    await api.processor.delete_abandoned_uploads()
 
     assert [uri.rsplit("/", 2)[1] for uri in await garbage(app)] == [unfinished.rpartition("/")[2]]
     await api.process()
@@ -142,7 +142,7 @@ async def test_old_parts_of_an_upload_stay_as_long_as_its_row(api: DatasetApi, a
     for path in (tmp_path / "storage/uploads").rglob("*"):
         os.utime(path, (0, 0))
 
-    await api.processor.remove_forgotten_uploads()
+    await api.processor.delete_abandoned_uploads()
 
     left = [path.parent.name for path in (tmp_path / "storage/uploads").rglob("*") if path.is_file()]
     assert left == [url.rpartition("/")[2]]

@@ -1,7 +1,7 @@
 import pytest
 
 from vision_api.db import retry
-from vision_api.db.retry import patiently
+from vision_api.db.retry import retry_until_available
 from vision_api.errors import DatabaseUnavailable
 
 
@@ -22,12 +22,12 @@ class Flaky:
 
 
 async def test_a_database_that_comes_in_time_is_waited_for() -> None:
-    assert await patiently(Flaky(3), within_seconds=60) == "done"
+    assert await retry_until_available(Flaky(3), within_seconds=60) == "done"
 
 
 async def test_a_database_that_does_not_come_is_an_error() -> None:
     with pytest.raises(DatabaseUnavailable):
-        await patiently(Flaky(1), within_seconds=0)
+        await retry_until_available(Flaky(1), within_seconds=0)
 
 
 async def test_another_error_is_not_waited_out() -> None:
@@ -35,4 +35,4 @@ async def test_another_error_is_not_waited_out() -> None:
         raise ValueError
 
     with pytest.raises(ValueError):  # noqa: PT011
-        await patiently(fail, within_seconds=60)
+        await retry_until_available(fail, within_seconds=60)

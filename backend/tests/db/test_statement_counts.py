@@ -30,8 +30,8 @@ STATEMENTS = {
     "get_metrics": 4,
     "get_logs": 5,
     "list_artifacts": 4,
-    "list_works": 7,
-    "get_work": 10,
+    "list_operations": 7,
+    "get_operation": 10,
     "get_preflight": 7,
     "list_registered_models": 3,
     "list_model_versions": 4,
@@ -48,7 +48,7 @@ LIST_FIELDS = {
     "get_diff": "added",
     "get_preflight": "artifacts",
     "get_project_usage": "jobs",
-    "get_work": "artifacts",
+    "get_operation": "artifacts",
 }
 """The list in answers that are objects."""
 COMPARED = (2, 10)
@@ -92,7 +92,7 @@ def _address(path: str, operation: dict[str, Any], full: FullProject, count: int
         case "compare_training_jobs":
             query = {"ids": full.job_ids[: _compared(count)]}
         case "get_preflight":
-            ids["work_id"] = full.preflight_id
+            ids["operation_id"] = full.preflight_id
     return path.format_map(ids), query
 
 

@@ -14,11 +14,11 @@ from waiting import until
 from vision_api.auth.passwords import is_right
 from vision_api.config import Settings
 from vision_api.db.session import Database
-from vision_api.first_run.administrator import welcome
-from vision_api.first_run.sample_project import choose_card, copy_samples, filled_sample_project
+from vision_api.first_run.administrator import bootstrap
+from vision_api.first_run.sample_project import choose_card, copy_samples, running_sample_project
 from vision_api.main import create_app
 from vision_api.models import Project, TrainingJob, User
-from vision_api.training_jobs.resolution.resolver import Settler
+from vision_api.training_jobs.resolution.resolver import JobResolver
 from vision_contracts import TaskType
 
 LOGIN = "/api/v1/auth/login"
@@ -50,7 +50,7 @@ async def _users(database: Database) -> list[User]:
 async def test_generated_password_is_told_once_and_must_be_changed(
     database: Database, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await welcome(database, settings)
+    await bootstrap(database, settings)
     told = capsys.readouterr().out
     password = re.search(r"Password: +(\S+)", told)
     assert password is not None
@@ -58,7 +58,7 @@ async def test_generated_password_is_told_once_and_must_be_changed(
     (admin,) = await _users(database)
     assert (admin.email, admin.role, admin.must_change_password) == ("admin@example.com", "admin", True)
     assert await is_right(password[1], admin.password_hash)
-    await welcome(database, settings)
+    await bootstrap(database, settings)
     assert len(await _users(database)) == 1
     assert capsys.readouterr().out == ""
 
@@ -67,7 +67,7 @@ async def test_given_password_is_used_and_not_told(
     database: Database, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = {"admin_email": "Boss@Example.com", "admin_password": SecretStr("chosen by me")}
-    await welcome(database, Settings.model_validate(settings.model_dump() | given))
+    await bootstrap(database, Settings.model_validate(settings.model_dump() | given))
     (admin,) = await _users(database)
     assert (admin.email, admin.must_change_password) == ("boss@example.com", False)
     assert await is_right("chosen by me", admin.password_hash)
@@ -77,7 +77,7 @@ async def test_given_password_is_used_and_not_told(
 async def test_generated_password_opens_nothing_but_its_own_change(
     app: FastAPI, client: httpx.AsyncClient, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await welcome(app.state.database, settings)
+    await bootstrap(app.state.database, settings)
     password = re.findall(r"Password: +(\S+)", capsys.readouterr().out)[0]
     login = await client.post(LOGIN, json={"email": "admin@example.com", "password": password})
     assert login.json()["user"]["must_change_password"] is True
@@ -86,7 +86,7 @@ async def test_generated_password_opens_nothing_but_its_own_change(
 
 
 async def test_deployed_platform_gets_no_sample_project(database: Database, settings: Settings) -> None:
-    await welcome(database, settings)
+    await bootstrap(database, settings)
     async with database.snapshot() as session:
         assert (await session.scalars(select(Project))).all() == []
 
@@ -104,19 +104,19 @@ async def test_sample_experiments_come_with_the_catalogues_and_only_once(local: 
     of_small = ("small", "resnet", "image_classification", "pending")
     app = create_app(local, background=False)
     async with app.router.lifespan_context(app):
-        await welcome(app.state.database, local)
-        settler = Settler(app.state.database, local, app.state.catalog)
+        await bootstrap(app.state.database, local)
+        resolver = JobResolver(app.state.database, local, app.state.catalog)
         await app.state.catalog.put(small)
-        async with filled_sample_project(settler, app.state.instance_registry):
+        async with running_sample_project(resolver, app.state.instance_registry):
             assert await _jobs(app) == [of_small]
         assert note.exists()  # stopped before the other framework had answered
 
-        async with filled_sample_project(settler, app.state.instance_registry):
+        async with running_sample_project(resolver, app.state.instance_registry):
             await app.state.catalog.put(tiny)
             await until(lambda: not note.exists())
         assert await _jobs(app) == [of_small, ("tiny", "yolo", "object_detection", "pending")]
 
-        async with filled_sample_project(settler, app.state.instance_registry):
+        async with running_sample_project(resolver, app.state.instance_registry):
             assert len(await _jobs(app)) == 2
 
 

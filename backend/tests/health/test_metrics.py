@@ -14,8 +14,8 @@ from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.main import create_app
 from vision_api.models import JobStatus
-from vision_api.training_jobs.instrumentation import note_dispatch
-from vision_api.training_jobs.status import Why, switch_status
+from vision_api.training_jobs.instrumentation import count_dispatch
+from vision_api.training_jobs.status import StatusReason, switch_status
 from vision_contracts import EndReason, WaitReason
 
 PROJECTS = "/api/v1/projects"
@@ -86,9 +86,9 @@ async def test_endings_and_waits_are_counted_as_they_happen(
 ) -> None:
     framework = uuid4().hex  # counters belong to the process, which other tests have counted in
     job = await make_job(status="running", framework=framework, queued_at=utc_now() - timedelta(seconds=100))
-    note_dispatch(job)
+    count_dispatch(job)
     async with database.transaction() as session:
-        switch_status(session, await session.merge(job), JobStatus.FAILED, Why(EndReason.DISK_FULL, "full"))
+        switch_status(session, await session.merge(job), JobStatus.FAILED, StatusReason(EndReason.DISK_FULL, "full"))
     found = await _scrape(client)
     assert found["training_job_endings_total", framework, "disk_full", "failed"] == 1
     assert found["training_job_queue_wait_seconds_bucket", framework, "60.0"] == 0

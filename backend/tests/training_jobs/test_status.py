@@ -6,7 +6,7 @@ from job_rows import MakeJob, reload
 from vision_api.db.session import Database
 from vision_api.models import JobStatus
 from vision_api.training_jobs.repository import list_events
-from vision_api.training_jobs.status import ENDED, TRANSITIONS, TransitionError, Why, is_allowed, switch_status
+from vision_api.training_jobs.status import ENDED, TRANSITIONS, StatusReason, TransitionError, is_allowed, switch_status
 from vision_contracts import EndReason
 
 S = JobStatus
@@ -57,7 +57,7 @@ async def test_a_change_is_told_with_its_reason_and_the_next_id(database: Databa
     job = await make_job(status=S.RUNNING)
 
     async with database.transaction() as session:
-        switch_status(session, await reload(session, job), S.FAILED, Why(EndReason.OUT_OF_MEMORY, "Use less."))
+        switch_status(session, await reload(session, job), S.FAILED, StatusReason(EndReason.OUT_OF_MEMORY, "Use less."))
 
     async with database.snapshot() as session:
         stored = await reload(session, job)

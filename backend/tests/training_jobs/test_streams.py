@@ -17,10 +17,10 @@ from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import AuthSession, JobEvent, JobStatus, Project, ProjectMember, TrainingJob, User
 from vision_api.training_jobs.events import append_event
-from vision_api.training_jobs.notifier import Wakeups
+from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_jobs.status import switch_status
 from vision_api.training_jobs.streaming import change_watcher, streams
-from vision_api.training_jobs.streaming.change_watcher import running_watch
+from vision_api.training_jobs.streaming.change_watcher import running_change_watcher
 
 S = JobStatus
 
@@ -31,32 +31,32 @@ async def job(make_job: MakeJob) -> TrainingJob:
 
 
 @pytest.fixture
-def wakeups() -> Wakeups:
-    return Wakeups()
+def notifier() -> Notifier:
+    return Notifier()
 
 
-async def tell(database: Database, wakeups: Wakeups, job: TrainingJob, *texts: str) -> None:
+async def tell(database: Database, notifier: Notifier, job: TrainingJob, *texts: str) -> None:
     async with database.transaction() as session:
         row = await reload(session, job)
         for text in texts:
             append_event(session, row, "log", {"message": text})
-        wakeups.after_commit(session, job.id)
+        notifier.after_commit(session, job.id)
 
 
-async def complete(database: Database, wakeups: Wakeups, job: TrainingJob) -> None:
+async def complete(database: Database, notifier: Notifier, job: TrainingJob) -> None:
     async with database.transaction() as session:
         switch_status(session, await reload(session, job), S.COMPLETED)
-        wakeups.after_commit(session, job.id)
+        notifier.after_commit(session, job.id)
 
 
 async def test_events_are_numbered_and_end(
-    database: Database, wakeups: Wakeups, viewer: StreamAccess, job: TrainingJob
+    database: Database, notifier: Notifier, viewer: StreamAccess, job: TrainingJob
 ) -> None:
-    await tell(database, wakeups, job, "one", "two")
-    stream = streams.job_events(database, wakeups, viewer=viewer, job_id=job.id, after=0)
+    await tell(database, notifier, job, "one", "two")
+    stream = streams.job_events(database, notifier, viewer=viewer, job_id=job.id, after=0)
     async with aclosing(parsed(stream)) as events:
         first = await take(events, 2)
-        await complete(database, wakeups, job)
+        await complete(database, notifier, job)
         async with asyncio.timeout(10):
             rest = [sent async for sent in events]
 
@@ -66,12 +66,12 @@ async def test_events_are_numbered_and_end(
 
 
 async def test_a_reconnect_gets_exactly_what_it_missed(
-    database: Database, wakeups: Wakeups, viewer: StreamAccess, job: TrainingJob
+    database: Database, notifier: Notifier, viewer: StreamAccess, job: TrainingJob
 ) -> None:
-    await tell(database, wakeups, job, "one", "two", "three")
-    await complete(database, wakeups, job)
+    await tell(database, notifier, job, "one", "two", "three")
+    await complete(database, notifier, job)
 
-    stream = streams.job_events(database, wakeups, viewer=viewer, job_id=job.id, after=2)
+    stream = streams.job_events(database, notifier, viewer=viewer, job_id=job.id, after=2)
     missed = [sent async for sent in parsed(stream)]
 
     assert [sent.id for sent in missed] == [3, 4, 5]
@@ -80,7 +80,7 @@ async def test_a_reconnect_gets_exactly_what_it_missed(
 
 async def test_a_stream_ends_after_a_logout(
     database: Database,
-    wakeups: Wakeups,
+    notifier: Notifier,
     viewer: StreamAccess,
     job: TrainingJob,
     monkeypatch: pytest.MonkeyPatch,
@@ -90,45 +90,45 @@ async def test_a_stream_ends_after_a_logout(
         await session.execute(update(AuthSession).values(revoked_at=utc_now()))
 
     async with asyncio.timeout(10):
-        stream = streams.job_events(database, wakeups, viewer=viewer, job_id=job.id, after=0)
+        stream = streams.job_events(database, notifier, viewer=viewer, job_id=job.id, after=0)
         assert [message async for message in stream] == [b"retry: 2000\n\n"]
 
 
 @pytest.mark.parametrize("after", [1, 99, -1])
 async def test_an_id_that_cannot_be_replayed_gets_a_reset_with_a_snapshot(
-    database: Database, wakeups: Wakeups, viewer: StreamAccess, job: TrainingJob, after: int
+    database: Database, notifier: Notifier, viewer: StreamAccess, job: TrainingJob, after: int
 ) -> None:
-    await tell(database, wakeups, job, "one", "two", "three", "four")
+    await tell(database, notifier, job, "one", "two", "three", "four")
     async with database.transaction() as session:
         await session.execute(delete(JobEvent).where(JobEvent.event_id <= 2))
 
-    stream = streams.job_events(database, wakeups, viewer=viewer, job_id=job.id, after=after)
+    stream = streams.job_events(database, notifier, viewer=viewer, job_id=job.id, after=after)
     async with aclosing(parsed(stream)) as events:
         [reset] = await take(events, 1)
-        await tell(database, wakeups, job, "five")
-        [following] = await take(events, 1)
+        await tell(database, notifier, job, "five")
+        [subscribe] = await take(events, 1)
 
     assert (reset.event, reset.id, reset.data["job"]["status"]) == ("reset", 4, "running")
-    assert (following.id, following.data["message"]) == (5, "five")
+    assert (subscribe.id, subscribe.data["message"]) == (5, "five")
 
 
 async def test_a_quiet_stream_is_kept_alive(
-    database: Database, wakeups: Wakeups, viewer: StreamAccess, job: TrainingJob, monkeypatch: pytest.MonkeyPatch
+    database: Database, notifier: Notifier, viewer: StreamAccess, job: TrainingJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams, "PING_SECONDS", 0)
 
-    stream = streams.job_events(database, wakeups, viewer=viewer, job_id=job.id, after=0)
+    stream = streams.job_events(database, notifier, viewer=viewer, job_id=job.id, after=0)
     async with aclosing(stream), asyncio.timeout(10):
         assert await anext(stream) == b"retry: 2000\n\n"
         assert await anext(stream) == b": ping\n\n"
 
 
 async def test_a_stream_ends_when_the_user_may_not_see_it_any_more(
-    database: Database, wakeups: Wakeups, viewer: StreamAccess, job: TrainingJob, monkeypatch: pytest.MonkeyPatch
+    database: Database, notifier: Notifier, viewer: StreamAccess, job: TrainingJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams, "ACCESS_CHECK_SECONDS", 0)
-    await tell(database, wakeups, job, "one")
-    stream = streams.job_events(database, wakeups, viewer=viewer, job_id=job.id, after=0)
+    await tell(database, notifier, job, "one")
+    stream = streams.job_events(database, notifier, viewer=viewer, job_id=job.id, after=0)
     async with aclosing(parsed(stream)) as events:
         await take(events, 1)
         async with database.transaction() as session:
@@ -145,12 +145,12 @@ async def follow_ended(
     client: httpx.AsyncClient,
     auth_headers: AuthHeaders,
     database: Database,
-    wakeups: Wakeups,
+    notifier: Notifier,
     owner: User,
     job: TrainingJob,
 ) -> Follow:
     """Asks for the events of a job that has ended."""
-    await complete(database, wakeups, job)
+    await complete(database, notifier, job)
     path, headers = f"/api/v1/training/jobs/{job.id}/events", await auth_headers(owner)
 
     async def follow(**more: str) -> httpx.Response:
@@ -179,7 +179,7 @@ async def test_what_is_no_event_of_the_job_begins_with_a_snapshot(follow_ended: 
 
 async def test_a_project_shows_all_its_jobs_and_then_what_changes(
     database: Database,
-    wakeups: Wakeups,
+    notifier: Notifier,
     viewer: StreamAccess,
     project: Project,
     make_job: MakeJob,
@@ -189,10 +189,10 @@ async def test_a_project_shows_all_its_jobs_and_then_what_changes(
     monkeypatch.setattr(streams, "JOBS_AT_ONCE", 2)
     old = utc_now() - timedelta(hours=1)
     jobs = [await make_job(status=S.RUNNING, updated_at=old) for _ in range(3)]
-    stream = streams.project_snapshots(database, wakeups, viewer=viewer, project_id=project.id)
-    async with running_watch(database, wakeups), aclosing(parsed(stream)) as events:
+    stream = streams.project_snapshots(database, notifier, viewer=viewer, project_id=project.id)
+    async with running_change_watcher(database, notifier), aclosing(parsed(stream)) as events:
         all_of_them = await take(events, 3)
-        await complete(database, wakeups, jobs[1])
+        await complete(database, notifier, jobs[1])
         [changed] = await take(events, 1)
         async with database.transaction() as session:
             (await reload(session, jobs[0])).deleted_at = utc_now()

@@ -17,9 +17,9 @@ from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import JobStatus, Project, TrainingJob
 from vision_api.training_jobs.events import append_event
-from vision_api.training_jobs.notifier import Wakeups
+from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_jobs.streaming import change_watcher, streams
-from vision_api.training_jobs.streaming.change_watcher import Watch, running_watch
+from vision_api.training_jobs.streaming.change_watcher import ChangeWatcher, running_change_watcher
 
 S = JobStatus
 USUAL_POLL_SECONDS = change_watcher.POLL_SECONDS
@@ -38,9 +38,9 @@ async def tell(database: Database, job: TrainingJob, message: str) -> None:
 
 
 @asynccontextmanager
-async def listening(database: Database, wakeups: Wakeups) -> AsyncIterator[None]:
+async def listening(database: Database, notifier: Notifier) -> AsyncIterator[None]:
     """A backend that listens and hardly ever looks."""
-    async with running_watch(database, wakeups):
+    async with running_change_watcher(database, notifier):
         await connected(database, 1)
         yield
 
@@ -65,9 +65,9 @@ def needs_postgresql(database: Database) -> None:
 async def test_a_round_wakes_whoever_follows_what_has_changed(
     database: Database, make_job: MakeJob, job: TrainingJob
 ) -> None:
-    quiet, wakeups = await make_job(status=S.RUNNING), Wakeups()
-    watch = Watch(database, wakeups)
-    with wakeups.following(job.id) as changed, wakeups.following(quiet.id) as unchanged:
+    quiet, notifier = await make_job(status=S.RUNNING), Notifier()
+    watch = ChangeWatcher(database, notifier)
+    with notifier.subscribe(job.id) as changed, notifier.subscribe(quiet.id) as unchanged:
         await watch.look()
         assert (await changed.wait(0), await unchanged.wait(0)) == (True, True)  # what was before is not known
         await tell(database, job, "one")
@@ -82,9 +82,9 @@ async def test_a_round_wakes_whoever_follows_what_has_changed(
 async def test_a_round_wakes_whoever_follows_the_project(
     database: Database, project: Project, make_job: MakeJob, job: TrainingJob
 ) -> None:
-    wakeups = Wakeups()
-    watch = Watch(database, wakeups)
-    with wakeups.following_project(project.id) as wakeup, wakeups.following_project(project.id + 1) as other:
+    notifier = Notifier()
+    watch = ChangeWatcher(database, notifier)
+    with notifier.subscribe_project(project.id) as wakeup, notifier.subscribe_project(project.id + 1) as other:
         await watch.look()
         assert (await wakeup.wait(0), await other.wait(0)) == (True, True)
         await watch.look()
@@ -98,20 +98,20 @@ async def test_a_round_wakes_whoever_follows_the_project(
 async def test_a_round_takes_two_statements_however_many_streams(
     database: Database, project: Project, make_job: MakeJob
 ) -> None:
-    wakeups, statements = Wakeups(), list[str]()
-    watch = Watch(database, wakeups)
+    notifier, statements = Notifier(), list[str]()
+    watch = ChangeWatcher(database, notifier)
 
     def count(*arguments: object) -> None:
         if str(arguments[2]).startswith("SELECT"):
             statements.append(str(arguments[2]))
 
     event.listen(database.engine.sync_engine, "before_cursor_execute", count)
-    async with AsyncExitStack() as following:
+    async with AsyncExitStack() as subscribe:
         await watch.look()
         assert statements == []
         for _ in range(5):
-            following.enter_context(wakeups.following((await make_job()).id))
-            following.enter_context(wakeups.following_project(project.id))
+            subscribe.enter_context(notifier.subscribe((await make_job()).id))
+            subscribe.enter_context(notifier.subscribe_project(project.id))
         await watch.look()
     assert len(statements) == 2
 
@@ -121,7 +121,7 @@ async def test_a_stream_that_nobody_wakes_does_not_ask_the_database(
 ) -> None:
     monkeypatch.setattr(streams, "PING_SECONDS", 0.01)
     statements: list[object] = []
-    stream = streams.job_events(database, Wakeups(), viewer=viewer, job_id=job.id, after=0)
+    stream = streams.job_events(database, Notifier(), viewer=viewer, job_id=job.id, after=0)
     async with aclosing(stream), asyncio.timeout(10):
         assert [await anext(stream) for _ in range(3)] == [b"retry: 2000\n\n", b": ping\n\n", b": ping\n\n"]
         event.listen(database.engine.sync_engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
@@ -134,9 +134,9 @@ async def test_an_event_of_another_backend_arrives_without_polling(
     database: Database, viewer: StreamAccess, job: TrainingJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(change_watcher, "POLL_SECONDS", 3600.0)
-    wakeups = Wakeups()
-    async with listening(database, wakeups):
-        stream = streams.job_events(database, wakeups, viewer=viewer, job_id=job.id, after=0)
+    notifier = Notifier()
+    async with listening(database, notifier):
+        stream = streams.job_events(database, notifier, viewer=viewer, job_id=job.id, after=0)
         async with aclosing(parsed(stream)) as events:
             await tell(database, job, "one")
             await take(events, 1)
@@ -152,13 +152,13 @@ async def test_what_a_user_asks_of_another_backend_wakes_the_loops(
     database: Database, job: TrainingJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(change_watcher, "POLL_SECONDS", 3600.0)
-    wakeups = Wakeups()
-    async with listening(database, wakeups):
+    notifier = Notifier()
+    async with listening(database, notifier):
         await tell(database, job, "nothing that was asked")
-        assert await wakeups.dispatch.wait(0.2) is False
+        assert await notifier.dispatch.wait(0.2) is False
         async with database.transaction() as session:
             (await reload(session, job)).priority = 3
-        assert await wakeups.dispatch.wait(10) is True
+        assert await notifier.dispatch.wait(10) is True
 
 
 @pytest.mark.usefixtures("needs_postgresql")
@@ -167,9 +167,9 @@ async def test_a_listener_whose_connection_is_killed_connects_again_and_says_so_
 ) -> None:
     monkeypatch.setattr(change_watcher, "POLL_SECONDS", 3600.0)
     caplog.set_level(logging.INFO, "vision_api.db.listener")
-    wakeups = Wakeups()
-    async with listening(database, wakeups):
-        with wakeups.following(job.id) as wakeup:
+    notifier = Notifier()
+    async with listening(database, notifier):
+        with notifier.subscribe(job.id) as wakeup:
             [first] = await connected(database, 1)
             async with database.transaction() as session:
                 await session.execute(text(f"SELECT pg_terminate_backend({first})"))
@@ -187,5 +187,5 @@ async def test_it_ends_while_the_database_is_away(database: Database, caplog: py
         pytest.skip("a file is there or not")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(database.engine.sync_engine, "url", database.engine.url.set(database="nowhere"))
-        async with asyncio.timeout(10), running_watch(database, Wakeups()):
+        async with asyncio.timeout(10), running_change_watcher(database, Notifier()):
             await until(lambda: "it polls" in caplog.text)

@@ -130,7 +130,7 @@ async def test_haste_does_not_wait_for_it(settings: Settings, services_dir: Path
     add_service(services_dir, "alpha", "deaf")
     async with asyncio.timeout(20), running(settings, stop_within_seconds=600) as local:
         await until(lambda: local.addresses)
-        local.hasten()
+        local.stop_waiting()
 
 
 async def test_a_service_ends_when_the_backend_is_killed(settings: Settings, services_dir: Path) -> None:

@@ -116,6 +116,6 @@ async def test_an_orderly_end_pauses_what_trains(settings: Settings) -> None:
 async def test_haste_pauses_it_too(settings: Settings) -> None:
     async with local_mode(settings) as local:
         job_uid = await local.train()
-        await local.registry.hasten()
+        await local.registry.stop_waiting()
 
         await local.wait_for_event("paused", job_uid)

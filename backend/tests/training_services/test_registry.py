@@ -31,7 +31,7 @@ class Places:
 
     async def close(self) -> None: ...
 
-    def hasten(self) -> None:
+    def stop_waiting(self) -> None:
         self.is_hastened = True
 
 
@@ -231,7 +231,7 @@ async def test_haste_pauses_what_runs_on_our_own_services(registry: InstanceRegi
     async with serving(service) as port:
         places.addresses = [at(port)]
         await registry.refresh()
-        await registry.hasten()
+        await registry.stop_waiting()
 
     assert service.stops == [StopRequest(attempt=2, mode="pause", grace_seconds=0)]
     assert places.is_hastened
@@ -242,6 +242,6 @@ async def test_haste_leaves_the_services_of_others_alone(registry: InstanceRegis
     async with serving(service) as port:
         places.addresses = [at(port)]
         await registry.refresh()
-        await registry.hasten()
+        await registry.stop_waiting()
 
     assert service.stops == []

@@ -11,7 +11,7 @@ from attempts import CLASSIFIER, make_spec
 from conftest import StartTraining
 
 from huggingface_service.loading import EpochSampler
-from trainer_kit.testing.trainer_alone import KillAt, TrainerAlone, stop_at
+from trainer_kit.testing.standalone_trainer import KillAt, StandaloneTrainer, stop_at
 from trainer_kit.trainer import TrainingError
 from trainer_kit.trainer.main import TrainerInputs
 from trainer_kit.trainer.messages import Message
@@ -21,7 +21,7 @@ PLAIN = {"optimizer": "sgd", "learning_rate": 0.01, "epochs": 2}
 
 
 @pytest.fixture
-def pair(tmp_path: Path, colors: Path) -> Callable[..., TrainerAlone]:
+def pair(tmp_path: Path, colors: Path) -> Callable[..., StandaloneTrainer]:
     """`pair(model_name=…, params=…, hyperparameters=…)`: two processes, ready to train."""
 
     def make(
@@ -29,15 +29,15 @@ def pair(tmp_path: Path, colors: Path) -> Callable[..., TrainerAlone]:
         model_name: str = CLASSIFIER,
         task_type: TaskType = TaskType.IMAGE_CLASSIFICATION,
         resume_from: Path | None = None,
-        watch: Callable[[TrainerAlone, Message], None] = lambda _trainer, _message: None,
+        watch: Callable[[StandaloneTrainer, Message], None] = lambda _trainer, _message: None,
         *,
         params: dict[str, Any],
         hyperparameters: dict[str, Any],
-    ) -> TrainerAlone:
+    ) -> StandaloneTrainer:
         spec = make_spec(model_name, data, task_type, "scratch", {"num_devices": 2, **params})
         changes = {"job_uid": uuid4(), "hyperparameters": {"image_size": 32, **hyperparameters}}
         inputs = TrainerInputs("huggingface_service.adapter:adapter", dataset=data, resume_from=resume_from)
-        return TrainerAlone(tmp_path / "pairs", spec.model_copy(update=changes), inputs, watch)
+        return StandaloneTrainer(tmp_path / "pairs", spec.model_copy(update=changes), inputs, watch)
 
     return make
 
@@ -55,7 +55,7 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
 )
 def test_two_processes_learn_what_one_learns_with_batches_of_both(
     attempt: StartTraining,
-    pair: Callable[..., TrainerAlone],
+    pair: Callable[..., StandaloneTrainer],
     request: pytest.FixtureRequest,
     model_name: str,
     task_type: TaskType,
@@ -78,7 +78,7 @@ def test_two_processes_learn_what_one_learns_with_batches_of_both(
 
 
 @pytest.mark.thorough
-def test_a_pair_that_is_stopped_goes_on_at_that_very_step(pair: Callable[..., TrainerAlone]) -> None:
+def test_a_pair_that_is_stopped_goes_on_at_that_very_step(pair: Callable[..., StandaloneTrainer]) -> None:
     job: dict[str, Any] = {"params": {"epochs": 6, "batch_size": 3}, "hyperparameters": {}}
     whole = pair(**job).run()
     stopped = pair(**job, watch=stop_at(2)).run()
@@ -91,7 +91,7 @@ def test_a_pair_that_is_stopped_goes_on_at_that_very_step(pair: Callable[..., Tr
     assert [name for name in theirs if not torch.equal(ours[name], theirs[name])] == []
 
 
-def test_a_process_that_is_killed_takes_the_other_with_it_at_once(pair: Callable[..., TrainerAlone]) -> None:
+def test_a_process_that_is_killed_takes_the_other_with_it_at_once(pair: Callable[..., StandaloneTrainer]) -> None:
     kill = KillAt(step=2, rank=1)
     kill.check(pair(params={"epochs": 1000, "batch_size": 3}, hyperparameters={}, watch=kill).run())
 

@@ -8,8 +8,8 @@ from attempts import Attempt
 from drawings import SIDE, draw_colors, draw_squares
 
 from huggingface_service.adapter import adapter
-from trainer_kit.testing.operations import DoneWork, do_work, predict_work
-from vision_contracts import EvaluateWork, ExportFormat, ExportWork, TaskType, Work
+from trainer_kit.testing.operations import FinishedOperation, predict_operation, run_operation
+from vision_contracts import EvaluateOperation, ExportFormat, ExportOperation, Operation, TaskType
 
 MODELS = {
     TaskType.IMAGE_CLASSIFICATION: "google/mobilenet_v2_0.35_96",
@@ -34,8 +34,8 @@ class Trained:
         pattern = "val/*/*.png" if is_labels else "images/val/*.png"
         self.images = sorted(self.data.glob(pattern))
 
-    def work(self, folder: Path, work: Work, **inputs: Any) -> DoneWork:
-        return do_work(
+    def work(self, folder: Path, work: Operation, **inputs: Any) -> FinishedOperation:
+        return run_operation(
             adapter, "huggingface_service.adapter:adapter", folder / "work", work, model_name=self.model_name,
             task_type=self.task, checkpoint=self.checkpoint, **inputs,
         )  # fmt: skip
@@ -54,7 +54,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def test_a_prediction_has_everything_that_its_task_is_about(trained: Trained, tmp_path: Path) -> None:
-    done = trained.work(tmp_path, predict_work(trained.images[:1], threshold=0.0), images=trained.images[:1])
+    done = trained.work(tmp_path, predict_operation(trained.images[:1], threshold=0.0), images=trained.images[:1])
     [answer] = done.report.images
     assert (answer.error, answer.width, answer.height) == (None, SIDE, SIDE)
     match trained.task:
@@ -76,13 +76,13 @@ def test_a_prediction_has_everything_that_its_task_is_about(trained: Trained, tm
     "format", [ExportFormat.ONNX, pytest.param(ExportFormat.TORCHSCRIPT, marks=pytest.mark.thorough)]
 )
 def test_an_export_computes_what_the_original_does(trained: Trained, tmp_path: Path, format: ExportFormat) -> None:
-    done = trained.work(tmp_path, ExportWork(format=format), dataset=trained.data)
+    done = trained.work(tmp_path, ExportOperation(format=format), dataset=trained.data)
     assert done.values == {}
     assert [name for name in done.files if name.startswith("exports/")] == list(done.files)
 
 
 def test_an_evaluation_measures_by_the_metric_of_the_task(trained: Trained, tmp_path: Path) -> None:
-    done = trained.work(tmp_path, EvaluateWork(), dataset=trained.data)
+    done = trained.work(tmp_path, EvaluateOperation(), dataset=trained.data)
     [value] = [number for name, number in done.values.items() if name in ("val/accuracy", "val/map50_95", "val/miou")]
     assert value is not None
     assert 0 <= value <= 1

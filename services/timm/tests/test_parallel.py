@@ -10,7 +10,7 @@ import torch
 from trainings import StartTraining, get_card, make_spec
 
 from timm_service.data import Batches
-from trainer_kit.testing.trainer_alone import KillAt, TrainerAlone, stop_at
+from trainer_kit.testing.standalone_trainer import KillAt, StandaloneTrainer, stop_at
 from trainer_kit.trainer import TrainingError
 from trainer_kit.trainer.main import TrainerInputs
 from trainer_kit.trainer.messages import Message
@@ -22,7 +22,7 @@ PLAIN = {"optimizer": "sgd", "learning_rate": 0.05, "epochs": 2}
 
 
 @pytest.fixture
-def pair(shapes: Path, tmp_path: Path) -> Callable[..., TrainerAlone]:
+def pair(shapes: Path, tmp_path: Path) -> Callable[..., StandaloneTrainer]:
     """`pair(model, params=…, <hyperparameter>=…)`: two processes, ready to train."""
 
     def make(
@@ -30,13 +30,15 @@ def pair(shapes: Path, tmp_path: Path) -> Callable[..., TrainerAlone]:
         *,
         dataset: Path = shapes,
         resume_from: Path | None = None,
-        watch: Callable[[TrainerAlone, Message], None] = lambda _trainer, _message: None,
+        watch: Callable[[StandaloneTrainer, Message], None] = lambda _trainer, _message: None,
         params: dict[str, Any],
         **hyperparameters: Any,
-    ) -> TrainerAlone:
+    ) -> StandaloneTrainer:
         spec = make_spec(get_card(model_name), "scratch", {"num_devices": 2, **params})
         spec = spec.model_copy(update={"hyperparameters": {"image_size": 32, **hyperparameters}})
-        return TrainerAlone(tmp_path, spec, TrainerInputs(ADAPTER, dataset=dataset, resume_from=resume_from), watch)
+        return StandaloneTrainer(
+            tmp_path, spec, TrainerInputs(ADAPTER, dataset=dataset, resume_from=resume_from), watch
+        )
 
     return make
 
@@ -46,7 +48,7 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
 
 
 def test_two_processes_learn_what_one_learns_with_batches_of_both(
-    training: StartTraining, pair: Callable[..., TrainerAlone]
+    training: StartTraining, pair: Callable[..., StandaloneTrainer]
 ) -> None:
     one = training("test_vit", params={**PLAIN, "batch_size": 8}, momentum=0).train()
     two = pair("test_vit", params={**PLAIN, "batch_size": 2}, momentum=0, accumulation_steps=2).run()
@@ -62,7 +64,7 @@ def test_two_processes_learn_what_one_learns_with_batches_of_both(
 
 
 @pytest.mark.thorough
-def test_a_pair_that_is_stopped_goes_on_at_that_very_step(pair: Callable[..., TrainerAlone]) -> None:
+def test_a_pair_that_is_stopped_goes_on_at_that_very_step(pair: Callable[..., StandaloneTrainer]) -> None:
     settings = {"params": {"epochs": 6, "batch_size": 4}, "drop_rate": 0.2, "mixup": 0.3, "ema_decay": 0.9}
     whole = pair(**settings).run()
     stopped = pair(**settings, watch=stop_at(2)).run()
@@ -76,13 +78,15 @@ def test_a_pair_that_is_stopped_goes_on_at_that_very_step(pair: Callable[..., Tr
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-def test_a_process_that_is_killed_takes_the_other_with_it_at_once(pair: Callable[..., TrainerAlone], rank: int) -> None:
+def test_a_process_that_is_killed_takes_the_other_with_it_at_once(
+    pair: Callable[..., StandaloneTrainer], rank: int
+) -> None:
     kill = KillAt(step=2, rank=rank)
     kill.check(pair(params={"epochs": 1000, "batch_size": 4}, watch=kill).run())
 
 
 def test_a_broken_image_is_named_whichever_process_reads_it(
-    pair: Callable[..., TrainerAlone], shapes: Path, tmp_path: Path
+    pair: Callable[..., StandaloneTrainer], shapes: Path, tmp_path: Path
 ) -> None:
     root = Path(shutil.copytree(shapes, tmp_path / "broken"))
     broken = root / "train" / "cross" / "2.png"

@@ -14,9 +14,9 @@ from timm_service.network import preprocessing
 from timm_service.transforms import validation_transform
 from timm_service.weights import read_torch_file
 from trainer_kit.inference import portable
-from trainer_kit.testing.operations import DoneWork, do_work, predict_work
+from trainer_kit.testing.operations import FinishedOperation, predict_operation, run_operation
 from trainer_kit.trainer import TrainingRun
-from vision_contracts import EvaluateWork, EvaluationReport, ExportFormat, ExportWork, TaskType, Work
+from vision_contracts import EvaluateOperation, EvaluationReport, ExportFormat, ExportOperation, Operation, TaskType
 
 MODEL = "test_resnet"
 
@@ -44,8 +44,8 @@ def checkpoint(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run.best_checkpoint
 
 
-def work(folder: Path, work: Work, checkpoint: Path, **inputs: Any) -> DoneWork:
-    return do_work(
+def work(folder: Path, work: Operation, checkpoint: Path, **inputs: Any) -> FinishedOperation:
+    return run_operation(
         adapter, "timm_service.adapter:adapter", folder / "work", work,
         model_name=MODEL, task_type=TaskType.IMAGE_CLASSIFICATION, checkpoint=checkpoint, **inputs,
     )  # fmt: skip
@@ -55,7 +55,7 @@ def test_a_prediction_names_the_right_class_of_every_validation_image(
     shapes: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
     images = sorted((shapes / "val").rglob("*.png"))
-    done = work(tmp_path, predict_work(images, top_k=2), checkpoint, images=images)
+    done = work(tmp_path, predict_operation(images, top_k=2), checkpoint, images=images)
     assert [answer.labels[0].label for answer in done.report.images] == [image.parent.name for image in images]
     assert all(len(answer.labels) == 2 for answer in done.report.images)
     assert load_image(done.files["drawings/0.png"]).width >= 320
@@ -81,7 +81,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, shapes: Path) -
             torch.save({"model": {}, "ema": None}, path)
         else:
             path.write_bytes(content)
-        done = work(tmp_path / name.partition(".")[0], predict_work([image]), path, images=[image])
+        done = work(tmp_path / name.partition(".")[0], predict_operation([image]), path, images=[image])
         assert done.failure.reason == "weights_unavailable"
 
 
@@ -89,7 +89,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, shapes: Path) -
 def test_an_export_computes_what_the_original_does(
     shapes: Path, checkpoint: Path, tmp_path: Path, format: ExportFormat
 ) -> None:
-    done = work(tmp_path, ExportWork(format=format), checkpoint, dataset=shapes)
+    done = work(tmp_path, ExportOperation(format=format), checkpoint, dataset=shapes)
     assert done.values == {}
     assert [name for name in done.files if name.startswith("exports/")] == list(done.files)
 
@@ -97,7 +97,7 @@ def test_an_export_computes_what_the_original_does(
 def test_an_evaluation_finds_the_accuracy_that_the_training_told(
     shapes: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
-    done = work(tmp_path, EvaluateWork(split="val"), checkpoint, dataset=shapes)
+    done = work(tmp_path, EvaluateOperation(split="val"), checkpoint, dataset=shapes)
     history = read_torch_file(checkpoint)["history"]
     best = max(values["val/accuracy"] for values in history.values())
     assert done.values == {"val/accuracy": best}
@@ -106,10 +106,10 @@ def test_an_evaluation_finds_the_accuracy_that_the_training_told(
 
 
 def test_a_split_or_class_that_is_not_there_is_refused(shapes: Path, checkpoint: Path, tmp_path: Path) -> None:
-    none = work(tmp_path / "a", EvaluateWork(split="test"), checkpoint, dataset=shapes)
+    none = work(tmp_path / "a", EvaluateOperation(split="test"), checkpoint, dataset=shapes)
     others = draw_shapes(tmp_path / "others", train=1, val=1)
     (others / "train/circle").rename(others / "train/ball")
     (others / "val/circle").rename(others / "val/ball")
-    unknown = work(tmp_path / "b", EvaluateWork(), checkpoint, dataset=others)
+    unknown = work(tmp_path / "b", EvaluateOperation(), checkpoint, dataset=others)
     assert [done.failure.reason for done in (none, unknown)] == ["bad_data", "bad_data"]
     assert "ball" in unknown.failure.message

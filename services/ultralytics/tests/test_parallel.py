@@ -12,7 +12,7 @@ import torch
 from jobs import make_spec
 from shapes import write_bars, write_blank
 
-from trainer_kit.testing.trainer_alone import KillAt, TrainerAlone
+from trainer_kit.testing.standalone_trainer import KillAt, StandaloneTrainer
 from trainer_kit.trainer.main import TrainerInputs
 from trainer_kit.trainer.messages import FileReport, Message
 from trainer_kit.trainer.world import World
@@ -42,7 +42,7 @@ def alike(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., TrainerAlone]:
+def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., StandaloneTrainer]:
     """`launch(model, data, num_devices=…, hyperparameters=…, <params>=…)`: processes, ready to train."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
 
@@ -52,13 +52,13 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Tra
         *,
         adapter: str = "ultralytics_service.adapter:adapter",
         resume_from: Path | None = None,
-        watch: Callable[[TrainerAlone, Message], None] = lambda _trainer, _message: None,
+        watch: Callable[[StandaloneTrainer, Message], None] = lambda _trainer, _message: None,
         hyperparameters: dict[str, Any] | None = None,
         **params: Any,
-    ) -> TrainerAlone:
+    ) -> StandaloneTrainer:
         spec = make_spec(tmp_path, model_name, data, hyperparameters, "scratch", {"num_devices": 2, **params})
         inputs = TrainerInputs(adapter, dataset=data, resume_from=resume_from)
-        return TrainerAlone(tmp_path / "attempts", spec.model_copy(update={"job_uid": uuid4()}), inputs, watch)
+        return StandaloneTrainer(tmp_path / "attempts", spec.model_copy(update={"job_uid": uuid4()}), inputs, watch)
 
     return make
 
@@ -75,7 +75,7 @@ def weights(path: Path, part: str = "model") -> dict[str, torch.Tensor]:
     ],
 )
 def test_two_processes_learn_what_one_learns_with_batches_of_both(
-    launch: Callable[..., TrainerAlone],
+    launch: Callable[..., StandaloneTrainer],
     request: pytest.FixtureRequest,
     model_name: str,
     data: str,
@@ -106,11 +106,11 @@ def test_two_processes_learn_what_one_learns_with_batches_of_both(
 
 @pytest.mark.thorough
 def test_a_pair_that_is_stopped_goes_on_as_if_it_had_not_been_stopped(
-    launch: Callable[..., TrainerAlone], tmp_path: Path
+    launch: Callable[..., StandaloneTrainer], tmp_path: Path
 ) -> None:
     """With mosaics, for which each process has images of its own at hand."""
 
-    def stop_after_the_first_epoch(trainer: TrainerAlone, message: Message) -> None:
+    def stop_after_the_first_epoch(trainer: StandaloneTrainer, message: Message) -> None:
         if isinstance(message, FileReport):
             trainer.stop()
 
@@ -132,13 +132,15 @@ def test_a_pair_that_is_stopped_goes_on_as_if_it_had_not_been_stopped(
 
 
 def test_a_process_that_is_killed_takes_the_other_with_it_at_once(
-    launch: Callable[..., TrainerAlone], colours: Path
+    launch: Callable[..., StandaloneTrainer], colours: Path
 ) -> None:
     kill = KillAt(step=2, rank=1)
     kill.check(launch("yolov8n-cls", colours, epochs=1000, batch_size=2, watch=kill).run())
 
 
-def test_an_early_end_of_the_first_process_ends_the_others(launch: Callable[..., TrainerAlone], colours: Path) -> None:
+def test_an_early_end_of_the_first_process_ends_the_others(
+    launch: Callable[..., StandaloneTrainer], colours: Path
+) -> None:
     ended = launch("yolov8n-cls", colours, epochs=1000, batch_size=4, hyperparameters={"patience": 1}).run()
     assert (ended.exit_code, ended.output) == (0, "")
     assert len(ended.told(Finished)) == 1
@@ -158,7 +160,7 @@ def test_an_early_end_of_the_first_process_ends_the_others(launch: Callable[...,
     ],
 )
 def test_every_kind_trains_in_two_processes(
-    launch: Callable[..., TrainerAlone], tmp_path: Path, model_name: str, task: str
+    launch: Callable[..., StandaloneTrainer], tmp_path: Path, model_name: str, task: str
 ) -> None:
     """Some heads have weights that no step uses before an object is met."""
     bars = write_bars(tmp_path / task, task, train=7)

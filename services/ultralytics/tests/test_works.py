@@ -9,11 +9,11 @@ import pytest
 from jobs import CARDS, run_job
 from shapes import write_bars, write_blank
 
-from trainer_kit.testing.operations import DoneWork, do_work, predict_work
+from trainer_kit.testing.operations import FinishedOperation, predict_operation, run_operation
 from ultralytics_service.adapter import adapter
 from ultralytics_service.kinds import Kind
 from ultralytics_service.network import labels_of
-from vision_contracts import EvaluateWork, EvaluationReport, ExportFormat, ExportWork, Work
+from vision_contracts import EvaluateOperation, EvaluationReport, ExportFormat, ExportOperation, Operation
 
 NETWORKS = {
     "classify": "yolov8n-cls",
@@ -47,8 +47,8 @@ class Trained:
     def images(self) -> list[Path]:
         return sorted(path for path in self.data.rglob("val/**/*") if path.suffix == ".png")
 
-    def work(self, folder: Path, work: Work, **inputs: Any) -> DoneWork:
-        return do_work(
+    def work(self, folder: Path, work: Operation, **inputs: Any) -> FinishedOperation:
+        return run_operation(
             adapter, "ultralytics_service.adapter:adapter", folder / "work", work, model_name=self.model_name,
             task_type=CARDS[self.model_name].task_types[0], checkpoint=self.checkpoint, **inputs,
         )  # fmt: skip
@@ -66,7 +66,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def test_a_prediction_has_everything_that_its_task_is_about(trained: Trained, tmp_path: Path) -> None:
-    done = trained.work(tmp_path, predict_work(trained.images[:1], threshold=0.0), images=trained.images[:1])
+    done = trained.work(tmp_path, predict_operation(trained.images[:1], threshold=0.0), images=trained.images[:1])
     [answer] = done.report.images
     assert answer.error is None
     if trained.task == "classify":
@@ -84,7 +84,7 @@ def test_a_prediction_has_everything_that_its_task_is_about(trained: Trained, tm
 
 
 def test_an_onnx_file_computes_what_the_original_does(trained: Trained, tmp_path: Path) -> None:
-    done = trained.work(tmp_path, ExportWork(format=ExportFormat.ONNX), dataset=trained.data)
+    done = trained.work(tmp_path, ExportOperation(format=ExportFormat.ONNX), dataset=trained.data)
     assert done.values == {}
     [(name, path)] = done.files.items()
     assert name == "exports/model.onnx"
@@ -95,12 +95,12 @@ def test_an_onnx_file_computes_what_the_original_does(trained: Trained, tmp_path
 @pytest.mark.thorough
 @pytest.mark.parametrize("format", [ExportFormat.TORCHSCRIPT, ExportFormat.SAFETENSORS])
 def test_other_formats_do_so_too(trained: Trained, tmp_path: Path, format: ExportFormat) -> None:
-    done = trained.work(tmp_path, ExportWork(format=format), dataset=trained.data)
+    done = trained.work(tmp_path, ExportOperation(format=format), dataset=trained.data)
     assert (done.values, len(done.files)) == ({}, 1)
 
 
 def test_an_evaluation_measures_by_the_metric_of_the_task(trained: Trained, tmp_path: Path) -> None:
-    done = trained.work(tmp_path, EvaluateWork(), dataset=trained.data)
+    done = trained.work(tmp_path, EvaluateOperation(), dataset=trained.data)
     [value] = [number for name, number in done.values.items() if name in ("val/accuracy", "val/map50_95", "val/miou")]
     assert value is not None
     assert 0 <= value <= 1
@@ -113,8 +113,8 @@ def test_a_detector_of_one_class_is_evaluated_by_that_class(tmp_path: Path) -> N
     job = run_job(tmp_path / "job", NETWORKS["detect"], data, hyperparameters=settings, batch_size=2)
     model_name = NETWORKS["detect"]
 
-    done = do_work(
-        adapter, "ultralytics_service.adapter:adapter", tmp_path / "work", EvaluateWork(), model_name=model_name,
+    done = run_operation(
+        adapter, "ultralytics_service.adapter:adapter", tmp_path / "work", EvaluateOperation(), model_name=model_name,
         task_type=CARDS[model_name].task_types[0], checkpoint=job.checkpoint, dataset=data, hyperparameters=settings,
     )  # fmt: skip
 

@@ -19,11 +19,11 @@ from vision_contracts import (
     DatasetRef,
     DeviceInfo,
     EndReason,
-    EvaluateWork,
+    EvaluateOperation,
     EvaluationReport,
     EventBody,
     ExportFormat,
-    ExportWork,
+    ExportOperation,
     Failed,
     FieldProblem,
     Finished,
@@ -46,8 +46,8 @@ from vision_contracts import (
     ModelSpeed,
     Paused,
     PredictionReport,
-    PredictWork,
-    PreflightWork,
+    PredictOperation,
+    PreflightOperation,
     Problem,
     Progress,
     Region,
@@ -128,7 +128,7 @@ REPORT = EvaluationReport(
     ),
 )
 
-WORK = PredictWork(images=[ImageRef(name="cat.jpg", uri=f"{OUTPUT}/inputs/0")], threshold=0.5, top_k=3)
+WORK = PredictOperation(images=[ImageRef(name="cat.jpg", uri=f"{OUTPUT}/inputs/0")], threshold=0.5, top_k=3)
 
 PREDICTIONS = PredictionReport(
     task_type=TaskType.INSTANCE_SEGMENTATION,
@@ -159,11 +159,11 @@ PREDICTIONS = PredictionReport(
 )
 
 MODELS: dict[str, BaseModel] = {
-    "export_work": ExportWork(format=ExportFormat.ONNX, name="a", metrics={"accuracy": 0.5}, dataset_name="b"),
-    "evaluate_work": EvaluateWork(split="test"),
-    "predict_work": WORK,
+    "export_work": ExportOperation(format=ExportFormat.ONNX, name="a", metrics={"accuracy": 0.5}, dataset_name="b"),
+    "evaluate_work": EvaluateOperation(split="test"),
+    "predict_operation": WORK,
     "prediction_report": PREDICTIONS,
-    "preflight_work": PreflightWork(steps=3),
+    "preflight_work": PreflightOperation(steps=3),
     "work_spec": SPEC.model_copy(update={"kind": JobKind.PREDICT, "work": WORK}),
     "evaluation_report": REPORT,
     "job_spec": SPEC,

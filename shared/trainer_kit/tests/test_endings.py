@@ -21,7 +21,7 @@ from trainer_kit.testing.fake_adapter import ADAPTER_PATH, FakeHyperparameters
 from trainer_kit.testing.fake_operations import FakeNetwork, export, load_network
 from trainer_kit.testing.fake_train import Model
 from trainer_kit.testing.specs import changed
-from trainer_kit.trainer import TrainingRun, WorkRun
+from trainer_kit.trainer import OperationRun, TrainingRun
 from trainer_kit.trainer.failures import describe_failure
 from trainer_kit.trainer.main import TrainerInputs, prepare
 from vision_contracts import INFRASTRUCTURE_REASONS, EndReason, Failed, metric_names
@@ -88,7 +88,7 @@ def raise_defect(_folder: AttemptFolder, _dataset: Path, _tmp_path: Path) -> Non
     raise KeyError("x")
 
 
-def export_of(folder: AttemptFolder, dataset: Path, format: str) -> tuple[WorkRun[Any], FakeNetwork]:
+def export_of(folder: AttemptFolder, dataset: Path, format: str) -> tuple[OperationRun[Any], FakeNetwork]:
     """An export of a model that has not learnt anything."""
     work = {"kind": "export", "format": format}
     folder.spec_file.write_text(changed(folder.read_spec(), kind="export", work=work).model_dump_json())
@@ -98,7 +98,7 @@ def export_of(folder: AttemptFolder, dataset: Path, format: str) -> tuple[WorkRu
     )
     inputs = TrainerInputs(ADAPTER_PATH, dataset, initial_checkpoint=checkpoint)
     run, _ = prepare(folder, inputs, lambda _message: None)
-    assert isinstance(run, WorkRun)
+    assert isinstance(run, OperationRun)
     return run, load_network(run)
 
 

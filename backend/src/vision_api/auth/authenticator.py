@@ -26,7 +26,7 @@ GRACE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
-class SignInDesk:
+class Authenticator:
     """What signing in needs, put together once for the application."""
 
     database: Database

@@ -17,7 +17,7 @@ bearer = OAuth2PasswordBearer(tokenUrl="/api/v1/auth/login", auto_error=False)
 
 
 @dataclass(frozen=True)
-class SignIn:
+class Principal:
     """A user together with the sign-in that the request belongs to."""
 
     user: User
@@ -34,7 +34,7 @@ AccessTokensDep = Annotated[AccessTokens, Depends(get_access_tokens)]
 BearerToken = Annotated[str | None, Depends(bearer)]
 
 
-async def get_sign_in(database: DatabaseDep, tokens: AccessTokensDep, encoded: BearerToken) -> SignIn:
+async def get_principal(database: DatabaseDep, tokens: AccessTokensDep, encoded: BearerToken) -> Principal:
     """Whoever the bearer token belongs to, in one short statement.
 
     The session is closed before the endpoint opens its own: no request ever holds two connections.
@@ -42,22 +42,22 @@ async def get_sign_in(database: DatabaseDep, tokens: AccessTokensDep, encoded: B
     if encoded is None:
         raise Unauthorized("Sign in first: send an Authorization header with a bearer token.")
     token = tokens.read(encoded)
-    return await _live_sign_in(database, token.user_id, token.session_id)
+    return await _live_principal(database, token.user_id, token.session_id)
 
 
-async def _live_sign_in(database: Database, user_id: int, session_id: UUID) -> SignIn:
+async def _live_principal(database: Database, user_id: int, session_id: UUID) -> Principal:
     async with database.snapshot() as session:
         user = await repository.get_signed_in_user(session, user_id=user_id, session_id=session_id)
     if user is None:
         raise Unauthorized("This sign-in has ended. Sign in again.")
-    return SignIn(user, session_id)
+    return Principal(user, session_id)
 
 
-CurrentSignIn = Annotated[SignIn, Depends(get_sign_in)]
+CurrentPrincipal = Annotated[Principal, Depends(get_principal)]
 """Anybody who is signed in, also one who must still change the password."""
 
 
-def settled(user: User) -> User:
+def require_changed_password(user: User) -> User:
     """The user. Raises Forbidden `password_change_required` for a generated password."""
     if user.must_change_password:
         raise Forbidden(
@@ -67,8 +67,8 @@ def settled(user: User) -> User:
     return user
 
 
-async def _current_user(sign_in: CurrentSignIn) -> User:
-    return settled(sign_in.user)
+async def _current_user(sign_in: CurrentPrincipal) -> User:
+    return require_changed_password(sign_in.user)
 
 
 CurrentUser = Annotated[User, Depends(_current_user)]
@@ -88,7 +88,7 @@ class StreamAccess:
 
         Raises Unauthorized after a logout or a deactivation.
         """
-        return (await _live_sign_in(self.database, self.user.id, self.session_id)).user
+        return (await _live_principal(self.database, self.user.id, self.session_id)).user
 
 
 async def _stream_access(
@@ -101,9 +101,9 @@ async def _stream_access(
     if encoded is None and ticket is not None:
         user, session_id = await tickets.redeem(database, ticket=ticket, path=request.scope["path"])
     else:
-        sign_in = await get_sign_in(database, tokens, encoded)
+        sign_in = await get_principal(database, tokens, encoded)
         user, session_id = sign_in.user, sign_in.session_id
-    return StreamAccess(database, settled(user), session_id)
+    return StreamAccess(database, require_changed_password(user), session_id)
 
 
 CurrentStream = Annotated[StreamAccess, Depends(_stream_access)]

@@ -7,8 +7,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from vision_api.auth import tickets, use_cases
-from vision_api.auth.authenticator import SignInDesk
-from vision_api.auth.dependencies import AccessTokensDep, BearerToken, CurrentSignIn, CurrentUser, get_sign_in
+from vision_api.auth.authenticator import Authenticator
+from vision_api.auth.dependencies import AccessTokensDep, BearerToken, CurrentPrincipal, CurrentUser, get_principal
 from vision_api.auth.schemas import (
     Credentials,
     RefreshRequest,
@@ -44,12 +44,12 @@ _LOGIN_BODY: dict[str, Any] = {
 }
 
 
-async def _sign_in_desk(request: Request) -> SignInDesk:
-    desk: SignInDesk = request.app.state.sign_in_desk
-    return desk
+async def _authenticator(request: Request) -> Authenticator:
+    authenticator: Authenticator = request.app.state.authenticator
+    return authenticator
 
 
-SignInDeskDep = Annotated[SignInDesk, Depends(_sign_in_desk)]
+AuthenticatorDep = Annotated[Authenticator, Depends(_authenticator)]
 
 
 async def _credentials(request: Request) -> Credentials:
@@ -80,7 +80,7 @@ async def register(
 ) -> UserRead:
     """Open an account. Where registration is closed, only an administrator can."""
     if request.app.state.settings.registration == "closed":
-        is_admin = encoded is not None and (await get_sign_in(database, tokens, encoded)).user.is_admin
+        is_admin = encoded is not None and (await get_principal(database, tokens, encoded)).user.is_admin
         if not is_admin:
             raise Forbidden("Registration is closed here. Ask an administrator for an account.")
     return UserRead.model_validate(await use_cases.register(database, request=body))
@@ -88,41 +88,45 @@ async def register(
 
 @router.post("/login", openapi_extra=_LOGIN_BODY)
 async def login(
-    request: Request, desk: SignInDeskDep, credentials: Annotated[Credentials, Depends(_credentials)]
+    request: Request, authenticator: AuthenticatorDep, credentials: Annotated[Credentials, Depends(_credentials)]
 ) -> TokensRead:
     """Sign in with e-mail and password, as JSON or as the OAuth2 password form."""
-    return await desk.login(credentials, address=_address(request))
+    return await authenticator.login(credentials, address=_address(request))
 
 
 @router.post("/refresh")
-async def refresh(body: RefreshRequest, desk: SignInDeskDep) -> TokensRead:
+async def refresh(body: RefreshRequest, authenticator: AuthenticatorDep) -> TokensRead:
     """Exchange a refresh token for new tokens.
 
     The old one stays good for 30 s, for a second tab. Used later, it ends the whole sign-in.
     """
-    return await desk.refresh(body.refresh_token)
+    return await authenticator.refresh(body.refresh_token)
 
 
 @router.post("/logout", status_code=204)
-async def logout(body: RefreshRequest, desk: SignInDeskDep) -> None:
+async def logout(body: RefreshRequest, authenticator: AuthenticatorDep) -> None:
     """End this sign-in: its access tokens, refresh tokens and stream tickets are worth nothing from now on."""
-    await desk.logout(body.refresh_token)
+    await authenticator.logout(body.refresh_token)
 
 
 @router.get("/me")
-async def read_me(sign_in: CurrentSignIn) -> UserRead:
+async def read_me(sign_in: CurrentPrincipal) -> UserRead:
     """Who is signed in."""
     return UserRead.model_validate(sign_in.user)
 
 
 @router.patch("/me")
 async def update_me(
-    body: UserUpdate, request: Request, database: DatabaseDep, desk: SignInDeskDep, sign_in: CurrentSignIn
+    body: UserUpdate,
+    request: Request,
+    database: DatabaseDep,
+    authenticator: AuthenticatorDep,
+    sign_in: CurrentPrincipal,
 ) -> UserRead:
     """Change one's name or password. A new password ends every other sign-in."""
     user = await use_cases.update_account(
         database,
-        desk.throttle,
+        authenticator.throttle,
         user=sign_in.user,
         session_id=sign_in.session_id,
         request=body,
@@ -133,7 +137,7 @@ async def update_me(
 
 @router.post("/stream-ticket")
 async def create_stream_ticket(
-    body: StreamTicketCreate, sign_in: CurrentSignIn, _user: CurrentUser, session: WriteSession
+    body: StreamTicketCreate, sign_in: CurrentPrincipal, _user: CurrentUser, session: WriteSession
 ) -> StreamTicketRead:
     """A ticket that opens one path by `?ticket=`, for `EventSource` and `<img>`, which send no header.
 

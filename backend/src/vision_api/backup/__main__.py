@@ -14,7 +14,7 @@ from sqlalchemy import select
 from data_kit import ObjectStore, StorageError, open_store
 from vision_api.backup import archive, postgresql, sqlite
 from vision_api.backup.archive import BackupError, Manifest
-from vision_api.backup.post_restore import settle
+from vision_api.backup.post_restore import reset_runtime_state
 from vision_api.config import ConfigurationError, Settings, load_settings
 from vision_api.db.engine import make_engine
 from vision_api.db.session import Database
@@ -144,7 +144,7 @@ async def _load(settings: Settings, manifest: Manifest, folder: Path) -> int:
     database = Database(make_engine(settings))
     try:
         async with database.transaction() as session:
-            return await settle(session)
+            return await reset_runtime_state(session)
     finally:
         await database.close()
 

@@ -4,7 +4,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.models import AuthSession, JobStatus, TrainingJob
-from vision_api.training_jobs.restarts import leave_instance, lose, requeue_stopped
+from vision_api.training_jobs.restarts import leave_instance, lose_attempt, requeue_stopped
 from vision_api.training_jobs.status import ACTIVE
 from vision_contracts import EndReason
 
@@ -12,7 +12,7 @@ ATTEMPTS_SKIPPED = 100
 """Attempts that may have been made after the backup: an instance may hold them, and their files lie in storage."""
 
 
-async def settle(session: AsyncSession) -> int:
+async def reset_runtime_state(session: AsyncSession) -> int:
     """Queue what was running, skip the numbers of attempts that nobody here remembers, and sign everybody out.
 
     Returns how many jobs go on from their last checkpoint.
@@ -21,7 +21,7 @@ async def settle(session: AsyncSession) -> int:
     jobs = (await session.scalars(select(TrainingJob).where(going).with_for_update())).all()
     for job in jobs:
         if job.status in (JobStatus.STOPPING, JobStatus.PAUSING):
-            lose(session, job, EndReason.SERVICE_LOST, "The platform was restored from a backup.")
+            lose_attempt(session, job, EndReason.SERVICE_LOST, "The platform was restored from a backup.")
         elif job.status in ACTIVE:
             requeue_stopped(session, job)
         else:

@@ -15,7 +15,7 @@ from vision_api.catalog.confirmed_tokens import ConfirmedTokens
 from vision_api.catalog.index import CatalogIndex
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
-from vision_api.kit.response_cache import AnswerCache
+from vision_api.kit.response_cache import ResponseCache
 from vision_api.training_services import Instance, InstanceRegistry, ServiceError
 from vision_contracts import ModelList
 
@@ -45,7 +45,7 @@ class Catalog:
         self._wake = asyncio.Event()
         self._changed = asyncio.Condition()
         self.index = CatalogIndex()
-        self.answers = AnswerCache()
+        self.answers = ResponseCache()
         self.readers = ConfirmedTokens()
         registry.on_change(self._wake.set)
         registry.on_change(self.answers.clear)

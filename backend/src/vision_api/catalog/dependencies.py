@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from vision_api.auth.dependencies import AccessTokensDep, BearerToken, get_sign_in, settled
+from vision_api.auth.dependencies import AccessTokensDep, BearerToken, get_principal, require_changed_password
 from vision_api.catalog.catalog import Catalog
 from vision_api.db.session import DatabaseDep
 
@@ -22,7 +22,7 @@ async def _signed_in(catalog: CatalogDep, database: DatabaseDep, tokens: AccessT
     """Whoever was signed in up to 30 s ago may read: the catalogue holds nothing that belongs to anybody."""
     if token is not None and catalog.readers.is_confirmed(token):
         return
-    settled((await get_sign_in(database, tokens, token)).user)
+    require_changed_password((await get_principal(database, tokens, token)).user)
     if token is not None:
         catalog.readers.confirm(token)
 

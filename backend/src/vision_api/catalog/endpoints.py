@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response, status
 
 from vision_api.catalog import use_cases
 from vision_api.catalog.dependencies import CatalogDep, SignedIn
-from vision_api.catalog.list_route import ListRoute
+from vision_api.catalog.list_route import ModelListRoute
 from vision_api.catalog.schemas import ModelCardRead, ModelDetailRead, ModelFilter, ModelSort
 from vision_api.errors import NotFound
 from vision_api.kit.pagination import PageParams, set_page_headers
@@ -60,7 +60,7 @@ router.add_api_route(
     list_models,
     response_model=list[ModelCardRead],
     responses={status.HTTP_304_NOT_MODIFIED: {"description": "Nothing has changed since `If-None-Match`."}},
-    route_class_override=ListRoute,
+    route_class_override=ModelListRoute,
 )
 
 

@@ -8,11 +8,11 @@ from fastapi.routing import APIRoute
 from fastapi.security.utils import get_authorization_scheme_param
 
 from vision_api.catalog.catalog import Catalog
-from vision_api.kit.conditional import unless_known
+from vision_api.kit.conditional import respond_unless_modified
 from vision_api.kit.response_cache import key_of
 
 
-class ListRoute(APIRoute):
+class ModelListRoute(APIRoute):
     """Checks of parameters and sign-in cost ten times as much as the list, which is ready.
 
     An answer is kept with the query that led to it, after all checks, and given to whoever was seen to be signed in
@@ -32,7 +32,7 @@ class ListRoute(APIRoute):
                 known = await check_and_answer(request)
                 if known.status_code == status.HTTP_200_OK:
                     catalog.answers.put(key, known)
-            return unless_known(request, known)
+            return respond_unless_modified(request, known)
 
         return answer
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Literal
 
-from vision_api.comparison.compared_job import Contender, finite
+from vision_api.comparison.compared_job import ComparedJob, finite
 from vision_api.comparison.schemas import (
     ComparedClass,
     ComparedClasses,
@@ -30,9 +30,9 @@ LOWER_IS_BETTER = frozenset({"loss", "expected_calibration_error"})
 NEITHER = frozenset({"best_score"})
 
 
-def compare_settings(contenders: Sequence[Contender]) -> ComparedSettings:
+def compare_settings(compared_jobs: Sequence[ComparedJob]) -> ComparedSettings:
     """What all have alike, and what not."""
-    settings = [_settings(contender) for contender in contenders]
+    settings = [_settings(compared_job) for compared_job in compared_jobs]
     equal: list[EqualSetting] = []
     different: list[DifferentSetting] = []
     for name in _names(settings):
@@ -44,10 +44,10 @@ def compare_settings(contenders: Sequence[Contender]) -> ComparedSettings:
     return ComparedSettings(equal=equal, different=different)
 
 
-def _settings(contender: Contender) -> dict[str, Any]:
+def _settings(compared_job: ComparedJob) -> dict[str, Any]:
     """One level deep. What was not given has the default of the card."""
-    job = contender.job
-    hyperparameters = fill_in(contender.card, job.hyperparameters)
+    job = compared_job.job
+    hyperparameters = fill_in(compared_job.card, job.hyperparameters)
     environment = job.environment or {}
     versions: Mapping[str, str] = environment.get("versions", {})
     return (
@@ -58,12 +58,12 @@ def _settings(contender: Contender) -> dict[str, Any]:
     )
 
 
-def compare_metrics(contenders: Sequence[Contender]) -> list[ComparedMetric]:
+def compare_metrics(compared_jobs: Sequence[ComparedJob]) -> list[ComparedMetric]:
     """The best checkpoints' numbers: those of the report, and what only the training told."""
-    reported = [_reported(contender) for contender in contenders]
+    reported = [_reported(compared_job) for compared_job in compared_jobs]
     told = [
-        {name: value for name, value in contender.best_values.items() if name.startswith("val/")}
-        for contender in contenders
+        {name: value for name, value in compared_job.best_values.items() if name.startswith("val/")}
+        for compared_job in compared_jobs
     ]
     return [
         ComparedMetric(
@@ -76,8 +76,8 @@ def compare_metrics(contenders: Sequence[Contender]) -> list[ComparedMetric]:
     ]
 
 
-def _reported(contender: Contender) -> dict[str, float | None]:
-    report = contender.report.report
+def _reported(compared_job: ComparedJob) -> dict[str, float | None]:
+    report = compared_job.report.report
     splits = report.splits.items() if report is not None else ()
     return {f"{split}/{name}": value for split, found in splits for name, value in found.values.items()}
 
@@ -91,14 +91,14 @@ def _source(name: str, reported: Mapping[str, Any], told: Mapping[str, Any]) -> 
     return "report" if name in reported else "training" if name in told else None
 
 
-def compare_curves(contenders: Sequence[Contender], names: Sequence[str]) -> list[ComparedCurve]:
+def compare_curves(compared_jobs: Sequence[ComparedJob], names: Sequence[str]) -> list[ComparedCurve]:
     """The curves of these names, or else those that at least two of them have."""
     series: dict[str, list[ComparedSeries]] = {}
-    for contender in contenders:
-        steps = contender.steps_per_epoch
-        for name, points in groupby(contender.points, key=lambda point: point.name):
+    for compared_job in compared_jobs:
+        steps = compared_job.steps_per_epoch
+        for name, points in groupby(compared_job.points, key=lambda point: point.name):
             drawn = [_on_axis(point, steps) for point in points]
-            series.setdefault(name, []).append(ComparedSeries(job_id=contender.job.id, points=drawn))
+            series.setdefault(name, []).append(ComparedSeries(job_id=compared_job.job.id, points=drawn))
     return [
         ComparedCurve(name=name, unit=metric_names.UNITS.get(name), series=series[name])
         for name in sorted(series)
@@ -111,9 +111,9 @@ def _on_axis(point: Any, steps_per_epoch: float | None) -> EpochPoint:
     return EpochPoint(x=round(x, 4), step=point.step, value=point.value)
 
 
-def compare_classes(contenders: Sequence[Contender], split: str) -> ComparedClasses:
+def compare_classes(compared_jobs: Sequence[ComparedJob], split: str) -> ComparedClasses:
     """Each class that any report has, those first that differ most."""
-    reports = [contender.report.report for contender in contenders]
+    reports = [compared_job.report.report for compared_job in compared_jobs]
     classes = [
         {found.name: found for found in report.splits[split].classes} if report and split in report.splits else {}
         for report in reports

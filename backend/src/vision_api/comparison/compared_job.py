@@ -16,7 +16,7 @@ AT_THE_END_OF_AN_EPOCH = ("val/", metric_names.EPOCH_SECONDS)
 
 
 @dataclass(frozen=True)
-class Contender:
+class ComparedJob:
     """As it was read at one moment."""
 
     job: TrainingJob

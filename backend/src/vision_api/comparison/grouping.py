@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from vision_api.comparison.compared_job import Contender
+from vision_api.comparison.compared_job import ComparedJob
 from vision_api.comparison.schemas import ComparableGroup, Incomparable
 from vision_api.models import TrainingJob
 from vision_contracts import TaskType
 
 
-def group(contenders: Sequence[Contender]) -> list[ComparableGroup]:
+def group(compared_jobs: Sequence[ComparedJob]) -> list[ComparableGroup]:
     """Those that were measured on the same images for the same task. One that trained on a folder stands alone: the
     folder may have changed in between.
     """
@@ -21,25 +21,25 @@ def group(contenders: Sequence[Contender]) -> list[ComparableGroup]:
             jobs=[each.job.id for each in members],
             best_job_id=_best(members),
         )
-        for members in _groups(contenders)
+        for members in _groups(compared_jobs)
     ]
 
 
-def _groups(contenders: Sequence[Contender]) -> list[list[Contender]]:
-    groups: defaultdict[tuple[object, ...], list[Contender]] = defaultdict(list)
-    for each in contenders:
+def _groups(compared_jobs: Sequence[ComparedJob]) -> list[list[ComparedJob]]:
+    groups: defaultdict[tuple[object, ...], list[ComparedJob]] = defaultdict(list)
+    for each in compared_jobs:
         groups[each.job.task_type, each.job.dataset_digest or each.job.id, each.job.validation_split].append(each)
     return list(groups.values())
 
 
-def _best(members: Sequence[Contender]) -> int | None:
+def _best(members: Sequence[ComparedJob]) -> int | None:
     """All primary metrics are better the larger they are; of equal ones the oldest."""
     jobs = [each.job for each in members]
     scored = [(job.primary_value, -job.id) for job in jobs if job.primary_value is not None]
     return -max(scored)[1] if scored and not _differ(_images(members)) else None
 
 
-def _images(members: Sequence[Contender]) -> dict[int, int]:
+def _images(members: Sequence[ComparedJob]) -> dict[int, int]:
     """How many images each report counts in the validation split."""
     reports = {each.job.id: each.report.report for each in members}
     return {job_id: found.splits["val"].images for job_id, found in reports.items() if found and "val" in found.splits}
@@ -49,13 +49,13 @@ def _differ(counts: Mapping[int, int]) -> bool:
     return len(set(counts.values())) > 1
 
 
-def reasons(contenders: Sequence[Contender]) -> list[Incomparable]:
+def reasons(compared_jobs: Sequence[ComparedJob]) -> list[Incomparable]:
     """Everything that makes them incomparable."""
-    return list(_reasons(contenders))
+    return list(_reasons(compared_jobs))
 
 
-def _reasons(contenders: Sequence[Contender]) -> Iterator[Incomparable]:
-    jobs = [contender.job for contender in contenders]
+def _reasons(compared_jobs: Sequence[ComparedJob]) -> Iterator[Incomparable]:
+    jobs = [compared_job.job for compared_job in compared_jobs]
     everyone = [job.id for job in jobs]
     if len(tasks := {job.task_type for job in jobs}) > 1:
         yield Incomparable(code="task_differs", message=f"The tasks differ: {_list(tasks)}.", jobs=everyone)
@@ -73,7 +73,7 @@ def _reasons(contenders: Sequence[Contender]) -> Iterator[Incomparable]:
                 "Upload it split (`val_fraction`), or train with one seed."
             )
             yield Incomparable(code="split_differs", message=message, jobs=[job.id for job in same])
-    for members in _groups(contenders):
+    for members in _groups(compared_jobs):
         if _differ(counts := _images(members)):
             message = f"Their reports count different numbers of images: {_list(map(str, counts.values()))}."
             yield Incomparable(code="images_differ", message=message, jobs=list(counts))

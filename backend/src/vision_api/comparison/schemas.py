@@ -74,7 +74,7 @@ class Cost(ReadModel):
     device: str | None
 
 
-class ComparedJob(ReadModel):
+class ComparedJobRead(ReadModel):
     """One of the experiments."""
 
     id: int
@@ -173,7 +173,7 @@ class Comparison(ReadModel):
     comparable: bool = Field(description="Whether all of them were measured on the same images for the same task.")
     reasons: list[Incomparable] = Field(description="Why not.")
     groups: list[ComparableGroup] = Field(description="Within one of them, numbers may be compared.")
-    jobs: list[ComparedJob]
+    jobs: list[ComparedJobRead]
     settings: ComparedSettings
     metrics: list[ComparedMetric]
     curves: list[ComparedCurve]

@@ -12,9 +12,9 @@ from vision_api.catalog.catalog import Catalog
 from vision_api.catalog.use_cases import find_model
 from vision_api.comparison import repository
 from vision_api.comparison.compare import compare_classes, compare_curves, compare_metrics, compare_settings
-from vision_api.comparison.compared_job import Contender, latency_seconds, wall_seconds
+from vision_api.comparison.compared_job import ComparedJob, latency_seconds, wall_seconds
 from vision_api.comparison.grouping import group, reasons
-from vision_api.comparison.schemas import ComparedJob, Comparison, Cost, LeaderboardEntry, ReportRead
+from vision_api.comparison.schemas import ComparedJobRead, Comparison, Cost, LeaderboardEntry, ReportRead
 from vision_api.db.session import Database
 from vision_api.errors import Invalid
 from vision_api.kit.pagination import Page, PageRequest
@@ -42,23 +42,23 @@ async def compare(
     wanted = list(dict.fromkeys(job_ids))
     if not FEWEST <= len(wanted) <= MOST:
         raise Invalid(f"Name {FEWEST} to {MOST} different experiments; these are {len(wanted)}.", field="ids")
-    contenders = await _list_contenders(database, store, catalog, user=user, job_ids=wanted, max_points=max_points)
-    found = reasons(contenders)
+    compared_jobs = await _list_contenders(database, store, catalog, user=user, job_ids=wanted, max_points=max_points)
+    found = reasons(compared_jobs)
     return Comparison(
         comparable=not found,
         reasons=found,
-        groups=group(contenders),
-        jobs=[_read_contender(contender) for contender in contenders],
-        settings=compare_settings(contenders),
-        metrics=compare_metrics(contenders),
-        curves=compare_curves(contenders, names),
-        classes=compare_classes(contenders, split),
+        groups=group(compared_jobs),
+        jobs=[_read_compared_job(compared_job) for compared_job in compared_jobs],
+        settings=compare_settings(compared_jobs),
+        metrics=compare_metrics(compared_jobs),
+        curves=compare_curves(compared_jobs, names),
+        classes=compare_classes(compared_jobs, split),
     )
 
 
 async def _list_contenders(
     database: Database, store: ObjectStore, catalog: Catalog, *, user: User, job_ids: Sequence[int], max_points: int
-) -> list[Contender]:
+) -> list[ComparedJob]:
     """In the order of `job_ids`. The number of statements does not depend on theirs."""
     async with database.snapshot() as session:
         jobs = await list_trainings_for(session, user, job_ids, asked="compared")
@@ -69,7 +69,7 @@ async def _list_contenders(
         best_values = await repository.list_values_at(session, best_steps)
     curves = {job_id: list(rows) for job_id, rows in groupby(points, key=lambda row: row.job_id)}
     return [
-        Contender(
+        ComparedJob(
             job=job,
             card=find_model(catalog, job.framework, job.model_name),
             best=best.get(job.id),
@@ -81,17 +81,17 @@ async def _list_contenders(
     ]
 
 
-def _read_contender(contender: Contender) -> ComparedJob:
-    job, best = contender.job, contender.best
-    steps = contender.steps_per_epoch
+def _read_compared_job(compared_job: ComparedJob) -> ComparedJobRead:
+    job, best = compared_job.job, compared_job.best
+    steps = compared_job.steps_per_epoch
     own = ("report", "cost", "primary_metric", "best_epoch")
-    plain = {name: getattr(job, name) for name in ComparedJob.model_fields if name not in own}
-    return ComparedJob(
+    plain = {name: getattr(job, name) for name in ComparedJobRead.model_fields if name not in own}
+    return ComparedJobRead(
         **plain,
         primary_metric=read_primary_metric(job),
         best_epoch=round(best.step / steps, 4) if best and best.step is not None and steps else None,
-        report=_read_report(contender.report),
-        cost=_cost(contender),
+        report=_read_report(compared_job.report),
+        cost=_cost(compared_job),
     )
 
 
@@ -105,14 +105,14 @@ def _read_report(found: FoundReport) -> ReportRead:
     )
 
 
-def _cost(contender: Contender) -> Cost:
-    job, card, best = contender.job, contender.card, contender.best
-    report = contender.report.report
+def _cost(compared_job: ComparedJob) -> Cost:
+    job, card, best = compared_job.job, compared_job.card, compared_job.best
+    report = compared_job.report.report
     speed = report.speed if report else None
     return Cost(
         wall_seconds=wall_seconds(job),
         epochs=job.progress_epoch,
-        epoch_seconds=contender.epoch_seconds,
+        epoch_seconds=compared_job.epoch_seconds,
         params=speed.parameters if speed else card.params if card else None,
         gmacs=card.gmacs if card else None,
         checkpoint_bytes=best.size_bytes if best else None,

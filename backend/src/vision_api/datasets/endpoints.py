@@ -20,7 +20,7 @@ from vision_api.datasets.schemas import (
 )
 from vision_api.datasets.uploads import ingestion
 from vision_api.db.session import DatabaseDep, ReadSession, WriteSession
-from vision_api.kit.conditional import unless_known
+from vision_api.kit.conditional import respond_unless_modified
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_api.kit.schemas import ResourceId
@@ -48,19 +48,19 @@ def _store(request: Request) -> ObjectStore:
     return store
 
 
-def _intake(request: Request, database: DatabaseDep) -> ingestion.Intake:
+def _ingestion(request: Request, database: DatabaseDep) -> ingestion.DatasetIngestion:
     processor: DatasetProcessor = request.app.state.dataset_processor
-    return ingestion.Intake(database, request.app.state.store, processor, request.app.state.settings)
+    return ingestion.DatasetIngestion(database, request.app.state.store, processor, request.app.state.settings)
 
 
 StoreDep = Annotated[ObjectStore, Depends(_store)]
-IntakeDep = Annotated[ingestion.Intake, Depends(_intake)]
+IngestionDep = Annotated[ingestion.DatasetIngestion, Depends(_ingestion)]
 VersionNumber = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="The newest by default.")]
 
 
 @router.post("", status_code=202, openapi_extra=_CREATE_FORM)
 async def create_dataset(
-    request: Request, response: Response, user: CurrentUser, intake: IntakeDep, idempotency: IdempotencyKey
+    request: Request, response: Response, user: CurrentUser, ingestion: IngestionDep, idempotency: IdempotencyKey
 ) -> DatasetRead:
     """Upload a zip archive of an ImageFolder, YOLO, COCO or Pascal VOC data set.
 
@@ -73,7 +73,7 @@ async def create_dataset(
 
 @router.post("/import", status_code=202)
 async def import_dataset(
-    body: DatasetImport, response: Response, user: CurrentUser, intake: IntakeDep, idempotency: IdempotencyKey
+    body: DatasetImport, response: Response, user: CurrentUser, ingestion: IngestionDep, idempotency: IdempotencyKey
 ) -> DatasetRead:
     """Make a data set of a folder or a zip archive that the server can read. It is copied and checked as an upload."""
     dataset = await ingestion.import_dataset(user, body, idempotency)
@@ -162,7 +162,7 @@ async def get_preview(
         )
     kept = "max-age=86400, immutable" if version is not None else "no-cache"
     headers = {"ETag": preview.etag, "Cache-Control": f"private, {kept}"}
-    known = unless_known(request, answer := Response(headers=headers))
+    known = respond_unless_modified(request, answer := Response(headers=headers))
     if known is not answer:
         return known
     return Response(await version_use_cases.draw(store, preview), media_type="image/jpeg", headers=headers)
@@ -185,7 +185,7 @@ async def list_versions(
 
 @router.post("/{dataset_id}/versions", status_code=202, openapi_extra=_form())
 async def create_version(
-    dataset_id: ResourceId, request: Request, user: CurrentUser, intake: IntakeDep, idempotency: IdempotencyKey
+    dataset_id: ResourceId, request: Request, user: CurrentUser, ingestion: IngestionDep, idempotency: IdempotencyKey
 ) -> VersionRead:
     """Upload a new version. Experiments that were created before keep theirs."""
     return await ingestion.add_version(request, user, dataset_id, idempotency)
@@ -193,7 +193,7 @@ async def create_version(
 
 @router.post("/{dataset_id}/versions/import", status_code=202)
 async def import_version(
-    dataset_id: ResourceId, body: VersionImport, user: CurrentUser, intake: IntakeDep, idempotency: IdempotencyKey
+    dataset_id: ResourceId, body: VersionImport, user: CurrentUser, ingestion: IngestionDep, idempotency: IdempotencyKey
 ) -> VersionRead:
     """Make a new version of a folder or a zip archive that the server can read."""
     return await ingestion.import_version(user, dataset_id, body, idempotency)

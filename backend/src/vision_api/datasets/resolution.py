@@ -46,7 +46,7 @@ async def resolve_for_job(
     found = await repository.get_ready_version(session, dataset_id, version)
     if found is None or found.archive_uri is None or found.format is None:
         raise Invalid(
-            await _why_not_ready(session, dataset_id, version),
+            await _not_ready_reason(session, dataset_id, version),
             code="dataset_invalid",
             field="dataset_id" if version is None else "dataset_version",
         )
@@ -60,7 +60,7 @@ async def resolve_for_job(
     return ResolvedDataset(ref, found.number, found.is_val_split_off is not False)
 
 
-async def _why_not_ready(session: AsyncSession, dataset_id: int, version: int | None) -> str:
+async def _not_ready_reason(session: AsyncSession, dataset_id: int, version: int | None) -> str:
     versions = await repository.list_versions(session, dataset_id)
     wanted = [each for each in versions if version in (None, each.number)]
     if any(each.status == DatasetStatus.PROCESSING for each in wanted):

@@ -55,10 +55,10 @@ class Listener:
         try:
             is_lost = asyncio.Event()
 
-            def lose(_connection: object) -> None:
+            def lose_attempt(_connection: object) -> None:
                 is_lost.set()
 
-            connection.add_termination_listener(lose)
+            connection.add_termination_listener(lose_attempt)
             for channel in self._channels:
                 await connection.add_listener(channel, self._hear)
             if self._failures:

@@ -14,7 +14,7 @@ RETRY_SECONDS = 0.5
 T = TypeVar("T")
 
 
-async def patiently(work: Callable[[], Awaitable[T]], *, within_seconds: float) -> T:
+async def retry_until_available(work: Callable[[], Awaitable[T]], *, within_seconds: float) -> T:
     """The result of `work`. Raises DatabaseUnavailable when the time is over."""
     deadline = time.monotonic() + within_seconds
     while True:

@@ -18,7 +18,7 @@ from vision_api.projects.use_cases import create_project
 log = logging.getLogger(__name__)
 
 
-async def welcome(database: Database, settings: Settings) -> None:
+async def bootstrap(database: Database, settings: Settings) -> None:
     """In a database without accounts: the administrator, and in local mode the sample project.
 
     A generated password is told before the transaction commits. Killed between the two, the next start tells another;
@@ -42,7 +42,7 @@ async def welcome(database: Database, settings: Settings) -> None:
             await session.flush()
             if settings.training_execution_mode == "subprocess":
                 project = await create_project(session, user=admin, request=ProjectCreate(name=sample_project.NAME))
-                sample_project.note(settings, sample_project.Unfilled(project_id=project.id, user_id=admin.id))
+                sample_project.note(settings, sample_project.PendingSample(project_id=project.id, user_id=admin.id))
             if given is None:
                 _tell(settings.admin_email, password)
     except IntegrityError:

@@ -20,7 +20,7 @@ from vision_api.config import Settings
 from vision_api.errors import ApiError, DatabaseUnavailable
 from vision_api.kit.idempotency import Idempotency
 from vision_api.models import User
-from vision_api.training_jobs.resolution.resolver import Settler
+from vision_api.training_jobs.resolution.resolver import JobResolver
 from vision_api.training_jobs.schemas import TrainingJobCreate
 from vision_api.training_jobs.use_cases import create
 from vision_api.training_services import InstanceRegistry
@@ -33,18 +33,18 @@ SAMPLE_OF_TASK = {TaskType.IMAGE_CLASSIFICATION: "digits", TaskType.OBJECT_DETEC
 RETRY_SECONDS = 1.0
 
 
-class Unfilled(BaseModel):
+class PendingSample(BaseModel):
     """The note: which project is owed experiments."""
 
     project_id: int
     user_id: int
 
 
-def note(settings: Settings, unfilled: Unfilled) -> None:
+def note(settings: Settings, pending: PendingSample) -> None:
     """Remember that the experiments are still owed."""
     path = _note_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(unfilled.model_dump_json())
+    path.write_text(pending.model_dump_json())
 
 
 def _note_path(settings: Settings) -> Path:
@@ -52,14 +52,14 @@ def _note_path(settings: Settings) -> Path:
 
 
 @asynccontextmanager
-async def filled_sample_project(settler: Settler, registry: InstanceRegistry) -> AsyncGenerator[None]:
+async def running_sample_project(resolver: JobResolver, registry: InstanceRegistry) -> AsyncGenerator[None]:
     """Owed experiments are made: at once for services that answer, meanwhile for the others."""
-    path = _note_path(settler.settings)
+    path = _note_path(resolver.settings)
     if not path.exists():
         yield
         return
-    filler = _Filler(settler, registry, Unfilled.model_validate_json(path.read_bytes()))
-    await asyncio.to_thread(copy_samples, settler.settings)
+    filler = _Filler(resolver, registry, PendingSample.model_validate_json(path.read_bytes()))
+    await asyncio.to_thread(copy_samples, resolver.settings)
     await filler.fill()
     filling = asyncio.create_task(filler.run(), name="sample-project")
     try:
@@ -73,10 +73,10 @@ async def filled_sample_project(settler: Settler, registry: InstanceRegistry) ->
 class _Filler:
     """Makes one experiment for each framework. One that was made before a restart is not made again."""
 
-    def __init__(self, settler: Settler, registry: InstanceRegistry, unfilled: Unfilled) -> None:
-        self._settler = settler
+    def __init__(self, resolver: JobResolver, registry: InstanceRegistry, pending: PendingSample) -> None:
+        self._resolver = resolver
         self._registry = registry
-        self._unfilled = unfilled
+        self._unfilled = pending
         self._done: set[str] = set()
 
     async def run(self) -> None:
@@ -84,12 +84,12 @@ class _Filler:
         while self._registry.frameworks - self._done:
             await asyncio.sleep(RETRY_SECONDS)
             await self.fill()
-        _note_path(self._settler.settings).unlink(missing_ok=True)
+        _note_path(self._resolver.settings).unlink(missing_ok=True)
 
     async def fill(self) -> None:
         """Make those that can be made now."""
-        for framework in sorted(self._settler.catalog.index.frameworks - self._done):
-            entries = self._settler.catalog.index.find(ModelFilter(framework=framework), ModelSort.PRIORITY)
+        for framework in sorted(self._resolver.catalog.index.frameworks - self._done):
+            entries = self._resolver.catalog.index.find(ModelFilter(framework=framework), ModelSort.PRIORITY)
             try:
                 await self._add(choose_card(entry.card for entry in entries))
             except DatabaseUnavailable:
@@ -103,7 +103,7 @@ class _Filler:
             return
         card, task_type = choice
         sample = SAMPLE_OF_TASK[task_type]
-        async with self._settler.database.snapshot() as session:
+        async with self._resolver.database.snapshot() as session:
             user = await session.get(User, self._unfilled.user_id)
         if user is None:
             return
@@ -114,10 +114,10 @@ class _Filler:
             framework=card.framework,
             model_name=card.model_name,
             task_type=task_type,
-            dataset_path=str(samples_folder(self._settler.settings) / sample),
+            dataset_path=str(samples_folder(self._resolver.settings) / sample),
         )
         made_once = Idempotency("first-run", card.framework)
-        job = await create(self._settler, user=user, request=request, idempotency=made_once)
+        job = await create(self._resolver, user=user, request=request, idempotency=made_once)
         log.info("sample experiment %s of %s waits to be started", job.id, card.framework)
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from vision_api.config import Settings
 from vision_api.db.session import DatabaseDep
 from vision_api.errors import NotFound, Unauthorized
-from vision_api.health.readiness import Trouble, find_troubles
+from vision_api.health.readiness import Degradation, find_degradations
 from vision_api.health.request_metrics import RequestMetrics
 from vision_api.health.state_metrics import StateMetrics
 from vision_api.kit.schemas import ReadModel
@@ -32,7 +32,9 @@ class ReadyRead(ReadModel):
     status: Literal["ready", "degraded"]
     database: Literal["ok"] = "ok"
     services: dict[str, Literal["ok", "degraded"]]
-    troubles: list[Trouble] = Field(description="What is not ready, and what follows from it. Empty when all is well.")
+    troubles: list[Degradation] = Field(
+        description="What is not ready, and what follows from it. Empty when all is well."
+    )
 
 
 @router.get("/health")
@@ -45,7 +47,7 @@ async def get_health() -> HealthRead:
 async def get_ready(request: Request, database: DatabaseDep) -> ReadyRead:
     """Whether the database answers (else 503), and what else is not ready: schema, storage, training services."""
     registry: InstanceRegistry = request.app.state.instance_registry
-    troubles = await find_troubles(database, registry, request.app.state.storage_probe)
+    troubles = await find_degradations(database, registry, request.app.state.storage_probe)
     missing = registry.unavailable_frameworks()
     services: dict[str, Literal["ok", "degraded"]] = {
         framework: "degraded" if framework in missing else "ok" for framework in sorted(registry.frameworks)

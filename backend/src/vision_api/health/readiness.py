@@ -21,7 +21,7 @@ PROBE_EVERY_SECONDS = 10.0
 PROBE_WITHIN_SECONDS = 2.0
 
 
-class Trouble(ReadModel):
+class Degradation(ReadModel):
     """Something that is not as it should be, and what follows from it."""
 
     part: Literal["schema", "storage", "service"]
@@ -60,20 +60,20 @@ class StorageProbe:
         return True
 
 
-async def find_troubles(database: Database, registry: InstanceRegistry, probe: StorageProbe) -> list[Trouble]:
+async def find_degradations(database: Database, registry: InstanceRegistry, probe: StorageProbe) -> list[Degradation]:
     """Everything that degrades the platform. Raises DatabaseUnavailable: without a database nothing works."""
     async with database.snapshot() as session:
         revision = await (await session.connection()).run_sync(current_revision)
-    troubles: list[Trouble] = []
+    troubles: list[Degradation] = []
     if revision != (wanted := newest_revision()):
         is_older = revision is None or revision in known_revisions()
         remedy = "Run: python -m vision_api.migrate" if is_older else "It works on; upgrade it too."
         message = f"The schema is at revision {revision or 'none'}, this backend brings {wanted}. {remedy}"
-        troubles.append(Trouble(part="schema", name="database", message=message))
+        troubles.append(Degradation(part="schema", name="database", message=message))
     if not await probe.answers():
         text = "The object storage does not answer as it should: uploads, downloads and checkpoints wait. See the log."
-        troubles.append(Trouble(part="storage", name="storage", message=text))
+        troubles.append(Degradation(part="storage", name="storage", message=text))
     for framework in sorted(registry.unavailable_frameworks()):
         text = f"No instance of the {framework} service answers. Its experiments wait in the queue."
-        troubles.append(Trouble(part="service", name=framework, message=text))
+        troubles.append(Degradation(part="service", name=framework, message=text))
     return troubles

@@ -3,7 +3,7 @@
 from fastapi import Request, Response, status
 
 
-def unless_known(request: Request, answer: Response) -> Response:
+def respond_unless_modified(request: Request, answer: Response) -> Response:
     """The answer, or 304 without a body for a client that has it already (RFC 9110: weak comparison)."""
     given = request.headers.get("if-none-match")
     etags = {each.strip().removeprefix("W/") for each in given.split(",")} if given else set[str]()

@@ -17,7 +17,7 @@ def key_of(request: Request) -> Key:
     return request.scope["query_string"], request.scope["scheme"], request.headers.get("host", "")
 
 
-class AnswerCache:
+class ResponseCache:
     """The answers that were asked for last."""
 
     def __init__(self, largest: int = LARGEST_CACHE) -> None:

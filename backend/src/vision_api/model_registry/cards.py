@@ -11,12 +11,12 @@ from vision_api.models import User
 from vision_api.training_jobs.access import get_training_for
 
 
-def describe_version(version: ModelVersionRead) -> str:
+def version_card(version: ModelVersionRead) -> str:
     """As it was when it was registered, with today's notes."""
     return render(version.lineage, title=version.reference, notes=version.notes)
 
 
-async def describe_job(
+async def job_card(
     database: Database, store: ObjectStore, catalog: Catalog, *, user: User, job_id: int, artifact: str
 ) -> str:
     """As it is now. Raises NotFound, also for an experiment that has left no such file yet."""

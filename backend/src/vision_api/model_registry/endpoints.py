@@ -166,7 +166,7 @@ async def get_version_card(
 ) -> Response:
     """The `README.md` of a version in the Hugging Face hub's format: what it is, how it was trained, how good it is."""
     found = await use_cases.get_version(session, user=user, project_id=project_id, name=name, which=version)
-    return Response(cards.describe_version(found), media_type=MARKDOWN)
+    return Response(cards.version_card(found), media_type=MARKDOWN)
 
 
 @router.get("/training/jobs/{job_id}/model-card", response_class=Response, responses={200: {"content": {MARKDOWN: {}}}})
@@ -181,5 +181,5 @@ async def get_job_card(
     ] = "checkpoints/best",
 ) -> Response:
     """The same of an experiment, without a name."""
-    card = await cards.describe_job(database, store, catalog, user=user, job_id=job_id, artifact=artifact)
+    card = await cards.job_card(database, store, catalog, user=user, job_id=job_id, artifact=artifact)
     return Response(card, media_type=MARKDOWN)

@@ -14,13 +14,13 @@ from vision_api.operations.preflight import preflight
 from vision_api.operations.schemas import (
     EvaluationCreate,
     ExportCreate,
+    OperationRead,
     PredictForm,
     PreflightCreate,
     PreflightRead,
-    WorkRead,
 )
-from vision_api.operations.use_cases import Workshop
-from vision_api.training_jobs.dependencies import SettlerDep, StoreDep, WakeupsDep
+from vision_api.operations.use_cases import OperationContext
+from vision_api.training_jobs.dependencies import JobResolverDep, NotifierDep, StoreDep
 
 router = APIRouter(prefix="/training/jobs", tags=["works"])
 
@@ -38,24 +38,26 @@ def _predict_form() -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
-async def _workshop(request: Request, database: DatabaseDep, store: StoreDep, wakeups: WakeupsDep) -> Workshop:
+async def _operation_context(
+    request: Request, database: DatabaseDep, store: StoreDep, notifier: NotifierDep
+) -> OperationContext:
     state = request.app.state
-    return Workshop(database, state.settings, store, state.instance_registry, wakeups)
+    return OperationContext(database, state.settings, store, state.instance_registry, notifier)
 
 
-WorkshopDep = Annotated[Workshop, Depends(_workshop)]
+OperationContextDep = Annotated[OperationContext, Depends(_operation_context)]
 
 
-def _locate(request: Request, response: Response, work: WorkRead) -> WorkRead:
-    response.headers["Location"] = request.url_for("get_work", job_id=work.job_id, work_id=work.id).path
+def _locate(request: Request, response: Response, work: OperationRead) -> OperationRead:
+    response.headers["Location"] = request.url_for("get_operation", job_id=work.job_id, operation_id=work.id).path
     return work
 
 
 @router.post("/preflight", responses={202: {"model": PreflightRead}})
 async def preflight_training_job(
     body: PreflightCreate,
-    shop: WorkshopDep,
-    settler: SettlerDep,
+    context: OperationContextDep,
+    resolver: JobResolverDep,
     user: CurrentUser,
     request: Request,
     response: Response,
@@ -65,31 +67,31 @@ async def preflight_training_job(
     With `dry_run` a few real batches are trained: 200 with what was measured if that is done in time, else 202 with
     its `Location`.
     """
-    answer, work_id = await preflight(shop, settler, user=user, request=body)
-    if work_id is None:
+    answer, operation_id = await preflight(context, resolver, user=user, request=body)
+    if operation_id is None:
         return answer
-    has_ended = await use_cases.wait(shop, work_id)
+    has_ended = await use_cases.wait(context, operation_id)
     response.status_code = status.HTTP_200_OK if has_ended else ACCEPTED
-    response.headers["Location"] = request.url_for("get_preflight", work_id=work_id).path
-    work = await serializers.get(shop, user=user, work_id=work_id, job_id=None)
+    response.headers["Location"] = request.url_for("get_preflight", operation_id=operation_id).path
+    work = await serializers.get(context, user=user, operation_id=operation_id, job_id=None)
     return answer.model_copy(update={"dry_run": work})
 
 
 @router.get("/preflight/{work_id}")
-async def get_preflight(work_id: ResourceId, shop: WorkshopDep, user: CurrentUser) -> WorkRead:
+async def get_preflight(operation_id: ResourceId, context: OperationContextDep, user: CurrentUser) -> OperationRead:
     """A dry run."""
-    return await serializers.get(shop, user=user, work_id=work_id, job_id=None)
+    return await serializers.get(context, user=user, operation_id=operation_id, job_id=None)
 
 
-@router.post("/{job_id}/predict", responses={202: {"model": WorkRead}}, openapi_extra=_predict_form())
+@router.post("/{job_id}/predict", responses={202: {"model": OperationRead}}, openapi_extra=_predict_form())
 async def predict(
     job_id: ResourceId,
-    shop: WorkshopDep,
+    context: OperationContextDep,
     user: CurrentUser,
     idempotency: IdempotencyKey,
     request: Request,
     response: Response,
-) -> WorkRead:
+) -> OperationRead:
     """Let an experiment's checkpoint look at images.
 
     The answer is there within seconds where a slot is free (200, with `predictions`, or with an `error_message` where
@@ -97,54 +99,64 @@ async def predict(
     answer. Answers are kept for a day.
     """
     async with receive_images(request) as images:
-        work_id = await use_cases.predict(shop, user=user, job_id=job_id, images=images, idempotency=idempotency)
-    has_ended = await use_cases.wait(shop, work_id)
+        operation_id = await use_cases.predict(
+            context, user=user, job_id=job_id, images=images, idempotency=idempotency
+        )
+    has_ended = await use_cases.wait(context, operation_id)
     response.status_code = status.HTTP_200_OK if has_ended else ACCEPTED
-    return _locate(request, response, await serializers.get(shop, user=user, work_id=work_id, job_id=job_id))
+    return _locate(
+        request, response, await serializers.get(context, user=user, operation_id=operation_id, job_id=job_id)
+    )
 
 
 @router.post("/{job_id}/export", status_code=ACCEPTED)
 async def export(
     job_id: ResourceId,
     body: ExportCreate,
-    shop: WorkshopDep,
+    context: OperationContextDep,
     user: CurrentUser,
     idempotency: IdempotencyKey,
     request: Request,
     response: Response,
-) -> WorkRead:
+) -> OperationRead:
     """Write a checkpoint in a form that other programs read: the artifact `exports/…` of the experiment."""
-    work_id = await use_cases.export(shop, user=user, job_id=job_id, request=body, idempotency=idempotency)
-    return _locate(request, response, await serializers.get(shop, user=user, work_id=work_id, job_id=job_id))
+    operation_id = await use_cases.export(context, user=user, job_id=job_id, request=body, idempotency=idempotency)
+    return _locate(
+        request, response, await serializers.get(context, user=user, operation_id=operation_id, job_id=job_id)
+    )
 
 
 @router.post("/{job_id}/evaluate", status_code=ACCEPTED)
 async def evaluate(
     job_id: ResourceId,
     body: EvaluationCreate,
-    shop: WorkshopDep,
+    context: OperationContextDep,
     user: CurrentUser,
     idempotency: IdempotencyKey,
     request: Request,
     response: Response,
-) -> WorkRead:
+) -> OperationRead:
     """Measure a checkpoint on a split of a data set with its classes: the report `evaluations/…` of the experiment."""
-    work_id = await use_cases.evaluate(shop, user=user, job_id=job_id, request=body, idempotency=idempotency)
-    return _locate(request, response, await serializers.get(shop, user=user, work_id=work_id, job_id=job_id))
+    operation_id = await use_cases.evaluate(context, user=user, job_id=job_id, request=body, idempotency=idempotency)
+    return _locate(
+        request, response, await serializers.get(context, user=user, operation_id=operation_id, job_id=job_id)
+    )
 
 
 @router.get("/{job_id}/work")
-async def list_works(
+async def list_operations(
     job_id: ResourceId,
     session: ReadSession,
     user: CurrentUser,
     limit: Annotated[int, Query(ge=1, le=200, description="How many at most.")] = 50,
-) -> list[WorkRead]:
+) -> list[OperationRead]:
     """What was done with an experiment, newest first."""
     return await serializers.list_of(session, user=user, job_id=job_id, limit=limit)
 
 
 @router.get("/{job_id}/work/{work_id}")
-async def get_work(job_id: ResourceId, work_id: ResourceId, shop: WorkshopDep, user: CurrentUser) -> WorkRead:
+async def get_operation(
+    job_id: ResourceId, operation_id: ResourceId, context: OperationContextDep, user: CurrentUser
+) -> OperationRead:
     """One work. Its log and its events are those of a job: `/training/jobs/{work_id}/logs`; stop or delete it there."""
-    return await serializers.get(shop, user=user, work_id=work_id, job_id=job_id)
+    return await serializers.get(context, user=user, operation_id=operation_id, job_id=job_id)

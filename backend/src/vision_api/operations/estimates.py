@@ -43,7 +43,7 @@ class KnownTime:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """What is to be trained, settled."""
 
     card: ModelDetail
@@ -97,7 +97,7 @@ def expected_epoch_seconds(images: float, gmacs: float, device: DeviceInfo | Non
     return EPOCH_SECONDS + images * (PASSES * gmacs + LOADING_GMACS) / rate
 
 
-def estimate(plan: Plan) -> Estimates:
+def estimate(plan: TrainingPlan) -> Estimates:
     """All of it; what needs the number of images is null where nobody knows that."""
     batch, epochs = plan.columns["batch_size"], plan.columns["epochs"]
     epoch_seconds = plan.epoch_seconds
@@ -117,7 +117,7 @@ def estimate(plan: Plan) -> Estimates:
     )
 
 
-def find(plan: Plan, estimates: Estimates) -> Sequence[Finding]:
+def find(plan: TrainingPlan, estimates: Estimates) -> Sequence[Finding]:
     """What stands against it, with settings that would mend it."""
     found: list[Finding] = []
     batch = plan.columns["batch_size"]

@@ -16,28 +16,28 @@ from vision_api.catalog.use_cases import find_model, get_model
 from vision_api.models import DatasetVersion, JobStatus, TrainingJob, User
 from vision_api.operations import estimates, repository
 from vision_api.operations.schemas import PreflightCreate, PreflightRead
-from vision_api.operations.use_cases import SOMEBODY_WAITS, Workshop, new_work
-from vision_api.training_jobs.resolution.resolver import FOLDER_CHECK_SECONDS, Settler
+from vision_api.operations.use_cases import SOMEBODY_WAITS, OperationContext, new_operation
+from vision_api.training_jobs.resolution.resolver import FOLDER_CHECK_SECONDS, JobResolver
 from vision_api.training_jobs.status import switch_status
-from vision_contracts import DeviceInfo, JobKind, PreflightWork, TaskType
+from vision_contracts import DeviceInfo, JobKind, PreflightOperation, TaskType
 
 LONGEST_SECONDS = 600.0
 SETTINGS = ("epochs", "batch_size", "learning_rate", "optimizer", "hyperparameters", "initial_weights", "device")
 
 
 async def preflight(
-    shop: Workshop, settler: Settler, *, user: User, request: PreflightCreate
+    context: OperationContext, resolver: JobResolver, *, user: User, request: PreflightCreate
 ) -> tuple[PreflightRead, int | None]:
     """Everything that creating the experiment would check, and what it would need. With a dry run, also its id."""
-    columns = await settler.settle(user=user, request=request)
-    card = get_model(settler.catalog, request.framework, request.model_name)
-    async with shop.database.snapshot() as session:
+    columns = await resolver.resolve(user=user, request=request)
+    card = get_model(resolver.catalog, request.framework, request.model_name)
+    async with context.database.snapshot() as session:
         images, size = await _count_images(session, columns)
-        device = _device(shop, columns)
-        known = await _known_time(session, settler.catalog, columns, device)
+        device = _device(context, columns)
+        known = await _known_time(session, resolver.catalog, columns, device)
     if images is None and columns["dataset_path"] is not None:
         images = await _count_in_folder(columns)
-    plan = estimates.Plan(card, columns, images, size, device, known)
+    plan = estimates.TrainingPlan(card, columns, images, size, device, known)
     estimated = estimates.estimate(plan)
     findings = list(estimates.find(plan, estimated))
     answer = PreflightRead(
@@ -46,18 +46,18 @@ async def preflight(
         estimates=estimated,
         findings=findings,
     )
-    return answer, await _queue(shop, user, columns) if request.dry_run else None
+    return answer, await _queue(context, user, columns) if request.dry_run else None
 
 
-async def _queue(shop: Workshop, user: User, columns: dict[str, Any]) -> int:
-    shop.require(columns["framework"], JobKind.PREFLIGHT)
+async def _queue(context: OperationContext, user: User, columns: dict[str, Any]) -> int:
+    context.require(columns["framework"], JobKind.PREFLIGHT)
     own = columns | {"priority": SOMEBODY_WAITS, "timeout_seconds": LONGEST_SECONDS}
-    async with shop.database.transaction() as session:
-        row = new_work(shop, user, uuid4(), PreflightWork(), **own)
+    async with context.database.transaction() as session:
+        row = new_operation(context, user, uuid4(), PreflightOperation(), **own)
         session.add(row)
         await session.flush()
         switch_status(session, row, JobStatus.QUEUED)
-    shop.wakeups.job_asked(row.id)
+    context.notifier.job_asked(row.id)
     return row.id
 
 
@@ -87,9 +87,9 @@ async def _count_in_folder(columns: dict[str, Any]) -> int | None:
         return None
 
 
-def _device(shop: Workshop, columns: dict[str, Any]) -> DeviceInfo | None:
+def _device(context: OperationContext, columns: dict[str, Any]) -> DeviceInfo | None:
     """The device that the job would get: the one that it names, else the best of an instance that answers."""
-    devices = [one for each in shop.registry.available(columns["framework"]) for one in each.ready.devices]
+    devices = [one for each in context.registry.available(columns["framework"]) for one in each.ready.devices]
     wanted = columns["device"]
     if wanted == "auto":
         return next(iter(devices), None)

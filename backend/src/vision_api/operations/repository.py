@@ -13,16 +13,16 @@ from vision_contracts import JobKind, metric_names
 NEWEST_TRAININGS = 50
 
 
-async def list_works(session: AsyncSession, job_id: int, *, limit: int) -> Sequence[TrainingJob]:
+async def list_operations(session: AsyncSession, job_id: int, *, limit: int) -> Sequence[TrainingJob]:
     """What was done with a training, newest first."""
     wanted = select(TrainingJob).where(TrainingJob.parent_id == job_id, is_visible())
     return (await session.scalars(wanted.order_by(TrainingJob.id.desc()).limit(limit))).all()
 
 
-async def get_work(session: AsyncSession, work_id: int, *, parent_id: int | None) -> TrainingJob | None:
+async def get_operation(session: AsyncSession, operation_id: int, *, parent_id: int | None) -> TrainingJob | None:
     """One of them, or a pre-flight, which has no parent."""
     is_its = TrainingJob.parent_id == parent_id if parent_id is not None else TrainingJob.kind == JobKind.PREFLIGHT
-    return await session.scalar(select(TrainingJob).where(TrainingJob.id == work_id, is_its, is_visible()))
+    return await session.scalar(select(TrainingJob).where(TrainingJob.id == operation_id, is_its, is_visible()))
 
 
 async def dataset_name(session: AsyncSession, job: TrainingJob) -> str:
@@ -39,9 +39,9 @@ async def list_made(session: AsyncSession, work_ids: Collection[int]) -> dict[in
     is_theirs = or_(Artifact.job_id == work.id, Artifact.job_id == work.parent_id)
     is_under = func.substr(Artifact.uri, 1, func.length(folder)) == folder
     wanted = select(work.id, Artifact).join(Artifact, is_theirs & is_under).where(work.id.in_(work_ids))
-    made: dict[int, list[Artifact]] = {work_id: [] for work_id in work_ids}
-    for work_id, artifact in await session.execute(wanted.order_by(work.id, Artifact.name)):
-        made[work_id].append(artifact)
+    made: dict[int, list[Artifact]] = {operation_id: [] for operation_id in work_ids}
+    for operation_id, artifact in await session.execute(wanted.order_by(work.id, Artifact.name)):
+        made[operation_id].append(artifact)
     return made
 
 
@@ -52,7 +52,7 @@ async def list_last_values(session: AsyncSession, work_ids: Collection[int]) -> 
     last = of_works.group_by(point.job_id).subquery()
     is_last = (point.job_id == last.c.job_id) & (point.step == last.c.step)
     wanted = select(point.job_id, point.name, point.value).join(last, is_last).order_by(point.job_id, point.name)
-    values: dict[int, dict[str, float | None]] = {work_id: {} for work_id in work_ids}
+    values: dict[int, dict[str, float | None]] = {operation_id: {} for operation_id in work_ids}
     for row in await session.execute(wanted):
         values[row.job_id][row.name] = row.value
     return values

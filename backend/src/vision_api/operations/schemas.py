@@ -35,7 +35,7 @@ class EvaluationCreate(RequestModel):
     artifact: ArtifactName = Field(default=BEST, description="A checkpoint of the experiment.")
 
 
-class WorkArtifact(ReadModel):
+class OperationArtifact(ReadModel):
     """A file that a work has made."""
 
     name: str
@@ -50,7 +50,7 @@ class PredictedImage(ImagePrediction):
     drawing_url: str | None = Field(default=None, description="Path of the picture with the answer drawn into it.")
 
 
-class WorkRead(ReadModel):
+class OperationRead(ReadModel):
     """Work on an experiment: as a job it is queued, starts, runs and ends."""
 
     id: int
@@ -64,7 +64,7 @@ class WorkRead(ReadModel):
     progress: JobProgress
     settings: dict[str, Any] = Field(description="What was asked for.")
     values: dict[str, float | None] = Field(description="What was measured (evaluate, preflight).")
-    artifacts: list[WorkArtifact]
+    artifacts: list[OperationArtifact]
     predictions: list[PredictedImage] | None = Field(default=None, description="In the order of the images (predict).")
     created_at: Time
     started_at: Time | None
@@ -111,4 +111,6 @@ class PreflightRead(ReadModel):
     settings: dict[str, Any] = Field(description="What would be trained with, defaults filled in.")
     estimates: Estimates
     findings: list[Finding]
-    dry_run: WorkRead | None = Field(default=None, description="With `values` as soon as it has ended: see Location.")
+    dry_run: OperationRead | None = Field(
+        default=None, description="With `values` as soon as it has ended: see Location."
+    )

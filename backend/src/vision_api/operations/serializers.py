@@ -10,8 +10,8 @@ from data_kit import ObjectStore, StorageError
 from vision_api.errors import NotFound
 from vision_api.models import TrainingJob, User
 from vision_api.operations import repository
-from vision_api.operations.schemas import PredictedImage, WorkArtifact, WorkRead
-from vision_api.operations.use_cases import Workshop
+from vision_api.operations.schemas import OperationArtifact, OperationRead, PredictedImage
+from vision_api.operations.use_cases import OperationContext
 from vision_api.training_jobs import access
 from vision_api.training_jobs import repository as jobs
 from vision_api.training_jobs.serializers import read_progress
@@ -21,12 +21,12 @@ REPORT = "predictions.json"
 MISSING = "This experiment has no such work (any more)."
 
 
-async def get(shop: Workshop, *, user: User, work_id: int, job_id: int | None) -> WorkRead:
+async def get(context: OperationContext, *, user: User, operation_id: int, job_id: int | None) -> OperationRead:
     """A work with its answer, if it has one. Raises NotFound."""
-    async with shop.database.snapshot() as session:
+    async with context.database.snapshot() as session:
         if job_id is not None:
             await access.get_job_for(session, user, job_id)
-        row = await repository.get_work(session, work_id, parent_id=job_id)
+        row = await repository.get_operation(session, operation_id, parent_id=job_id)
         if row is None:
             raise NotFound(MISSING)
         await access.get_job_for(session, user, row.id)
@@ -34,23 +34,23 @@ async def get(shop: Workshop, *, user: User, work_id: int, job_id: int | None) -
         report = await jobs.find_artifact(session, row.id, REPORT) if row.kind == JobKind.PREDICT else None
     if report is None:
         return read
-    predictions = await asyncio.to_thread(_predictions, shop.store, report.uri, row.id)
+    predictions = await asyncio.to_thread(_predictions, context.store, report.uri, row.id)
     return read.model_copy(update={"predictions": predictions})
 
 
-async def list_of(session: AsyncSession, *, user: User, job_id: int, limit: int) -> list[WorkRead]:
+async def list_of(session: AsyncSession, *, user: User, job_id: int, limit: int) -> list[OperationRead]:
     """What was done with an experiment, newest first, without predictions."""
     await access.get_job_for(session, user, job_id)
-    return await _read(session, await repository.list_works(session, job_id, limit=limit))
+    return await _read(session, await repository.list_operations(session, job_id, limit=limit))
 
 
-async def _read(session: AsyncSession, rows: Sequence[TrainingJob]) -> list[WorkRead]:
+async def _read(session: AsyncSession, rows: Sequence[TrainingJob]) -> list[OperationRead]:
     work_ids = [row.id for row in rows]
     positions = await jobs.queue_positions(session, rows)
     values = await repository.list_last_values(session, work_ids)
     made = await repository.list_made(session, work_ids)
     return [
-        WorkRead(
+        OperationRead(
             id=row.id,
             job_id=row.parent_id,
             kind=JobKind(row.kind),
@@ -63,7 +63,7 @@ async def _read(session: AsyncSession, rows: Sequence[TrainingJob]) -> list[Work
             settings=_settings(row),
             values=values[row.id],
             artifacts=[
-                WorkArtifact(
+                OperationArtifact(
                     name=each.name, kind=each.kind, size_bytes=each.size_bytes, url=_url(each.job_id, each.name)
                 )
                 for each in made[row.id]
@@ -85,14 +85,14 @@ def _settings(row: TrainingJob) -> dict[str, Any]:
     return told | ({"artifact": weights["artifact"]} if isinstance(weights, dict) else {})
 
 
-def _predictions(store: ObjectStore, uri: str, work_id: int) -> list[PredictedImage] | None:
+def _predictions(store: ObjectStore, uri: str, operation_id: int) -> list[PredictedImage] | None:
     try:
         report = PredictionReport.model_validate_json(store.read_bytes(uri))
     except StorageError:
         return None
     return [
         PredictedImage(
-            **image.model_dump(), drawing_url=_url(work_id, image.drawing) if image.drawing is not None else None
+            **image.model_dump(), drawing_url=_url(operation_id, image.drawing) if image.drawing is not None else None
         )
         for image in report.images
     ]

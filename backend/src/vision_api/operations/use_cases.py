@@ -24,19 +24,19 @@ from vision_api.operations.image_form import Images
 from vision_api.operations.schemas import EvaluationCreate, ExportCreate
 from vision_api.training_jobs import access
 from vision_api.training_jobs import repository as jobs
-from vision_api.training_jobs.notifier import Wakeups
+from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_jobs.status import ENDED, switch_status
 from vision_api.training_jobs.storage_layout import job_uri
 from vision_api.training_services import InstanceRegistry
 from vision_contracts import (
     ArtifactKind,
-    EvaluateWork,
-    ExportWork,
+    EvaluateOperation,
+    ExportOperation,
     ImageRef,
     JobKind,
-    PredictWork,
+    Operation,
+    PredictOperation,
     TaskType,
-    Work,
 )
 
 INPUTS = "inputs"
@@ -59,14 +59,14 @@ class Added(BaseModel):
 
 
 @dataclass(frozen=True)
-class Workshop:
+class OperationContext:
     """What asking for a work needs."""
 
     database: Database
     settings: Settings
     store: ObjectStore
     registry: InstanceRegistry
-    wakeups: Wakeups
+    notifier: Notifier
 
     def require(self, framework: str, kind: JobKind) -> None:
         """Raises Invalid(kind_not_supported) where every instance of the framework that answers cannot do it."""
@@ -76,56 +76,60 @@ class Workshop:
             raise Invalid(message, code="kind_not_supported")
 
 
-async def predict(shop: Workshop, *, user: User, job_id: int, images: Images, idempotency: Idempotency) -> int:
+async def predict(
+    context: OperationContext, *, user: User, job_id: int, images: Images, idempotency: Idempotency
+) -> int:
     """Queue a prediction; returns its id. The images are stored before the row is there."""
-    async with shop.database.snapshot() as session:
+    async with context.database.snapshot() as session:
         job, checkpoint = await _find(session, user, job_id, images.form.artifact)
-    shop.require(job.framework, JobKind.PREDICT)
+    context.require(job.framework, JobKind.PREDICT)
     uid = uuid4()
-    folder = f"{job_uri(shop.settings.storage_url, uid)}/{INPUTS}"
-    stored = [await _store(shop.store, file.file, f"{folder}/{number}") for number, file in enumerate(images.files)]
+    folder = f"{job_uri(context.settings.storage_url, uid)}/{INPUTS}"
+    stored = [await _store(context.store, file.file, f"{folder}/{number}") for number, file in enumerate(images.files)]
     names = images.names()
     refs = [ImageRef(name=name, uri=image.uri) for name, image in zip(names, stored, strict=True)]
     form = images.form
-    work = PredictWork(images=refs, threshold=form.threshold, top_k=form.top_k)
+    work = PredictOperation(images=refs, threshold=form.threshold, top_k=form.top_k)
     sent = form.model_dump(mode="json") | {"names": names, "images": [image.sha256 for image in stored]}
-    row = _row(shop, user, job, uid, work, checkpoint=checkpoint, priority=SOMEBODY_WAITS)
-    work_id = await _add(shop, user, row, idempotency, sent)
-    if work_id != row.id:  # an answer from before, which has images of its own
-        await anyio.to_thread.run_sync(shop.store.delete_prefix, shop.store.key(folder))
-    return work_id
+    row = _row(context, user, job, uid, work, checkpoint=checkpoint, priority=SOMEBODY_WAITS)
+    operation_id = await _add(context, user, row, idempotency, sent)
+    if operation_id != row.id:  # an answer from before, which has images of its own
+        await anyio.to_thread.run_sync(context.store.delete_prefix, context.store.key(folder))
+    return operation_id
 
 
-async def export(shop: Workshop, *, user: User, job_id: int, request: ExportCreate, idempotency: Idempotency) -> int:
+async def export(
+    context: OperationContext, *, user: User, job_id: int, request: ExportCreate, idempotency: Idempotency
+) -> int:
     """Queue an export; returns its id."""
-    async with shop.database.snapshot() as session:
+    async with context.database.snapshot() as session:
         job, checkpoint = await _find(session, user, job_id, request.artifact)
         dataset_name = await repository.dataset_name(session, job)
-    shop.require(job.framework, JobKind.EXPORT)
+    context.require(job.framework, JobKind.EXPORT)
     metrics = {"accuracy": job.accuracy, "loss": job.loss, "primary_metric": job.primary_value}
-    work = ExportWork(
+    work = ExportOperation(
         format=request.format,
         name=job.name,
         metrics={name: value for name, value in metrics.items() if value is not None},
         dataset_name=dataset_name,
     )
-    row = _row(shop, user, job, uuid4(), work, checkpoint=checkpoint, priority=job.priority)
-    return await _add(shop, user, row, idempotency, request)
+    row = _row(context, user, job, uuid4(), work, checkpoint=checkpoint, priority=job.priority)
+    return await _add(context, user, row, idempotency, request)
 
 
 async def evaluate(
-    shop: Workshop, *, user: User, job_id: int, request: EvaluationCreate, idempotency: Idempotency
+    context: OperationContext, *, user: User, job_id: int, request: EvaluationCreate, idempotency: Idempotency
 ) -> int:
     """Queue an evaluation; returns its id. Without a data set, on the experiment's own."""
     own: dict[str, Any] = {}
-    async with shop.database.snapshot() as session:
+    async with context.database.snapshot() as session:
         job, checkpoint = await _find(session, user, job_id, request.artifact)
         if request.dataset_id is not None and job.project_id is not None:
             own = await _dataset(session, user, job, job.project_id, request)
-    shop.require(job.framework, JobKind.EVALUATE)
-    work = EvaluateWork(split=request.split)
-    row = _row(shop, user, job, uuid4(), work, checkpoint=checkpoint, priority=job.priority, **own)
-    return await _add(shop, user, row, idempotency, request)
+    context.require(job.framework, JobKind.EVALUATE)
+    work = EvaluateOperation(split=request.split)
+    row = _row(context, user, job, uuid4(), work, checkpoint=checkpoint, priority=job.priority, **own)
+    return await _add(context, user, row, idempotency, request)
 
 
 async def _dataset(
@@ -174,21 +178,33 @@ async def _store(store: ObjectStore, file: Any, uri: str) -> StoredObject:
 
 
 def _row(
-    shop: Workshop, user: User, job: TrainingJob, uid: UUID, work: Work, *, checkpoint: str, priority: int, **own: Any
+    context: OperationContext,
+    user: User,
+    job: TrainingJob,
+    uid: UUID,
+    work: Operation,
+    *,
+    checkpoint: str,
+    priority: int,
+    **own: Any,
 ) -> TrainingJob:
     columns = {name: getattr(job, name) for name in _COPIED} | own
     columns["initial_weights"] = {"job_id": job.id, "artifact": checkpoint}
-    return new_work(shop, user, uid, work, parent_id=job.id, priority=priority, device=job.device, **columns)
+    return new_operation(context, user, uid, work, parent_id=job.id, priority=priority, device=job.device, **columns)
 
 
 async def _add(
-    shop: Workshop, user: User, row: TrainingJob, idempotency: Idempotency, sent: BaseModel | Mapping[str, Any]
+    context: OperationContext,
+    user: User,
+    row: TrainingJob,
+    idempotency: Idempotency,
+    sent: BaseModel | Mapping[str, Any],
 ) -> int:
     """Let `row` wait for a slot, and return its id; or that of the row which the same request made before. The
     experiment is locked: nobody deletes it meanwhile.
     """
     assert row.parent_id is not None  # noqa: S101 - how it is made
-    async with shop.database.transaction() as session:
+    async with context.database.transaction() as session:
         await access.lock_job_for(session, user, row.parent_id)
 
         async def add() -> Added:
@@ -198,16 +214,16 @@ async def _add(
             return Added(id=row.id)
 
         added = await idempotency.once(session, user_id=user.id, body=sent, result_type=Added, create=add)
-    shop.wakeups.job_asked(added.id)
+    context.notifier.job_asked(added.id)
     return added.id
 
 
-def new_work(shop: Workshop, user: User, uid: UUID, work: Work, **columns: Any) -> TrainingJob:
+def new_operation(context: OperationContext, user: User, uid: UUID, work: Operation, **columns: Any) -> TrainingJob:
     """The row of a work, not yet queued."""
     now = utc_now()
     fixed = {
         "job_uid": uid,
-        "output_uri": job_uri(shop.settings.storage_url, uid),
+        "output_uri": job_uri(context.settings.storage_url, uid),
         "created_by_id": user.id,
         "created_at": now,
         "updated_at": now,
@@ -223,13 +239,13 @@ def new_work(shop: Workshop, user: User, uid: UUID, work: Work, **columns: Any) 
     return TrainingJob(**(columns | fixed))
 
 
-async def wait(shop: Workshop, work_id: int, *, seconds: float = WAIT_SECONDS) -> bool:
+async def wait(context: OperationContext, operation_id: int, *, seconds: float = WAIT_SECONDS) -> bool:
     """Whether a work has ended, after waiting for that for a bounded time. No session is open while it waits."""
     deadline = time.monotonic() + seconds
-    with shop.wakeups.following(work_id) as wakeup:
+    with context.notifier.subscribe(operation_id) as wakeup:
         while True:
-            async with shop.database.snapshot() as session:
-                row = await jobs.get_job(session, work_id)
+            async with context.database.snapshot() as session:
+                row = await jobs.get_job(session, operation_id)
             if row is None or row.status in ENDED:
                 return True
             if (left := deadline - time.monotonic()) <= 0:

@@ -88,7 +88,7 @@ class PlatformServer(uvicorn.Server):
         logger.warning("%s again: jobs get no time for a checkpoint", number.name)
         registry: InstanceRegistry | None = getattr(self._app.state, "instance_registry", None)
         if registry is not None:
-            self._start(registry.hasten())
+            self._start(registry.stop_waiting())
 
     def _start(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)

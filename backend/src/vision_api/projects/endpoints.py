@@ -8,7 +8,7 @@ from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_api.kit.schemas import ResourceId
 from vision_api.projects import members, use_cases
-from vision_api.projects.list_route import ListRoute
+from vision_api.projects.list_route import ProjectListRoute
 from vision_api.projects.schemas import (
     MemberCreate,
     MemberRead,
@@ -30,7 +30,7 @@ async def list_projects(
     return list(page.items)
 
 
-router.add_api_route("", list_projects, route_class_override=ListRoute)
+router.add_api_route("", list_projects, route_class_override=ProjectListRoute)
 
 
 @router.post("", status_code=201)

@@ -9,10 +9,10 @@ from fastapi.security.utils import get_authorization_scheme_param
 
 from vision_api.auth.tokens import AccessTokens
 from vision_api.db.session import Database
-from vision_api.kit.response_cache import AnswerCache, key_of
+from vision_api.kit.response_cache import ResponseCache, key_of
 
 
-class ListRoute(APIRoute):
+class ProjectListRoute(APIRoute):
     """Two statements over threads take twenty times as long as everything else that the list needs.
 
     An answer is kept with the version of the database before it was read, and given again to the same token while
@@ -26,7 +26,7 @@ class ListRoute(APIRoute):
 
         async def answer(request: Request) -> Response:
             database: Database = request.app.state.database
-            answers: AnswerCache = request.app.state.project_lists
+            answers: ResponseCache = request.app.state.project_lists
             version, token = database.version(), _bearer(request)
             if version is None or not token:
                 return await check_and_answer(request)

@@ -3,7 +3,7 @@
 from vision_api.models import TrainingJob
 
 
-def how_to_go_on(job: TrainingJob) -> str:
+def next_step_advice(job: TrainingJob) -> str:
     """A sentence that names the request."""
     if job.checkpoint_uri is not None:
         return f"Resume it to go on from its checkpoint at step {job.checkpoint_step}, or retry it from the beginning."

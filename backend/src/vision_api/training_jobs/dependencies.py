@@ -7,17 +7,17 @@ from fastapi import Depends, Request
 from data_kit import ObjectStore
 from vision_api.catalog.endpoints import CatalogDep
 from vision_api.db.session import DatabaseDep
-from vision_api.training_jobs.notifier import Wakeups
-from vision_api.training_jobs.resolution.resolver import Settler
+from vision_api.training_jobs.notifier import Notifier
+from vision_api.training_jobs.resolution.resolver import JobResolver
 
 
-async def _settler(request: Request, database: DatabaseDep, catalog: CatalogDep) -> Settler:
-    return Settler(database, request.app.state.settings, catalog)
+async def _resolver(request: Request, database: DatabaseDep, catalog: CatalogDep) -> JobResolver:
+    return JobResolver(database, request.app.state.settings, catalog)
 
 
-async def _wakeups(request: Request) -> Wakeups:
-    wakeups: Wakeups = request.app.state.wakeups
-    return wakeups
+async def _notifier(request: Request) -> Notifier:
+    notifier: Notifier = request.app.state.notifier
+    return notifier
 
 
 async def _store(request: Request) -> ObjectStore:
@@ -25,6 +25,6 @@ async def _store(request: Request) -> ObjectStore:
     return store
 
 
-SettlerDep = Annotated[Settler, Depends(_settler)]
-WakeupsDep = Annotated[Wakeups, Depends(_wakeups)]
+JobResolverDep = Annotated[JobResolver, Depends(_resolver)]
+NotifierDep = Annotated[Notifier, Depends(_notifier)]
 StoreDep = Annotated[ObjectStore, Depends(_store)]

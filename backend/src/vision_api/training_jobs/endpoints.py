@@ -13,7 +13,7 @@ from vision_api.kit.schemas import ResourceId
 from vision_api.models import JobStatus, TrainingJob
 from vision_api.projects.access import get_project_for
 from vision_api.training_jobs import lifecycle, repository, use_cases
-from vision_api.training_jobs.dependencies import SettlerDep, WakeupsDep
+from vision_api.training_jobs.dependencies import JobResolverDep, NotifierDep
 from vision_api.training_jobs.schemas import (
     Extend,
     Fork,
@@ -40,7 +40,7 @@ def _locate(request: Request, response: Response, job: TrainingJobRead) -> Train
 @router.post("/training/jobs", status_code=CREATED)
 async def create_training_job(
     body: TrainingJobCreate,
-    settler: SettlerDep,
+    resolver: JobResolverDep,
     user: CurrentUser,
     idempotency: IdempotencyKey,
     request: Request,
@@ -50,7 +50,7 @@ async def create_training_job(
 
     What is left out comes from the model's card: `epochs`, `batch_size`, `learning_rate`, `optimizer`.
     """
-    job = await use_cases.create(settler, user=user, request=body, idempotency=idempotency)
+    job = await use_cases.create(resolver, user=user, request=body, idempotency=idempotency)
     return _locate(request, response, job)
 
 
@@ -109,83 +109,87 @@ async def get_training_job(job_id: ResourceId, session: ReadSession, user: Curre
 
 @router.patch("/training/jobs/{job_id}")
 async def update_training_job(
-    job_id: ResourceId, body: TrainingJobUpdate, settler: SettlerDep, user: CurrentUser, wakeups: WakeupsDep
+    job_id: ResourceId, body: TrainingJobUpdate, resolver: JobResolverDep, user: CurrentUser, notifier: NotifierDep
 ) -> TrainingJobRead:
     """Change an experiment: everything while it is `pending`, later only `name`, `notes` and `priority`."""
-    job = await use_cases.update(settler, user=user, job_id=job_id, changes=body)
-    wakeups.job_asked(job_id)
+    job = await use_cases.update(resolver, user=user, job_id=job_id, changes=body)
+    notifier.job_asked(job_id)
     return job
 
 
 @router.delete("/training/jobs/{job_id}", status_code=status.HTTP_204_NO_CONTENT)
 async def delete_training_job(
-    job_id: ResourceId, session: WriteSession, user: CurrentUser, wakeups: WakeupsDep
+    job_id: ResourceId, session: WriteSession, user: CurrentUser, notifier: NotifierDep
 ) -> None:
     """Delete an experiment. It is gone at once; stopping it and freeing its files goes on in the background."""
     await use_cases.delete(session, user=user, job_id=job_id)
-    wakeups.after_commit(session, job_id)
+    notifier.after_commit(session, job_id)
 
 
 @router.post("/training/jobs/{job_id}/start", status_code=ACCEPTED)
 async def start_training_job(
-    job_id: ResourceId, session: WriteSession, user: CurrentUser, wakeups: WakeupsDep
+    job_id: ResourceId, session: WriteSession, user: CurrentUser, notifier: NotifierDep
 ) -> TrainingJobRead:
     """Start a pending experiment. It is queued, and waits if its training service is busy or down."""
-    wakeups.after_commit(session, job_id)
+    notifier.after_commit(session, job_id)
     return await lifecycle.start(session, user=user, job_id=job_id)
 
 
 @router.post("/training/jobs/{job_id}/stop", status_code=ACCEPTED)
 async def stop_training_job(
-    job_id: ResourceId, session: WriteSession, user: CurrentUser, wakeups: WakeupsDep
+    job_id: ResourceId, session: WriteSession, user: CurrentUser, notifier: NotifierDep
 ) -> TrainingJobRead:
     """Stop an experiment. One that trains saves a checkpoint first; `cancelled` tells that it has ended."""
-    wakeups.after_commit(session, job_id)
+    notifier.after_commit(session, job_id)
     return await lifecycle.stop(session, user=user, job_id=job_id)
 
 
 @router.post("/training/jobs/{job_id}/pause", status_code=ACCEPTED)
 async def pause_training_job(
-    job_id: ResourceId, session: WriteSession, user: CurrentUser, wakeups: WakeupsDep
+    job_id: ResourceId, session: WriteSession, user: CurrentUser, notifier: NotifierDep
 ) -> TrainingJobRead:
     """Pause an experiment: it saves a checkpoint and gives its slot back."""
-    wakeups.after_commit(session, job_id)
+    notifier.after_commit(session, job_id)
     return await lifecycle.pause(session, user=user, job_id=job_id)
 
 
 @router.post("/training/jobs/{job_id}/resume", status_code=ACCEPTED)
 async def resume_training_job(
-    job_id: ResourceId, session: WriteSession, user: CurrentUser, wakeups: WakeupsDep
+    job_id: ResourceId, session: WriteSession, user: CurrentUser, notifier: NotifierDep
 ) -> TrainingJobRead:
     """Go on from the newest checkpoint: a paused experiment, or one that failed or was stopped and left one."""
-    wakeups.after_commit(session, job_id)
+    notifier.after_commit(session, job_id)
     return await lifecycle.resume(session, user=user, job_id=job_id)
 
 
 @router.post("/training/jobs/{job_id}/retry", status_code=ACCEPTED)
 async def retry_training_job(
-    job_id: ResourceId, settler: SettlerDep, user: CurrentUser, wakeups: WakeupsDep, body: WithChanges | None = None
+    job_id: ResourceId,
+    resolver: JobResolverDep,
+    user: CurrentUser,
+    notifier: NotifierDep,
+    body: WithChanges | None = None,
 ) -> TrainingJobRead:
     """Train an ended experiment again from the beginning, with other settings where wanted."""
     changes = body.changes if body else None
-    job = await lifecycle.retry(settler, user=user, job_id=job_id, changes=changes)
-    wakeups.job_asked(job_id)
+    job = await lifecycle.retry(resolver, user=user, job_id=job_id, changes=changes)
+    notifier.job_asked(job_id)
     return job
 
 
 @router.post("/training/jobs/{job_id}/extend", status_code=ACCEPTED)
 async def extend_training_job(
-    job_id: ResourceId, body: Extend, session: WriteSession, user: CurrentUser, wakeups: WakeupsDep
+    job_id: ResourceId, body: Extend, session: WriteSession, user: CurrentUser, notifier: NotifierDep
 ) -> TrainingJobRead:
     """Train an ended experiment on from its newest checkpoint, up to a new total of `epochs`."""
-    wakeups.after_commit(session, job_id)
+    notifier.after_commit(session, job_id)
     return await lifecycle.extend(session, user=user, job_id=job_id, epochs=body.epochs)
 
 
 @router.post("/training/jobs/{job_id}/clone", status_code=CREATED)
 async def clone_training_job(
     job_id: ResourceId,
-    settler: SettlerDep,
+    resolver: JobResolverDep,
     user: CurrentUser,
     idempotency: IdempotencyKey,
     request: Request,
@@ -194,7 +198,7 @@ async def clone_training_job(
 ) -> TrainingJobRead:
     """Make a new experiment with the settings of this one."""
     job = await use_cases.clone(
-        settler, user=user, job_id=job_id, changes=body.changes if body else None, idempotency=idempotency
+        resolver, user=user, job_id=job_id, changes=body.changes if body else None, idempotency=idempotency
     )
     return _locate(request, response, job)
 
@@ -203,7 +207,7 @@ async def clone_training_job(
 async def fork_training_job(
     job_id: ResourceId,
     body: Fork,
-    settler: SettlerDep,
+    resolver: JobResolverDep,
     user: CurrentUser,
     idempotency: IdempotencyKey,
     request: Request,
@@ -211,6 +215,6 @@ async def fork_training_job(
 ) -> TrainingJobRead:
     """Make a new experiment that starts from the weights of a checkpoint of this one."""
     job = await use_cases.fork(
-        settler, user=user, job_id=job_id, artifact=body.artifact, changes=body.changes, idempotency=idempotency
+        resolver, user=user, job_id=job_id, artifact=body.artifact, changes=body.changes, idempotency=idempotency
     )
     return _locate(request, response, job)

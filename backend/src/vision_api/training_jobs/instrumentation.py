@@ -25,19 +25,19 @@ ENDINGS = Counter(
 RESTARTS = Counter("training_job_restarts", "Attempts lost through no fault of their job.", _FRAMEWORK)
 
 
-def note_dispatch(job: TrainingJob) -> None:
+def count_dispatch(job: TrainingJob) -> None:
     """An instance has taken the job on. Only the first attempt since a user's start has waited in the queue."""
     is_first = not job.restarts and (job.started_at is None or job.queued_at is None or job.started_at < job.queued_at)
     if is_first and job.queued_at is not None:
         QUEUE_WAIT.labels(job.framework).observe((utc_now() - job.queued_at).total_seconds())
 
 
-def note_metrics(job: TrainingJob, values: Mapping[str, float | None]) -> None:
+def count_metrics(job: TrainingJob, values: Mapping[str, float | None]) -> None:
     """A trainer has told these values."""
     if (seconds := values.get(metric_names.EPOCH_SECONDS)) is not None:
         EPOCH.labels(job.framework).observe(seconds)
 
 
-def note_stored(event_time: datetime) -> None:
+def observe_stored(event_time: datetime) -> None:
     """An event of that time is committed. Clocks differ a little: nothing is stored before it happens."""
     EVENT_LAG.observe(max(0.0, (utc_now() - event_time).total_seconds()))

@@ -7,11 +7,11 @@ from vision_api.kit.clock import utc_now
 from vision_api.kit.logging import request_id_var
 from vision_api.models import JobStatus, TrainingJob, User
 from vision_api.training_jobs import access
-from vision_api.training_jobs.advice import how_to_go_on
-from vision_api.training_jobs.resolution.resolver import Settler, merge
+from vision_api.training_jobs.advice import next_step_advice
+from vision_api.training_jobs.resolution.resolver import JobResolver, merge
 from vision_api.training_jobs.restarts import leave_instance
 from vision_api.training_jobs.schemas import TrainingJobRead, TrainingJobUpdate
-from vision_api.training_jobs.status import ACTIVE, ENDED, Why, is_allowed, switch_status
+from vision_api.training_jobs.status import ACTIVE, ENDED, StatusReason, is_allowed, switch_status
 from vision_api.training_jobs.use_cases import assign, lock_unchanged, read_with_position
 from vision_contracts import EndReason
 
@@ -37,14 +37,14 @@ async def resume(session: AsyncSession, *, user: User, job_id: int) -> TrainingJ
 
 
 async def retry(
-    settler: Settler, *, user: User, job_id: int, changes: TrainingJobUpdate | None = None
+    resolver: JobResolver, *, user: User, job_id: int, changes: TrainingJobUpdate | None = None
 ) -> TrainingJobRead:
     """Train again from the beginning, with other settings where wanted."""
-    async with settler.database.snapshot() as session:
+    async with resolver.database.snapshot() as session:
         before = await access.get_job_for(session, user, job_id, role="editor")
     _require(before, "retried", ENDED)
-    columns = await settler.settle(user=user, request=merge(before, changes))
-    async with settler.database.transaction() as session:
+    columns = await resolver.resolve(user=user, request=merge(before, changes))
+    async with resolver.database.transaction() as session:
         job = await lock_unchanged(session, user, before)
         assign(job, columns)
         _forget_training(job)
@@ -106,8 +106,8 @@ def _halt(session: AsyncSession, job: TrainingJob, asked: str, *, waiting: JobSt
     if status is waiting:
         leave_instance(job)  # it may be on its way: the instance is told to stop it once it has arrived
     reason = EndReason.STOPPED_BY_USER if asked == "stopped" else None
-    advice = f" {how_to_go_on(job)}" if status is _S.CANCELLED else ""
-    switch_status(session, job, status, Why(reason, f"It was {asked} by a user.{advice}"))
+    advice = f" {next_step_advice(job)}" if status is _S.CANCELLED else ""
+    switch_status(session, job, status, StatusReason(reason, f"It was {asked} by a user.{advice}"))
 
 
 def _require(job: TrainingJob, asked: str, statuses: frozenset[JobStatus] | set[JobStatus]) -> None:

@@ -34,25 +34,25 @@ class Wakeup:
         return is_woken
 
 
-class Wakeups:
+class Notifier:
     """The loops and the followers of this process."""
 
     def __init__(self) -> None:
         self.dispatch = Wakeup()
         self.collect = Wakeup()
         self.reconcile = Wakeup()
-        self._followers: dict[int, set[Wakeup]] = defaultdict(set)
-        self._project_followers: dict[int, set[Wakeup]] = defaultdict(set)
+        self._subscribers: dict[int, set[Wakeup]] = defaultdict(set)
+        self._project_subscribers: dict[int, set[Wakeup]] = defaultdict(set)
 
     @property
-    def followed_jobs(self) -> set[int]:
+    def subscribed_jobs(self) -> set[int]:
         """The ids of the jobs that somebody here follows."""
-        return set(self._followers)
+        return set(self._subscribers)
 
     @property
-    def followed_projects(self) -> set[int]:
+    def subscribed_projects(self) -> set[int]:
         """The ids of the projects that somebody here follows."""
-        return set(self._project_followers)
+        return set(self._project_subscribers)
 
     def wake_loops(self) -> None:
         """A user asked for something, or an instance came or went."""
@@ -62,19 +62,19 @@ class Wakeups:
 
     def job_changed(self, job_id: int) -> None:
         """Somebody may be waiting for the next event of this job."""
-        for follower in self._followers.get(job_id, ()):
-            follower.set()
+        for subscriber in self._subscribers.get(job_id, ()):
+            subscriber.set()
 
     def project_changed(self, project_id: int) -> None:
         """A job of this project has changed."""
-        for follower in self._project_followers.get(project_id, ()):
-            follower.set()
+        for subscriber in self._project_subscribers.get(project_id, ()):
+            subscriber.set()
 
-    def wake_followers(self) -> None:
+    def notify_all_subscribers(self) -> None:
         """Everybody looks: something may have been missed."""
-        for followers in (*self._followers.values(), *self._project_followers.values()):
-            for follower in followers:
-                follower.set()
+        for subscribers in (*self._subscribers.values(), *self._project_subscribers.values()):
+            for subscriber in subscribers:
+                subscriber.set()
 
     def job_announced(self, job_id: str) -> None:
         """Some backend has committed an event of this job."""
@@ -97,22 +97,22 @@ class Wakeups:
 
         event.listen(session.sync_session, "after_commit", wake, once=True)
 
-    def following(self, job_id: int) -> AbstractContextManager[Wakeup]:
+    def subscribe(self, job_id: int) -> AbstractContextManager[Wakeup]:
         """A wake-up that is set by every new event of a job."""
-        return _following(self._followers, job_id)
+        return _subscribe(self._subscribers, job_id)
 
-    def following_project(self, project_id: int) -> AbstractContextManager[Wakeup]:
+    def subscribe_project(self, project_id: int) -> AbstractContextManager[Wakeup]:
         """A wake-up that is set by every change of a project's jobs."""
-        return _following(self._project_followers, project_id)
+        return _subscribe(self._project_subscribers, project_id)
 
 
 @contextmanager
-def _following(followers: dict[int, set[Wakeup]], followed_id: int) -> Generator[Wakeup]:
+def _subscribe(subscribers: dict[int, set[Wakeup]], subject_id: int) -> Generator[Wakeup]:
     wakeup = Wakeup()
-    followers[followed_id].add(wakeup)
+    subscribers[subject_id].add(wakeup)
     try:
         yield wakeup
     finally:
-        followers[followed_id].discard(wakeup)
-        if not followers[followed_id]:
-            del followers[followed_id]
+        subscribers[subject_id].discard(wakeup)
+        if not subscribers[subject_id]:
+            del subscribers[subject_id]

@@ -129,7 +129,7 @@ async def queue_positions(session: AsyncSession, jobs: Sequence[TrainingJob]) ->
     return {row.id: row.place for row in rows}
 
 
-async def delete_works(session: AsyncSession, job: TrainingJob) -> None:
+async def delete_operations(session: AsyncSession, job: TrainingJob) -> None:
     """With a training goes what is done with it; with a work, the artifacts that the training has of it."""
     gone = {"deleted_at": job.deleted_at, "updated_at": utc_now()}
     works = update(TrainingJob).where(TrainingJob.parent_id == job.id, TrainingJob.deleted_at.is_(None))

@@ -46,7 +46,7 @@ class TransitionError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class StatusReason:
     """Why a job has the status that it has: a stable code, and a text for people."""
 
     reason: WaitReason | EndReason | None = None
@@ -61,7 +61,12 @@ def is_allowed(current: JobStatus, target: JobStatus) -> bool:
 
 
 def switch_status(
-    session: AsyncSession, job: TrainingJob, status: JobStatus, why: Why | None = None, *, time: datetime | None = None
+    session: AsyncSession,
+    job: TrainingJob,
+    status: JobStatus,
+    reason: StatusReason | None = None,
+    *,
+    time: datetime | None = None,
 ) -> None:
     """Move the job along the table, say why, and tell whoever follows. Nothing else writes a status.
 
@@ -69,22 +74,24 @@ def switch_status(
     """
     if not is_allowed(job.status, status):
         raise TransitionError(job.status, status)
-    moment, why = time or utc_now(), why or Why()
-    logger.info("job %s: %s → %s %s", job.job_uid, job.status, status, why.reason or "")
+    moment, reason = time or utc_now(), reason or StatusReason()
+    logger.info("job %s: %s → %s %s", job.job_uid, job.status, status, reason.reason or "")
     job.status = status
-    job.error_message = why.message if status is _S.FAILED else None
-    job.proposed_changes = why.proposed_changes if status is _S.FAILED else None
+    job.error_message = reason.message if status is _S.FAILED else None
+    job.proposed_changes = reason.proposed_changes if status is _S.FAILED else None
     job.completed_at = moment if status in ENDED else None
-    explain_status(session, job, why, time=moment)
+    explain_status(session, job, reason, time=moment)
     if status in ENDED:
-        ENDINGS.labels(job.framework, status, why.reason or "").inc()
-        end = {"status": status, "status_reason": why.reason, "proposed_changes": job.proposed_changes}
+        ENDINGS.labels(job.framework, status, reason.reason or "").inc()
+        end = {"status": status, "status_reason": reason.reason, "proposed_changes": job.proposed_changes}
         append_event(session, job, "end", end, time=moment)
 
 
-def explain_status(session: AsyncSession, job: TrainingJob, why: Why, *, time: datetime | None = None) -> None:
+def explain_status(
+    session: AsyncSession, job: TrainingJob, reason: StatusReason, *, time: datetime | None = None
+) -> None:
     """Say why the job has its present status. The job's row must be locked."""
-    job.status_reason = why.reason
-    job.status_message = why.message
-    data = {"status": job.status, "status_reason": why.reason, "status_message": why.message}
+    job.status_reason = reason.reason
+    job.status_message = reason.message
+    data = {"status": job.status, "status_reason": reason.reason, "status_message": reason.message}
     append_event(session, job, "status", data, time=time)

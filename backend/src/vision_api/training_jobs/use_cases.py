@@ -15,7 +15,7 @@ from vision_api.models import JobStatus, TrainingJob, User
 from vision_api.projects.access import MISSING as PROJECT_MISSING
 from vision_api.projects.repository import add_to_experiment_count
 from vision_api.training_jobs import access, repository
-from vision_api.training_jobs.resolution.resolver import Settler, describe, merge
+from vision_api.training_jobs.resolution.resolver import JobResolver, describe, merge
 from vision_api.training_jobs.schemas import InitialCheckpoint, TrainingJobCreate, TrainingJobRead, TrainingJobUpdate
 from vision_api.training_jobs.serializers import read_job
 from vision_api.training_jobs.storage_layout import job_uri
@@ -25,7 +25,7 @@ ALWAYS_CHANGEABLE = frozenset({"name", "notes", "priority"})
 
 
 async def create(
-    settler: Settler,
+    resolver: JobResolver,
     *,
     user: User,
     request: TrainingJobCreate,
@@ -36,8 +36,8 @@ async def create(
 
     Raises Invalid for anything that could not be trained.
     """
-    columns = await settler.settle(user=user, request=request)
-    async with settler.database.transaction() as session:
+    columns = await resolver.resolve(user=user, request=request)
+    async with resolver.database.transaction() as session:
 
         async def add() -> TrainingJobRead:
             if not await add_to_experiment_count(session, request.project_id, 1):
@@ -46,7 +46,7 @@ async def create(
             uid = uuid4()
             job = TrainingJob(
                 job_uid=uid,
-                output_uri=job_uri(settler.settings.storage_url, uid),
+                output_uri=job_uri(resolver.settings.storage_url, uid),
                 created_by_id=user.id,
                 created_at=now,
                 updated_at=now,
@@ -76,10 +76,10 @@ async def page(session: AsyncSession, *, wanted: Select[TrainingJob], params: Pa
     return found.map(lambda job: read_job(job, positions.get(job.id)))
 
 
-async def update(settler: Settler, *, user: User, job_id: int, changes: TrainingJobUpdate) -> TrainingJobRead:
+async def update(resolver: JobResolver, *, user: User, job_id: int, changes: TrainingJobUpdate) -> TrainingJobRead:
     """Change what may still be changed. Raises InvalidTransition for a setting of a job that has been started."""
     is_free = changes.model_fields_set <= ALWAYS_CHANGEABLE
-    async with settler.database.snapshot() as session:
+    async with resolver.database.snapshot() as session:
         before = await access.get_job_for(session, user, job_id, role="editor")
     access.require_training(before, "changed")
     if not is_free and before.status != JobStatus.PENDING:
@@ -90,15 +90,15 @@ async def update(settler: Settler, *, user: User, job_id: int, changes: Training
     if is_free:
         columns = _free_columns(before, changes)
     else:
-        columns = await settler.settle(user=user, request=merge(before, changes))
-    async with settler.database.transaction() as session:
+        columns = await resolver.resolve(user=user, request=merge(before, changes))
+    async with resolver.database.transaction() as session:
         job = await lock_unchanged(session, user, before)
         assign(job, columns)
         return await read_with_position(session, job)
 
 
 async def clone(
-    settler: Settler,
+    resolver: JobResolver,
     *,
     user: User,
     job_id: int,
@@ -106,15 +106,15 @@ async def clone(
     idempotency: Idempotency | None = None,
 ) -> TrainingJobRead:
     """A new job with the settings of another one."""
-    async with settler.database.snapshot() as session:
+    async with resolver.database.snapshot() as session:
         source = await access.get_job_for(session, user, job_id, role="editor")
     access.require_training(source, "cloned")
     request = merge(source, changes)
-    return await create(settler, user=user, request=request, idempotency=idempotency, sent=_said(changes))
+    return await create(resolver, user=user, request=request, idempotency=idempotency, sent=_sent_body(changes))
 
 
 async def fork(
-    settler: Settler,
+    resolver: JobResolver,
     *,
     user: User,
     job_id: int,
@@ -123,12 +123,12 @@ async def fork(
     idempotency: Idempotency | None = None,
 ) -> TrainingJobRead:
     """A new job that starts from a checkpoint of another one."""
-    async with settler.database.snapshot() as session:
+    async with resolver.database.snapshot() as session:
         source = await access.get_job_for(session, user, job_id, role="editor")
     access.require_training(source, "forked")
     request = merge(source, changes, initial_weights=InitialCheckpoint(job_id=job_id, artifact=artifact))
-    sent = _said(changes, artifact=artifact)
-    return await create(settler, user=user, request=request, idempotency=idempotency, sent=sent)
+    sent = _sent_body(changes, artifact=artifact)
+    return await create(resolver, user=user, request=request, idempotency=idempotency, sent=sent)
 
 
 async def delete(session: AsyncSession, *, user: User, job_id: int) -> None:
@@ -138,7 +138,7 @@ async def delete(session: AsyncSession, *, user: User, job_id: int) -> None:
         await add_to_experiment_count(session, seen.project_id, -1)
     job = await access.lock_job_for(session, user, job_id)  # whoever comes second finds none: the count is rolled back
     job.deleted_at = utc_now()
-    await repository.delete_works(session, job)
+    await repository.delete_operations(session, job)
 
 
 async def read_with_position(session: AsyncSession, job: TrainingJob) -> TrainingJobRead:
@@ -162,7 +162,7 @@ def assign(job: TrainingJob, columns: dict[str, Any]) -> None:
         setattr(job, name, value)
 
 
-def _said(changes: TrainingJobUpdate | None, **others: Any) -> dict[str, Any]:
+def _sent_body(changes: TrainingJobUpdate | None, **others: Any) -> dict[str, Any]:
     return {"changes": changes.model_dump(mode="json", exclude_unset=True) if changes else None, **others}
 
 

@@ -98,7 +98,7 @@ class HostSource:
     async def close(self) -> None:
         """Nothing of ours runs there."""
 
-    def hasten(self) -> None:
+    def stop_waiting(self) -> None:
         """Nothing of ours runs there."""
 
     async def _resolve(self, url: ServiceUrl) -> None:

@@ -115,7 +115,7 @@ class LocalServices:
         await asyncio.wait([everything], timeout=KILL_SECONDS)
         self._running.clear()
 
-    def hasten(self) -> None:
+    def stop_waiting(self) -> None:
         """Wait for nobody any more in `close`."""
         self._hurry.set()
 

@@ -63,7 +63,7 @@ class AddressSource(Protocol):
         """End what this source has started."""
         ...
 
-    def hasten(self) -> None:
+    def stop_waiting(self) -> None:
         """Wait for nobody any more in `close`."""
         ...
 
@@ -151,7 +151,7 @@ class InstanceRegistry:
         await self._source.close()
         await self._connections.close()
 
-    async def hasten(self) -> None:
+    async def stop_waiting(self) -> None:
         """End what is ours without patience: trainers get no time for a checkpoint, `close` waits no longer.
 
         The jobs are paused all the same, and go on from their last checkpoint at the next start.
@@ -160,7 +160,7 @@ class InstanceRegistry:
             with suppress(TimeoutError):
                 async with asyncio.timeout(HASTE_SECONDS):
                     await asyncio.gather(*(self._end_runners(instance) for instance in self.instances))
-            self._source.hasten()
+            self._source.stop_waiting()
 
     async def refresh(self) -> None:
         """Ask every address once."""

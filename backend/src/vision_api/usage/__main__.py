@@ -16,7 +16,7 @@ from vision_api.db.engine import make_engine
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
 from vision_api.migrate import require_schema
-from vision_api.usage.names import Names, load_names
+from vision_api.usage.names import KnownObjects, load_known_objects
 from vision_api.usage.orphans import NotThisDatabase, removable, remove
 from vision_api.usage.report import Report, compare, list_storage
 
@@ -56,15 +56,15 @@ async def run(settings: Settings, *, as_json: bool = False, repair: bool = False
         await database.close()
 
 
-async def survey(database: Database, store: ObjectStore) -> tuple[Report, Names]:
+async def survey(database: Database, store: ObjectStore) -> tuple[Report, KnownObjects]:
     """The storage first, then the database."""
     listing = await anyio.to_thread.run_sync(list_storage, store)
     async with database.snapshot() as session:
-        names = await load_names(session)
+        names = await load_known_objects(session)
     return compare(store, listing, names), names
 
 
-async def remove_orphans(database: Database, store: ObjectStore, report: Report, names: Names) -> None:
+async def remove_orphans(database: Database, store: ObjectStore, report: Report, names: KnownObjects) -> None:
     """Delete what can be deleted, and say so. Raises NotThisDatabase."""
     for orphan in removable(report, names):
         done = "deleted" if await remove(database, store, orphan) else "left, since its job is known now:"

@@ -31,7 +31,7 @@ class KnownJob:
 
 
 @dataclass
-class Names:
+class KnownObjects:
     """What the database knew at one moment."""
 
     projects: dict[int, str] = field(default_factory=dict[int, str])
@@ -51,9 +51,9 @@ class Names:
     """When the database was last written to by people or trainings."""
 
 
-async def load_names(session: AsyncSession) -> Names:
+async def load_known_objects(session: AsyncSession) -> KnownObjects:
     """All of them, in a handful of statements."""
-    names = Names()
+    names = KnownObjects()
     names.projects = {row.id: row.name for row in await session.execute(select(Project.id, Project.name))}
     job = TrainingJob
     columns = (job.job_uid, job.id, job.name, job.status, job.project_id, job.deleted_at)

@@ -8,7 +8,7 @@ import anyio.to_thread
 from data_kit import ObjectStore
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
-from vision_api.usage.names import Names, is_known
+from vision_api.usage.names import KnownObjects, is_known
 from vision_api.usage.report import Orphan, Report
 
 YOUNGEST = timedelta(days=1)
@@ -18,7 +18,7 @@ class NotThisDatabase(Exception):
     """The database and the storage do not seem to belong together."""
 
 
-def removable(report: Report, names: Names) -> list[Orphan]:
+def removable(report: Report, names: KnownObjects) -> list[Orphan]:
     """Folders of unknown jobs that nobody has written to for a day.
 
     A database that was restored from a backup does not know the jobs that came after it. What is younger than the

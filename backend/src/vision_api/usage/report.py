@@ -14,7 +14,7 @@ from vision_api.kit.clock import utc_now
 from vision_api.model_registry.storage_layout import MODELS
 from vision_api.storage_layout import CONTENTS, UPLOADS
 from vision_api.training_jobs.storage_layout import JOBS
-from vision_api.usage.names import Names
+from vision_api.usage.names import KnownObjects
 from vision_api.usage.sizes import Sizes, measure
 from vision_contracts import Time
 
@@ -104,7 +104,7 @@ def list_storage(store: ObjectStore) -> Listing:
     return Listing(begun_at, folders, sum(found.size_bytes for found in store.list_unfinished()))
 
 
-def compare(store: ObjectStore, listing: Listing, names: Names) -> Report:
+def compare(store: ObjectStore, listing: Listing, names: KnownObjects) -> Report:
     """`names` must have been loaded after the listing: what was stored meanwhile is then no orphan."""
     comparison = _Comparison(store, listing, names)
     for folder, objects in listing.folders.items():
@@ -113,7 +113,7 @@ def compare(store: ObjectStore, listing: Listing, names: Names) -> Report:
 
 
 class _Comparison:
-    def __init__(self, store: ObjectStore, listing: Listing, names: Names) -> None:
+    def __init__(self, store: ObjectStore, listing: Listing, names: KnownObjects) -> None:
         self._store = store
         self._listing = listing
         self._names = names
@@ -194,7 +194,7 @@ def _size(line: Line | Orphan) -> int:
     return line.total_bytes
 
 
-def _count_missing(store: ObjectStore, listing: Listing, names: Names) -> Counter[int]:
+def _count_missing(store: ObjectStore, listing: Listing, names: KnownObjects) -> Counter[int]:
     """For each job, artifacts of this storage that were stored before the listing began and are not in it."""
     there = {found.uri for found in listing.objects}
     return Counter(

@@ -19,16 +19,16 @@ from vision_api.config import Settings
 from vision_api.db.session import Database
 from vision_api.models import TrainingJob
 from vision_api.training_jobs.loops import reconcile, sweep
-from vision_api.training_jobs.loops.event_collector import Patience
+from vision_api.training_jobs.loops.event_collector import LossTimeouts
 from vision_api.training_jobs.loops.lifespan import running_loops
-from vision_api.training_jobs.notifier import Wakeups
+from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_jobs.storage_layout import job_uri
 from vision_api.training_services import running_registry
 
-Backend = Callable[..., AbstractAsyncContextManager[Wakeups]]
+Backend = Callable[..., AbstractAsyncContextManager[Notifier]]
 
 STEPS_PER_EPOCH = 4
-QUICK = Patience(silence_seconds=3.0, first_contact_seconds=5.0)
+QUICK = LossTimeouts(silence_seconds=3.0, first_contact_seconds=5.0)
 
 
 @pytest.fixture
@@ -54,13 +54,13 @@ def backend(settings: Settings, database: Database, storage_url: str, monkeypatc
 
     @asynccontextmanager
     async def run(
-        *services: FakeService, local: bool = False, patience: Patience = QUICK, **fields: Any
-    ) -> AsyncGenerator[Wakeups]:
+        *services: FakeService, local: bool = False, loss_timeouts: LossTimeouts = QUICK, **fields: Any
+    ) -> AsyncGenerator[Notifier]:
         urls = {"fake": tuple(service.url for service in services)}
         own = settings.model_copy(
             update={"service_urls": urls, "service_token": _Secret(TOKEN), "stop_grace_seconds": 5.0, **fields}
         )
-        wakeups = Wakeups()
+        notifier = Notifier()
         async with AsyncExitStack() as parts:
             registry = await parts.enter_async_context(running_registry(own))
             mode = "subprocess" if local else "http"
@@ -68,13 +68,13 @@ def backend(settings: Settings, database: Database, storage_url: str, monkeypatc
                 running_loops(
                     database=database,
                     registry=registry,
-                    wakeups=wakeups,
+                    notifier=notifier,
                     store=open_store(storage_url),
                     settings=own.model_copy(update={"training_execution_mode": mode}),
-                    patience=patience,
+                    loss_timeouts=loss_timeouts,
                 )
             )
-            yield wakeups
+            yield notifier
 
     return run
 

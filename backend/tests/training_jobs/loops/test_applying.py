@@ -10,7 +10,7 @@ from sqlalchemy import select
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import Artifact, GarbageObject, JobStatus, MetricPoint, TrainingJob
-from vision_api.training_jobs.loops.event_batch import Batch
+from vision_api.training_jobs.loops.event_batch import EventBatch
 from vision_api.training_jobs.loops.retention import DEFAULT_RETENTION, Retention
 from vision_api.training_jobs.repository import list_events, list_log_lines
 from vision_api.version import VERSION
@@ -48,7 +48,7 @@ def apply(database: Database) -> Apply:
                 JobEvent(seq=first + index, attempt=row.attempt, time=utc_now(), body=body)
                 for index, body in enumerate(bodies)
             ]
-            await Batch(session, row, retention).apply(events)
+            await EventBatch(session, row, retention).apply(events)
         return row
 
     return apply
@@ -122,7 +122,7 @@ async def test_events_that_were_applied_already_and_ghosts_are_ignored(
 
     for batch in ([event(1, 1), event(2, 1)], [event(1, 1), event(2, 1), event(3, 1)], [event(4, 7)]):
         async with database.transaction() as session:
-            await Batch(session, await reload(session, running), DEFAULT_RETENTION).apply(batch)
+            await EventBatch(session, await reload(session, running), DEFAULT_RETENTION).apply(batch)
 
     assert sorted(step for _, step in await points_of(database, running)) == [11, 21, 31]
     assert len(await told(database, running)) == 3

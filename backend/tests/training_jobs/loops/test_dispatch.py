@@ -20,7 +20,7 @@ from vision_api.training_jobs import lifecycle
 from vision_api.training_jobs.loops import repository
 from vision_api.training_jobs.loops.dispatch import Answer, DispatchLoop, Sending
 from vision_api.training_jobs.loops.reconcile import ReconcileLoop
-from vision_api.training_jobs.notifier import Wakeups
+from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_services import InstanceRegistry, running_registry
 from vision_contracts import HeldJob, Problem
 
@@ -47,12 +47,12 @@ async def registry(settings: Settings, service: SmallService) -> AsyncIterator[I
 
 @pytest.fixture
 def dispatch(database: Database, registry: InstanceRegistry) -> DispatchLoop:
-    return DispatchLoop(database, registry, Wakeups(), owner=OWNER)
+    return DispatchLoop(database, registry, Notifier(), owner=OWNER)
 
 
 @pytest.fixture
 def reconcile(database: Database, registry: InstanceRegistry) -> ReconcileLoop:
-    return ReconcileLoop(database, registry, Wakeups(), owner=OWNER, grace_seconds=1)
+    return ReconcileLoop(database, registry, Notifier(), owner=OWNER, grace_seconds=1)
 
 
 async def stored(database: Database, job: TrainingJob) -> TrainingJob:
@@ -119,7 +119,7 @@ async def test_a_user_has_only_so_many_slots(database: Database, registry: Insta
     await make_job(status=S.RUNNING, attempt=1, instance_id=uuid4())
     job = await make_job(status=S.QUEUED)
 
-    await DispatchLoop(database, registry, Wakeups(), owner=OWNER, max_running_jobs_per_user=1).tick()
+    await DispatchLoop(database, registry, Notifier(), owner=OWNER, max_running_jobs_per_user=1).tick()
 
     assert (await stored(database, job)).status_reason == "user_limit"
 
@@ -138,7 +138,7 @@ async def test_who_has_queued_many_keeps_nobody_waiting(
         session.add_all(TrainingJob(**job_fields(**fields)) for _ in range(repository.CANDIDATES))
     job = await make_job(status=S.QUEUED, created_by_id=(await make_user("late@example.com")).id)
 
-    await DispatchLoop(database, registry, Wakeups(), owner=OWNER, max_running_jobs_per_user=1).tick()
+    await DispatchLoop(database, registry, Notifier(), owner=OWNER, max_running_jobs_per_user=1).tick()
 
     assert (await stored(database, job)).status == S.STARTING
 
@@ -157,7 +157,7 @@ async def test_an_answer_that_comes_after_the_job_was_taken_back_starts_nothing(
 
     job = await make_job(status=S.QUEUED)
 
-    await Hung(database, registry, Wakeups(), owner=OWNER).tick()
+    await Hung(database, registry, Notifier(), owner=OWNER).tick()
 
     assert (await stored(database, job)).status == S.QUEUED
 

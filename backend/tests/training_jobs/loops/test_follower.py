@@ -17,8 +17,8 @@ from vision_api.errors import DatabaseUnavailable
 from vision_api.kit.clock import utc_now
 from vision_api.models import JobStatus, TrainingJob
 from vision_api.training_jobs.loops import event_collector as follower_module
-from vision_api.training_jobs.loops.event_collector import Followed, Follower, Patience
-from vision_api.training_jobs.notifier import Wakeups
+from vision_api.training_jobs.loops.event_collector import CollectedAttempt, EventCollector, LossTimeouts
+from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_services import InstanceRegistry, running_registry
 from vision_contracts import Finished, JobEvent, Metrics, Started
 
@@ -55,11 +55,11 @@ async def job(make_job: MakeJob, service: SmallService) -> TrainingJob:
 
 
 @pytest.fixture
-def follower(database: Database, registry: InstanceRegistry, job: TrainingJob) -> Follower:
+def collector(database: Database, registry: InstanceRegistry, job: TrainingJob) -> EventCollector:
     assert job.instance_id is not None
-    followed = Followed(job.id, job.job_uid, job.attempt, job.instance_id, 0, None)
-    patience = Patience(silence_seconds=1, first_contact_seconds=1)
-    return Follower(database, registry, Wakeups(), owner=OWNER, followed=followed, patience=patience)
+    followed = CollectedAttempt(job.id, job.job_uid, job.attempt, job.instance_id, 0, None)
+    loss_timeouts = LossTimeouts(silence_seconds=1, first_contact_seconds=1)
+    return EventCollector(database, registry, Notifier(), owner=OWNER, followed=followed, loss_timeouts=loss_timeouts)
 
 
 def tell(service: SmallService, *bodies: Started | Metrics | Finished) -> None:
@@ -74,14 +74,14 @@ async def stored(database: Database, job: TrainingJob) -> TrainingJob:
 
 
 async def test_a_stream_that_is_cut_is_taken_up_where_it_was(
-    database: Database, service: SmallService, follower: Follower, job: TrainingJob, becomes: Becomes
+    database: Database, service: SmallService, collector: EventCollector, job: TrainingJob, becomes: Becomes
 ) -> None:
     begun = (Started(resume_step=0, device="cpu"), Metrics(step=1, epoch=0, values={"lr": 1.0}))
     tell(service, *begun)
-    following = asyncio.create_task(follower.run())
+    subscribe = asyncio.create_task(collector.run())
     await becomes(job, lambda row: row.service_cursor == len(begun))
     tell(service, *begun, Finished())
-    await following
+    await subscribe
 
     done = await stored(database, job)
     assert (done.status, done.service_cursor) == ("completed", 3)
@@ -93,7 +93,7 @@ async def test_a_stream_that_is_cut_is_taken_up_where_it_was(
 )
 async def test_a_vanished_instance_loses_the_job_or_does_what_was_asked_of_it(
     database: Database,
-    follower: Follower,
+    collector: EventCollector,
     network: AsyncExitStack,
     job: TrainingJob,
     status: str,
@@ -104,7 +104,7 @@ async def test_a_vanished_instance_loses_the_job_or_does_what_was_asked_of_it(
         (await reload(session, job)).status = JobStatus(status)
     await network.aclose()
 
-    await follower.run()
+    await collector.run()
 
     lost = await stored(database, job)
     assert (lost.status, lost.status_reason) == (expected, reason)
@@ -113,7 +113,7 @@ async def test_a_vanished_instance_loses_the_job_or_does_what_was_asked_of_it(
 
 async def test_a_loss_that_the_database_cannot_take_yet_is_noted_later_and_is_no_defect_of_the_job(
     database: Database,
-    follower: Follower,
+    collector: EventCollector,
     network: AsyncExitStack,
     job: TrainingJob,
     monkeypatch: pytest.MonkeyPatch,
@@ -131,20 +131,20 @@ async def test_a_loss_that_the_database_cannot_take_yet_is_noted_later_and_is_no
     await network.aclose()
     monkeypatch.setattr(database, "transaction", refuse_at_first)
 
-    await follower.run()
+    await collector.run()
 
     assert refusals < 0
     assert (await stored(database, job)).status == "queued"
 
 
 async def test_whoever_has_lost_the_lease_writes_nothing(
-    database: Database, service: SmallService, follower: Follower, job: TrainingJob
+    database: Database, service: SmallService, collector: EventCollector, job: TrainingJob
 ) -> None:
     async with database.transaction() as session:
         (await reload(session, job)).lease_owner = uuid4()
     tell(service, Started(resume_step=0, device="cpu"), Finished())
 
-    await follower.run()
+    await collector.run()
 
     assert ((await stored(database, job)).status, (await stored(database, job)).last_event_id) == ("starting", 0)
 
@@ -152,14 +152,14 @@ async def test_whoever_has_lost_the_lease_writes_nothing(
 async def test_a_job_whose_events_cannot_be_stored_fails_instead_of_hanging(
     database: Database,
     service: SmallService,
-    follower: Follower,
+    collector: EventCollector,
     job: TrainingJob,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(follower_module, "TROUBLE_SECONDS", 0)
     tell(service, Finished())  # the end of what has never started
 
-    await follower.run()
+    await collector.run()
 
     failed = await stored(database, job)
     assert (failed.status, failed.status_reason) == ("failed", "internal")

@@ -16,12 +16,12 @@ from waiting import until
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import Artifact, JobStatus, MetricPoint, TrainingJob
-from vision_api.training_jobs.loops.event_collector import Patience
-from vision_api.training_jobs.notifier import Wakeups
+from vision_api.training_jobs.loops.event_collector import LossTimeouts
+from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_jobs.repository import get_job_for_update, list_events
 from vision_api.training_jobs.status import switch_status
 
-Backend = Callable[..., AbstractAsyncContextManager[Wakeups]]
+Backend = Callable[..., AbstractAsyncContextManager[Notifier]]
 
 STEPS_PER_EPOCH = 4
 
@@ -92,14 +92,14 @@ async def test_a_paused_job_goes_on_from_its_checkpoint_and_can_be_stopped_and_d
     becomes: Becomes,
     tmp_path: Path,
 ) -> None:
-    async with backend(service) as wakeups:
+    async with backend(service) as notifier:
         job = await make_fake_job(epochs=100, hyperparameters={"step_seconds": 0.1})
         await becomes(job, lambda row: row.progress_step >= 2)
         await ask(database, job, JobStatus.PAUSING)
         paused = await becomes(job, "paused")
         assert paused.checkpoint_step is not None
         await ask(database, job, JobStatus.QUEUED)
-        wakeups.wake_loops()
+        notifier.wake_loops()
         resumed = await becomes(job, lambda row: row.status == "running" and row.attempt == 2)
         await becomes(job, lambda row: row.progress_step > (paused.checkpoint_step or 0) + 1)
         await ask(database, job, JobStatus.STOPPING)
@@ -135,7 +135,7 @@ async def test_neither_a_new_backend_nor_a_new_service_process_loses_anything(
     job = await make_fake_job(epochs=6, hyperparameters={"step_seconds": 0.1})
     async with backend(service):
         await becomes(job, lambda row: row.progress_step >= 2)
-    async with backend(service, patience=Patience()):
+    async with backend(service, loss_timeouts=LossTimeouts()):
         await becomes(job, lambda row: row.progress_step >= 6)
         await service.end(signal.SIGKILL)
         await service.start()

@@ -120,7 +120,7 @@ STEPS: list[tuple[Any, str]] = [
     (ObjectStore, "delete_prefix"),
     (repository, "list_point_names"),
     (repository, "remove_points"),
-    (repository, "remove_told"),
+    (repository, "remove_history"),
     (repository, "remove_job"),
 ]
 

@@ -16,7 +16,7 @@ class HuggingFaceAdapter:
     distribution = "transformers"
     catalog_file = Path(__file__).with_name("catalog.json")
     trainer = "huggingface_service.train:train"
-    works = MappingProxyType(
+    operations = MappingProxyType(
         {
             JobKind.PREDICT: "huggingface_service.operations:predict",
             JobKind.EXPORT: "huggingface_service.operations:export",

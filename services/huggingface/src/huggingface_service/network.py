@@ -19,10 +19,10 @@ from huggingface_service.model_inputs import model_inputs
 from huggingface_service.tasks.instances import sureness
 from trainer_kit.evaluation import BACKGROUND, label_names
 from trainer_kit.inference import Description, Preprocessing, TorchNetwork
-from trainer_kit.trainer import TrainingError, WorkRun
+from trainer_kit.trainer import OperationRun, TrainingError
 from vision_contracts import EndReason, TaskType
 
-Run = WorkRun[Hyperparameters]
+Run = OperationRun[Hyperparameters]
 
 
 class Outputs(nn.Module):

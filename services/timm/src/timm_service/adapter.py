@@ -15,7 +15,7 @@ class TimmAdapter:
     distribution = "timm"
     catalog_file = Path(__file__).with_name("catalog.json")
     trainer = "timm_service.train:train"
-    works = MappingProxyType(
+    operations = MappingProxyType(
         {
             JobKind.PREDICT: "timm_service.operations:predict",
             JobKind.EXPORT: "timm_service.operations:export",

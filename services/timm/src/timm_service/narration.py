@@ -37,6 +37,6 @@ def tell_epoch(run: Run, train_loss: float, *, is_best: bool) -> None:
     )
 
 
-def tell_end(run: Run) -> None:
+def report_end(run: Run) -> None:
     """What came out."""
     run.log(f"Finished. The best validation accuracy was {run.history.best[metric_names.VAL_ACCURACY]:.1%}.")

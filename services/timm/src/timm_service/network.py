@@ -10,10 +10,10 @@ from torch import nn
 from timm_service.config import Hyperparameters
 from timm_service.weights import read_torch_file
 from trainer_kit.inference import Description, Preprocessing, TorchNetwork
-from trainer_kit.trainer import TrainingError, WorkRun
+from trainer_kit.trainer import OperationRun, TrainingError
 from vision_contracts import EndReason
 
-Run = WorkRun[Hyperparameters]
+Run = OperationRun[Hyperparameters]
 
 
 class Probabilities(nn.Sequential):

@@ -17,7 +17,7 @@ from timm_service.checkpoint import (
 )
 from timm_service.data import Batch, epoch_seed
 from timm_service.model import build_model, choose_image_size, set_training_mode
-from timm_service.narration import tell_beginning, tell_end, tell_epoch
+from timm_service.narration import report_end, tell_beginning, tell_epoch
 from timm_service.optimization import learning_rate, set_learning_rate
 from timm_service.parallel import keep_gradients, mean_of
 from timm_service.setup import Run, Setup, build_setup, build_state, choose_device, versions
@@ -54,7 +54,7 @@ def train(run: Run) -> None:
             state.epoch += 1
     if run.world.is_main:
         leave_report(run, partial(BestModel, run, state, setup))
-        tell_end(run)
+        report_end(run)
     run.finish()
 
 

@@ -16,7 +16,7 @@ class UltralyticsAdapter:
     distribution = "ultralytics"
     catalog_file = Path(__file__).with_name("catalog.json")
     trainer = "ultralytics_service.train:train"
-    works = MappingProxyType(
+    operations = MappingProxyType(
         {
             JobKind.PREDICT: "ultralytics_service.operations:predict",
             JobKind.EXPORT: "ultralytics_service.operations:export",

@@ -3,7 +3,7 @@
 from typing import Any
 
 from trainer_kit.inference import Description, Preprocessing, TorchNetwork
-from trainer_kit.trainer import WorkRun
+from trainer_kit.trainer import OperationRun
 from ultralytics_service.checkpoint import SavedTraining, read_checkpoint
 from ultralytics_service.config import CommonHyperparameters
 from ultralytics_service.initial_weights import rebuild
@@ -14,7 +14,7 @@ NMS_OVERLAP = 0.7
 """As the library's own predictions, unless the head needs none."""
 BACKGROUND = "background"
 
-Run = WorkRun[CommonHyperparameters]
+Run = OperationRun[CommonHyperparameters]
 
 
 class Outputs(torch.nn.Module):

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, model_validator
 
 from vision_contracts.base import Message
-from vision_contracts.operations import JobKind, Work
+from vision_contracts.operations import JobKind, Operation
 from vision_contracts.tasks import DatasetFormat, TaskType
 
 CONTRACT_VERSION = 1
@@ -49,7 +49,7 @@ class JobSpec(Message):
 
     contract_version: int = CONTRACT_VERSION
     kind: JobKind = JobKind.TRAIN
-    work: Work | None = Field(default=None, description="What to do, where that is not training.")
+    work: Operation | None = Field(default=None, description="What to do, where that is not training.")
     job_uid: UUID
     attempt: int = Field(ge=1)
     framework: str

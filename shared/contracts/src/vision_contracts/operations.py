@@ -40,7 +40,7 @@ class ImageRef(Message):
     uri: str
 
 
-class PredictWork(Message):
+class PredictOperation(Message):
     """Let a checkpoint (`initial_weights`) look at images."""
 
     kind: Literal["predict"] = "predict"
@@ -49,7 +49,7 @@ class PredictWork(Message):
     top_k: int = Field(default=5, ge=1, le=1000, description="Labels of an image that are told.")
 
 
-class ExportWork(Message):
+class ExportOperation(Message):
     """Write a checkpoint (`initial_weights`) in a form that others read, checked on images of `dataset`."""
 
     kind: Literal["export"] = "export"
@@ -59,18 +59,20 @@ class ExportWork(Message):
     dataset_name: str = ""
 
 
-class EvaluateWork(Message):
+class EvaluateOperation(Message):
     """Measure a checkpoint (`initial_weights`) on one split of `dataset`."""
 
     kind: Literal["evaluate"] = "evaluate"
     split: Literal["train", "val", "test"] = "val"
 
 
-class PreflightWork(Message):
+class PreflightOperation(Message):
     """Train a few real steps, and keep nothing but how long they took and what memory they needed."""
 
     kind: Literal["preflight"] = "preflight"
     steps: int = Field(default=4, ge=2, le=50)
 
 
-Work = Annotated[PredictWork | ExportWork | EvaluateWork | PreflightWork, Field(discriminator="kind")]
+Operation = Annotated[
+    PredictOperation | ExportOperation | EvaluateOperation | PreflightOperation, Field(discriminator="kind")
+]

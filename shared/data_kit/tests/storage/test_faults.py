@@ -13,11 +13,11 @@ from faulty_proxy import FaultyProxy, faulty_proxy
 
 from data_kit.storage import ObjectStore, StorageError, open_store
 from data_kit.storage import store as store_module
-from data_kit.storage.store import CHUNK_BYTES, Patience
+from data_kit.storage.store import CHUNK_BYTES, Timeouts
 
 CONTENT = os.urandom(2 * CHUNK_BYTES + 12_345)
 HALF_A_SECOND = timedelta(seconds=0.5)
-QUICK = Patience(connect=HALF_A_SECOND, silence=HALF_A_SECOND, retries=3, total=timedelta(seconds=3))
+QUICK = Timeouts(connect=HALF_A_SECOND, silence=HALF_A_SECOND, retries=3, total=timedelta(seconds=3))
 
 
 @pytest.fixture

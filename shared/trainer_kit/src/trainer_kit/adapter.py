@@ -41,8 +41,8 @@ class Adapter(Protocol):
         ...
 
     @property
-    def works(self) -> Mapping[JobKind, str]:
-        """For each further kind of work that the framework can do, `module:function` of `work(run: WorkRun) -> None`,
+    def operations(self) -> Mapping[JobKind, str]:
+        """For each further kind of work that the framework can do, `module:function` of `work(run: OperationRun) -> None`,
         which ends as `trainer` does. A kind that is missing is refused with `kind_not_supported`; a dry run
         (`preflight`) needs nothing but `trainer`.
         """
@@ -55,9 +55,9 @@ class Adapter(Protocol):
 
 def entry_point(adapter: Adapter, kind: JobKind) -> str | None:
     """`module:function` of what does work of this kind; None where the framework has nothing for it."""
-    return adapter.trainer if kind in (JobKind.TRAIN, JobKind.PREFLIGHT) else adapter.works.get(kind)
+    return adapter.trainer if kind in (JobKind.TRAIN, JobKind.PREFLIGHT) else adapter.operations.get(kind)
 
 
 def entry_points(adapter: Adapter) -> tuple[str, ...]:
     """All of them, each once."""
-    return tuple(dict.fromkeys([adapter.trainer, *adapter.works.values()]))
+    return tuple(dict.fromkeys([adapter.trainer, *adapter.operations.values()]))

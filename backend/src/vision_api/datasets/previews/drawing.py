@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image, ImageColor, ImageDraw
 
-from vision_api.datasets.previews.fonts import Lettering, letter, shortened
+from vision_api.datasets.previews.fonts import FittedText, fit_text, shortened
 from vision_api.datasets.processing.stored_samples import StoredInstance, StoredSample
 
 Color = tuple[int, int, int]
@@ -48,7 +48,7 @@ def _mix(value: int, to: int, share: float) -> int:
     return round(value * (1 - share) + to * share)
 
 
-def paint(picture: Image.Image, sample: StoredSample, legend: Legend, factor: float) -> Image.Image:
+def draw_labels(picture: Image.Image, sample: StoredSample, legend: Legend, factor: float) -> Image.Image:
     """A copy with labels. `factor` is the scale of the picture; labels are in pixels of the image as it is stored."""
     largest_first = sorted(sample.instances, key=_area, reverse=True)
     layer = Image.new("RGBA", (picture.width * _FINER, picture.height * _FINER))
@@ -145,40 +145,40 @@ class _Names:
 
     def add_for_image(self, class_id: int) -> None:
         """In the upper left corner."""
-        self._put(class_id, self._lettering(class_id), [(0, 0)])
+        self._put(class_id, self._fitted_text(class_id), [(0, 0)])
 
     def add(self, instances: Sequence[StoredInstance], factor: float) -> None:
         """At as many as possible, in this order."""
         unnamed: dict[int, None] = {}
         named: set[int] = set()
         is_roomy = len(instances) <= _MOST_ALWAYS_NAMED and min(self.picture.size) >= _ROOMY
-        letterings = {class_id: self._lettering(class_id) for class_id in {each.class_id for each in instances}}
+        fitted_texts = {class_id: self._fitted_text(class_id) for class_id in {each.class_id for each in instances}}
         for instance in instances:
-            width, height = self._extent(letterings[instance.class_id])
+            width, height = self._extent(fitted_texts[instance.class_id])
             x1, y1, x2, y2 = (value * factor for value in instance.box)
             is_worth_it = is_roomy or (x2 - x1) * (y2 - y1) > 1.5 * width * height
             places = [(x1, y1 - height), (x1, y2), (x1, y1), (x2 - width, y1 - height)]
-            if is_worth_it and self._put(instance.class_id, letterings[instance.class_id], places):
+            if is_worth_it and self._put(instance.class_id, fitted_texts[instance.class_id], places):
                 named.add(instance.class_id)
             else:
                 unnamed[instance.class_id] = None
-        self._list([class_id for class_id in unnamed if class_id not in named], letterings)
+        self._list([class_id for class_id in unnamed if class_id not in named], fitted_texts)
 
-    def _list(self, class_ids: Sequence[int], letterings: Mapping[int, Lettering]) -> None:
+    def _list(self, class_ids: Sequence[int], fitted_texts: Mapping[int, FittedText]) -> None:
         bottom = float(self.picture.height)
         for class_id in class_ids:
-            bottom -= self._extent(letterings[class_id])[1]
-            self._put(class_id, letterings[class_id], [(0, bottom)])
+            bottom -= self._extent(fitted_texts[class_id])[1]
+            self._put(class_id, fitted_texts[class_id], [(0, bottom)])
 
-    def _lettering(self, class_id: int) -> Lettering:
-        lettering = letter(self.legend.class_names[class_id], self._size, otherwise=f"#{class_id}")
-        return shortened(lettering, self.picture.width * 0.8)
+    def _fitted_text(self, class_id: int) -> FittedText:
+        fitted_text = fit_text(self.legend.class_names[class_id], self._size, otherwise=f"#{class_id}")
+        return shortened(fitted_text, self.picture.width * 0.8)
 
-    def _extent(self, lettering: Lettering) -> tuple[float, float]:
-        return lettering.font.getlength(lettering.text) + 2 * self._padding, self._size + 2 * self._padding
+    def _extent(self, fitted_text: FittedText) -> tuple[float, float]:
+        return fitted_text.font.getlength(fitted_text.text) + 2 * self._padding, self._size + 2 * self._padding
 
-    def _put(self, class_id: int, lettering: Lettering, places: Sequence[tuple[float, float]]) -> bool:
-        width, height = self._extent(lettering)
+    def _put(self, class_id: int, fitted_text: FittedText, places: Sequence[tuple[float, float]]) -> bool:
+        width, height = self._extent(fitted_text)
         for left, top in places:
             left = max(0.0, min(left, self.picture.width - width))
             area = (left, top, left + width, top + height)
@@ -187,7 +187,7 @@ class _Names:
                 color = color_of(class_id)
                 self._drawing.rectangle(area, fill=color)
                 middle = (left + self._padding, top + height / 2)
-                self._drawing.text(middle, lettering.text, fill=_ink_on(color), font=lettering.font, anchor="lm")
+                self._drawing.text(middle, fitted_text.text, fill=_ink_on(color), font=fitted_text.font, anchor="lm")
                 return True
         return False
 

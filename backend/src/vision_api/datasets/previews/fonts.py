@@ -15,30 +15,30 @@ _MISSING = "\U0010ffff"
 
 
 @dataclass(frozen=True)
-class Lettering:
+class FittedText:
     """A text as it can be drawn."""
 
     text: str
     font: Font
 
 
-def letter(text: str, size: int, *, otherwise: str) -> Lettering:
+def fit_text(text: str, size: int, *, otherwise: str) -> FittedText:
     """`text` in the first font that has all of its characters. Where none has, `otherwise`, which is in ASCII: rows of
     empty boxes would tell nobody anything.
     """
     for name in (*FONTS, ""):
         font = _load(name, size)
         if font is not None and all(_has(name, character) for character in text):
-            return Lettering(text, font)
-    return Lettering(otherwise, ImageFont.load_default(size))
+            return FittedText(text, font)
+    return FittedText(otherwise, ImageFont.load_default(size))
 
 
-def shortened(lettering: Lettering, width: float) -> Lettering:
+def shortened(fitted_text: FittedText, width: float) -> FittedText:
     """Cut to `width` pixels."""
-    text = lettering.text
-    while len(text) > 1 and lettering.font.getlength(text) > width:
-        text = text[:-2] + "…" if lettering.text.isascii() else text[:-1]
-    return Lettering(text, lettering.font)
+    text = fitted_text.text
+    while len(text) > 1 and fitted_text.font.getlength(text) > width:
+        text = text[:-2] + "…" if fitted_text.text.isascii() else text[:-1]
+    return FittedText(text, fitted_text.font)
 
 
 @lru_cache(maxsize=64)

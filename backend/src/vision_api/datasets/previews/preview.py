@@ -3,7 +3,7 @@
 import io
 
 from data_kit import ObjectStore, load_scaled
-from vision_api.datasets.previews.drawing import Legend, paint
+from vision_api.datasets.previews.drawing import Legend, draw_labels
 from vision_api.datasets.processing.stored_samples import SamplePage
 from vision_api.storage_layout import SAMPLES_PER_PAGE, archive_key, sample_page_key
 
@@ -24,5 +24,5 @@ def draw_preview(store: ObjectStore, digest: str, legend: Legend, split: str, in
     content = b"".join(store.read(store.uri(archive_key(digest)), sample.start, sample.length))
     picture, factor = load_scaled(io.BytesIO(content), size)
     jpeg = io.BytesIO()
-    paint(picture, sample, legend, factor).save(jpeg, "JPEG", quality=88, subsampling=0)  # lines keep their color
+    draw_labels(picture, sample, legend, factor).save(jpeg, "JPEG", quality=88, subsampling=0)  # lines keep their color
     return jpeg.getvalue()

@@ -27,7 +27,7 @@ ARCHIVE = "upload.zip"
 
 
 @dataclass(frozen=True)
-class Fetcher:
+class SourceDownloader:
     """Knows where things come from."""
 
     store: ObjectStore

@@ -188,15 +188,15 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-_said: list[tuple[str, float]] = [("", 0.0)]
+_sent_body: list[tuple[str, float]] = [("", 0.0)]
 
 
 def _say(stage: str, percent: int | None) -> None:
     """What is new, and every second that the work gets on."""
     line, now = json.dumps([stage, percent]), time.monotonic()
-    said, said_at = _said[-1]
+    said, said_at = _sent_body[-1]
     if said != line or now - said_at >= SAY_SECONDS:
-        _said[:] = [(line, now)]
+        _sent_body[:] = [(line, now)]
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 

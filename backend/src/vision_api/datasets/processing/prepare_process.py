@@ -21,11 +21,11 @@ Prepare = Callable[[Path, Path, ArchiveLimits, Tell, SplitOptions | None], Await
 """See `prepare.prepare_archive`."""
 
 
-class PreparingDied(Exception):
+class PrepareCrashed(Exception):
     """The process ended without an answer, for lack of memory say."""
 
 
-class PreparingHung(Exception):
+class PrepareTimedOut(Exception):
     """The process was ended: it got on no more, or would never have come to an end."""
 
 
@@ -34,7 +34,7 @@ async def prepare_in_process(
 ) -> Prepared:
     """In a process that ends with us; Ctrl-C in the terminal does not reach it.
 
-    Raises PreparingDied, PreparingHung, OSError.
+    Raises PrepareCrashed, PrepareTimedOut, OSError.
     """
     options = [prepare.limits_json.dump_json(limits).decode(), prepare.splits_json.dump_json(splits).decode()]
     forbid_in_session("a process")
@@ -51,12 +51,12 @@ async def prepare_in_process(
     if process.returncode == prepare.DISK_FULL:
         raise OSError(errno.ENOSPC, "No space left to unpack a data set")
     if process.returncode != 0:
-        raise PreparingDied(f"exit code {process.returncode}")
+        raise PrepareCrashed(f"exit code {process.returncode}")
     return prepare.prepared_json.validate_json(await asyncio.to_thread(Path(folder, PREPARED).read_bytes))
 
 
 async def _hear_out(process: asyncio.subprocess.Process, tell: Tell) -> None:
-    """Until it ends. Raises PreparingHung."""
+    """Until it ends. Raises PrepareTimedOut."""
     assert process.stdout is not None  # noqa: S101 - as it is started
     silence = asyncio.timeout(SILENT_SECONDS)
     try:
@@ -67,4 +67,4 @@ async def _hear_out(process: asyncio.subprocess.Process, tell: Tell) -> None:
             await process.wait()
     except TimeoutError as error:
         what = f"for {SILENT_SECONDS:g} s without getting on" if silence.expired() else f"for {LONGEST_SECONDS:g} s"
-        raise PreparingHung(f"It was at it {what}") from error
+        raise PrepareTimedOut(f"It was at it {what}") from error

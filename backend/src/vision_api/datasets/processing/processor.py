@@ -15,11 +15,11 @@ import anyio.to_thread
 from data_kit import ArchiveLimits, DatasetError, ObjectStore, SplitOptions, StorageError
 from vision_api.config import Settings
 from vision_api.datasets import repository
-from vision_api.datasets.processing.download import Fetcher
+from vision_api.datasets.processing.download import SourceDownloader
 from vision_api.datasets.processing.prepare import FILES, STORED, Prepared
-from vision_api.datasets.processing.prepare_process import Prepare, PreparingDied, PreparingHung, prepare_in_process
+from vision_api.datasets.processing.prepare_process import Prepare, PrepareCrashed, PrepareTimedOut, prepare_in_process
 from vision_api.datasets.processing.progress import Progress, Stopped
-from vision_api.datasets.processing.results import Claim, apply_prepared, apply_trouble, give_back
+from vision_api.datasets.processing.results import ClaimedVersion, apply_failure, apply_prepared, release_claim
 from vision_api.datasets.uploads.tus import repository as resumable
 from vision_api.datasets.uploads.tus.use_cases import discard_parts
 from vision_api.datasets.use_cases import Origin
@@ -38,7 +38,7 @@ RENEW_SECONDS = 15.0
 TELL_SECONDS = 1.0
 CLEAN_UP_SECONDS = 3600.0
 FORGOTTEN_AFTER = timedelta(days=1)
-FORESEEN = (StorageError, OSError, PreparingDied, PreparingHung)
+FORESEEN = (StorageError, OSError, PrepareCrashed, PrepareTimedOut)
 
 
 class DatasetProcessor(Worker):
@@ -58,7 +58,7 @@ class DatasetProcessor(Worker):
         import_roots: tuple[Path, ...] = (),
     ) -> None:
         super().__init__()
-        self._fetcher = Fetcher(store, limits, import_roots)
+        self._fetcher = SourceDownloader(store, limits, import_roots)
         self._prepare_archive = prepare
         self._incoming = incoming
         self._database = database
@@ -76,7 +76,7 @@ class DatasetProcessor(Worker):
     async def tidy_up(self) -> None:
         """Now and then."""
         if asyncio.get_running_loop().time() >= self._next_clean_up:
-            await self.remove_forgotten_uploads()
+            await self.delete_abandoned_uploads()
             self._next_clean_up = asyncio.get_running_loop().time() + CLEAN_UP_SECONDS
 
     async def process_next(self) -> bool:
@@ -98,7 +98,7 @@ class DatasetProcessor(Worker):
             await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
         return True
 
-    async def _process(self, claim: Claim, work: Path, progress: Progress) -> None:
+    async def _process(self, claim: ClaimedVersion, work: Path, progress: Progress) -> None:
         prepared: Prepared | None = None
         try:
             prepared = await self._prepare(claim, work, progress)
@@ -106,19 +106,19 @@ class DatasetProcessor(Worker):
             if prepared.facts is not None:
                 await anyio.to_thread.run_sync(self._store_files, work / STORED, progress)
         except (asyncio.CancelledError, Stopped):
-            await asyncio.shield(give_back(self._database, claim))
+            await asyncio.shield(release_claim(self._database, claim))
             raise
         except Exception as error:
             if not isinstance(error, FORESEEN):
                 log.exception("version row %d met a defect of ours", claim.version_id)
-            await apply_trouble(self._database, self._store, claim, error, prepared.facts if prepared else None)
+            await apply_failure(self._database, self._store, claim, error, prepared.facts if prepared else None)
             return
         is_applied = await apply_prepared(self._database, self._store, claim, prepared)
         if is_applied and prepared.facts is not None:
             # Until its row named them, the sweep could delete files that were there from a data set before.
             await anyio.to_thread.run_sync(self._store_files, work / STORED, Progress())
 
-    async def _prepare(self, claim: Claim, work: Path, progress: Progress) -> Prepared:
+    async def _prepare(self, claim: ClaimedVersion, work: Path, progress: Progress) -> Prepared:
         try:
             archive = await anyio.to_thread.run_sync(self._fetcher.fetch, claim.origin, work, progress)
         except DatasetError as error:
@@ -136,7 +136,7 @@ class DatasetProcessor(Worker):
                 self._store.put_file(path, key)
             done += size
 
-    async def _tell(self, claim: Claim, progress: Progress) -> None:
+    async def _tell(self, claim: ClaimedVersion, progress: Progress) -> None:
         """Write down how far it is when that has changed, and now and then that somebody is at it."""
         told, told_at = None, 0.0
         while True:
@@ -152,7 +152,7 @@ class DatasetProcessor(Worker):
                         )  # fmt: skip
             await asyncio.sleep(TELL_SECONDS)
 
-    async def remove_forgotten_uploads(self) -> None:
+    async def delete_abandoned_uploads(self) -> None:
         """Delete uploads that nobody goes on with, and those that no row names: their request ended between storing
         and writing the row, or before.
         """
@@ -172,9 +172,9 @@ class DatasetProcessor(Worker):
             await anyio.to_thread.run_sync(self._store.delete, uri)
 
 
-def _claim(version: DatasetVersion) -> Claim:
+def _claim(version: DatasetVersion) -> ClaimedVersion:
     origin = Origin(version.upload_uri, version.upload_bytes, version.import_uri, version.split_options)
-    return Claim(version.id, version.tries, origin)
+    return ClaimedVersion(version.id, version.tries, origin)
 
 
 def _split_options(asked: dict[str, Any] | None) -> SplitOptions | None:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from data_kit import Finding, ObjectNotFound, ObjectStore
 from vision_api.datasets import repository
 from vision_api.datasets.processing.prepare import Facts, Prepared
-from vision_api.datasets.processing.prepare_process import PreparingHung
+from vision_api.datasets.processing.prepare_process import PrepareTimedOut
 from vision_api.datasets.use_cases import KEPT_AFTER_DELETION, Origin
 from vision_api.db.base import database_now
 from vision_api.db.claims import lock_claimed
@@ -27,7 +27,7 @@ CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class Claim:
+class ClaimedVersion:
     """An upload that is ours to process, as long as the row has this number of tries."""
 
     version_id: int
@@ -35,7 +35,7 @@ class Claim:
     origin: Origin
 
 
-async def apply_prepared(database: Database, store: ObjectStore, claim: Claim, prepared: Prepared) -> bool:
+async def apply_prepared(database: Database, store: ObjectStore, claim: ClaimedVersion, prepared: Prepared) -> bool:
     """Write down what was found. False if nothing was: the row is no longer ours, or the sweep is about to delete the
     same content of a data set that was deleted before. Then it is processed once more, after the sweep.
     """
@@ -59,8 +59,8 @@ async def apply_prepared(database: Database, store: ObjectStore, claim: Claim, p
     return True
 
 
-async def apply_trouble(
-    database: Database, store: ObjectStore, claim: Claim, error: Exception, facts: Facts | None
+async def apply_failure(
+    database: Database, store: ObjectStore, claim: ClaimedVersion, error: Exception, facts: Facts | None
 ) -> None:
     """It could not be processed, and that is not the data set's fault: try again later, but not for ever. With `facts`
     some of its files may be stored.
@@ -71,14 +71,14 @@ async def apply_trouble(
         if version is None:
             await _abandon(session, store, facts)
             return
-        if claim.tries < MOST_TRIES and not isinstance(error, (ObjectNotFound, PreparingHung)):
+        if claim.tries < MOST_TRIES and not isinstance(error, (ObjectNotFound, PrepareTimedOut)):
             _wait(version, RETRY_SECONDS * claim.tries)
             return
-        await _finish(session, version, DatasetStatus.FAILED, [_trouble(error, _stage(version))])
+        await _finish(session, version, DatasetStatus.FAILED, [_failure_finding(error, _stage(version))])
         await _abandon(session, store, facts)
 
 
-async def give_back(database: Database, claim: Claim) -> None:
+async def release_claim(database: Database, claim: ClaimedVersion) -> None:
     """We are stopping: somebody else may begin at once, and this try does not count."""
     async with database.transaction() as session:
         version = await lock_claimed(session, DatasetVersion, claim.version_id, claim.tries)
@@ -87,7 +87,7 @@ async def give_back(database: Database, claim: Claim) -> None:
             _wait(version, None)
 
 
-async def _lock(session: AsyncSession, claim: Claim, facts: Facts | None) -> DatasetVersion | None:
+async def _lock(session: AsyncSession, claim: ClaimedVersion, facts: Facts | None) -> DatasetVersion | None:
     await repository.lock_contents(session, [facts.digest] if facts is not None else [])
     return await lock_claimed(session, DatasetVersion, claim.version_id, claim.tries)
 
@@ -132,9 +132,9 @@ def _stage(version: DatasetVersion) -> str:
     return f"{version.progress_stage or 'waiting'}{percent}"
 
 
-def _trouble(error: Exception, stage: str) -> Finding:
+def _failure_finding(error: Exception, stage: str) -> Finding:
     code = "processing_failed"
-    if isinstance(error, PreparingHung):
+    if isinstance(error, PrepareTimedOut):
         code, message = "processing_timed_out", f"{error}, {stage}, and was ended: a file may be made to keep it busy."
         fix = "Upload it in parts to find the file, and remove that."
     elif isinstance(error, OSError) and error.errno == errno.ENOSPC:

@@ -37,7 +37,7 @@ Read = TypeVar("Read", DatasetRead, VersionRead)
 
 
 @dataclass(frozen=True)
-class Intake:
+class DatasetIngestion:
     """What taking in an upload needs."""
 
     database: Database
@@ -56,7 +56,7 @@ class Intake:
             async def create(session: AsyncSession, stored: StoredObject) -> DatasetRead:
                 return await use_cases.create_dataset(session, user=user, request=form, origin=_origin(stored, form))
 
-            return await self._take_in(upload, user, idempotency, form.model_dump(), DatasetRead, create)
+            return await self._ingest(upload, user, idempotency, form.model_dump(), DatasetRead, create)
 
     async def add_version(self, request: Request, user: User, dataset_id: int, idempotency: Idempotency) -> VersionRead:
         """A new version. Raises NotFound, Forbidden, Invalid, TooLarge."""
@@ -68,7 +68,7 @@ class Intake:
 
         async with receive_upload(request, incoming_folder(self.settings)) as upload:
             form = upload.form(VersionCreate)
-            return await self._take_in(upload, user, idempotency, form.split_options or {}, VersionRead, create)
+            return await self._ingest(upload, user, idempotency, form.split_options or {}, VersionRead, create)
 
     async def import_dataset(self, user: User, request: DatasetImport, idempotency: Idempotency) -> DatasetRead:
         """A new data set from a place that we can read. Raises Invalid, NotFound or Forbidden for its project."""
@@ -107,7 +107,7 @@ class Intake:
         self.processor.wake()
         return created
 
-    async def _take_in(
+    async def _ingest(
         self,
         upload: Upload,
         user: User,

@@ -21,7 +21,7 @@ from vision_api.db.network_guard import forbid_in_session
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
 from vision_api.kit.background import Worker
-from vision_api.model_registry.cards import describe_version
+from vision_api.model_registry.cards import version_card
 from vision_api.model_registry.hub import push_process, repository
 from vision_api.model_registry.hub.push_process import CARD, LINEAGE, WEIGHTS, PushRequest, PushResult
 from vision_api.model_registry.schemas import ModelVersionRead
@@ -38,7 +38,7 @@ LONGEST_SECONDS = 6 * 3600.0
 
 
 @dataclass(frozen=True)
-class Claim:
+class ClaimedPush:
     """A push that is ours, as long as the row has this number of tries."""
 
     push_id: int
@@ -78,16 +78,16 @@ class HubPusher(Worker):
             await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
         return True
 
-    async def _claim(self) -> Claim | None:
+    async def _claim(self) -> ClaimedPush | None:
         async with self._database.transaction() as session:
             push = await claims.claim_oldest(session, ModelPush, lease_seconds=LEASE_SECONDS)
             if push is None:
                 return None
             version, project_id, project_name, name = await repository.get_names(session, push.version_id)
             read = read_version(version, project_id=project_id, project_name=project_name, name=name)
-            return Claim(push.id, push.tries, push.repository, push.is_private, read)
+            return ClaimedPush(push.id, push.tries, push.repository, push.is_private, read)
 
-    async def _push(self, claim: Claim, work: Path) -> PushResult:
+    async def _push(self, claim: ClaimedPush, work: Path) -> PushResult:
         try:
             files = await anyio.to_thread.run_sync(self._write_files, claim.version, work)
         except ObjectNotFound:
@@ -110,7 +110,7 @@ class HubPusher(Worker):
     def _write_files(self, version: ModelVersionRead, work: Path) -> dict[str, Path]:
         """By their names in the repository."""
         card, lineage = work / CARD, work / LINEAGE
-        card.write_text(describe_version(version), "utf-8")
+        card.write_text(version_card(version), "utf-8")
         lineage.write_text(version.lineage.model_dump_json(indent=2), "utf-8")
         weights = self._store.local_path(version.uri)
         if weights is None:
@@ -121,7 +121,7 @@ class HubPusher(Worker):
             raise ObjectNotFound(f"There is no object {version.uri}.")
         return {CARD: card, LINEAGE: lineage, WEIGHTS + PurePosixPath(version.artifact).suffix: weights}
 
-    async def _apply(self, claim: Claim, result: PushResult) -> None:
+    async def _apply(self, claim: ClaimedPush, result: PushResult) -> None:
         """Write down what came of it, or that it is to be tried again."""
         if result.may_pass and claim.tries < MOST_TRIES:
             log.warning("push %d is tried again: %s", claim.push_id, result.error_message)
@@ -139,7 +139,7 @@ class HubPusher(Worker):
             await repository.free_unused_repository(session, push.version_id)
             log.info("push %d to %s: %s %s", push.id, push.repository, push.status, push.error_code or "")
 
-    async def _put_back(self, claim: Claim, *, tries: int, wait_seconds: float | None) -> None:
+    async def _put_back(self, claim: ClaimedPush, *, tries: int, wait_seconds: float | None) -> None:
         """Leave it to whoever comes next, not before so many seconds have passed."""
         async with self._database.transaction() as session:
             push = await claims.lock_claimed(session, ModelPush, claim.push_id, claim.tries)
@@ -147,7 +147,7 @@ class HubPusher(Worker):
                 push.tries = tries
                 push.lease_expires_at = database_now(wait_seconds) if wait_seconds is not None else None
 
-    async def _renew(self, claim: Claim) -> None:
+    async def _renew(self, claim: ClaimedPush) -> None:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             with suppress(DatabaseUnavailable):

@@ -44,7 +44,7 @@ async def push_version(
         raise NotFound(f"This project has no version {number} of a model {name!r}.")
     push = await repository.get_unfinished(session, row[0].id)
     if push is None:
-        await _settle_repository(session, model, settings.hub_namespace, request.repository)
+        await _choose_repository(session, model, settings.hub_namespace, request.repository)
         push = ModelPush(
             version_id=row[0].id,
             repository=model.hub_repository,
@@ -57,7 +57,7 @@ async def push_version(
     return _read(push, project_id, name, number)
 
 
-async def _settle_repository(session: AsyncSession, model: RegisteredModel, namespace: str, wanted: str | None) -> None:
+async def _choose_repository(session: AsyncSession, model: RegisteredModel, namespace: str, wanted: str | None) -> None:
     """Every model has its own."""
     if wanted is None:
         if model.hub_repository is None:

@@ -15,13 +15,13 @@ from vision_api.kit.clock import utc_now
 from vision_api.kit.logging import request_id_var
 from vision_api.kit.tracing import span
 from vision_api.models import JobStatus, TrainingJob
-from vision_api.training_jobs.instrumentation import note_dispatch
+from vision_api.training_jobs.instrumentation import count_dispatch
 from vision_api.training_jobs.loops import leases, repository
 from vision_api.training_jobs.loops.job_specs import WeightsGone, make_spec
 from vision_api.training_jobs.loops.plan import Candidate, Plan, capacity_of, make_plan
-from vision_api.training_jobs.notifier import Wakeups
+from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_jobs.restarts import leave_instance
-from vision_api.training_jobs.status import Why, explain_status, switch_status
+from vision_api.training_jobs.status import StatusReason, explain_status, switch_status
 from vision_api.training_services import InstanceRegistry, ServiceRejected, ServiceUnavailable
 from vision_contracts import EndReason, JobKind, JobSpec, WaitReason
 
@@ -61,20 +61,20 @@ class DispatchLoop:
         self,
         database: Database,
         registry: InstanceRegistry,
-        wakeups: Wakeups,
+        notifier: Notifier,
         *,
         owner: UUID,
         max_running_jobs_per_user: int = 0,
     ) -> None:
         self._database = database
         self._registry = registry
-        self._wakeups = wakeups
+        self._notifier = notifier
         self._owner = owner
         self._max_per_user = max_running_jobs_per_user
 
     async def wait(self) -> None:
         """Until there may be something to do."""
-        await self._wakeups.dispatch.wait(POLL_SECONDS)
+        await self._notifier.dispatch.wait(POLL_SECONDS)
 
     async def tick(self) -> None:
         """Start what can be started now."""
@@ -83,7 +83,7 @@ class DispatchLoop:
         for sending, answer in zip(sendings, answers, strict=True):
             await self._apply(sending, answer)
         if sendings:
-            self._wakeups.collect.set()
+            self._notifier.collect.set()
 
     async def _load(self) -> list[Sending]:
         async with self._database.transaction() as session:
@@ -101,7 +101,7 @@ class DispatchLoop:
             sent = [*unanswered, *(job for job, _ in plan.starts)]
             sendings = await self._prepare(session, sent)
         for job in [*sent, *(job for job, _ in plan.waits)]:
-            self._wakeups.job_changed(job.id)
+            self._notifier.job_changed(job.id)
         return sendings
 
     async def _plan(self, session: AsyncSession) -> Plan:
@@ -124,7 +124,7 @@ class DispatchLoop:
                 spec = await make_spec(session, job)
             except WeightsGone as gone:
                 leave_instance(job)
-                switch_status(session, job, JobStatus.FAILED, Why(EndReason.WEIGHTS_UNAVAILABLE, str(gone)))
+                switch_status(session, job, JobStatus.FAILED, StatusReason(EndReason.WEIGHTS_UNAVAILABLE, str(gone)))
                 continue
             assert job.instance_id is not None  # noqa: S101 - both kinds of jobs have one
             leases.take(job, self._owner)
@@ -150,17 +150,17 @@ class DispatchLoop:
                 session, job_id=sending.job_id, owner=self._owner, attempt=sending.spec.attempt
             )
             if job is None or job.status != JobStatus.QUEUED or job.instance_id != sending.instance_id:
-                self._wakeups.reconcile.set()  # a user was faster: whatever the instance has must be stopped
+                self._notifier.reconcile.set()  # a user was faster: whatever the instance has must be stopped
                 return
             leases.release(job)
             if answer is None:
                 switch_status(session, job, JobStatus.STARTING)
-                note_dispatch(job)
+                count_dispatch(job)
             elif isinstance(answer, ServiceRejected):
                 _refused(session, job, answer)
             else:
                 await _not_answered(session, job, answer)
-        self._wakeups.job_changed(sending.job_id)
+        self._notifier.job_changed(sending.job_id)
 
 
 def _refused(session: AsyncSession, job: TrainingJob, answer: ServiceRejected) -> None:
@@ -168,7 +168,7 @@ def _refused(session: AsyncSession, job: TrainingJob, answer: ServiceRejected) -
     if answer.code in _BUSY:
         job.attempt -= 1  # this attempt has never been anywhere
         job.not_before = utc_now() + timedelta(seconds=POLL_SECONDS)
-        explain_status(session, job, Why(WaitReason.NO_FREE_SLOT, str(answer)))
+        explain_status(session, job, StatusReason(WaitReason.NO_FREE_SLOT, str(answer)))
     elif answer.code == "attempt_superseded":
         logger.warning("job %s: its instance knows a later attempt than %d", job.job_uid, job.attempt)
     else:
@@ -176,7 +176,7 @@ def _refused(session: AsyncSession, job: TrainingJob, answer: ServiceRejected) -
         if job.kind != JobKind.TRAIN and any(error.field == "kind" for error in answer.problem.errors or []):
             reason = EndReason.KIND_NOT_SUPPORTED  # of a service that is too old to know the word
         message = f"The training service refused this experiment: {_explanation(answer)} Mend that and retry."
-        switch_status(session, job, JobStatus.FAILED, Why(reason, message))
+        switch_status(session, job, JobStatus.FAILED, StatusReason(reason, message))
 
 
 def _explanation(answer: ServiceRejected) -> str:
@@ -187,7 +187,7 @@ def _explanation(answer: ServiceRejected) -> str:
 async def _not_answered(session: AsyncSession, job: TrainingJob, answer: ServiceUnavailable) -> None:
     """Nothing is known about whether it was taken on, so it stays with this instance for a while."""
     if job.status_reason != WaitReason.SERVICE_UNAVAILABLE:
-        explain_status(session, job, Why(WaitReason.SERVICE_UNAVAILABLE, str(answer)))
+        explain_status(session, job, StatusReason(WaitReason.SERVICE_UNAVAILABLE, str(answer)))
     oldest = await session.scalar(database_now(-UNANSWERED_SECONDS).select())
     if job.dispatched_at is None or (oldest is not None and job.dispatched_at < oldest):
         leave_instance(job)

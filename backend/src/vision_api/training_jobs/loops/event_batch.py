@@ -8,15 +8,15 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.models import JobStatus, TrainingJob
-from vision_api.training_jobs.advice import how_to_go_on
+from vision_api.training_jobs.advice import next_step_advice
 from vision_api.training_jobs.events import next_event
-from vision_api.training_jobs.instrumentation import note_metrics
+from vision_api.training_jobs.instrumentation import count_metrics
 from vision_api.training_jobs.loops import outputs
-from vision_api.training_jobs.loops.retention import Retention, Told, forget_old
-from vision_api.training_jobs.restarts import leave_instance, lose, requeue_stopped
+from vision_api.training_jobs.loops.retention import Retention, StoredCounts, forget_old
+from vision_api.training_jobs.restarts import leave_instance, lose_attempt, requeue_stopped
 from vision_api.training_jobs.schemas import TrainingJobUpdate
 from vision_api.training_jobs.serializers import read_progress
-from vision_api.training_jobs.status import Why, switch_status
+from vision_api.training_jobs.status import StatusReason, switch_status
 from vision_api.version import VERSION
 from vision_contracts import (
     INFRASTRUCTURE_REASONS,
@@ -38,14 +38,14 @@ from vision_contracts import (
 )
 
 
-class Batch:
+class EventBatch:
     """Applies events to one job whose row is locked, in one transaction."""
 
     def __init__(self, session: AsyncSession, job: TrainingJob, retention: Retention) -> None:
         self._session = session
         self._job = job
         self._retention = retention
-        self._told_before = Told.by(job)
+        self._told_before = StoredCounts.by(job)
         self._points: dict[tuple[str, int], dict[str, Any]] = {}
         self._lines: list[dict[str, Any]] = []
         self._events: list[dict[str, Any]] = []
@@ -110,7 +110,7 @@ class Batch:
                 "time": time,
             }
         self._take_scores(body.values)
-        note_metrics(self._job, body.values)
+        count_metrics(self._job, body.values)
         self._tell("metrics", {"step": step, "epoch": epoch, "values": body.values}, time)
 
     def _take_scores(self, values: Mapping[str, float | None]) -> None:
@@ -143,7 +143,9 @@ class Batch:
         if deleted or len(self._points) < pending:
             self._tell("rewind", {"step": body.resume_step}, time)
         if job.status == JobStatus.STARTING:
-            switch_status(self._session, job, JobStatus.RUNNING, Why(None, f"Training on {body.device}."), time=time)
+            switch_status(
+                self._session, job, JobStatus.RUNNING, StatusReason(None, f"Training on {body.device}."), time=time
+            )
 
     async def _checkpoint(self, body: Checkpoint, time: datetime) -> None:
         job = self._job
@@ -160,19 +162,19 @@ class Batch:
                 leave_instance(job)
                 switch_status(session, job, JobStatus.COMPLETED, time=time)
             case Failed() if body.reason in INFRASTRUCTURE_REASONS:
-                lose(session, job, body.reason, _storable(body.message))
+                lose_attempt(session, job, body.reason, _storable(body.message))
             case Failed():
                 leave_instance(job)
-                why = Why(body.reason, _storable(body.message), _acceptable(body.proposed_changes))
+                why = StatusReason(body.reason, _storable(body.message), _acceptable(body.proposed_changes))
                 switch_status(session, job, JobStatus.FAILED, why, time=time)
             case Paused() if job.status == JobStatus.PAUSING:
                 leave_instance(job)
-                switch_status(session, job, JobStatus.PAUSED, Why(None, "It was paused by a user."), time=time)
+                switch_status(session, job, JobStatus.PAUSED, StatusReason(None, "It was paused by a user."), time=time)
             case Paused() if job.status != JobStatus.STOPPING:
                 requeue_stopped(session, job)
             case _:
                 leave_instance(job)
-                switch_status(session, job, JobStatus.CANCELLED, _why_cancelled(job, body), time=time)
+                switch_status(session, job, JobStatus.CANCELLED, _cancellation_reason(job, body), time=time)
 
 
 def _storable(text: str) -> str:
@@ -188,8 +190,8 @@ def _acceptable(changes: dict[str, Any] | None) -> dict[str, Any] | None:
         return None
 
 
-def _why_cancelled(job: TrainingJob, body: Cancelled | Paused) -> Why:
+def _cancellation_reason(job: TrainingJob, body: Cancelled | Paused) -> StatusReason:
     if isinstance(body, Cancelled) and body.reason is EndReason.TIMED_OUT:
         limit = f"It ran longer than its limit of {job.timeout_seconds or 0:g} seconds (`timeout_seconds`)."
-        return Why(EndReason.TIMED_OUT, f"{limit} {how_to_go_on(job)}")
-    return Why(EndReason.STOPPED_BY_USER, f"It was stopped by a user. {how_to_go_on(job)}")
+        return StatusReason(EndReason.TIMED_OUT, f"{limit} {next_step_advice(job)}")
+    return StatusReason(EndReason.STOPPED_BY_USER, f"It was stopped by a user. {next_step_advice(job)}")

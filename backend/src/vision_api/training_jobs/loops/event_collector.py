@@ -14,14 +14,14 @@ from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
 from vision_api.kit.logging import request_id_var
 from vision_api.models import JobStatus, TrainingJob
-from vision_api.training_jobs.instrumentation import note_stored
+from vision_api.training_jobs.instrumentation import observe_stored
 from vision_api.training_jobs.loops import leases
 from vision_api.training_jobs.loops.batching import in_batches
-from vision_api.training_jobs.loops.event_batch import Batch
+from vision_api.training_jobs.loops.event_batch import EventBatch
 from vision_api.training_jobs.loops.retention import DEFAULT_RETENTION, Retention
-from vision_api.training_jobs.notifier import Wakeups
-from vision_api.training_jobs.restarts import leave_instance, lose
-from vision_api.training_jobs.status import Why, switch_status
+from vision_api.training_jobs.notifier import Notifier
+from vision_api.training_jobs.restarts import leave_instance, lose_attempt
+from vision_api.training_jobs.status import StatusReason, switch_status
 from vision_api.training_services import InstanceRegistry, ServiceRejected, ServiceUnavailable
 from vision_contracts import SILENCE_SECONDS, EndReason, JobEvent
 
@@ -33,7 +33,7 @@ MAX_TROUBLES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class LossTimeouts:
     """How long an instance may not be heard of before it is lost."""
 
     silence_seconds: float = SILENCE_SECONDS
@@ -41,13 +41,13 @@ class Patience:
     """So long at least after a start of the backend: everything else may just have been started too."""
 
 
-PATIENCE = Patience()
-LOCAL_PATIENCE = Patience(first_contact_seconds=30.0)
+LOSS_TIMEOUTS = LossTimeouts()
+LOCAL_LOSS_TIMEOUTS = LossTimeouts(first_contact_seconds=30.0)
 """Where the backend itself starts the services, on a machine that may be slow."""
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class CollectedAttempt:
     """The attempt that is followed."""
 
     job_id: int
@@ -58,31 +58,31 @@ class Followed:
     request_id: str | None
 
 
-class Follower:
+class EventCollector:
     """Holds the lease of one active job: the only one that collects its events."""
 
     def __init__(
         self,
         database: Database,
         registry: InstanceRegistry,
-        wakeups: Wakeups,
+        notifier: Notifier,
         *,
         owner: UUID,
-        followed: Followed,
-        patience: Patience,
+        followed: CollectedAttempt,
+        loss_timeouts: LossTimeouts,
         lost_never_before: float = 0.0,
         retention: Retention = DEFAULT_RETENTION,
     ) -> None:
         """`lost_never_before` is a moment of the monotonic clock."""
         self._database = database
         self._registry = registry
-        self._wakeups = wakeups
+        self._notifier = notifier
         self._owner = owner
         self._followed = followed
         self._cursor = followed.cursor
-        self._patience = patience
+        self._loss_timeouts = loss_timeouts
         self._retention = retention
-        self._lost_at = max(time.monotonic() + patience.silence_seconds, lost_never_before)
+        self._lost_at = max(time.monotonic() + loss_timeouts.silence_seconds, lost_never_before)
         self._is_over = False
         self._troubles = 0
 
@@ -129,7 +129,7 @@ class Follower:
         stream = self._registry.client(instance).events(followed.job_uid, followed.attempt, self._cursor)
         async with aclosing(stream) as events, aclosing(in_batches(events)) as batches:
             async for batch in batches:
-                self._lost_at = time.monotonic() + self._patience.silence_seconds
+                self._lost_at = time.monotonic() + self._loss_timeouts.silence_seconds
                 if batch:
                     await self._apply(batch)
                 if self._is_over:
@@ -144,8 +144,8 @@ class Follower:
         async with self._database.transaction() as session:
             job = await leases.lock_leased(session, job_id=followed.job_id, owner=self._owner, attempt=followed.attempt)
             if job is not None:
-                await Batch(session, job, self._retention).apply(batch)
-        note_stored(batch[0].time)
+                await EventBatch(session, job, self._retention).apply(batch)
+        observe_stored(batch[0].time)
         self._cursor = batch[-1].seq
         self._troubles = 0
         self._is_over = job is None or batch[-1].is_terminal
@@ -153,7 +153,7 @@ class Follower:
 
     async def _lose(self, message: str) -> None:
         logger.warning("job %s: attempt %d is lost: %s", self._followed.job_uid, self._followed.attempt, message)
-        await self._end(lambda session, job: lose(session, job, EndReason.SERVICE_LOST, message))
+        await self._end(lambda session, job: lose_attempt(session, job, EndReason.SERVICE_LOST, message))
 
     async def _give_up(self) -> None:
         """A job that cannot be followed must not look as if it ran."""
@@ -161,7 +161,7 @@ class Follower:
         def fail(session: AsyncSession, job: TrainingJob) -> None:
             leave_instance(job)
             why = "The platform could not store what the trainer told. Its log says more; tell whoever operates it."
-            switch_status(session, job, JobStatus.FAILED, Why(EndReason.INTERNAL, why))
+            switch_status(session, job, JobStatus.FAILED, StatusReason(EndReason.INTERNAL, why))
 
         await self._end(fail)
 
@@ -175,7 +175,7 @@ class Follower:
         self._tell()
 
     def _tell(self) -> None:
-        self._wakeups.job_changed(self._followed.job_id)
+        self._notifier.job_changed(self._followed.job_id)
         if self._is_over:
             self._registry.expect_change()
-            self._wakeups.wake_loops()
+            self._notifier.wake_loops()

@@ -15,12 +15,18 @@ from vision_api.errors import DatabaseUnavailable
 from vision_api.training_jobs.loops import leases
 from vision_api.training_jobs.loops.collect import CollectLoop
 from vision_api.training_jobs.loops.dispatch import DispatchLoop
-from vision_api.training_jobs.loops.event_collector import LOCAL_PATIENCE, PATIENCE, Followed, Follower, Patience
+from vision_api.training_jobs.loops.event_collector import (
+    LOCAL_LOSS_TIMEOUTS,
+    LOSS_TIMEOUTS,
+    CollectedAttempt,
+    EventCollector,
+    LossTimeouts,
+)
 from vision_api.training_jobs.loops.reconcile import ReconcileLoop
 from vision_api.training_jobs.loops.retention import Retention
 from vision_api.training_jobs.loops.shutdown import pause_active
 from vision_api.training_jobs.loops.sweep import SweepLoop
-from vision_api.training_jobs.notifier import Wakeups
+from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_services import InstanceRegistry
 
 logger = logging.getLogger(__name__)
@@ -78,10 +84,10 @@ async def running_loops(
     *,
     database: Database,
     registry: InstanceRegistry,
-    wakeups: Wakeups,
+    notifier: Notifier,
     store: ObjectStore,
     settings: Settings,
-    patience: Patience | None = None,
+    loss_timeouts: LossTimeouts | None = None,
 ) -> AsyncGenerator[None]:
     """Dispatch, collect, reconcile and sweep. Where the services are the backend's own children, what trains is
     paused at the end and goes on at the next start; elsewhere the trainers do not notice that the backend has gone.
@@ -91,24 +97,24 @@ async def running_loops(
         await _release_leases(database, owner=None)
     grace, retention = settings.stop_grace_seconds, Retention.from_settings(settings)
     is_local = settings.training_execution_mode == "subprocess"
-    patience = patience or (LOCAL_PATIENCE if is_local else PATIENCE)
-    first_contact_until = time.monotonic() + patience.first_contact_seconds
+    loss_timeouts = loss_timeouts or (LOCAL_LOSS_TIMEOUTS if is_local else LOSS_TIMEOUTS)
+    first_contact_until = time.monotonic() + loss_timeouts.first_contact_seconds
 
-    def follow(followed: Followed) -> Follower:
-        return Follower(
-            database, registry, wakeups, owner=owner, followed=followed, patience=patience,
+    def follow(followed: CollectedAttempt) -> EventCollector:
+        return EventCollector(
+            database, registry, notifier, owner=owner, followed=followed, loss_timeouts=loss_timeouts,
             lost_never_before=first_contact_until, retention=retention,
         )  # fmt: skip
 
-    collect = CollectLoop(database, wakeups, follow, owner=owner)
+    collect = CollectLoop(database, notifier, follow, owner=owner)
     dispatch = DispatchLoop(
-        database, registry, wakeups, owner=owner, max_running_jobs_per_user=settings.max_running_jobs_per_user
+        database, registry, notifier, owner=owner, max_running_jobs_per_user=settings.max_running_jobs_per_user
     )
-    registry.on_change(wakeups.wake_loops)
+    registry.on_change(notifier.wake_loops)
     dispatching = _Running("dispatch", dispatch)
     others = [
         _Running("collect", collect),
-        _Running("reconcile", ReconcileLoop(database, registry, wakeups, owner=owner, grace_seconds=grace)),
+        _Running("reconcile", ReconcileLoop(database, registry, notifier, owner=owner, grace_seconds=grace)),
         _Running("sweep", SweepLoop(database, store, retention, owner=owner)),
     ]
     try:

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from vision_api.models import TrainingJob
-from vision_api.training_jobs.status import Why
+from vision_api.training_jobs.status import StatusReason
 from vision_contracts import ServiceReady, WaitReason
 
 
@@ -33,20 +33,22 @@ class Capacity:
     total_slots: dict[str, int] = field(default_factory=dict[str, int])
     """Framework → all slots of its largest instance."""
 
-    def why_not(self, candidate: Candidate) -> Why | None:
+    def waiting_reason(self, candidate: Candidate) -> StatusReason | None:
         """Why a job cannot start now, or None if it can."""
         instances = self.free_slots.get(candidate.framework)
         if instances is None:
-            return Why(
+            return StatusReason(
                 WaitReason.SERVICE_UNAVAILABLE,
                 f"The {candidate.framework} training service does not answer. The experiment starts when it does.",
             )
         if self.max_per_user and self.running_of_user[candidate.user_id] >= self.max_per_user:
-            return Why(WaitReason.USER_LIMIT, f"A user may have {self.max_per_user} experiments running at a time.")
+            return StatusReason(
+                WaitReason.USER_LIMIT, f"A user may have {self.max_per_user} experiments running at a time."
+            )
         needed = self._needed(candidate)
         if not any(free >= needed for free in instances.values()):
             few = "no free slot" if needed == 1 else f"fewer than {needed} free slots"
-            return Why(WaitReason.NO_FREE_SLOT, f"The {candidate.framework} training service has {few}.")
+            return StatusReason(WaitReason.NO_FREE_SLOT, f"The {candidate.framework} training service has {few}.")
         return None
 
     def take(self, candidate: Candidate) -> UUID:
@@ -67,7 +69,7 @@ class Plan:
     """The outcome."""
 
     starts: list[tuple[TrainingJob, UUID]] = field(default_factory=list)
-    waits: list[tuple[TrainingJob, Why]] = field(default_factory=list)
+    waits: list[tuple[TrainingJob, StatusReason]] = field(default_factory=list)
 
 
 def free_slots(ready: ServiceReady, held: int) -> int:
@@ -83,7 +85,7 @@ def make_plan(candidates: Iterable[Candidate], capacity: Capacity, now: datetime
     for candidate in candidates:
         if candidate.not_before is not None and candidate.not_before > now:
             continue
-        why = capacity.why_not(candidate)
+        why = capacity.waiting_reason(candidate)
         if why is None:
             plan.starts.append((candidate.job, capacity.take(candidate)))
         else:

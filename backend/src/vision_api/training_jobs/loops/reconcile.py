@@ -10,9 +10,9 @@ from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import JobStatus, TrainingJob
 from vision_api.training_jobs.loops import leases, repository
-from vision_api.training_jobs.notifier import Wakeups
+from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_jobs.restarts import leave_instance
-from vision_api.training_jobs.status import ACTIVE, Why, switch_status
+from vision_api.training_jobs.status import ACTIVE, StatusReason, switch_status
 from vision_api.training_services import Instance, InstanceRegistry, ServiceError
 from vision_contracts import EndReason, HeldJob, StopRequest
 
@@ -29,24 +29,24 @@ class ReconcileLoop:
     """One round asks every instance once."""
 
     def __init__(
-        self, database: Database, registry: InstanceRegistry, wakeups: Wakeups, *, owner: UUID, grace_seconds: float
+        self, database: Database, registry: InstanceRegistry, notifier: Notifier, *, owner: UUID, grace_seconds: float
     ) -> None:
         self._database = database
         self._registry = registry
-        self._wakeups = wakeups
+        self._notifier = notifier
         self._owner = owner
         self._grace_seconds = grace_seconds
 
     async def wait(self) -> None:
         """Until there may be something to do."""
-        await self._wakeups.reconcile.wait(POLL_SECONDS)
+        await self._notifier.reconcile.wait(POLL_SECONDS)
 
     async def tick(self) -> None:
         """Deliver what users asked for, then compare."""
         await self._deliver_halts()
         instances = self._registry.instances
         held = await asyncio.gather(*(self._compare(instance) for instance in instances))
-        await self._settle_deleted(
+        await self._finish_deleted(
             {each.instance_id: jobs for each, jobs in zip(instances, held, strict=True) if jobs is not None}
         )
 
@@ -113,13 +113,15 @@ class ReconcileLoop:
             if leased is not None:
                 leases.release(leased)
 
-    async def _settle_deleted(self, held: Mapping[UUID, Sequence[HeldJob]]) -> None:
+    async def _finish_deleted(self, held: Mapping[UUID, Sequence[HeldJob]]) -> None:
         """A deleted job is over once its instance holds it no more; then the sweep removes it."""
         async with self._database.transaction() as session:
             for job in await repository.lock_invisible_at_instances(session):
                 if _has_left(job, held):
                     leave_instance(job)
-                    switch_status(session, job, JobStatus.CANCELLED, Why(EndReason.STOPPED_BY_USER, "It was deleted."))
+                    switch_status(
+                        session, job, JobStatus.CANCELLED, StatusReason(EndReason.STOPPED_BY_USER, "It was deleted.")
+                    )
 
 
 def _should_hold(job: TrainingJob | None, instance: Instance, held: HeldJob) -> bool:

@@ -143,7 +143,7 @@ async def remove_points(session: AsyncSession, job_id: int, name: str) -> None:
     await session.execute(removed.execution_options(synchronize_session=False))
 
 
-async def remove_told(session: AsyncSession, job_id: int, table: type[JobEvent] | type[LogLine]) -> None:
+async def remove_history(session: AsyncSession, job_id: int, table: type[JobEvent] | type[LogLine]) -> None:
     """Remove what a job has told."""
     removed = delete(table).where(table.job_id == job_id)
     await session.execute(removed.execution_options(synchronize_session=False))

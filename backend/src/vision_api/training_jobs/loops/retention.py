@@ -33,7 +33,7 @@ DEFAULT_RETENTION = Retention()
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StoredCounts:
     """How much a job had told at some moment."""
 
     events: int
@@ -44,9 +44,9 @@ class Told:
         return cls(job.last_event_id, job.last_log_id)
 
 
-async def forget_old(session: AsyncSession, job: TrainingJob, before: Told, retention: Retention) -> None:
+async def forget_old(session: AsyncSession, job: TrainingJob, before: StoredCounts, retention: Retention) -> None:
     """Keep the newest events and log lines, after a batch that began at `before`."""
-    now = Told.by(job)
+    now = StoredCounts.by(job)
     if _is_due(before.events, now.events, retention.events):
         old = (JobEvent.job_id == job.id) & (JobEvent.event_id <= now.events - retention.events)
         await session.execute(delete(JobEvent).where(old).execution_options(synchronize_session=False))

@@ -74,7 +74,7 @@ class SweepLoop:
                 await repository.remove_points(session, job.id, name)
         for table in (LogLine, JobEvent):
             async with self._database.transaction() as session:
-                await repository.remove_told(session, job.id, table)
+                await repository.remove_history(session, job.id, table)
         async with self._database.transaction() as session:
             look_again_at = utc_now() + LOOK_AGAIN_AFTER
             await repository.remove_job(session, job, owner=self._owner, look_again_at=look_again_at)

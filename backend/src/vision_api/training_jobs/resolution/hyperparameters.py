@@ -17,7 +17,7 @@ LAST_RESORT: Mapping[str, Any] = {"epochs": 10, "optimizer": "sgd"}
 """For a card that says nothing about a named field."""
 
 
-def settle_named_fields(card: ModelDetail, given: Mapping[str, Any]) -> dict[str, Any]:
+def resolve_named_fields(card: ModelDetail, given: Mapping[str, Any]) -> dict[str, Any]:
     """`epochs`, `batch_size`, `learning_rate` and `optimizer`: as given, else the card's default. Of the other named
     fields only the range is checked.
 

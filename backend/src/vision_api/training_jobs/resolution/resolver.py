@@ -24,7 +24,7 @@ from vision_api.errors import Invalid, NotFound
 from vision_api.models import TrainingJob, User
 from vision_api.projects.access import get_project_for
 from vision_api.training_jobs import access, repository
-from vision_api.training_jobs.resolution.hyperparameters import check_hyperparameters, settle_named_fields
+from vision_api.training_jobs.resolution.hyperparameters import check_hyperparameters, resolve_named_fields
 from vision_api.training_jobs.schemas import InitialCheckpoint, TrainingJobCreate, TrainingJobUpdate
 from vision_contracts import ArtifactKind, DatasetFormat, DatasetRef, FieldProblem, ModelDetail
 
@@ -32,24 +32,24 @@ FOLDER_CHECK_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Settler:
+class JobResolver:
     """What deciding needs to know."""
 
     database: Database
     settings: Settings
     catalog: Catalog
 
-    async def settle(self, *, user: User, request: TrainingJobCreate) -> dict[str, Any]:
+    async def resolve(self, *, user: User, request: TrainingJobCreate) -> dict[str, Any]:
         """The columns of a job as `request` wants it. Raises Invalid, Forbidden or NotFound."""
         card = get_model(self.catalog, request.framework, request.model_name)
         _check_task(card, request)
-        named = settle_named_fields(card, request.model_dump())
+        named = resolve_named_fields(card, request.model_dump())
         check_hyperparameters(card, request.hyperparameters or {})
         folder = await self._check_folder(request) if request.dataset_path is not None else None
         async with self.database.snapshot() as session:
             await get_project_for(session, user, request.project_id, role="editor")
-            weights = await _settle_weights(session, user, card, request)
-            dataset = folder or await _settle_dataset(session, user, request)
+            weights = await _resolve_weights(session, user, card, request)
+            dataset = folder or await _resolve_dataset(session, user, request)
         return _plain_columns(request) | named | dataset | {"initial_weights": weights}
 
     async def _check_folder(self, request: TrainingJobCreate) -> dict[str, Any]:
@@ -102,12 +102,12 @@ def _check_task(card: ModelDetail, request: TrainingJobCreate) -> None:
     )
 
 
-async def _settle_weights(
+async def _resolve_weights(
     session: AsyncSession, user: User, card: ModelDetail, request: TrainingJobCreate
 ) -> str | dict[str, Any]:
     wanted = request.initial_weights
     if isinstance(wanted, InitialCheckpoint):
-        return await _settle_checkpoint(session, user, card, wanted)
+        return await _resolve_checkpoint(session, user, card, wanted)
     wanted = wanted or ("pretrained" if request.pretrained else "scratch")
     if wanted == "pretrained" and not card.pretrained_available:
         field = "initial_weights" if request.pretrained is None else "pretrained"
@@ -115,7 +115,7 @@ async def _settle_weights(
     return wanted
 
 
-async def _settle_checkpoint(
+async def _resolve_checkpoint(
     session: AsyncSession, user: User, card: ModelDetail, wanted: InitialCheckpoint
 ) -> dict[str, Any]:
     try:
@@ -133,7 +133,7 @@ async def _settle_checkpoint(
     return {"job_id": source.id, "artifact": artifact.name}
 
 
-async def _settle_dataset(session: AsyncSession, user: User, request: TrainingJobCreate) -> dict[str, Any]:
+async def _resolve_dataset(session: AsyncSession, user: User, request: TrainingJobCreate) -> dict[str, Any]:
     assert request.dataset_id is not None  # noqa: S101 - TrainingJobCreate has one of the two
     resolved = await datasets.resolve_for_job(
         session,

@@ -11,7 +11,7 @@ from vision_api.db.session import DatabaseDep, ReadSession
 from vision_api.kit.schemas import ResourceId
 from vision_api.projects.access import get_project_for
 from vision_api.training_jobs import access
-from vision_api.training_jobs.dependencies import StoreDep, WakeupsDep
+from vision_api.training_jobs.dependencies import NotifierDep, StoreDep
 from vision_api.training_jobs.results import downloads, use_cases
 from vision_api.training_jobs.schemas import ArtifactRead, LogLineRead, MetricSeries, PresignedUrl
 from vision_api.training_jobs.status import ENDED
@@ -109,7 +109,7 @@ async def follow_training_job(
     session: ReadSession,
     viewer: CurrentStream,
     database: DatabaseDep,
-    wakeups: WakeupsDep,
+    notifier: NotifierDep,
     last_event_id: Annotated[str | None, Header(description="As an EventSource sends it.")] = None,
 ) -> Response:
     """Follow an experiment as it trains: numbered events from the first, or from the one after `Last-Event-ID`.
@@ -132,17 +132,17 @@ async def follow_training_job(
     after = _event_id(last_event_id)
     if job.status in ENDED and after == job.last_event_id:
         return Response(status_code=status.HTTP_204_NO_CONTENT)
-    events = streams.job_events(database, wakeups, viewer=viewer, job_id=job_id, after=after)
+    events = streams.job_events(database, notifier, viewer=viewer, job_id=job_id, after=after)
     return StreamingResponse(events, headers=STREAM_HEADERS, media_type=SSE)
 
 
 @router.get("/projects/{project_id}/events", response_class=StreamingResponse, responses=EVENT_STREAM)
 async def follow_project(
-    project_id: ResourceId, session: ReadSession, viewer: CurrentStream, database: DatabaseDep, wakeups: WakeupsDep
+    project_id: ResourceId, session: ReadSession, viewer: CurrentStream, database: DatabaseDep, notifier: NotifierDep
 ) -> Response:
     """Follow a project: a `snapshot` of every experiment, then of each one that changes; `deleted` names one gone."""
     await get_project_for(session, viewer.user, project_id)
-    snapshots = streams.project_snapshots(database, wakeups, viewer=viewer, project_id=project_id)
+    snapshots = streams.project_snapshots(database, notifier, viewer=viewer, project_id=project_id)
     return StreamingResponse(snapshots, headers=STREAM_HEADERS, media_type=SSE)
 
 

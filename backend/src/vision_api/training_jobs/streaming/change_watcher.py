@@ -13,7 +13,7 @@ from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
 from vision_api.kit.clock import utc_now
 from vision_api.training_jobs import repository
-from vision_api.training_jobs.notifier import Wakeups
+from vision_api.training_jobs.notifier import Notifier
 
 logger = logging.getLogger(__name__)
 
@@ -26,12 +26,12 @@ ASKED = "training_job_asked"
 """The channels of migration 0004, whose triggers announce the id of each job that changes."""
 
 
-class Watch:
+class ChangeWatcher:
     """Wakes the streams whose job or project has changed: two statements a second, however many streams there are."""
 
-    def __init__(self, database: Database, wakeups: Wakeups) -> None:
+    def __init__(self, database: Database, notifier: Notifier) -> None:
         self._database = database
-        self._wakeups = wakeups
+        self._notifier = notifier
         self._jobs: dict[int, Hashable] = {}
         self._projects: dict[int, Hashable] = {}
         self._since: dict[int, datetime] = {}
@@ -43,13 +43,13 @@ class Watch:
             try:
                 await self.look()
             except DatabaseUnavailable:
-                self._wakeups.wake_followers()  # each of them finds out, and ends
+                self._notifier.notify_all_subscribers()  # each of them finds out, and ends
             except Exception:
                 logger.exception("cannot look at what is followed; it is tried again")
 
     async def look(self) -> None:
         """One round."""
-        jobs, projects = self._wakeups.followed_jobs, self._wakeups.followed_projects
+        jobs, projects = self._notifier.subscribed_jobs, self._notifier.subscribed_projects
         if not jobs and not projects:
             return
         async with self._database.snapshot() as session:
@@ -57,10 +57,10 @@ class Watch:
             project_states = await self._project_states(session, projects) if projects else {}
         for job_id in jobs:
             if job_id not in self._jobs or self._jobs[job_id] != job_states.get(job_id):
-                self._wakeups.job_changed(job_id)
+                self._notifier.job_changed(job_id)
         for project_id in projects:
             if project_id not in self._projects or self._projects[project_id] != project_states[project_id]:
-                self._wakeups.project_changed(project_id)
+                self._notifier.project_changed(project_id)
         self._jobs = {job_id: job_states.get(job_id) for job_id in jobs}
         self._projects = project_states
 
@@ -82,17 +82,17 @@ class Watch:
 
 
 @asynccontextmanager
-async def running_watch(database: Database, wakeups: Wakeups) -> AsyncGenerator[None]:
+async def running_change_watcher(database: Database, notifier: Notifier) -> AsyncGenerator[None]:
     """Wake whoever follows a job that anybody changes, in whichever process.
 
     On PostgreSQL other backends announce their changes, as each commits. Looking goes on beside that.
     """
-    channels = {CHANGED: wakeups.job_announced, ASKED: wakeups.ask_announced}
+    channels = {CHANGED: notifier.job_announced, ASKED: notifier.ask_announced}
     async with AsyncExitStack() as parts:
         await parts.enter_async_context(
-            running_listener(database.engine, channels, on_connected=wakeups.wake_followers)
+            running_listener(database.engine, channels, on_connected=notifier.notify_all_subscribers)
         )
-        watching = asyncio.create_task(Watch(database, wakeups).run(), name="watch")
+        watching = asyncio.create_task(ChangeWatcher(database, notifier).run(), name="watch")
         try:
             yield
         finally:

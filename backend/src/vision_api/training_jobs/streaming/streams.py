@@ -22,7 +22,7 @@ from vision_api.kit.clock import utc_now
 from vision_api.models import JobEvent, TrainingJob
 from vision_api.projects.access import get_project_for
 from vision_api.training_jobs import access, repository
-from vision_api.training_jobs.notifier import Wakeups
+from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_jobs.serializers import read_job
 from vision_api.training_jobs.status import ENDED
 from vision_api.training_jobs.streaming.change_watcher import RECENT
@@ -78,12 +78,12 @@ async def _whole_snapshot(database: Database) -> AsyncGenerator[AsyncSession]:
 
 
 async def job_events(
-    database: Database, wakeups: Wakeups, *, viewer: StreamAccess, job_id: int, after: int
+    database: Database, notifier: Notifier, *, viewer: StreamAccess, job_id: int, after: int
 ) -> AsyncGenerator[bytes]:
     """The events that come after one, up to the job's end. The first is 1."""
     yield RETRY
     pace, cursor, is_over, is_woken = _Pace(), after, False, True
-    with wakeups.following(job_id) as wakeup:
+    with notifier.subscribe(job_id) as wakeup:
         while not is_over:
             try:
                 is_check_due, messages = await pace.recheck(viewer), list[bytes]()
@@ -136,7 +136,7 @@ def _dump(data: Any) -> str:
 
 
 async def project_snapshots(
-    database: Database, wakeups: Wakeups, *, viewer: StreamAccess, project_id: int
+    database: Database, notifier: Notifier, *, viewer: StreamAccess, project_id: int
 ) -> AsyncGenerator[bytes]:
     """Every job of a project, then each one that changes. There is nothing to replay."""
     yield RETRY
@@ -151,15 +151,15 @@ async def project_snapshots(
         if len(jobs) < JOBS_AT_ONCE:
             break
         before = jobs[-1].id
-    async for message in _changes(database, wakeups, viewer, project_id, since, seen):
+    async for message in _changes(database, notifier, viewer, project_id, since, seen):
         yield message
 
 
 async def _changes(
-    database: Database, wakeups: Wakeups, viewer: StreamAccess, project_id: int, since: datetime, seen: dict[int, int]
+    database: Database, notifier: Notifier, viewer: StreamAccess, project_id: int, since: datetime, seen: dict[int, int]
 ) -> AsyncGenerator[bytes]:
     pace, is_woken = _Pace(), True
-    with wakeups.following_project(project_id) as wakeup:
+    with notifier.subscribe_project(project_id) as wakeup:
         while True:
             try:
                 is_check_due, messages = await pace.recheck(viewer), list[bytes]()

@@ -23,7 +23,7 @@ from obstore.store import LocalStore, from_url
 
 from data_kit.storage.errors import InvalidKey, ObjectNotFound, StorageError
 from data_kit.storage.hooks import before_request
-from data_kit.storage.tally import Tally
+from data_kit.storage.tally import RunningDigest
 
 if TYPE_CHECKING:
     from obstore import GetOptions
@@ -47,7 +47,7 @@ UNFINISHED = re.compile(r"#\d+$")
 
 
 @dataclass(frozen=True)
-class Patience:
+class Timeouts:
     """How long to wait for a store that is not this machine's disk."""
 
     connect: timedelta = timedelta(seconds=5)
@@ -111,7 +111,7 @@ class ObjectStore:
 
     def put_stream(self, chunks: Iterator[bytes], key: str, size_bytes: int | None = None) -> StoredObject:
         """Stores what `chunks` gives, a few parts at a time. With its size, large objects have parts that suit them."""
-        uri, tally, part_bytes = self.uri(key), Tally(), _part_bytes(size_bytes)
+        uri, tally, part_bytes = self.uri(key), RunningDigest(), _part_bytes(size_bytes)
         first, second = next(chunks, b""), next(chunks, None)
         tally.add(first)
         with _translated(uri):
@@ -142,7 +142,7 @@ class ObjectStore:
     def get_file(self, uri: str, path: Path) -> StoredObject:
         """Fetches an object into a file that is there completely or not at all."""
         partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        tally = Tally()
+        tally = RunningDigest()
         try:
             with partial.open("wb") as file:
                 for chunk in self.read(uri):
@@ -256,13 +256,13 @@ class ObjectStore:
             return obstore.sign(self._backend, "GET", self.key(uri), expires_in)  # type: ignore[arg-type]
 
 
-def open_store(url: str, patience: Patience | None = None) -> ObjectStore:
+def open_store(url: str, timeouts: Timeouts | None = None) -> ObjectStore:
     """`file:///folder`, `s3://bucket/prefix`, `gs://…`, `az://…`.
 
     Credentials and addresses come from the environment as those services name them (`AWS_ACCESS_KEY_ID`,
     `AWS_ENDPOINT_URL`, …). Raises InvalidKey for a URL of another kind.
     """
-    patience = patience or Patience()
+    timeouts = timeouts or Timeouts()
     parts = urlsplit(url)
     if parts.scheme == "file":
         return ObjectStore(url, LocalStore(Path(unquote(parts.path)), automatic_cleanup=True, mkdir=True))
@@ -274,11 +274,11 @@ def open_store(url: str, patience: Patience | None = None) -> ObjectStore:
             url,
             client_options={
                 "allow_http": is_plain_http,
-                "connect_timeout": patience.connect,
-                "timeout": patience.request,
-                "read_timeout": patience.silence,
+                "connect_timeout": timeouts.connect,
+                "timeout": timeouts.request,
+                "read_timeout": timeouts.silence,
             },
-            retry_config={"max_retries": patience.retries, "retry_timeout": patience.total},
+            retry_config={"max_retries": timeouts.retries, "retry_timeout": timeouts.total},
         )
     return ObjectStore(url, backend)
 

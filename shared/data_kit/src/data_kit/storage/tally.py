@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 
 
-class Tally:
+class RunningDigest:
     """Counts and hashes what passes through."""
 
     def __init__(self) -> None:

@@ -1,9 +1,9 @@
 """The one evaluator: predictions of any framework in, metrics and a report out. Numpy only."""
 
 from trainer_kit.evaluation.base import Evaluator
-from trainer_kit.evaluation.classification import ClassificationEvaluator, Guess
+from trainer_kit.evaluation.classification import ClassificationEvaluator, TopPrediction
 from trainer_kit.evaluation.detection import DetectionEvaluator
-from trainer_kit.evaluation.gallery import Gallery, Shown
+from trainer_kit.evaluation.gallery import Gallery, GalleryImage
 from trainer_kit.evaluation.history import History
 from trainer_kit.evaluation.objects import Found, ObjectEvaluator
 from trainer_kit.evaluation.overlaps import (
@@ -24,12 +24,12 @@ __all__ = [
     "Evaluator",
     "Found",
     "Gallery",
+    "GalleryImage",
     "Grid",
-    "Guess",
     "History",
     "ObjectEvaluator",
     "SegmentationEvaluator",
-    "Shown",
+    "TopPrediction",
     "as_one_class",
     "box_areas",
     "box_overlaps",

@@ -18,7 +18,7 @@ MOST_SCORES = 2**24
 
 
 @dataclass(frozen=True)
-class Guess:
+class TopPrediction:
     """The most probable class of an image."""
 
     class_id: int
@@ -45,7 +45,7 @@ class ClassificationEvaluator:
         self.update(probabilities, image_classes(samples))
         guesses, confidence = self._guesses[-1].tolist(), self._confidence[-1].tolist()
         for sample, guess, sure in zip(samples, guesses, confidence, strict=True):
-            self.gallery.offer(sample, Guess(guess, sure), mistake=sure if guess != sample.class_id else 0.0)
+            self.gallery.offer(sample, TopPrediction(guess, sure), mistake=sure if guess != sample.class_id else 0.0)
 
     def update(self, probabilities: Floats, labels: Ints) -> None:
         """One batch: (n, classes) that sum to 1 for each image, and (n,) class ids."""

@@ -12,7 +12,7 @@ MOST_IMAGES = 12
 
 
 @dataclass(frozen=True, order=True)
-class Shown:
+class GalleryImage:
     """One image. What `prediction` is depends on the task: see the evaluators."""
 
     rank: float
@@ -29,27 +29,27 @@ class Gallery:
     """
 
     def __init__(self) -> None:
-        self._samples: list[Shown] = []
-        self._mistakes: list[Shown] = []
+        self._samples: list[GalleryImage] = []
+        self._mistakes: list[GalleryImage] = []
 
     def offer(self, sample: Sample, prediction: Any, mistake: float) -> None:
         """`mistake` is how sure a wrong prediction was; 0 where nothing is wrong."""
         name = sample.image.name
-        _keep(self._samples, Shown(-float(crc32(name.encode())), name, sample, prediction))
+        _keep(self._samples, GalleryImage(-float(crc32(name.encode())), name, sample, prediction))
         if mistake > 0:
-            _keep(self._mistakes, Shown(mistake, name, sample, prediction))
+            _keep(self._mistakes, GalleryImage(mistake, name, sample, prediction))
 
     @property
-    def samples(self) -> list[Shown]:
+    def samples(self) -> list[GalleryImage]:
         return sorted(self._samples, key=lambda shown: shown.name)
 
     @property
-    def mistakes(self) -> list[Shown]:
+    def mistakes(self) -> list[GalleryImage]:
         """The surest first."""
         return sorted(self._mistakes, reverse=True)
 
 
-def _keep(heap: list[Shown], shown: Shown) -> None:
+def _keep(heap: list[GalleryImage], shown: GalleryImage) -> None:
     if len(heap) < MOST_IMAGES:
         heapq.heappush(heap, shown)
     elif heap[0] < shown:

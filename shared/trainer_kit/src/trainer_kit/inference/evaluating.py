@@ -21,20 +21,28 @@ from trainer_kit.evaluation import (
 from trainer_kit.inference import portable
 from trainer_kit.inference.network import LoadNetwork, Network, begin
 from trainer_kit.inference.predicting import as_json, run_on
-from trainer_kit.trainer import TrainingError, WorkRun
-from vision_contracts import ArtifactKind, EndReason, EvaluateWork, EvaluationReport, Metrics, SplitEvaluation, TaskType
+from trainer_kit.trainer import OperationRun, TrainingError
+from vision_contracts import (
+    ArtifactKind,
+    EndReason,
+    EvaluateOperation,
+    EvaluationReport,
+    Metrics,
+    SplitEvaluation,
+    TaskType,
+)
 
 LOWEST_SCORE = 0.001
 MASK_SIDE = 640
 """Masks are compared at this longest side: a hundred of a large photograph would fill the memory."""
 
 
-def evaluate(load_network: LoadNetwork) -> Callable[[WorkRun[Any]], None]:
+def evaluate(load_network: LoadNetwork) -> Callable[[OperationRun[Any]], None]:
     """A framework's work of the kind `evaluate`."""
 
-    def work(run: WorkRun[Any]) -> None:
+    def work(run: OperationRun[Any]) -> None:
         network = begin(run, load_network)
-        assert isinstance(run.spec.work, EvaluateWork)  # noqa: S101 - the spec's promise
+        assert isinstance(run.spec.work, EvaluateOperation)  # noqa: S101 - the spec's promise
         assert run.dataset is not None  # noqa: S101 - an evaluation is given one
         split = Split(run.spec.work.split)
         measure = Measure(network, run.dataset)
@@ -49,7 +57,7 @@ def evaluate(load_network: LoadNetwork) -> Callable[[WorkRun[Any]], None]:
     return work
 
 
-def _tell(run: WorkRun[Any], split: Split, measure: "Measure") -> None:
+def _tell(run: OperationRun[Any], split: Split, measure: "Measure") -> None:
     values = {name.replace("val/", f"{split}/", 1): value for name, value in measure.evaluator.values().items()}
     evaluation: SplitEvaluation = measure.evaluator.evaluate()
     report = EvaluationReport(
@@ -65,7 +73,7 @@ def _tell(run: WorkRun[Any], split: Split, measure: "Measure") -> None:
     name = f"evaluations/{(run.spec.dataset.digest or 'folder')[:12]}-{split}.json"
     run.save_artifact(path, name=name, kind=ArtifactKind.REPORT)
     run.send(Metrics(step=1, epoch=0, values=dict(values)))
-    run.tell_end(values)
+    run.report_end(values)
 
 
 class Measure:

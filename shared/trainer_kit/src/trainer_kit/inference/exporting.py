@@ -17,8 +17,8 @@ from trainer_kit.inference.bundle import write_bundle
 from trainer_kit.inference.comparing import TOLERANCE, differences
 from trainer_kit.inference.network import Arrays, Compute, LoadNetwork, Network, begin
 from trainer_kit.inference.predicting import as_json
-from trainer_kit.trainer import TrainingError, WorkRun
-from vision_contracts import ArtifactKind, EndReason, ExportFormat, ExportWork
+from trainer_kit.trainer import OperationRun, TrainingError
+from vision_contracts import ArtifactKind, EndReason, ExportFormat, ExportOperation
 
 COMPARED_IMAGES = 8
 NAMES = {
@@ -29,33 +29,33 @@ NAMES = {
 }
 
 
-def export(load_network: LoadNetwork) -> Callable[[WorkRun[Any]], None]:
+def export(load_network: LoadNetwork) -> Callable[[OperationRun[Any]], None]:
     """A framework's work of the kind `export`."""
 
-    def work(run: WorkRun[Any]) -> None:
+    def work(run: OperationRun[Any]) -> None:
         network = begin(run, load_network)
-        assert isinstance(run.spec.work, ExportWork)  # noqa: S101 - the spec's promise
+        assert isinstance(run.spec.work, ExportOperation)  # noqa: S101 - the spec's promise
         name = NAMES[run.spec.work.format]
         path = run.folder / Path(name).name
         WRITERS[run.spec.work.format](run, network, path)
         run.save_artifact(path, name=name, kind=ArtifactKind.EXPORT)
-        run.tell_end({})
+        run.report_end({})
 
     return work
 
 
-def write_onnx(run: WorkRun[Any], network: Network, path: Path) -> dict[str, float]:
+def write_onnx(run: OperationRun[Any], network: Network, path: Path) -> dict[str, float]:
     """Returns how far its outputs lie from the original's."""
     network.write_onnx(path)
     add_metadata(path, model_facts(run, network))
     return compare(run, network, onnx_compute(path))
 
 
-def write_torchscript(run: WorkRun[Any], network: Network, path: Path) -> dict[str, float]:
+def write_torchscript(run: OperationRun[Any], network: Network, path: Path) -> dict[str, float]:
     return compare(run, network, network.write_torchscript(path))
 
 
-def write_safetensors(run: WorkRun[Any], network: Network, path: Path) -> None:
+def write_safetensors(run: OperationRun[Any], network: Network, path: Path) -> None:
     safetensors: Any = importlib.import_module("safetensors.numpy")
     tensors = {name: np.ascontiguousarray(value) for name, value in network.tensors().items()}
     safetensors.save_file(tensors, path, metadata={"model": json.dumps(model_facts(run, network))})
@@ -68,14 +68,14 @@ def _equal(one: Any, other: Any) -> bool:
     return one.shape == other.shape and one.tobytes() == other.tobytes()
 
 
-def write_zip(run: WorkRun[Any], network: Network, path: Path) -> None:
+def write_zip(run: OperationRun[Any], network: Network, path: Path) -> None:
     onnx_path = run.folder / "model.onnx"
     largest = write_onnx(run, network, onnx_path)
     facts = model_facts(run, network) | {"largest_difference": largest, "tolerance": TOLERANCE}
     write_bundle(path, onnx_path, facts)
 
 
-WRITERS: dict[ExportFormat, Callable[[WorkRun[Any], Network, Path], object]] = {
+WRITERS: dict[ExportFormat, Callable[[OperationRun[Any], Network, Path], object]] = {
     ExportFormat.ONNX: write_onnx,
     ExportFormat.TORCHSCRIPT: write_torchscript,
     ExportFormat.SAFETENSORS: write_safetensors,
@@ -83,10 +83,10 @@ WRITERS: dict[ExportFormat, Callable[[WorkRun[Any], Network, Path], object]] = {
 }
 
 
-def model_facts(run: WorkRun[Any], network: Network) -> dict[str, Any]:
+def model_facts(run: OperationRun[Any], network: Network) -> dict[str, Any]:
     """What one must know of the weights: the description, and where they come from."""
     work = run.spec.work
-    assert isinstance(work, ExportWork)  # noqa: S101 - the spec's promise
+    assert isinstance(work, ExportOperation)  # noqa: S101 - the spec's promise
     dataset = {"name": work.dataset_name, "digest": run.spec.dataset.digest}
     return as_json(network.description) | {"name": work.name, "metrics": work.metrics, "dataset": dataset}
 
@@ -114,7 +114,7 @@ def onnx_compute(path: Path) -> Compute:
     return compute
 
 
-def compare(run: WorkRun[Any], network: Network, exported: Compute) -> dict[str, float]:
+def compare(run: OperationRun[Any], network: Network, exported: Compute) -> dict[str, float]:
     """The largest difference of each output, as a share of its largest value, over real images, by twos: the batch must
     vary. Raises TrainingError with `export_mismatch` for more than TOLERANCE.
     """

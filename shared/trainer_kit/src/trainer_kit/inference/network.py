@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from trainer_kit.trainer import WorkRun
+from trainer_kit.trainer import OperationRun
 from vision_contracts import Message, TaskType
 
 Arrays = dict[str, NDArray[np.float32]]
@@ -90,12 +90,12 @@ class Network(Protocol):
 class LoadNetwork(Protocol):
     """What a framework's works begin with."""
 
-    def __call__(self, run: WorkRun[Any]) -> Network:
+    def __call__(self, run: OperationRun[Any]) -> Network:
         """The network of `run.checkpoint`. Raises TrainingError."""
         ...
 
 
-def begin(run: WorkRun[Any], load_network: LoadNetwork) -> Network:
+def begin(run: OperationRun[Any], load_network: LoadNetwork) -> Network:
     """The network, loaded, and told of: the work begins."""
     network = load_network(run)
     description = network.description

@@ -11,20 +11,20 @@ from data_kit.images import read_size
 from trainer_kit.inference import portable
 from trainer_kit.inference.drawing import draw
 from trainer_kit.inference.network import Description, LoadNetwork, Network, begin
-from trainer_kit.trainer import WorkRun
-from vision_contracts import ArtifactKind, ImageError, ImagePrediction, PredictionReport, PredictWork
+from trainer_kit.trainer import OperationRun
+from vision_contracts import ArtifactKind, ImageError, ImagePrediction, PredictionReport, PredictOperation
 
 MOST_PIXELS = 50_000_000
 """Of one image: 150 MB decoded."""
 REPORT = "predictions.json"
 
 
-def predict(load_network: LoadNetwork) -> Callable[[WorkRun[Any]], None]:
+def predict(load_network: LoadNetwork) -> Callable[[OperationRun[Any]], None]:
     """A framework's work of the kind `predict`."""
 
-    def work(run: WorkRun[Any]) -> None:
+    def work(run: OperationRun[Any]) -> None:
         network = begin(run, load_network)
-        assert isinstance(run.spec.work, PredictWork)  # noqa: S101 - the spec's promise
+        assert isinstance(run.spec.work, PredictOperation)  # noqa: S101 - the spec's promise
         answers = [_answer(run, network, run.spec.work, number) for number in range(len(run.images))]
         report = PredictionReport(
             task_type=run.spec.task_type,
@@ -35,12 +35,12 @@ def predict(load_network: LoadNetwork) -> Callable[[WorkRun[Any]], None]:
         path = run.folder / REPORT
         path.write_text(report.model_dump_json())
         run.save_artifact(path, name=REPORT, kind=ArtifactKind.REPORT)
-        run.tell_end({})
+        run.report_end({})
 
     return work
 
 
-def _answer(run: WorkRun[Any], network: Network, work: PredictWork, number: int) -> ImagePrediction:
+def _answer(run: OperationRun[Any], network: Network, work: PredictOperation, number: int) -> ImagePrediction:
     name = work.images[number].name
     image = open_image(run.images[number])
     run.report(number, len(run.images))

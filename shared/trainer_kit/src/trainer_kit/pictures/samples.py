@@ -14,17 +14,17 @@ from matplotlib.patches import Polygon
 from PIL import Image
 
 from data_kit import Dataset, load_image
-from trainer_kit.evaluation import Found, Guess, Shown, label_map
+from trainer_kit.evaluation import Found, GalleryImage, TopPrediction, label_map
 from trainer_kit.pictures.style import BLACK, BLUE, ORANGE, PALETTE, VERMILION, new_figure, short
 
 COLUMNS = 4
 LARGEST_SIDE = 360
 """Pixels of an image in a picture."""
 
-Draw = Callable[[Axes, Image.Image, Shown, Sequence[str]], None]
+Draw = Callable[[Axes, Image.Image, GalleryImage, Sequence[str]], None]
 
 
-def draw_images(shown: Sequence[Shown], dataset: Dataset, title: str) -> Figure:
+def draw_images(shown: Sequence[GalleryImage], dataset: Dataset, title: str) -> Figure:
     """Up to twelve images in rows of four."""
     columns = min(COLUMNS, max(2, len(shown)))
     rows = -(-len(shown) // columns)
@@ -48,8 +48,8 @@ def _load(path: Path) -> Image.Image:
     return image
 
 
-def _draw_guess(axes: Axes, image: Image.Image, shown: Shown, names: Sequence[str]) -> None:
-    guess: Guess = shown.prediction
+def _draw_guess(axes: Axes, image: Image.Image, shown: GalleryImage, names: Sequence[str]) -> None:
+    guess: TopPrediction = shown.prediction
     label = shown.sample.class_id
     axes.imshow(image)
     said = f"{short(names[guess.class_id], 20)} ({guess.confidence:.0%})"
@@ -60,7 +60,7 @@ def _draw_guess(axes: Axes, image: Image.Image, shown: Shown, names: Sequence[st
         axes.set_title(f"✗ {said}\nlabelled {truth}", color=VERMILION, fontsize=9, fontweight="normal")
 
 
-def _draw_found(axes: Axes, image: Image.Image, shown: Shown, names: Sequence[str]) -> None:
+def _draw_found(axes: Axes, image: Image.Image, shown: GalleryImage, names: Sequence[str]) -> None:
     found: Found = shown.prediction
     sample = shown.sample
     factor = image.width / sample.width
@@ -122,7 +122,7 @@ def _draw_masks(axes: Axes, found: Found, factor: float, size: tuple[int, int]) 
     axes.set_aspect("equal")
 
 
-def _draw_labels(axes: Axes, image: Image.Image, shown: Shown, names: Sequence[str]) -> None:
+def _draw_labels(axes: Axes, image: Image.Image, shown: GalleryImage, names: Sequence[str]) -> None:
     """The image with what was predicted, and as a line where the labels end."""
     labels = label_map(shown.sample)
     predicted = np.asarray(Image.fromarray(shown.prediction).resize(image.size, Image.Resampling.NEAREST))
@@ -143,4 +143,4 @@ def _draw_labels(axes: Axes, image: Image.Image, shown: Shown, names: Sequence[s
     axes.set_title(f"{np.mean(predicted == truth):.0%} of the pixels right", fontsize=8, fontweight="normal")
 
 
-_DRAW: dict[type, Draw] = {Guess: _draw_guess, Found: _draw_found, np.ndarray: _draw_labels}
+_DRAW: dict[type, Draw] = {TopPrediction: _draw_guess, Found: _draw_found, np.ndarray: _draw_labels}

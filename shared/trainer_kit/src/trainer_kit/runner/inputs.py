@@ -13,7 +13,7 @@ from trainer_kit.file_lock import FileLock
 from trainer_kit.runner.dataset_cache import DatasetCache
 from trainer_kit.trainer.errors import TrainingError
 from trainer_kit.trainer.main import TrainerInputs
-from vision_contracts import CheckpointRef, DatasetRef, EndReason, JobKind, JobSpec, PredictWork
+from vision_contracts import CheckpointRef, DatasetRef, EndReason, JobKind, JobSpec, PredictOperation
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class InputFetcher:
         elif isinstance(spec.initial_weights, CheckpointRef):
             initial = self._fetch_checkpoint("initial", spec.initial_weights)
         dataset = None if spec.kind is JobKind.PREDICT else self._fetch_dataset(spec.dataset)
-        images = self._fetch_images(spec.work) if isinstance(spec.work, PredictWork) else None
+        images = self._fetch_images(spec.work) if isinstance(spec.work, PredictOperation) else None
         return TrainerInputs(adapter, dataset, resume_from, best, initial, images)
 
     def _fetch_dataset(self, dataset: DatasetRef) -> Path:
@@ -65,7 +65,7 @@ class InputFetcher:
         finally:
             archive.unlink(missing_ok=True)
 
-    def _fetch_images(self, work: PredictWork) -> Path:
+    def _fetch_images(self, work: PredictOperation) -> Path:
         """A folder of files that are numbered from 0: their names are their senders'."""
         folder = self._folder.downloads / "images"
         folder.mkdir(parents=True, exist_ok=True)

@@ -30,12 +30,12 @@ def end_attempt(folder: AttemptFolder) -> None:
     kill_leftovers(folder)
     log = EventLog(folder.events_file, folder.attempt)
     try:
-        tell_ending(log, _ending(folder))
+        append_ending(log, _ending(folder))
     finally:
         log.close()
 
 
-def tell_ending(events: EventLog, ending: Ending) -> None:
+def append_ending(events: EventLog, ending: Ending) -> None:
     """The terminal event; why an attempt failed stands in its log, too."""
     if isinstance(ending, Failed):
         with contextlib.suppress(OSError):  # a full disk: space is set aside for the terminal event alone

@@ -18,7 +18,7 @@ from trainer_kit.runner.ending import Ending, Facts, decide_ending, stopped_endi
 from trainer_kit.runner.inputs import InputFetcher
 from trainer_kit.runner.memory import count_oom_kills
 from trainer_kit.runner.output import OutputCapture
-from trainer_kit.runner.recovery import tell_ending
+from trainer_kit.runner.recovery import append_ending
 from trainer_kit.runner.stopping import Escalation, StopWatch
 from trainer_kit.runner.trainer_process import StartTrainer, TrainerProcess, remember_trainer, spawn_trainer
 from trainer_kit.runner.uploads import Uploader
@@ -58,7 +58,7 @@ class Runner:
         except Exception as error:
             log.exception("the attempt has failed in its runner")
             ending = describe_failure(error, self.folder.path)
-        tell_ending(self.events, ending)
+        append_ending(self.events, ending)
         log.info("the attempt has ended: %s", ending.type)
 
     def _run(self) -> Ending:

@@ -32,7 +32,7 @@ class FakeAdapter:
     framework = "fake"
     distribution = "trainer-kit"
     trainer = "trainer_kit.testing.fake_train:train"
-    works = MappingProxyType(
+    operations = MappingProxyType(
         {
             JobKind.PREDICT: "trainer_kit.testing.fake_operations:predict",
             JobKind.EXPORT: "trainer_kit.testing.fake_operations:export",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from trainer_kit import inference
 from trainer_kit.inference import Arrays, Compute, Description, Preprocessing
 from trainer_kit.testing.fake_train import Model, softmax
-from trainer_kit.trainer import TrainingError, WorkRun
+from trainer_kit.trainer import OperationRun, TrainingError
 from vision_contracts import EndReason
 
 CHANNELS = 3
@@ -22,7 +22,7 @@ class FakeNetwork:
 
     device = "cpu"
 
-    def __init__(self, run: WorkRun[Any], model: Model) -> None:
+    def __init__(self, run: OperationRun[Any], model: Model) -> None:
         side = math.isqrt(len(model.weights) // CHANNELS)
         self.model = model
         self.description = Description(
@@ -73,7 +73,7 @@ class FakeNetwork:
         return {"weights": self.model.weights}
 
 
-def load_network(run: WorkRun[Any]) -> FakeNetwork:
+def load_network(run: OperationRun[Any]) -> FakeNetwork:
     """Raises TrainingError for a file that no fake training has written."""
     try:
         model = Model.load(run.checkpoint)

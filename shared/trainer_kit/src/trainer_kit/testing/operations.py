@@ -18,16 +18,16 @@ from vision_contracts import (
     Finished,
     ImageRef,
     JobSpec,
+    Operation,
     PredictionReport,
-    PredictWork,
+    PredictOperation,
     TaskType,
     TrainingParams,
-    Work,
 )
 
 
 @dataclass
-class DoneWork:
+class FinishedOperation:
     """What was told and made."""
 
     folder: Path
@@ -58,11 +58,11 @@ class DoneWork:
         return PredictionReport.model_validate_json(self.files["predictions.json"].read_bytes())
 
 
-def do_work(
+def run_operation(
     adapter: Any,
     adapter_path: str,
     folder: Path,
-    work: Work,
+    work: Operation,
     *,
     model_name: str,
     task_type: TaskType,
@@ -70,7 +70,7 @@ def do_work(
     dataset: Path | None = None,
     images: Sequence[Path] = (),
     hyperparameters: dict[str, Any] | None = None,
-) -> DoneWork:
+) -> FinishedOperation:
     """One attempt from its spec to its exit code."""
     folder.mkdir(parents=True)
     spec = JobSpec(
@@ -88,7 +88,7 @@ def do_work(
         hyperparameters=hyperparameters or {},
     )
     (folder / "spec.json").write_text(spec.model_dump_json())
-    done = DoneWork(folder)
+    done = FinishedOperation(folder)
     laid = folder / "images"
     laid.mkdir()
     for number, image in enumerate(images):
@@ -99,9 +99,9 @@ def do_work(
     return done
 
 
-def predict_work(images: Sequence[Path], **settings: Any) -> PredictWork:
+def predict_operation(images: Sequence[Path], **settings: Any) -> PredictOperation:
     """To look at these."""
-    return PredictWork(images=[ImageRef(name=path.name, uri=path.as_uri()) for path in images], **settings)
+    return PredictOperation(images=[ImageRef(name=path.name, uri=path.as_uri()) for path in images], **settings)
 
 
 @contextmanager

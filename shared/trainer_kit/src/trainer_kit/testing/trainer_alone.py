@@ -22,13 +22,13 @@ M = TypeVar("M", bound=Message)
 
 
 @dataclass
-class TrainerAlone:
+class StandaloneTrainer:
     """One attempt in a folder below `root`, with all that it has told. Checkpoints are kept as `step-N`."""
 
     root: Path
     spec: JobSpec
     inputs: TrainerInputs
-    watch: Callable[["TrainerAlone", Message], None] = lambda _trainer, _message: None
+    watch: Callable[["StandaloneTrainer", Message], None] = lambda _trainer, _message: None
     messages: list[Message] = field(default_factory=list[Message])
     exit_code: int | None = None
     output: str = ""
@@ -38,7 +38,7 @@ class TrainerAlone:
     def folder(self) -> AttemptFolder:
         return AttemptFolder.at(self.root, self.spec.job_uid, self.spec.attempt)
 
-    def run(self) -> "TrainerAlone":
+    def run(self) -> "StandaloneTrainer":
         """Returns when it has ended."""
         self.folder.path.mkdir(parents=True)
         self.folder.spec_file.write_text(self.spec.model_dump_json())
@@ -83,10 +83,10 @@ class TrainerAlone:
         return failure
 
 
-def stop_at(step: int) -> Callable[[TrainerAlone, Message], None]:
+def stop_at(step: int) -> Callable[[StandaloneTrainer, Message], None]:
     """Watches a training and has it stopped after a step."""
 
-    def watch(trainer: TrainerAlone, message: Message) -> None:
+    def watch(trainer: StandaloneTrainer, message: Message) -> None:
         if isinstance(message, Metrics) and message.step == step:
             trainer.stop()
 
@@ -102,14 +102,14 @@ class KillAt:
     processes: list[psutil.Process] = field(default_factory=list[psutil.Process])
     killed_at: float = 0.0
 
-    def __call__(self, trainer: TrainerAlone, message: Message) -> None:
+    def __call__(self, trainer: StandaloneTrainer, message: Message) -> None:
         """Sees every message."""
         if isinstance(message, Metrics) and message.step == self.step:
             self.processes = [trainer.process, *trainer.process.children()]
             self.killed_at = time.monotonic()
             self.processes[self.rank].send_signal(signal.SIGKILL)
 
-    def check(self, killed: TrainerAlone) -> None:
+    def check(self, killed: StandaloneTrainer) -> None:
         """Both are gone within seconds; what that means is left to the runner."""
         assert len(self.processes) == 2
         assert killed.exit_code == -signal.SIGKILL

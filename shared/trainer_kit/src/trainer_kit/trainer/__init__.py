@@ -3,16 +3,16 @@
 from trainer_kit.trainer.devices import resolve_device
 from trainer_kit.trainer.errors import Stopped, TrainingError
 from trainer_kit.trainer.final_report import BestModel, NetworkFacts, leave_report
-from trainer_kit.trainer.operation_run import WorkRun
+from trainer_kit.trainer.operation_run import OperationRun
 from trainer_kit.trainer.run import TrainingRun
 
 __all__ = [
     "BestModel",
     "NetworkFacts",
+    "OperationRun",
     "Stopped",
     "TrainingError",
     "TrainingRun",
-    "WorkRun",
     "leave_report",
     "resolve_device",
 ]

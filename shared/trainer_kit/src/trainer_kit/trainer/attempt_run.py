@@ -71,7 +71,7 @@ class AttemptRun(Generic[H]):
         """Ask after every step. If so: save what can be saved in a few seconds, and raise `Stopped`."""
         return (self.folder / STOP_FILE).exists()
 
-    def tell_end(self, values: Mapping[str, float]) -> None:
+    def report_end(self, values: Mapping[str, float]) -> None:
         """Done. `values` are, after a training, the metrics of the best checkpoint."""
         self.send(Finished(values=finite(values)))
 

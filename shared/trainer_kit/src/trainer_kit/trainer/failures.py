@@ -39,7 +39,7 @@ def describe_failure(error: BaseException, folder: Path, batch_size: int | None 
     return Failed(reason=EndReason.INTERNAL, message=f"{text[:1000]} ({advice})")
 
 
-def tell_failure(
+def report_failure(
     error: BaseException, folder: Path, send: Callable[[Message], None], batch_size: int | None = None
 ) -> None:
     """As `describe_failure` words it; a defect with its traceback before it."""

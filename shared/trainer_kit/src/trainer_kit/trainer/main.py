@@ -18,15 +18,15 @@ from trainer_kit.hyperparameters import max_devices
 from trainer_kit.imports import import_adapter, import_attribute
 from trainer_kit.trainer.channel import Channel
 from trainer_kit.trainer.errors import Stopped, TrainingError
-from trainer_kit.trainer.failures import tell_failure
+from trainer_kit.trainer.failures import report_failure
 from trainer_kit.trainer.messages import Message
-from trainer_kit.trainer.operation_run import WorkRun
+from trainer_kit.trainer.operation_run import OperationRun
 from trainer_kit.trainer.preflight import PreflightRun, measured
-from trainer_kit.trainer.replicas import work_together
+from trainer_kit.trainer.replicas import run_replicas
 from trainer_kit.trainer.run import TrainingRun
-from vision_contracts import EndReason, Failed, Finished, JobKind, JobSpec, ModelCard, PredictWork
+from vision_contracts import EndReason, Failed, Finished, JobKind, JobSpec, ModelCard, PredictOperation
 
-Run = TrainingRun[BaseModel] | WorkRun[BaseModel]
+Run = TrainingRun[BaseModel] | OperationRun[BaseModel]
 Entry = Callable[[Any], None]
 
 _TRAININGS: dict[JobKind, type[TrainingRun[BaseModel]]] = {
@@ -85,18 +85,18 @@ def train(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Message]
         send(message)
 
     try:
-        run, do_work = prepare(folder, inputs, send_and_watch)
+        run, run_operation = prepare(folder, inputs, send_and_watch)
         if run.spec.params.num_devices > 1 and isinstance(run, TrainingRun):
-            work_together(run, do_work, send_and_watch)
+            run_replicas(run, run_operation, send_and_watch)
         else:
-            do_work(run)
+            run_operation(run)
     except Stopped:
         if folder.read_stop() is not None:
             return 0
         send(Failed(reason=EndReason.INTERNAL, message="The trainer stopped although nobody had asked it to."))
         return 1
     except BaseException as error:  # noqa: BLE001 - whatever it is, the user must learn of it
-        tell_failure(error, folder.path, send, run.images_at_once if run is not None else None)
+        report_failure(error, folder.path, send, run.images_at_once if run is not None else None)
         return 1
     if not has_finished:
         send(Failed(reason=EndReason.INTERNAL, message="The trainer returned without saying that it has finished."))
@@ -121,7 +121,9 @@ def prepare(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Messag
         "gpus": folder.read_gpus(),
     }
     if spec.kind not in _TRAININGS:
-        return WorkRun(**common, checkpoint=_checkpoint(inputs), images=_images(inputs, spec)), import_attribute(name)
+        return OperationRun(**common, checkpoint=_checkpoint(inputs), images=_images(inputs, spec)), import_attribute(
+            name
+        )
     checkpoints = {name: getattr(inputs, name) for name in ("resume_from", "best_checkpoint", "initial_checkpoint")}
     run = _TRAININGS[spec.kind](**common, **checkpoints)
     return run, import_attribute(name) if spec.kind is JobKind.TRAIN else measured(import_attribute(name))
@@ -140,7 +142,7 @@ def _checkpoint(inputs: TrainerInputs) -> Path:
 
 
 def _images(inputs: TrainerInputs, spec: JobSpec) -> list[Path]:
-    if inputs.images is None or not isinstance(spec.work, PredictWork):
+    if inputs.images is None or not isinstance(spec.work, PredictOperation):
         return []
     return [inputs.images / str(number) for number in range(len(spec.work.images))]
 

@@ -11,7 +11,7 @@ from vision_contracts import Progress, Started
 
 
 @dataclass(kw_only=True)
-class WorkRun(AttemptRun[H]):
+class OperationRun(AttemptRun[H]):
     """One attempt of a work; `spec.work` says what to do. A short one: it has no checkpoint of its own, and what loses
     it begins again.
     """

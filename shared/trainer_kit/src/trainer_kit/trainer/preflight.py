@@ -11,7 +11,7 @@ from trainer_kit.evaluation import Evaluator
 from trainer_kit.trainer.attempt_run import H
 from trainer_kit.trainer.errors import Stopped
 from trainer_kit.trainer.run import TrainingRun
-from vision_contracts import Metrics, PreflightWork, Started
+from vision_contracts import Metrics, PreflightOperation, Started
 
 WARM_UP_STEPS = 1
 """The first step allocates and compiles what the others only use."""
@@ -67,7 +67,7 @@ class PreflightRun(TrainingRun[H]):
     @property
     def is_measured(self) -> bool:
         """Whether enough steps are done."""
-        assert isinstance(self.spec.work, PreflightWork)  # noqa: S101 - the spec's promise
+        assert isinstance(self.spec.work, PreflightOperation)  # noqa: S101 - the spec's promise
         return self._has_epoch or len(self._step_ends) >= WARM_UP_STEPS + self.spec.work.steps
 
     def conclude(self) -> None:
@@ -81,7 +81,7 @@ class PreflightRun(TrainingRun[H]):
         }
         known = {name: value for name, value in values.items() if value}
         self.send(Metrics(step=len(self._step_ends), epoch=0, values=dict(known)))
-        self.tell_end(known)
+        self.report_end(known)
 
     def _seconds_per_step(self) -> float:
         """Without the first, unless there is no other."""

@@ -22,7 +22,7 @@ from trainer_kit.attempt_folder import AttemptFolder
 from trainer_kit.trainer.channel import Channel
 from trainer_kit.trainer.errors import Stopped, TrainingError
 from trainer_kit.trainer.exiting import exit_now
-from trainer_kit.trainer.failures import tell_failure
+from trainer_kit.trainer.failures import report_failure
 from trainer_kit.trainer.messages import Message, message_adapter
 from trainer_kit.trainer.run import TrainingRun
 from trainer_kit.trainer.world import HOST, World
@@ -33,23 +33,23 @@ CAUSE_SECONDS = 3.0
 FOLDER = "replicas"
 
 Run = TrainingRun[Any]
-Work = Callable[[Any], None]
+Operation = Callable[[Any], None]
 
 
-def work_together(run: Run, do_work: Work, send: Callable[[Message], None]) -> None:
-    """`do_work(run)` in as many processes as the job has devices; returns or raises as the first one does.
+def run_replicas(run: Run, run_operation: Operation, send: Callable[[Message], None]) -> None:
+    """`run_operation(run)` in as many processes as the job has devices; returns or raises as the first one does.
 
     Where another one fails, its failure is sent and this process ends.
     """
     _check(run)
     replicas = Replicas(send)
     try:
-        replicas.fork(run, do_work)
-        do_work(run)
+        replicas.fork(run, run_operation)
+        run_operation(run)
     except (Stopped, TrainingError):
         raise
     except Exception:
-        replicas.give_way_to_the_cause()
+        replicas.yield_to_root_cause()
         raise
     finally:
         replicas.dismiss()
@@ -76,7 +76,7 @@ class Replicas:
         self._are_dismissed = False
         self._one_has_died = threading.Event()
 
-    def fork(self, run: Run, do_work: Work) -> None:
+    def fork(self, run: Run, run_operation: Operation) -> None:
         """Makes this process the first one. Must come before a thread that computes, and before any CUDA."""
         size = run.spec.params.num_devices
         listening = socket.create_server((HOST, 0))
@@ -86,7 +86,7 @@ class Replicas:
             pid = os.fork()
             if pid == 0:
                 not_for_it = (listening, ours, *self._channels)
-                _become_replica(run, do_work, World(rank, size, port), Channel(theirs.detach()), not_for_it)
+                _become_replica(run, run_operation, World(rank, size, port), Channel(theirs.detach()), not_for_it)
             theirs.close()
             self._pids.append(pid)
             self._channels.append(ours)
@@ -95,7 +95,7 @@ class Replicas:
         for rank, pid in enumerate(self._pids, start=1):
             threading.Thread(target=self._watch, args=(rank, pid), name=f"replica-{rank}", daemon=True).start()
 
-    def give_way_to_the_cause(self) -> None:
+    def yield_to_root_cause(self) -> None:
         """For a failure here that may be the echo of another one's, such as a broken connection: that one is told."""
         if self._one_has_died.wait(CAUSE_SECONDS):
             time.sleep(CAUSE_SECONDS)  # in which the watching thread ends this process
@@ -142,7 +142,7 @@ def _die_by(number: signal.Signals, text: str) -> NoReturn:
 
 
 def _become_replica(
-    run: Run, do_work: Work, world: World, channel: Channel, not_for_it: Sequence[socket.socket]
+    run: Run, run_operation: Operation, world: World, channel: Channel, not_for_it: Sequence[socket.socket]
 ) -> NoReturn:
     """Does the same as the first process, tells nothing but a failure, and ends the process."""
     code = 1
@@ -156,12 +156,12 @@ def _become_replica(
         folder.mkdir(parents=True, exist_ok=True)
         os.chdir(folder)
         run = replace(run, folder=folder, send=_keep_silent, world=world)
-        do_work(run)
+        run_operation(run)
         code = 0
     except Stopped:
         code = 0
     except BaseException as error:  # noqa: BLE001 - whatever it is, the user must learn of it
-        tell_failure(error, run.folder, channel.send, run.images_at_once)
+        report_failure(error, run.folder, channel.send, run.images_at_once)
     finally:
         exit_now(code)
 

@@ -135,7 +135,7 @@ class TrainingRun(AttemptRun[H]):
 
     def finish(self) -> None:
         """Trained to the end. The metrics of the best checkpoint go with it."""
-        self.tell_end(self.history.best)
+        self.report_end(self.history.best)
 
     def _finite_loss(self, name: str, values: Mapping[str, float], step: int) -> float | None:
         """None where there is no such loss. Raises TrainingError."""

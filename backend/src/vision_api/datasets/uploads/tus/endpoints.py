@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from vision_api.auth.dependencies import CurrentUser
 from vision_api.config import Settings
 from vision_api.datasets.uploads.tus import use_cases
-from vision_api.datasets.uploads.tus.parts import Receiver
+from vision_api.datasets.uploads.tus.parts import PartReceiver
 from vision_api.datasets.uploads.tus.schemas import UploadRead
 from vision_api.db.session import DatabaseDep, ReadSession, WriteSession
 from vision_api.errors import ApiError, Invalid, NotFound, TooLarge
@@ -69,8 +69,8 @@ class TusRoute(APIRoute):
 router = APIRouter(prefix="/uploads", tags=["uploads"], route_class=TusRoute)
 
 
-def _receiver(request: Request, database: DatabaseDep) -> Receiver:
-    return Receiver(database, request.app.state.store, request.app.state.dataset_processor)
+def _receiver(request: Request, database: DatabaseDep) -> PartReceiver:
+    return PartReceiver(database, request.app.state.store, request.app.state.dataset_processor)
 
 
 def _upload_id(upload_id: str) -> UUID:
@@ -81,7 +81,7 @@ def _upload_id(upload_id: str) -> UUID:
 
 
 UploadId = Annotated[UUID, Depends(_upload_id)]
-ReceiverDep = Annotated[Receiver, Depends(_receiver)]
+ReceiverDep = Annotated[PartReceiver, Depends(_receiver)]
 Count = Annotated[str | None, Header(description="A whole number of bytes.")]
 Metadata = Annotated[
     str,

@@ -20,14 +20,14 @@ _dataset_id: TypeAdapter[int] = TypeAdapter(ResourceId)
 
 
 @dataclass(frozen=True)
-class Wish:
+class UploadTarget:
     """A new data set, or a new version of `dataset_id`."""
 
     request: DatasetCreate | VersionCreate
     dataset_id: int | None = None
 
 
-def read_wish(header: str) -> Wish:
+def read_upload_target(header: str) -> UploadTarget:
     """What the header asks for. A data set without a `name` is called as its file. Raises Invalid with field names."""
     fields = _decode(header)
     file_name = fields.get("filename")
@@ -35,10 +35,10 @@ def read_wish(header: str) -> Wish:
     try:
         if "dataset_id" in fields:
             dataset_id = _dataset_id.validate_python(fields.pop("dataset_id"))
-            return Wish(VersionCreate.model_validate(fields), dataset_id)
+            return UploadTarget(VersionCreate.model_validate(fields), dataset_id)
         if file_name:
             fields.setdefault("name", file_name[:200])
-        return Wish(DatasetCreate.model_validate(fields))
+        return UploadTarget(DatasetCreate.model_validate(fields))
     except ValidationError as error:
         raise RequestValidationError(
             [{**each, "loc": ("header", FIELD, *each["loc"])} for each in error.errors()]

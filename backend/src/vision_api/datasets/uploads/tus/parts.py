@@ -20,7 +20,7 @@ PART_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Receiver:
+class PartReceiver:
     """What taking in bytes needs."""
 
     database: Database

@@ -12,7 +12,7 @@ from vision_api.datasets.access import get_dataset_for
 from vision_api.datasets.repository import add_garbage
 from vision_api.datasets.schemas import DatasetCreate
 from vision_api.datasets.uploads.tus import repository
-from vision_api.datasets.uploads.tus.metadata import Wish, read_wish
+from vision_api.datasets.uploads.tus.metadata import UploadTarget, read_upload_target
 from vision_api.datasets.use_cases import Origin
 from vision_api.errors import Conflict, NotFound
 from vision_api.kit.clock import utc_now
@@ -27,7 +27,7 @@ KEPT_FOR = timedelta(days=1)
 
 async def begin(session: AsyncSession, *, user: User, length: int, metadata: str) -> ResumableUpload:
     """A new one, empty. Raises Invalid, NotFound, Forbidden for what it shall become."""
-    await _check_access(session, user, read_wish(metadata))
+    await _check_access(session, user, read_upload_target(metadata))
     upload = ResumableUpload(
         user_id=user.id, length=length, offset=0, writer=0, upload_metadata=metadata, expires_at=utc_now() + KEPT_FOR
     )
@@ -86,26 +86,26 @@ async def discard_parts(session: AsyncSession, store: ObjectStore, uploads: list
 
 
 async def _finish(session: AsyncSession, store: ObjectStore, user: User, upload: ResumableUpload) -> None:
-    wish = read_wish(upload.upload_metadata)
-    await _check_access(session, user, wish)
+    target = read_upload_target(upload.upload_metadata)
+    await _check_access(session, user, target)
     origin = Origin(
         upload_uri=parts_folder(store, upload.id),
         upload_bytes=upload.length,
-        split_options=wish.request.split_options,
+        split_options=target.request.split_options,
     )
-    if isinstance(wish.request, DatasetCreate):
-        created = await datasets.create_dataset(session, user=user, request=wish.request, origin=origin)
+    if isinstance(target.request, DatasetCreate):
+        created = await datasets.create_dataset(session, user=user, request=target.request, origin=origin)
         upload.dataset_id, upload.version = created.id, created.version
-    elif wish.dataset_id is not None:
-        added = await datasets.add_version(session, user=user, dataset_id=wish.dataset_id, origin=origin)
-        upload.dataset_id, upload.version = wish.dataset_id, added.version
+    elif target.dataset_id is not None:
+        added = await datasets.add_version(session, user=user, dataset_id=target.dataset_id, origin=origin)
+        upload.dataset_id, upload.version = target.dataset_id, added.version
 
 
-async def _check_access(session: AsyncSession, user: User, wish: Wish) -> None:
-    if wish.dataset_id is not None:
-        await get_dataset_for(session, user, wish.dataset_id, role="editor")
-    elif isinstance(wish.request, DatasetCreate) and wish.request.project_id is not None:
-        await get_project_for(session, user, wish.request.project_id, role="editor")
+async def _check_access(session: AsyncSession, user: User, target: UploadTarget) -> None:
+    if target.dataset_id is not None:
+        await get_dataset_for(session, user, target.dataset_id, role="editor")
+    elif isinstance(target.request, DatasetCreate) and target.request.project_id is not None:
+        await get_project_for(session, user, target.request.project_id, role="editor")
 
 
 def _found(upload: ResumableUpload | None) -> ResumableUpload:
