@@ -18,8 +18,8 @@ import pytest
 from fastapi import FastAPI
 from PIL import Image
 from sqlalchemy import make_url
-from support import CHEAP_ROUNDS, COLORS, JWT_SECRET, PASSWORD_HASH, AuthHeaders, MakeUser
-from trained_jobs import TrainJob, train
+from support.common import CHEAP_ROUNDS, COLORS, JWT_SECRET, PASSWORD_HASH, AuthHeaders, MakeUser
+from support.trained_jobs import TrainJob, train
 
 from vision_api.auth import passwords
 from vision_api.auth.tokens import AccessToken

@@ -1,4 +1,12 @@
-"""Where the files of data sets are in storage: by the digest of their content, so that the same one lies there once."""
+"""Layout of object storage: the key of everything that the backend stores.
+
+| prefix | content |
+|---|---|
+| `uploads/` | archives as they were uploaded, and the parts of resumable uploads |
+| `datasets/<digest>/` | contents of data set versions: equal content is stored once |
+| `jobs/<job_uid>/attempts/<n>/` | checkpoints and artifacts of an attempt |
+| `models/<uid>/` | weights of a registered model's version, named by nothing that people choose |
+"""
 
 import math
 from collections.abc import Mapping
@@ -8,6 +16,8 @@ from data_kit import ObjectInfo, ObjectNotFound, ObjectStore
 
 UPLOADS = "uploads"
 CONTENTS = "datasets"
+JOBS = "jobs"
+MODELS = "models"
 SAMPLES_PER_PAGE = 200
 
 
@@ -73,3 +83,28 @@ def content_keys(digest: str, images: Mapping[str, int]) -> list[str]:
         for page in range(math.ceil(count / SAMPLES_PER_PAGE))
     ]
     return [archive_key(digest), manifest_key(digest), *pages]
+
+
+def job_uri(storage_url: str, job_uid: UUID) -> str:
+    """The prefix that belongs to one job alone."""
+    return f"{storage_url.rstrip('/')}/{JOBS}/{job_uid}"
+
+
+def attempt_uri(output_uri: str, attempt: int) -> str:
+    """The prefix that belongs to one attempt alone: a ghost of an older one cannot overwrite what is in it."""
+    return f"{output_uri}/attempts/{attempt}"
+
+
+def model_version_folder(store: ObjectStore, uid: UUID) -> str:
+    """The URI of what belongs to one model version alone. It ends with a slash, as the sweep knows folders."""
+    return store.uri(f"{MODELS}/{uid}") + "/"
+
+
+def folder_of(uri: str) -> str:
+    """The folder of a model version whose weights are at `uri`."""
+    return uri.rpartition("/")[0] + "/"
+
+
+def model_weights_key(uid: UUID) -> str:
+    """The copy of the artifact that a model version owns."""
+    return f"{MODELS}/{uid}/weights"

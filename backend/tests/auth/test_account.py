@@ -3,7 +3,7 @@
 import httpx
 import pytest
 from fastapi import FastAPI
-from support import PASSWORD, AuthHeaders, MakeUser, fields_of, problem_of
+from support.common import PASSWORD, AuthHeaders, MakeUser, fields_of, problem_of
 
 from vision_api.config import Settings
 from vision_api.main import create_app

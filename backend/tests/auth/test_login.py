@@ -8,7 +8,7 @@ import httpx
 import jwt
 import pytest
 from fastapi import FastAPI
-from support import JWT_SECRET, PASSWORD, AuthHeaders, MakeUser, fields_of, problem_of
+from support.common import JWT_SECRET, PASSWORD, AuthHeaders, MakeUser, fields_of, problem_of
 
 from vision_api.auth.passwords import hash_password
 from vision_api.auth.tokens import AccessToken

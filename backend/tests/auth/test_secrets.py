@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support import Clock
+from support.common import Clock
 
 from vision_api.auth.throttle import PER_ADDRESS, WINDOW_SECONDS, LoginThrottle
 from vision_api.auth.tokens import signing_secret

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select, update
-from support import PASSWORD, MakeUser, problem_of
+from support.common import PASSWORD, MakeUser, problem_of
 
 from vision_api.auth.authenticator import GRACE
 from vision_api.auth.tokens import token_hash

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select, update
-from support import AuthHeaders, MakeUser, problem_of
+from support.common import AuthHeaders, MakeUser, problem_of
 
 from vision_api.auth.dependencies import CurrentStream, StreamAccess, StreamUser
 from vision_api.auth.tickets import FIRST_USE_WITHIN, LIFETIME, ticket_path

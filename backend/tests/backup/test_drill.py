@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import func, select
-from stored_jobs import store_dataset, store_job
-from support import PASSWORD_HASH
+from support.common import PASSWORD_HASH
+from support.stored_jobs import store_dataset, store_job
 
 from data_kit import open_store
 from vision_api.backup.__main__ import main

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from fastapi import FastAPI
-from small_service import make_card, make_list
+from support.small_service import make_card, make_list
 
 from vision_contracts import TaskType
 

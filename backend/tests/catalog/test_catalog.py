@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import pytest
-from small_service import TOKEN, SmallService, make_card, make_list, serving
+from support.small_service import TOKEN, SmallService, make_card, make_list, serving
 
 from vision_api.catalog.catalog import Catalog
 from vision_api.catalog.use_cases import get_model

@@ -3,8 +3,8 @@
 import httpx
 import pytest
 from fastapi import FastAPI
-from small_service import make_card, make_list
-from support import AuthHeaders, MakeUser, counted_statements, problem_of
+from support.common import AuthHeaders, MakeUser, counted_statements, problem_of
+from support.small_service import make_card, make_list
 
 LIST = "/api/v1/models/list"
 

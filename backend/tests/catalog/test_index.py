@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_service import make_card, make_list
+from support.small_service import make_card, make_list
 
 from vision_api.catalog.index import CatalogIndex, entries_after, position
 from vision_api.catalog.schemas import ModelFilter, ModelSort

@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from support import AuthHeaders, MakeUser, fields_of, problem_of
-from trained_jobs import TrainJob, make_report
+from support.common import AuthHeaders, MakeUser, fields_of, problem_of
+from support.trained_jobs import TrainJob, make_report
 
 from data_kit import ObjectStore, StorageError
 from vision_api.db.session import Database

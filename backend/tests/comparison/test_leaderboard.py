@@ -4,8 +4,8 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from support import AuthHeaders, MakeUser, counted_statements, fields_of, problem_of
-from trained_jobs import DIGEST, TrainJob
+from support.common import AuthHeaders, MakeUser, counted_statements, fields_of, problem_of
+from support.trained_jobs import DIGEST, TrainJob
 
 from vision_api.models import Project
 

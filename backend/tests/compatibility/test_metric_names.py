@@ -6,7 +6,7 @@ import httpx
 import pytest
 from compatibility.facts import metric_facts
 from compatibility.snapshots import load
-from job_rows import job_fields
+from support.job_rows import job_fields
 
 from vision_api.config import Settings
 from vision_api.db.session import Database

@@ -9,12 +9,12 @@ from typing import Any
 import httpx
 import pytest
 from compatibility.old_database import DATABASES, OldDatabase, read
-from fake_service import TOKEN, FakeService
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import MetaData
-from support import JWT_SECRET, PASSWORD
-from waiting import until
+from support.common import JWT_SECRET, PASSWORD
+from support.fake_service import TOKEN, FakeService
+from support.waiting import until
 
 from vision_api.config import Settings
 from vision_api.db.engine import make_engine

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from dataset_api import DatasetApi, prepare_in_thread
 from fastapi import FastAPI
-from support import AuthHeaders, MakeUser
+from support.common import AuthHeaders, MakeUser
+from support.dataset_api import DatasetApi, prepare_in_thread
 
 from data_kit import ArchiveLimits
 from vision_api.datasets.processing.processor import DatasetProcessor

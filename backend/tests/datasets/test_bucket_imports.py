@@ -9,9 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from backend_process import PATIENCE_SECONDS, free_port
-from dataset_api import URL, DatasetApi, coins
-from support import problem_of
+from support.backend_process import PATIENCE_SECONDS, free_port
+from support.common import problem_of
+from support.dataset_api import URL, DatasetApi, coins
 
 from data_kit import ObjectStore, open_store
 from vision_api.config import Settings

@@ -5,9 +5,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from dataset_api import DatasetApi, coins
 from fastapi import FastAPI
-from support import problem_of
+from support.common import problem_of
+from support.dataset_api import DatasetApi, coins
 
 from data_kit import ObjectStore, StoredObject
 from data_kit.storage.store import Timeouts, open_store

@@ -5,7 +5,7 @@ import json
 import zipfile
 from typing import Any
 
-from dataset_api import DatasetApi, coins, png, zipped
+from support.dataset_api import DatasetApi, coins, png, zipped
 
 
 def folders(**classes: str) -> bytes:

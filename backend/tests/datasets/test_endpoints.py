@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import httpx
-from dataset_api import URL, DatasetApi, coins, png, zipped
 from fastapi import FastAPI
-from job_rows import job_fields
 from sqlalchemy import select, update
 from sqlalchemy.orm import undefer
-from support import fields_of, problem_of
+from support.common import fields_of, problem_of
+from support.dataset_api import URL, DatasetApi, coins, png, zipped
+from support.job_rows import job_fields
 
 from vision_api.models import DatasetVersion, GarbageObject, Project, ProjectMember, TrainingJob
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from dataset_api import DatasetApi, coins, png, zipped
 from fastapi import FastAPI
-from hostile_archives import HOSTILE, Hostile, with_entry
+from support.dataset_api import DatasetApi, coins, png, zipped
+from support.hostile_archives import HOSTILE, Hostile, with_entry
 
 from vision_api.training_jobs.loops.retention import DEFAULT_RETENTION
 from vision_api.training_jobs.loops.sweep import SweepLoop

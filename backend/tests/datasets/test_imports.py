@@ -7,15 +7,16 @@ from typing import Any
 
 import httpx
 import pytest
-from dataset_api import URL, DatasetApi, coins
 from fastapi import FastAPI
 from sqlalchemy import select
-from support import fields_of, problem_of
+from support.common import fields_of, problem_of
+from support.dataset_api import URL, DatasetApi, coins
 
 from data_kit import ArchiveLimits, SplitOptions
 from vision_api.config import Settings, load_settings
 from vision_api.datasets.allowed_paths import check_import_uri
-from vision_api.datasets.processing import prepare, processor
+from vision_api.datasets.processing import prepare
+from vision_api.datasets.processing import processor as processing
 from vision_api.datasets.processing.download import SourceDownloader
 from vision_api.datasets.processing.prepare_process import prepare_in_process
 from vision_api.datasets.processing.processor import DatasetProcessor
@@ -191,7 +192,7 @@ async def test_rights_are_those_of_an_upload(api: DatasetApi, stranger: DatasetA
 async def test_how_far_it_is_can_be_seen(
     api: DatasetApi, app: FastAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processor, "TELL_SECONDS", 0.0)
+    monkeypatch.setattr(processing, "TELL_SECONDS", 0.0)
     seen: list[Any] = []
 
     async def slow(

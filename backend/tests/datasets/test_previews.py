@@ -6,13 +6,13 @@ from itertools import product
 from typing import Any
 
 import pytest
-from dataset_api import URL, DatasetApi, coins, zipped
 from PIL import Image
-from support import fields_of, problem_of
+from support.common import fields_of, problem_of
+from support.dataset_api import URL, DatasetApi, coins, zipped
 
 from vision_api.datasets.previews import fonts
 from vision_api.datasets.previews.drawing import Color, color_of
-from vision_api.datasets.previews.fonts import letter
+from vision_api.datasets.previews.fonts import fit_text
 
 GRAY = (90, 90, 90)
 
@@ -132,8 +132,8 @@ async def test_many_small_objects_are_named_once_in_a_corner(api: DatasetApi) ->
 def test_a_name_that_no_font_can_draw_gives_way_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fonts, "FONTS", ())
 
-    assert letter("동전", 12, otherwise="#7").text == "#7"
-    assert letter("coin", 12, otherwise="#7").text == "coin"
+    assert fit_text("동전", 12, otherwise="#7").text == "#7"
+    assert fit_text("coin", 12, otherwise="#7").text == "coin"
 
 
 def test_classes_have_colors_of_their_own() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from dataset_api import DatasetApi, coins, prepare_in_thread
 from fastapi import FastAPI
 from sqlalchemy import delete, select, update
+from support.dataset_api import DatasetApi, coins, prepare_in_thread
 
 from data_kit import ArchiveLimits, SplitOptions, StorageError
 from vision_api.datasets.processing import prepare, prepare_process, processor, results

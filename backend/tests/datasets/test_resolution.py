@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dataset_api import DatasetApi, coins
 from fastapi import FastAPI
+from support.dataset_api import DatasetApi, coins
 
 from data_kit import extract_archive, open_dataset
 from vision_api.datasets.use_cases import ResolvedDataset, resolve_for_job

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from dataset_api import DatasetApi, coins
 from fastapi import FastAPI
 from sqlalchemy import func, select
-from support import fields_of, problem_of
-from tus import BYTES, TUS, URL, begun, create, head, metadata, send
+from support.common import fields_of, problem_of
+from support.dataset_api import DatasetApi, coins
+from support.tus_client import BYTES, TUS, URL, begun, create, head, metadata, send
 
 from vision_api.config import Settings
 from vision_api.datasets.uploads.tus import parts

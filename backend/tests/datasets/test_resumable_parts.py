@@ -9,11 +9,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from dataset_api import DatasetApi, coins
 from fastapi import FastAPI
 from sqlalchemy import func, select, update
-from support import problem_of
-from tus import BYTES, TUS, begun, head, send
+from support.common import problem_of
+from support.dataset_api import DatasetApi, coins
+from support.tus_client import BYTES, TUS, begun, head, send
 
 from data_kit import StorageError
 from vision_api.config import Settings

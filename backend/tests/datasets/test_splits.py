@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from dataset_api import DatasetApi, coins, prepare_in_thread
 from fastapi import FastAPI
 from sqlalchemy import select
-from support import fields_of, problem_of
+from support.common import fields_of, problem_of
+from support.dataset_api import DatasetApi, coins, prepare_in_thread
 
 from data_kit import extract_archive, open_dataset
 from vision_api.datasets.processing.prepare_process import prepare_in_process

@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 
 import pytest
 import requests
-from backend_process import Backend
-from dataset_api import png
+from support.backend_process import Backend
+from support.dataset_api import png
 from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError
 

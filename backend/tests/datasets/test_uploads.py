@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from dataset_api import URL, DatasetApi
-from support import fields_of, problem_of
+from support.common import fields_of, problem_of
+from support.dataset_api import URL, DatasetApi
 
 from vision_api.config import Settings
 

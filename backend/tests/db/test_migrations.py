@@ -10,9 +10,9 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from job_rows import job_fields
 from sqlalchemy import Connection, text
-from support import PASSWORD_HASH, refused_address
+from support.common import PASSWORD_HASH, refused_address
+from support.job_rows import job_fields
 
 from vision_api.config import Settings
 from vision_api.db.base import Base

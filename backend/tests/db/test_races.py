@@ -5,15 +5,15 @@ import asyncio
 import httpx
 import pytest
 from fastapi import FastAPI
-from job_rows import job_fields
 from sqlalchemy import select
-from support import AuthHeaders, problem_of
+from support.common import AuthHeaders, problem_of
+from support.job_rows import job_fields
 
 from data_kit import ObjectStore
 from vision_api.datasets import repository as datasets
 from vision_api.datasets import use_cases
 from vision_api.datasets.processing.prepare import Facts, Prepared
-from vision_api.datasets.processing.results import Claim, apply_prepared
+from vision_api.datasets.processing.results import ClaimedVersion, apply_prepared
 from vision_api.datasets.use_cases import Origin
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
@@ -72,7 +72,7 @@ async def test_content_that_is_deleted_and_found_again_at_the_same_moment_is_kep
 
     monkeypatch.setattr(datasets, "rescue_garbage", rescue_while_somebody_deletes)
 
-    assert await apply_prepared(database, app.state.store, Claim(version.id, 1, Origin()), Prepared([], FACTS))
+    assert await apply_prepared(database, app.state.store, ClaimedVersion(version.id, 1, Origin()), Prepared([], FACTS))
     await asyncio.gather(*deletions)
 
     async with database.snapshot() as session:

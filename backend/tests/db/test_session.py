@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import StatementError
-from support import PASSWORD_HASH
+from support.common import PASSWORD_HASH
 
 from vision_api.config import Settings
 from vision_api.db.base import database_now

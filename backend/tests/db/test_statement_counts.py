@@ -5,9 +5,9 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from full_projects import FullProject, fill_project
-from small_service import make_card, make_list
-from support import AuthHeaders, counted_statements
+from support.common import AuthHeaders, counted_statements
+from support.full_projects import FullProject, fill_project
+from support.small_service import make_card, make_list
 
 from vision_api.config import Settings
 from vision_api.db.session import Database
@@ -59,7 +59,7 @@ def _list_operations(described: dict[str, Any]) -> Iterator[tuple[str, dict[str,
     """Path and operation of each GET that answers an array, lines, or an object that has an array of objects."""
     for path, operations in described["paths"].items():
         operation = operations.get("get")
-        if operation is None or operation["operationId"] in WITHOUT_ROWS:
+        if operation is None or operation.get("deprecated") or operation["operationId"] in WITHOUT_ROWS:
             continue
         content = operation["responses"].get("200", {}).get("content", {})
         answer = _resolve(described, content.get("application/json", {}).get("schema", {}))

@@ -13,8 +13,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import make_url, text
-from support import PASSWORD, AuthHeaders, MakeUser, problem_of, refused_address
-from waiting import until
+from support.common import PASSWORD, AuthHeaders, MakeUser, problem_of, refused_address
+from support.waiting import until
 
 from vision_api.config import Settings
 from vision_api.db import engine as engine_module

@@ -6,10 +6,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
-from small_service import make_card, make_list
 from sqlalchemy import select
-from support import problem_of
-from waiting import until
+from support.common import problem_of
+from support.small_service import make_card, make_list
+from support.waiting import until
 
 from vision_api.auth.passwords import is_right
 from vision_api.config import Settings

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from job_rows import MakeJob, job_fields
-from support import MakeUser
+from support.common import MakeUser
+from support.job_rows import MakeJob, job_fields
 
 from vision_api.db.session import Database
 from vision_api.models import TrainingJob

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import httpx
 from fastapi import FastAPI
-from job_rows import MakeJob
 from prometheus_client.parser import text_string_to_metric_families
+from support.job_rows import MakeJob
 
 from vision_api.config import Settings
 from vision_api.db.session import Database

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support import refused_address
+from support.common import refused_address
 
 from vision_api.config import Settings
 from vision_api.main import create_app

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from fastapi import FastAPI, Request
-from support import AuthHeaders, MakeUser, fields_of, problem_of
+from support.common import AuthHeaders, MakeUser, fields_of, problem_of
 
 from vision_api.config import Settings
 from vision_api.main import EXPOSED_HEADERS, create_app

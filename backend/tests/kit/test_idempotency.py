@@ -7,7 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select, update
-from support import AuthHeaders, MakeUser, problem_of
+from support.common import AuthHeaders, MakeUser, problem_of
 
 from vision_api.kit.clock import utc_now
 from vision_api.kit.idempotency import KEPT

@@ -5,9 +5,9 @@ from typing import Any
 import httpx
 import yaml
 from fastapi import FastAPI
-from small_service import make_card, make_list
-from support import problem_of
-from trained_jobs import DIGEST, TrainJob, make_report
+from support.common import problem_of
+from support.small_service import make_card, make_list
+from support.trained_jobs import DIGEST, TrainJob, make_report
 
 from vision_api.models import Project
 

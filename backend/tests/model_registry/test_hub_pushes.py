@@ -9,12 +9,12 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from hub import Hub, make_hub_app
 from pydantic import SecretStr
-from small_service import serving_app
 from sqlalchemy import update
-from support import AuthHeaders, MakeUser, fields_of, problem_of
-from trained_jobs import WEIGHTS, TrainJob
+from support.common import AuthHeaders, MakeUser, fields_of, problem_of
+from support.fake_hub import Hub, make_hub_app
+from support.small_service import serving_app
+from support.trained_jobs import WEIGHTS, TrainJob
 
 from vision_api.config import ConfigurationError, Settings, load_settings
 from vision_api.kit.clock import utc_now

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select, update
-from support import AuthHeaders, MakeUser, fields_of, problem_of
-from trained_jobs import DIGEST, WEIGHTS, TrainJob, make_report
+from support.common import AuthHeaders, MakeUser, fields_of, problem_of
+from support.trained_jobs import DIGEST, WEIGHTS, TrainJob, make_report
 
 from data_kit import ObjectStore
 from vision_api.db.session import Database

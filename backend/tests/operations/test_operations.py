@@ -10,11 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
-from fake_service import TOKEN, FakeService
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import insert
-from waiting import until
+from support.fake_service import TOKEN, FakeService
+from support.waiting import until
 
 from vision_api.config import Settings
 from vision_api.kit.clock import utc_now
@@ -165,7 +165,7 @@ async def test_a_wrong_request_for_a_work_says_what_is_wrong(api: httpx.AsyncCli
         await api.post(f"{address}/predict", files=image, data={"threshold": "2"}),
         await api.post(f"{address}/export", json={"format": "tflite"}),
         await api.post("/training/jobs/preflight", json=body | {"model_name": "none"}),
-        await api.get(f"{address}/work/1"),
+        await api.get(f"{address}/operations/1"),
         await api.post("/training/jobs/99999/predict", files=image),
     ]
     codes = [(answer.status_code, answer.json()["code"]) for answer in answers]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from backend_process import GUARD
-from service_folders import add_service
+from support.backend_process import GUARD
+from support.service_folders import add_service
 
 PATIENCE_SECONDS = 60.0
 PASSWORD = "a long enough passphrase"

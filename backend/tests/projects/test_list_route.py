@@ -7,7 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import delete, update
-from support import AuthHeaders, MakeUser, counted_statements, problem_of
+from support.common import AuthHeaders, MakeUser, counted_statements, problem_of
 
 from vision_api.auth.tokens import AccessToken
 from vision_api.config import Settings

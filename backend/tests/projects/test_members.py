@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from support import AuthHeaders, MakeUser, fields_of, problem_of
+from support.common import AuthHeaders, MakeUser, fields_of, problem_of
 
 from vision_api.models import User
 

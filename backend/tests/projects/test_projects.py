@@ -5,9 +5,9 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from job_rows import job_fields
 from sqlalchemy import select
-from support import AuthHeaders, MakeUser, counted_statements, fields_of, problem_of
+from support.common import AuthHeaders, MakeUser, counted_statements, fields_of, problem_of
+from support.job_rows import job_fields
 
 from vision_api.models import Project, ProjectMember, TrainingJob, User
 

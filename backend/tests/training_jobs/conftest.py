@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from job_rows import MakeJob, job_fields
 from PIL import Image
+from support.job_rows import MakeJob, job_fields
 
 from vision_api.auth.dependencies import StreamAccess
 from vision_api.config import Settings

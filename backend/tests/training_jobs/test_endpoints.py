@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from job_rows import MakeJob
-from small_service import make_card, make_list
-from support import AuthHeaders, MakeUser, counted_statements, fields_of, problem_of
+from support.common import AuthHeaders, MakeUser, counted_statements, fields_of, problem_of
+from support.job_rows import MakeJob
+from support.small_service import make_card, make_list
 
 from vision_api.db.session import Database
 from vision_api.models import Artifact, JobStatus, Project, ProjectMember, ProjectRole, TrainingJob

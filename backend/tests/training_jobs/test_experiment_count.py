@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from job_rows import MakeJob
-from small_service import make_card, make_list
 from sqlalchemy import update
+from support.job_rows import MakeJob
+from support.small_service import make_card, make_list
 
 from vision_api.db.session import Database
 from vision_api.models import Project

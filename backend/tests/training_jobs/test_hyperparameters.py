@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from small_service import make_card
+from support.small_service import make_card
 
 from vision_api.errors import Invalid
 from vision_api.training_jobs.resolution.hyperparameters import check_hyperparameters, resolve_named_fields

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from job_rows import MakeJob
 from sqlalchemy import insert
-from support import fields_of, problem_of
+from support.common import fields_of, problem_of
+from support.job_rows import MakeJob
 
 from data_kit import ObjectStore
 from vision_api.db.session import Database

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from fastapi import FastAPI
-from trained_jobs import WEIGHTS, TrainJob
-from waiting import until
+from support.trained_jobs import WEIGHTS, TrainJob
+from support.waiting import until
 
 from data_kit import ObjectStore
 from vision_api.config import Settings

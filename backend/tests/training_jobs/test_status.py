@@ -1,7 +1,7 @@
 """The table of transitions, and the door through which every change goes."""
 
 import pytest
-from job_rows import MakeJob, reload
+from support.job_rows import MakeJob, reload
 
 from vision_api.db.session import Database
 from vision_api.models import JobStatus

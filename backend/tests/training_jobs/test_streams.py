@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from job_rows import MakeJob, reload
 from sqlalchemy import delete, update
-from sse import parsed, take
-from support import AuthHeaders
+from support.common import AuthHeaders
+from support.job_rows import MakeJob, reload
+from support.sse import parsed, take
 
 from vision_api.auth.dependencies import StreamAccess
 from vision_api.db.session import Database

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 import pytest
-from job_rows import MakeJob, reload
 from sqlalchemy import event, text
-from sse import parsed, take
-from waiting import until
+from support.job_rows import MakeJob, reload
+from support.sse import parsed, take
+from support.waiting import until
 
 from vision_api.auth.dependencies import StreamAccess
 from vision_api.db.session import Database

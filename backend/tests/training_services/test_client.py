@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
-from small_service import TOKEN, SmallService, serving
+from support.small_service import TOKEN, SmallService, serving
 
 from vision_api.kit.logging import request_id_var
 from vision_api.training_services import ServiceClient, ServiceRejected, ServiceSilent, ServiceUnavailable

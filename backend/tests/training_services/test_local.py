@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
-from service_folders import add_folder, add_service
-from waiting import until
+from support.service_folders import add_folder, add_service
+from support.waiting import until
 
 from vision_api.config import Settings
 from vision_api.training_services import InstanceRegistry

@@ -7,10 +7,10 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from fake_service import PYTHON
 from PIL import Image
-from service_folders import add_folder
-from waiting import until
+from support.fake_service import PYTHON
+from support.service_folders import add_folder
+from support.waiting import until
 
 from vision_api.config import Settings
 from vision_api.training_services import InstanceRegistry

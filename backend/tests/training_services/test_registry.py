@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 import trustme
-from small_service import TOKEN, SmallService, make_card, make_list, serving
-from waiting import until
+from support.small_service import TOKEN, SmallService, make_card, make_list, serving
+from support.waiting import until
 
 from vision_api.training_services import Address, InstanceRegistry, ServiceUnavailable
 from vision_api.training_services import registry as registry_module

@@ -3,7 +3,7 @@
 from functools import partial
 
 import pytest
-from stored_jobs import StoreJob, store_job
+from support.stored_jobs import StoreJob, store_job
 
 from data_kit import ObjectStore, open_store
 from vision_api.config import Settings

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import delete, update
-from stored_jobs import StoreJob, store_dataset, store_model
+from support.stored_jobs import StoreJob, store_dataset, store_model
 
 from data_kit import ObjectStore
 from vision_api.config import Settings

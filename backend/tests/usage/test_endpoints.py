@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import insert
-from stored_jobs import StoreJob, store_dataset
-from support import AuthHeaders, MakeUser, problem_of
+from support.common import AuthHeaders, MakeUser, problem_of
+from support.stored_jobs import StoreJob, store_dataset
 
 from data_kit import ObjectStore, StorageError
 from vision_api.db.session import Database

@@ -22,10 +22,10 @@ from vision_api.model_registry.lineage import Lineage
 from vision_api.model_registry.lineage_sources import Source, find_source, trace
 from vision_api.model_registry.schemas import ModelRegister, ModelVersionRead
 from vision_api.model_registry.serializers import read_version
-from vision_api.model_registry.storage_layout import version_folder, weights_key
 from vision_api.models import JobStatus, ModelStage, ModelVersion, TrainingJob, User
 from vision_api.projects.access import get_project_for
 from vision_api.projects.repository import lock_project
+from vision_api.storage_layout import model_version_folder, model_weights_key
 from vision_api.training_jobs import access
 from vision_api.training_jobs.status import ENDED
 from vision_contracts import ArtifactKind
@@ -96,9 +96,9 @@ async def _get_job(session: AsyncSession, user: User, project_id: int, job_id: i
 
 async def _copy(database: Database, store: ObjectStore, source: Source, uid: UUID) -> None:
     async with database.transaction() as session:
-        await repository.add_garbage(session, version_folder(store, uid), due_at=utc_now() + UNNAMED_FOR)
+        await repository.add_garbage(session, model_version_folder(store, uid), due_at=utc_now() + UNNAMED_FOR)
     try:
-        await anyio.to_thread.run_sync(store.copy, source.artifact.uri, weights_key(uid))
+        await anyio.to_thread.run_sync(store.copy, source.artifact.uri, model_weights_key(uid))
     except ObjectNotFound as error:
         raise Conflict(GONE) from error
 
@@ -117,7 +117,7 @@ async def _add(
     await lock_project(session, project_id)
     project = await get_project_for(session, user, project_id, role="editor")
     job = await access.lock_job_for(session, user, request.job_id)
-    if not await repository.rescue(session, version_folder(store, uid)):
+    if not await repository.rescue(session, model_version_folder(store, uid)):
         raise Conflict(GONE)
     model = await repository.lock_or_add_model(session, project_id, request.name)
     model.latest_version += 1
@@ -132,7 +132,7 @@ async def _add(
         created_by_id=user.id,
         job_id=job.id,
         artifact=lineage.file.artifact,
-        uri=store.uri(weights_key(uid)),
+        uri=store.uri(model_weights_key(uid)),
         size_bytes=lineage.file.size_bytes,
         sha256=lineage.file.sha256,
         content_type="application/octet-stream",

@@ -13,9 +13,9 @@ from vision_api.model_registry import repository
 from vision_api.model_registry.repository import Which
 from vision_api.model_registry.schemas import ModelVersionRead, ModelVersionUpdate, RegisteredModelRead
 from vision_api.model_registry.serializers import read_model, read_version
-from vision_api.model_registry.storage_layout import folder_of
 from vision_api.models import ModelStage, User
 from vision_api.projects.access import get_project_for
+from vision_api.storage_layout import folder_of
 
 log = logging.getLogger(__name__)
 

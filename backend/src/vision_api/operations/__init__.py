@@ -1,1 +1,1 @@
-"""What people do after a training, and before one: predict, export, evaluate, preflight."""
+"""Operations: predict, export, evaluate and preflight, each a job of its own kind."""

@@ -22,7 +22,7 @@ from vision_api.operations.schemas import (
 from vision_api.operations.use_cases import OperationContext
 from vision_api.training_jobs.dependencies import JobResolverDep, NotifierDep, StoreDep
 
-router = APIRouter(prefix="/training/jobs", tags=["works"])
+router = APIRouter(prefix="/training/jobs", tags=["operations"])
 
 ACCEPTED = status.HTTP_202_ACCEPTED
 
@@ -48,9 +48,11 @@ async def _operation_context(
 OperationContextDep = Annotated[OperationContext, Depends(_operation_context)]
 
 
-def _locate(request: Request, response: Response, work: OperationRead) -> OperationRead:
-    response.headers["Location"] = request.url_for("get_operation", job_id=work.job_id, operation_id=work.id).path
-    return work
+def _locate(request: Request, response: Response, operation: OperationRead) -> OperationRead:
+    response.headers["Location"] = request.url_for(
+        "get_operation", job_id=operation.job_id, operation_id=operation.id
+    ).path
+    return operation
 
 
 @router.post("/preflight", responses={202: {"model": PreflightRead}})
@@ -73,11 +75,11 @@ async def preflight_training_job(
     has_ended = await use_cases.wait(context, operation_id)
     response.status_code = status.HTTP_200_OK if has_ended else ACCEPTED
     response.headers["Location"] = request.url_for("get_preflight", operation_id=operation_id).path
-    work = await serializers.get(context, user=user, operation_id=operation_id, job_id=None)
-    return answer.model_copy(update={"dry_run": work})
+    operation = await serializers.get(context, user=user, operation_id=operation_id, job_id=None)
+    return answer.model_copy(update={"dry_run": operation})
 
 
-@router.get("/preflight/{work_id}")
+@router.get("/preflight/{operation_id}")
 async def get_preflight(operation_id: ResourceId, context: OperationContextDep, user: CurrentUser) -> OperationRead:
     """A dry run."""
     return await serializers.get(context, user=user, operation_id=operation_id, job_id=None)
@@ -143,20 +145,39 @@ async def evaluate(
     )
 
 
-@router.get("/{job_id}/work")
+Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
+
+
+@router.get("/{job_id}/operations")
 async def list_operations(
-    job_id: ResourceId,
-    session: ReadSession,
-    user: CurrentUser,
-    limit: Annotated[int, Query(ge=1, le=200, description="How many at most.")] = 50,
+    job_id: ResourceId, session: ReadSession, user: CurrentUser, limit: Limit = 50
 ) -> list[OperationRead]:
-    """What was done with an experiment, newest first."""
+    """List the operations on an experiment, newest first."""
     return await serializers.list_of(session, user=user, job_id=job_id, limit=limit)
 
 
-@router.get("/{job_id}/work/{work_id}")
+@router.get("/{job_id}/operations/{operation_id}")
 async def get_operation(
     job_id: ResourceId, operation_id: ResourceId, context: OperationContextDep, user: CurrentUser
 ) -> OperationRead:
-    """One work. Its log and its events are those of a job: `/training/jobs/{work_id}/logs`; stop or delete it there."""
+    """Get one operation.
+
+    Its log and its events are those of a job, `/training/jobs/{operation_id}/logs`; stop or delete it there.
+    """
     return await serializers.get(context, user=user, operation_id=operation_id, job_id=job_id)
+
+
+@router.get("/{job_id}/work", deprecated=True)
+async def list_work(
+    job_id: ResourceId, session: ReadSession, user: CurrentUser, limit: Limit = 50
+) -> list[OperationRead]:
+    """List the operations on an experiment: the former address of `/operations`, kept for one release."""
+    return await list_operations(job_id, session, user, limit)
+
+
+@router.get("/{job_id}/work/{work_id}", deprecated=True)
+async def get_work(
+    job_id: ResourceId, work_id: ResourceId, context: OperationContextDep, user: CurrentUser
+) -> OperationRead:
+    """Get one operation: the former address of `/operations/{operation_id}`, kept for one release."""
+    return await get_operation(job_id, work_id, context, user)

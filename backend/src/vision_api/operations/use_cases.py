@@ -22,11 +22,11 @@ from vision_api.models import JobStatus, TrainingJob, User
 from vision_api.operations import repository
 from vision_api.operations.image_form import Images
 from vision_api.operations.schemas import EvaluationCreate, ExportCreate
+from vision_api.storage_layout import job_uri
 from vision_api.training_jobs import access
 from vision_api.training_jobs import repository as jobs
 from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_jobs.status import ENDED, switch_status
-from vision_api.training_jobs.storage_layout import job_uri
 from vision_api.training_services import InstanceRegistry
 from vision_contracts import (
     ArtifactKind,

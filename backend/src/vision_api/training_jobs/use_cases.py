@@ -14,11 +14,11 @@ from vision_api.kit.pagination import Page, PageRequest
 from vision_api.models import JobStatus, TrainingJob, User
 from vision_api.projects.access import MISSING as PROJECT_MISSING
 from vision_api.projects.repository import add_to_experiment_count
+from vision_api.storage_layout import job_uri
 from vision_api.training_jobs import access, repository
 from vision_api.training_jobs.resolution.resolver import JobResolver, describe, merge
 from vision_api.training_jobs.schemas import InitialCheckpoint, TrainingJobCreate, TrainingJobRead, TrainingJobUpdate
 from vision_api.training_jobs.serializers import read_job
-from vision_api.training_jobs.storage_layout import job_uri
 from vision_contracts import JobKind
 
 ALWAYS_CHANGEABLE = frozenset({"name", "notes", "priority"})

@@ -11,9 +11,7 @@ from pydantic import BaseModel
 
 from data_kit import ObjectInfo, ObjectStore
 from vision_api.kit.clock import utc_now
-from vision_api.model_registry.storage_layout import MODELS
-from vision_api.storage_layout import CONTENTS, UPLOADS
-from vision_api.training_jobs.storage_layout import JOBS
+from vision_api.storage_layout import CONTENTS, JOBS, MODELS, UPLOADS
 from vision_api.usage.names import KnownObjects
 from vision_api.usage.sizes import Sizes, measure
 from vision_contracts import Time

@@ -11,18 +11,18 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from fake_service import TOKEN, FakeService
-from job_rows import Becomes, MakeJob, reload
+from support.fake_service import TOKEN, FakeService
+from support.job_rows import Becomes, MakeJob, reload
 
 from data_kit import open_store
 from vision_api.config import Settings
 from vision_api.db.session import Database
 from vision_api.models import TrainingJob
+from vision_api.storage_layout import job_uri
 from vision_api.training_jobs.loops import reconcile, sweep
 from vision_api.training_jobs.loops.event_collector import LossTimeouts
 from vision_api.training_jobs.loops.lifespan import running_loops
 from vision_api.training_jobs.notifier import Notifier
-from vision_api.training_jobs.storage_layout import job_uri
 from vision_api.training_services import running_registry
 
 Backend = Callable[..., AbstractAsyncContextManager[Notifier]]

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from uuid import uuid4
 
 import pytest
-from job_rows import MakeJob, reload
 from sqlalchemy import select
+from support.job_rows import MakeJob, reload
 
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now

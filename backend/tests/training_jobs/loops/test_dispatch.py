@@ -6,11 +6,11 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from job_rows import Becomes, MakeJob, job_fields, reload
-from small_service import TOKEN, SmallService, serving
 from sqlalchemy import update
-from support import MakeUser
-from waiting import until
+from support.common import MakeUser
+from support.job_rows import Becomes, MakeJob, job_fields, reload
+from support.small_service import TOKEN, SmallService, serving
+from support.waiting import until
 
 from vision_api.config import Settings
 from vision_api.db.session import Database

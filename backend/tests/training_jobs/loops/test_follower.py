@@ -6,10 +6,10 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from uuid import uuid4
 
 import pytest
-from job_rows import Becomes, MakeJob, reload
-from small_service import TOKEN, SmallService, serving
 from sqlalchemy.ext.asyncio import AsyncSession
-from waiting import until
+from support.job_rows import Becomes, MakeJob, reload
+from support.small_service import TOKEN, SmallService, serving
+from support.waiting import until
 
 from vision_api.config import Settings
 from vision_api.db.session import Database

@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from job_rows import job_fields
+from support.job_rows import job_fields
 
 from vision_api.kit.clock import utc_now
 from vision_api.models import TrainingJob

@@ -4,8 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from job_rows import MakeJob
 from sqlalchemy import func, insert, select
+from support.job_rows import MakeJob
 
 from data_kit import open_store
 from vision_api.db.session import Database

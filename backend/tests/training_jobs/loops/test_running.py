@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_service import FakeService
-from job_rows import Becomes, MakeJob, reload
 from sqlalchemy import select
-from waiting import until
+from support.fake_service import FakeService
+from support.job_rows import Becomes, MakeJob, reload
+from support.waiting import until
 
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now

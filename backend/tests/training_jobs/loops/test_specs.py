@@ -1,6 +1,6 @@
 """What a training service is sent."""
 
-from job_rows import MakeJob
+from support.job_rows import MakeJob
 
 from vision_api.db.session import Database
 from vision_api.models import Artifact, JobStatus, TrainingJob

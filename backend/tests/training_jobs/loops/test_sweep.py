@@ -8,8 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from job_rows import MakeJob
 from sqlalchemy import func, insert, select, update
+from support.job_rows import MakeJob
 
 from data_kit import ObjectStore, StorageError, open_store
 from vision_api.db.session import Database
@@ -29,10 +29,10 @@ from vision_api.models import (
     User,
 )
 from vision_api.projects.use_cases import delete_project
+from vision_api.storage_layout import job_uri
 from vision_api.training_jobs.loops import repository, sweep
 from vision_api.training_jobs.loops.retention import DEFAULT_RETENTION
 from vision_api.training_jobs.loops.sweep import SweepLoop
-from vision_api.training_jobs.storage_layout import job_uri
 
 Sweep = Callable[[], SweepLoop]
 

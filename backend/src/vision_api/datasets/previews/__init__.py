@@ -1,1 +1,1 @@
-"""TODO."""
+"""Previews of data sets: one image with its labels drawn."""

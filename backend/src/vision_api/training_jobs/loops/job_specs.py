@@ -5,8 +5,8 @@ from typing import Any, Literal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.models import TrainingJob
+from vision_api.storage_layout import attempt_uri
 from vision_api.training_jobs import repository
-from vision_api.training_jobs.storage_layout import attempt_uri
 from vision_contracts import CheckpointRef, DatasetFormat, DatasetRef, JobKind, JobSpec, TaskType, TrainingParams
 
 Weights = Literal["scratch", "pretrained"] | CheckpointRef

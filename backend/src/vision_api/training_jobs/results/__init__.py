@@ -1,1 +1,1 @@
-"""TODO."""
+"""Results of a job: metrics, logs, artifacts, reports."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Event streams of jobs and projects (SSE)."""

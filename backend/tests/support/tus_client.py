@@ -4,7 +4,8 @@ import base64
 from typing import Any
 
 import httpx
-from dataset_api import DatasetApi
+
+from support.dataset_api import DatasetApi
 
 URL = "/api/v1/uploads"
 TUS = {"Tus-Resumable": "1.0.0"}

@@ -3,9 +3,8 @@
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
-from job_rows import job_fields
-
 from data_kit import ObjectStore
+from support.job_rows import job_fields
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import (
@@ -21,7 +20,7 @@ from vision_api.models import (
     TrainingJob,
     User,
 )
-from vision_api.training_jobs.storage_layout import job_uri
+from vision_api.storage_layout import job_uri
 
 StoreJob = Callable[..., Awaitable[TrainingJob]]
 

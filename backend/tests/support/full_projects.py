@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from job_rows import job_fields
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from support import PASSWORD_HASH
-from trained_jobs import DIGEST
 
 from data_kit import ObjectStore
+from support.common import PASSWORD_HASH
+from support.job_rows import job_fields
+from support.trained_jobs import DIGEST
 from vision_api.db.base import Base
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
@@ -62,10 +62,12 @@ async def fill_project(database: Database, store: ObjectStore, owner: User, coun
         members += [{"project_id": project_ids[0], "user_id": each, "role": "viewer"} for each in user_ids]
         await session.execute(insert(ProjectMember), members)
         common = {"project_id": project_ids[0]}
-        dataset_id, changed_dataset_id = await _fill_datasets(session, store, owner, count, common)
+        dataset_id, changed_dataset_id, manifests = await _fill_datasets(session, owner, count, common)
         job_ids = await _fill_jobs(session, owner, count, common)
-        operation_id, preflight_id = await _fill_works(session, owner, count, common | {"parent_id": job_ids[0]})
+        operation_id, preflight_id = await _fill_operations(session, owner, count, common | {"parent_id": job_ids[0]})
         await _fill_models(session, owner, count, common)
+    for key, manifest in manifests.items():
+        store.put_bytes(manifest, key)
     return FullProject(
         **common, dataset_id=dataset_id, changed_dataset_id=changed_dataset_id, job_ids=job_ids, job_id=job_ids[0],
         operation_id=operation_id, preflight_id=preflight_id,
@@ -79,8 +81,9 @@ async def _insert(session: AsyncSession, model: type[Base], rows: list[Row]) -> 
 
 
 async def _fill_datasets(
-    session: AsyncSession, store: ObjectStore, owner: User, count: int, common: Row
-) -> tuple[int, int]:
+    session: AsyncSession, owner: User, count: int, common: Row
+) -> tuple[int, int, dict[str, bytes]]:
+    """Return the ids of a data set of `count` versions and of one whose files change, and the manifests by key."""
     newest = [2, *[1] * (count - 1), count]
     rows = [common | {"owner_id": owner.id, "name": "coins", "latest_version": number} for number in newest]
     dataset_ids = await _insert(session, Dataset, rows)
@@ -92,10 +95,11 @@ async def _fill_datasets(
         for number in range(latest)
     ]
     await session.execute(insert(DatasetVersion), [fields | version for version in versions])
+    manifests: dict[str, bytes] = {}
     for version, files in zip(versions[:2], (["old.png"], [f"{index}.png" for index in range(count)]), strict=True):
         lines = (f"{name}\t{index + 1}\t{version['digest']}\ttrain" for index, name in enumerate(files))
-        store.put_bytes("\n".join(lines).encode(), manifest_key(version["digest"]))
-    return dataset_ids[-1], dataset_ids[0]
+        manifests[manifest_key(version["digest"])] = "\n".join(lines).encode()
+    return dataset_ids[-1], dataset_ids[0], manifests
 
 
 async def _fill_jobs(session: AsyncSession, owner: User, count: int, common: Row) -> list[int]:
@@ -116,8 +120,8 @@ async def _fill_jobs(session: AsyncSession, owner: User, count: int, common: Row
     return job_ids
 
 
-async def _fill_works(session: AsyncSession, owner: User, count: int, common: Row) -> tuple[int, int]:
-    """Works of one experiment and a pre-flight. Each has values, and the newest and the pre-flight files of their own;
+async def _fill_operations(session: AsyncSession, owner: User, count: int, common: Row) -> tuple[int, int]:
+    """Operations of one experiment and a pre-flight. Each has values, and the newest and the pre-flight files of their own;
     files of the others are the experiment's.
     """
     fields = common | {"created_by_id": owner.id, "status": "queued", "work": {}}

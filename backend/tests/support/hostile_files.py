@@ -6,8 +6,9 @@ import struct
 import zipfile
 import zlib
 
-from dataset_api import coins, png, zipped
 from PIL import Image
+
+from support.dataset_api import coins, png, zipped
 
 YAML = b"train: images\nnames: [coin]\n"
 BOX = b"0 0.5 0.5 0.5 0.5\n"

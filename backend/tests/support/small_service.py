@@ -20,8 +20,8 @@ import trustme
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
-from waiting import until
 
+from support.waiting import until
 from vision_contracts import HeldJob, JobEvent, ModelCard, ModelList, Problem, ServiceReady, StopRequest, TaskType
 
 TOKEN = "the token of the small service"

@@ -3,18 +3,15 @@
 import sys
 from pathlib import Path
 
-import small_service
-
+TESTS = Path(__file__).resolve().parents[1]
 LAUNCHER = """#!/bin/sh
-exec {python} {program} {name} {options}
+PYTHONPATH={tests} exec {python} -m support.small_service {name} {options}
 """
 
 
 def add_service(services: Path, name: str, *options: str) -> Path:
     """A folder with an environment; `deaf` makes a service that ignores SIGTERM."""
-    script = LAUNCHER.format(
-        python=sys.executable, program=small_service.__file__, name=name, options=" ".join(options)
-    )
+    script = LAUNCHER.format(python=sys.executable, tests=TESTS, name=name, options=" ".join(options))
     return add_folder(services, name, script)
 
 

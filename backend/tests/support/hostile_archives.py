@@ -6,8 +6,8 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dataset_api import coins, png, zipped
-from hostile_making import (
+from support.dataset_api import coins, png, zipped
+from support.hostile_files import (
     ENTRY,
     YAML,
     alias_bomb,

@@ -5,14 +5,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from job_rows import job_fields
 from sqlalchemy import insert
 
 from data_kit import ObjectStore
+from support.job_rows import job_fields
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import Artifact, MetricPoint, Project, TrainingJob, User
-from vision_api.training_jobs.storage_layout import job_uri
+from vision_api.storage_layout import job_uri
 from vision_contracts import (
     BatchTime,
     ClassEvaluation,

@@ -1,0 +1,1 @@
+"""Support for tests of several packages: services, hubs, rows and clients to test against."""
