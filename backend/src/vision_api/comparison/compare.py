@@ -25,13 +25,13 @@ SETTINGS = (
     "num_devices", "seed", "timeout_seconds",
 )  # fmt: skip
 MAIN_OF_CLASS = ("map50_95", "iou", "f1")
-"""By which classes are ordered: the first that a report has."""
+"""Metrics that order the classes: the first one that a report has."""
 LOWER_IS_BETTER = frozenset({"loss", "expected_calibration_error"})
 NEITHER = frozenset({"best_score"})
 
 
 def compare_settings(compared_jobs: Sequence[ComparedJob]) -> ComparedSettings:
-    """What all have alike, and what not."""
+    """Split the settings into those that are equal in all experiments and those that differ."""
     settings = [_settings(compared_job) for compared_job in compared_jobs]
     equal: list[EqualSetting] = []
     different: list[DifferentSetting] = []
@@ -45,7 +45,7 @@ def compare_settings(compared_jobs: Sequence[ComparedJob]) -> ComparedSettings:
 
 
 def _settings(compared_job: ComparedJob) -> dict[str, Any]:
-    """One level deep. What was not given has the default of the card."""
+    """Return the settings as a flat dictionary. Hyperparameters that were not given have the card's defaults."""
     job = compared_job.job
     hyperparameters = fill_in(compared_job.card, job.hyperparameters)
     environment = job.environment or {}
@@ -59,9 +59,9 @@ def _settings(compared_job: ComparedJob) -> dict[str, Any]:
 
 
 def compare_metrics(compared_jobs: Sequence[ComparedJob]) -> list[ComparedMetric]:
-    """The best checkpoints' numbers: those of the report, and what only the training told."""
-    reported = [_reported(compared_job) for compared_job in compared_jobs]
-    told = [
+    """Compare the metrics of the best checkpoints: the report's values, or else those that the training reported."""
+    reports = [_report_values(compared_job) for compared_job in compared_jobs]
+    trainings = [
         {name: value for name, value in compared_job.best_values.items() if name.startswith("val/")}
         for compared_job in compared_jobs
     ]
@@ -69,14 +69,14 @@ def compare_metrics(compared_jobs: Sequence[ComparedJob]) -> list[ComparedMetric
         ComparedMetric(
             name=name,
             direction=_direction(name),
-            values=[finite(own[0].get(name, own[1].get(name))) for own in zip(reported, told, strict=True)],
-            sources=[_source(name, *own) for own in zip(reported, told, strict=True)],
+            values=[finite(own[0].get(name, own[1].get(name))) for own in zip(reports, trainings, strict=True)],
+            sources=[_source(name, *own) for own in zip(reports, trainings, strict=True)],
         )
-        for name in _names([*told, *reported])
+        for name in _names([*trainings, *reports])
     ]
 
 
-def _reported(compared_job: ComparedJob) -> dict[str, float | None]:
+def _report_values(compared_job: ComparedJob) -> dict[str, float | None]:
     report = compared_job.report.report
     splits = report.splits.items() if report is not None else ()
     return {f"{split}/{name}": value for split, found in splits for name, value in found.values.items()}
@@ -87,12 +87,12 @@ def _direction(name: str) -> Literal["max", "min"] | None:
     return None if last in NEITHER else "min" if last in LOWER_IS_BETTER else "max"
 
 
-def _source(name: str, reported: Mapping[str, Any], told: Mapping[str, Any]) -> Literal["report", "training"] | None:
-    return "report" if name in reported else "training" if name in told else None
+def _source(name: str, report: Mapping[str, Any], training: Mapping[str, Any]) -> Literal["report", "training"] | None:
+    return "report" if name in report else "training" if name in training else None
 
 
 def compare_curves(compared_jobs: Sequence[ComparedJob], names: Sequence[str]) -> list[ComparedCurve]:
-    """The curves of these names, or else those that at least two of them have."""
+    """Return the curves of these names, or without names those that at least two experiments have."""
     series: dict[str, list[ComparedSeries]] = {}
     for compared_job in compared_jobs:
         steps = compared_job.steps_per_epoch
@@ -112,7 +112,7 @@ def _on_axis(point: Any, steps_per_epoch: float | None) -> EpochPoint:
 
 
 def compare_classes(compared_jobs: Sequence[ComparedJob], split: str) -> ComparedClasses:
-    """Each class that any report has, those first that differ most."""
+    """Compare every class that any report has, the largest differences first."""
     reports = [compared_job.report.report for compared_job in compared_jobs]
     classes = [
         {found.name: found for found in report.splits[split].classes} if report and split in report.splits else {}
@@ -139,5 +139,5 @@ def _compare_class(
 
 
 def _names(many: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Every key once, in the order in which they come."""
+    """Return every key once, in the order of first appearance."""
     return list(dict.fromkeys(name for each in many for name in each))

@@ -1,4 +1,4 @@
-"""One experiment with everything that it is compared by."""
+"""A compared experiment with its card, metrics, curves and report."""
 
 import math
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ AT_THE_END_OF_AN_EPOCH = ("val/", metric_names.EPOCH_SECONDS)
 
 @dataclass(frozen=True)
 class ComparedJob:
-    """As it was read at one moment."""
+    """An experiment as it was read in one snapshot."""
 
     job: TrainingJob
     card: ModelDetailRead | None
-    """None where the framework's catalogue is not known any more."""
+    """None if the catalogue no longer has the model."""
     best: Artifact | None
     """The best checkpoint."""
     best_values: dict[str, float | None]
@@ -32,7 +32,7 @@ class ComparedJob:
 
     @property
     def steps_per_epoch(self) -> float | None:
-        """As its points tell; None before the first epoch is complete."""
+        """Steps of one epoch, from the points; None before the first epoch is complete."""
         for point in self.points:
             if point.epoch > 0 and point.name.startswith(AT_THE_END_OF_AN_EPOCH):
                 return point.step / point.epoch
@@ -40,24 +40,24 @@ class ComparedJob:
 
     @property
     def epoch_seconds(self) -> float | None:
-        """The median."""
+        """Median duration of an epoch."""
         seconds = [point.value for point in self.points if point.name == metric_names.EPOCH_SECONDS]
         known = [value for value in seconds if value is not None]
         return median(known) if known else None
 
 
 def wall_seconds(job: TrainingJob) -> float | None:
-    """From the first step to the end."""
+    """Return the seconds from the first step to the end; None before the end."""
     if job.started_at is None or job.completed_at is None:
         return None
     return max(0.0, (job.completed_at - job.started_at).total_seconds())
 
 
 def latency_seconds(speed: ModelSpeed | None) -> float | None:
-    """For one image."""
+    """Return the latency for a batch of one image; None if it was not measured."""
     return next((each.batch_seconds for each in speed.batches if each.batch_size == 1), None) if speed else None
 
 
 def finite(value: float | None) -> float | None:
-    """Null for what is no number: a report may hold anything."""
+    """Return a finite value as it is, and None for NaN and infinity: a report may hold them."""
     return value if value is not None and math.isfinite(value) else None

@@ -19,7 +19,7 @@ from vision_contracts import TaskType
 
 router = APIRouter(tags=["comparisons"])
 
-Framework = Annotated[str | None, Query(max_length=64, description="Only those of one; ranks stay.")]
+Framework = Annotated[str | None, Query(max_length=64, description="Only experiments of one framework; ranks stay.")]
 
 
 @router.get("/training/jobs/compare")
@@ -29,15 +29,19 @@ async def compare_training_jobs(
     catalog: CatalogDep,
     user: CurrentUser,
     ids: Annotated[list[str], Query(description="2 to 10 experiments, repeated or separated by commas: `1,2,3`.")],
-    split: Annotated[str, Query(max_length=64, description="Whose classes are compared: `val` or `test`.")] = "val",
+    split: Annotated[
+        str, Query(max_length=64, description="The split whose classes are compared: `val` or `test`.")
+    ] = "val",
     names: Annotated[list[str] | None, Query(description="Only these curves, as in `ids`.")] = None,
-    max_points: Annotated[int, Query(ge=4, le=10_000, description="Of each curve; extremes are kept.")] = 200,
+    max_points: Annotated[
+        int, Query(ge=4, le=10_000, description="Limit of points for each curve; extremes are kept.")
+    ] = 200,
 ) -> Comparison:
-    """Experiments side by side, across projects and frameworks: settings, metrics, curves, classes and cost.
+    """Compare experiments across projects and frameworks: settings, metrics, curves, classes and cost.
 
-    Numbers of different tasks, data set versions or validation splits say nothing about each other: then `comparable`
-    is false, `reasons` say why, and `groups` hold those whose numbers may be compared. Metrics are those of the best
-    checkpoints, from `report.json` where there is one; a report that is missing or broken is told with its experiment.
+    Numbers of different tasks, data set versions or validation splits cannot be compared: then `comparable` is false,
+    `reasons` has the reasons, and `groups` has the experiments whose numbers may be compared. Metrics are those of the
+    best checkpoints, from `report.json` if there is one; the state of each report is given with its experiment.
     """
     return await use_cases.compare(
         database,
@@ -51,8 +55,8 @@ async def compare_training_jobs(
     )
 
 
-def _split(given: Sequence[str]) -> list[str]:
-    return [part.strip() for text in given for part in text.split(",") if part.strip()]
+def _split(values: Sequence[str]) -> list[str]:
+    return [part.strip() for text in values for part in text.split(",") if part.strip()]
 
 
 def _id(text: str) -> int:
@@ -69,16 +73,16 @@ async def get_leaderboard(
     params: PageParams,
     request: Request,
     response: Response,
-    task_type: Annotated[TaskType | None, Query(description="Only those of one task.")] = None,
+    task_type: Annotated[TaskType | None, Query(description="Only experiments of one task.")] = None,
     dataset_digest: Annotated[str | None, Query(max_length=64, description="Only on one data set version.")] = None,
     validation_split: Annotated[str | None, Query(max_length=32, description="Only on one split.")] = None,
     framework: Framework = None,
-    top: Annotated[int | None, Query(ge=1, le=10_000, description="Only the best ones of each group.")] = None,
+    top: Annotated[int | None, Query(ge=1, le=10_000, description="Only the best of each group.")] = None,
 ) -> list[LeaderboardEntry]:
-    """The completed experiments of a project, best first by the primary metric, group by group.
+    """List the completed experiments of a project, best first by the primary metric, group by group.
 
-    A group is one task, data set version and validation split: only within it is there an order. Equal experiments
-    share a rank, the newest first. One that trained on a folder has no place: a folder has no versions.
+    A group is one task, data set version and validation split; ranks count within it. Equal experiments share a rank,
+    the newest first. Experiments that trained on a folder are not ranked: a folder has no versions.
     """
     await get_project_for(session, user, project_id)
     wanted = repository.ranked_jobs(

@@ -1,4 +1,4 @@
-"""Which experiments may be compared at all: pure."""
+"""Groups of experiments that may be compared, and reasons why others may not: pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,8 +10,9 @@ from vision_contracts import TaskType
 
 
 def group(compared_jobs: Sequence[ComparedJob]) -> list[ComparableGroup]:
-    """Those that were measured on the same images for the same task. One that trained on a folder stands alone: the
-    folder may have changed in between.
+    """Group the experiments that were measured on the same images for the same task.
+
+    An experiment that trained on a folder is a group of its own: the folder may have changed in between.
     """
     return [
         ComparableGroup(
@@ -33,14 +34,14 @@ def _groups(compared_jobs: Sequence[ComparedJob]) -> list[list[ComparedJob]]:
 
 
 def _best(members: Sequence[ComparedJob]) -> int | None:
-    """All primary metrics are better the larger they are; of equal ones the oldest."""
+    """Return the id of the best experiment. Larger primary metrics are better; of equal ones the oldest wins."""
     jobs = [each.job for each in members]
     scored = [(job.primary_value, -job.id) for job in jobs if job.primary_value is not None]
     return -max(scored)[1] if scored and not _differ(_images(members)) else None
 
 
 def _images(members: Sequence[ComparedJob]) -> dict[int, int]:
-    """How many images each report counts in the validation split."""
+    """Return the number of validation images in each report, by job."""
     reports = {each.job.id: each.report.report for each in members}
     return {job_id: found.splits["val"].images for job_id, found in reports.items() if found and "val" in found.splits}
 
@@ -50,15 +51,15 @@ def _differ(counts: Mapping[int, int]) -> bool:
 
 
 def reasons(compared_jobs: Sequence[ComparedJob]) -> list[Incomparable]:
-    """Everything that makes them incomparable."""
+    """Return everything that makes the experiments incomparable."""
     return list(_reasons(compared_jobs))
 
 
 def _reasons(compared_jobs: Sequence[ComparedJob]) -> Iterator[Incomparable]:
     jobs = [compared_job.job for compared_job in compared_jobs]
-    everyone = [job.id for job in jobs]
+    job_ids = [job.id for job in jobs]
     if len(tasks := {job.task_type for job in jobs}) > 1:
-        yield Incomparable(code="task_differs", message=f"The tasks differ: {_list(tasks)}.", jobs=everyone)
+        yield Incomparable(code="task_differs", message=f"The tasks differ: {_list(tasks)}.", jobs=job_ids)
     if unversioned := [job.id for job in jobs if job.dataset_digest is None]:
         message = "Some trained on a folder, which has no versions: whether it held the same images is not known."
         yield Incomparable(code="dataset_unversioned", message=message, jobs=unversioned)

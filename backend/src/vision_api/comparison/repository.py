@@ -1,4 +1,4 @@
-"""Statements about experiments that are looked at together."""
+"""Statements about compared and ranked experiments."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,14 +16,14 @@ BEST = "checkpoints/best"
 
 
 async def list_results(session: AsyncSession, job_ids: Sequence[int]) -> Sequence[Artifact]:
-    """The reports and the best checkpoints of some jobs."""
+    """Return the reports and the best checkpoints of some jobs."""
     is_result = or_(Artifact.name == REPORT, Artifact.name == BEST, Artifact.name.startswith(f"{BEST}."))
     wanted = select(Artifact).where(Artifact.job_id.in_(job_ids), is_result).order_by(Artifact.job_id, Artifact.name)
     return (await session.scalars(wanted)).all()
 
 
 async def list_values_at(session: AsyncSession, steps: Mapping[int, int]) -> dict[int, dict[str, float | None]]:
-    """Every metric that some jobs told, each at one step: `steps` has the step of each job."""
+    """Return every metric that some jobs reported at one step: `steps` has the step of each job."""
     point = MetricPoint
     values: dict[int, dict[str, float | None]] = {job_id: {} for job_id in steps}
     if not steps:
@@ -35,11 +35,11 @@ async def list_values_at(session: AsyncSession, steps: Mapping[int, int]) -> dic
 
 
 _GROUP = ("task_type", "dataset_digest", "validation_split")
-"""What was measured on the same images for the same task."""
+"""Columns that are equal for experiments measured on the same images for the same task."""
 
 
 def _is_ranked(job: type[TrainingJob]) -> ColumnElement[bool]:
-    """The status is written out: with a parameter in its place the partial index could not be used."""
+    """Return the condition of a ranked job. The status is a literal: a parameter would rule out the partial index."""
     return (
         (job.kind == JobKind.TRAIN)
         & (job.status == literal_column(f"'{JobStatus.COMPLETED}'"))
@@ -62,21 +62,25 @@ def ranked_jobs(
     framework: str | None = None,
     top: int | None = None,
 ) -> Select[TrainingJob]:
-    """The jobs that have a place on the leaderboard, without an order; with `top`, the best ones of each group."""
+    """Select the ranked jobs of a project, unordered; with `top`, only the best of each group."""
     job = TrainingJob
-    given = {"task_type": task_type, "dataset_digest": dataset_digest, "validation_split": validation_split}
-    equals = given | {"framework": framework}
+    filters = {
+        "task_type": task_type,
+        "dataset_digest": dataset_digest,
+        "validation_split": validation_split,
+        "framework": framework,
+    }
     wanted = select(job).where(job.project_id == project_id, _is_ranked(job))
-    wanted = wanted.where(*(getattr(job, name) == value for name, value in equals.items() if value is not None))
+    wanted = wanted.where(*(getattr(job, name) == value for name, value in filters.items() if value is not None))
     if top is not None:
-        least = _least(project_id, top)
-        is_among = least.c.value.is_(None) | (job.primary_value >= least.c.value)
-        wanted = wanted.join(least, _is_same_group(least.c, job) & is_among)
+        thresholds = _thresholds(project_id, top)
+        is_among = thresholds.c.value.is_(None) | (job.primary_value >= thresholds.c.value)
+        wanted = wanted.join(thresholds, _is_same_group(thresholds.c, job) & is_among)
     return wanted
 
 
-def _least(project_id: int, top: int) -> CTE:
-    """Of each group, the value that the `top` best ones have at least; null where there are fewer."""
+def _thresholds(project_id: int, top: int) -> CTE:
+    """Select the smallest value of the `top` best of each group; null for groups that have fewer."""
     job = TrainingJob
     columns = [getattr(job, name) for name in _GROUP]
     groups = select(*columns).where(job.project_id == project_id, _is_ranked(job)).distinct().subquery()
@@ -84,11 +88,11 @@ def _least(project_id: int, top: int) -> CTE:
         job.project_id == project_id, _is_ranked(job), _is_same_group(job, groups.c)
     )
     value = of_group.order_by(job.primary_value.desc()).offset(top - 1).limit(1).correlate(groups).scalar_subquery()
-    return select(groups, value.label("value")).cte("least").prefix_with("MATERIALIZED")
+    return select(groups, value.label("value")).cte("thresholds").prefix_with("MATERIALIZED")
 
 
 def _rank(job: type[TrainingJob]) -> ColumnElement[int]:
-    """Within the group, whatever else a list is filtered by. Equal values share one."""
+    """Return the rank within the whole group, regardless of filters. Equal values share a rank."""
     better = aliased(TrainingJob)
     is_better = (better.project_id == job.project_id) & (better.primary_value > job.primary_value)
     counted = select(func.count() + 1).where(_is_ranked(better), is_better, _is_same_group(better, job))
@@ -96,7 +100,7 @@ def _rank(job: type[TrainingJob]) -> ColumnElement[int]:
 
 
 async def page_ranked(session: AsyncSession, wanted: Select[TrainingJob], params: PageRequest) -> Page[Any]:
-    """Rows of job and rank, group after group, the best first; of equal ones the newest."""
+    """Return a page of rows of job and rank, group by group, best first; of equal ones the newest first."""
     job = TrainingJob
     keys = [job.task_type, job.dataset_digest, job.validation_split, job.primary_value, job.id]
     return await paginate(session, wanted, params, keys=keys, beside=_rank)

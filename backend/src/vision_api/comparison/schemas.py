@@ -1,4 +1,4 @@
-"""What the routes of comparisons give."""
+"""Responses of comparisons and leaderboards."""
 
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from vision_contracts import ModelSpeed, TaskType, Time
 
 
 class LeaderboardEntry(ReadModel):
-    """One experiment in its place. `task_type`, `dataset_digest` and `validation_split` name its group."""
+    """An experiment with its rank. `task_type`, `dataset_digest` and `validation_split` name its group."""
 
     rank: int = Field(description="From 1, within its group; equal values share one.")
     task_type: TaskType
@@ -32,7 +32,7 @@ class LeaderboardEntry(ReadModel):
 
 
 class Incomparable(ReadModel):
-    """Why numbers of some of the experiments say nothing about each other."""
+    """A reason why the numbers of some experiments cannot be compared."""
 
     code: Literal["task_differs", "dataset_differs", "dataset_unversioned", "split_differs", "images_differ"]
     message: str
@@ -43,39 +43,45 @@ class ComparableGroup(ReadModel):
     """Experiments that were measured on the same images for the same task."""
 
     task_type: TaskType
-    dataset_digest: str | None = Field(description="Null for a folder, whose content may have changed.")
+    dataset_digest: str | None = Field(
+        description="Digest of the content; null for a folder, whose content may have changed."
+    )
     validation_split: str
     jobs: list[int]
     best_job_id: int | None = Field(
-        description="By the primary metric; null where none has one, or where their reports count different images."
+        description="The best by the primary metric; null if none has one, or if their reports count different images."
     )
 
 
 class ReportRead(ReadModel):
-    """What became of an experiment's `report.json`."""
+    """The state of an experiment's `report.json`."""
 
     state: ReportState
     message: str
-    epoch: int | None = Field(default=None, description="Completed epochs of the checkpoint that it is about.")
-    images: dict[str, int] = Field(default={}, description="By split.")
+    epoch: int | None = Field(default=None, description="Completed epochs of the reported checkpoint.")
+    images: dict[str, int] = Field(default={}, description="Number of images by split.")
 
 
 class Cost(ReadModel):
-    """What it took, and what the model takes. Null where it is not known."""
+    """Cost of a training and of its model. Values that are not known are null."""
 
     wall_seconds: float | None = Field(description="From the first step to the end, with pauses.")
-    epochs: int = Field(description="Completed ones.")
-    epoch_seconds: float | None = Field(description="The median.")
-    params: int | None = Field(description="As the report counts them, else of the model's card with its own head.")
-    gmacs: float | None = Field(description="Of the model's card: billions of multiply-adds for one image.")
+    epochs: int = Field(description="Completed epochs.")
+    epoch_seconds: float | None = Field(description="Median duration of an epoch.")
+    params: int | None = Field(
+        description="Parameters as the report counts them, else those of the model's card with its own head."
+    )
+    gmacs: float | None = Field(description="Billions of multiply-adds for one image, from the model's card.")
     checkpoint_bytes: int | None
-    latency_seconds: float | None = Field(description="Of the network alone, for one image on the device of `speed`.")
-    speed: ModelSpeed | None = Field(description="Of the report.")
+    latency_seconds: float | None = Field(
+        description="Latency of the network alone, for one image on the device of `speed`."
+    )
+    speed: ModelSpeed | None = Field(description="Measured speed of the report.")
     device: str | None
 
 
 class ComparedJobRead(ReadModel):
-    """One of the experiments."""
+    """One of the compared experiments."""
 
     id: int
     project_id: int
@@ -90,37 +96,37 @@ class ComparedJobRead(ReadModel):
     dataset_path: str | None
     validation_split: str
     primary_metric: PrimaryMetric
-    best_epoch: float | None = Field(description="When the best checkpoint was made.")
+    best_epoch: float | None = Field(description="Epoch of the best checkpoint.")
     report: ReportRead
     cost: Cost
 
 
 class EqualSetting(ReadModel):
-    """A setting that all of them have alike."""
+    """A setting that is equal in all experiments."""
 
     name: str
     value: Any
 
 
 class DifferentSetting(ReadModel):
-    """A setting that differs; null where an experiment does not have it."""
+    """A setting that differs; null for an experiment that does not have it."""
 
     name: str
     values: list[Any]
 
 
 class ComparedSettings(ReadModel):
-    """As decided, with the cards' defaults filled in: `epochs`, `hyperparameters.lr0`, `environment.device`, …"""
+    """Resolved settings with the cards' defaults: `epochs`, `hyperparameters.lr0`, `environment.device`, …"""
 
     equal: list[EqualSetting]
     different: list[DifferentSetting]
 
 
 class ComparedMetric(ReadModel):
-    """One number of the best checkpoints."""
+    """One metric of the best checkpoints."""
 
     name: str
-    direction: Literal["max", "min"] | None = Field(description="Which is better; null for what is neither.")
+    direction: Literal["max", "min"] | None = Field(description="Direction of better values; null if there is none.")
     values: list[float | None]
     sources: list[Literal["report", "training"] | None] = Field(
         description="`report`: the evaluator's report; `training`: the point at the best checkpoint's step."
@@ -128,7 +134,7 @@ class ComparedMetric(ReadModel):
 
 
 class EpochPoint(ReadModel):
-    """`x` counts epochs, so that curves of other batch sizes lie on one axis."""
+    """A point of a curve. `x` counts epochs, so that curves of different batch sizes share an axis."""
 
     x: float
     step: int
@@ -151,28 +157,28 @@ class ComparedCurve(ReadModel):
 
 
 class ComparedClass(ReadModel):
-    """One class in the reports."""
+    """One class of the reports."""
 
     name: str
     support: list[int | None]
-    values: dict[str, list[float | None]] = Field(description="By metric.")
-    spread: float | None = Field(description="The largest difference, in the main metric of the task.")
+    values: dict[str, list[float | None]] = Field(description="Values by metric.")
+    spread: float | None = Field(description="Largest difference in the main metric of the task.")
 
 
 class ComparedClasses(ReadModel):
-    """Class by class, those that differ most first."""
+    """Comparison by class, the largest differences first."""
 
     split: str
-    metric: str | None = Field(description="The one by which they are ordered; null without any report.")
+    metric: str | None = Field(description="Metric that orders the classes; null without any report.")
     classes: list[ComparedClass]
 
 
 class Comparison(ReadModel):
-    """Every list of values has the order of `jobs`."""
+    """A comparison of experiments. Every list of values has the order of `jobs`."""
 
     comparable: bool = Field(description="Whether all of them were measured on the same images for the same task.")
-    reasons: list[Incomparable] = Field(description="Why not.")
-    groups: list[ComparableGroup] = Field(description="Within one of them, numbers may be compared.")
+    reasons: list[Incomparable] = Field(description="Reasons why not.")
+    groups: list[ComparableGroup] = Field(description="Numbers may be compared within a group.")
     jobs: list[ComparedJobRead]
     settings: ComparedSettings
     metrics: list[ComparedMetric]

@@ -1,4 +1,4 @@
-"""Experiments side by side."""
+"""Compare and rank experiments."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -38,11 +38,13 @@ async def compare(
     names: Sequence[str],
     max_points: int,
 ) -> Comparison:
-    """Raises Invalid for too few or too many, NotFound if one of them is not there or not the user's."""
-    wanted = list(dict.fromkeys(job_ids))
-    if not FEWEST <= len(wanted) <= MOST:
-        raise Invalid(f"Name {FEWEST} to {MOST} different experiments; these are {len(wanted)}.", field="ids")
-    compared_jobs = await _list_contenders(database, store, catalog, user=user, job_ids=wanted, max_points=max_points)
+    """Compare 2 to 10 experiments. Raises Invalid for another number, NotFound for one that `user` may not see."""
+    unique_ids = list(dict.fromkeys(job_ids))
+    if not FEWEST <= len(unique_ids) <= MOST:
+        raise Invalid(f"Name {FEWEST} to {MOST} different experiments; these are {len(unique_ids)}.", field="ids")
+    compared_jobs = await _load_compared_jobs(
+        database, store, catalog, user=user, job_ids=unique_ids, max_points=max_points
+    )
     found = reasons(compared_jobs)
     return Comparison(
         comparable=not found,
@@ -56,10 +58,10 @@ async def compare(
     )
 
 
-async def _list_contenders(
+async def _load_compared_jobs(
     database: Database, store: ObjectStore, catalog: Catalog, *, user: User, job_ids: Sequence[int], max_points: int
 ) -> list[ComparedJob]:
-    """In the order of `job_ids`. The number of statements does not depend on theirs."""
+    """Load the experiments in the order of `job_ids`. The number of statements does not depend on their number."""
     async with database.snapshot() as session:
         jobs = await list_trainings_for(session, user, job_ids, asked="compared")
         results = {(each.job_id, each.name == REPORT): each for each in await repository.list_results(session, job_ids)}
@@ -125,7 +127,7 @@ def _cost(compared_job: ComparedJob) -> Cost:
 async def page_leaderboard(
     session: AsyncSession, *, wanted: Select[TrainingJob], params: PageRequest
 ) -> Page[LeaderboardEntry]:
-    """One page of `repository.ranked_jobs`."""
+    """Return a page of `repository.ranked_jobs`."""
     return (await repository.page_ranked(session, wanted, params)).map(_read_entry)
 
 

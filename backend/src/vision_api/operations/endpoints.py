@@ -1,4 +1,4 @@
-"""Routes of works: below the experiment that they are about."""
+"""Routes of operations, below the experiment that they belong to."""
 
 from typing import Annotated, Any
 
@@ -8,7 +8,8 @@ from vision_api.auth.dependencies import CurrentUser
 from vision_api.db.session import DatabaseDep, ReadSession
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.schemas import ResourceId
-from vision_api.operations import serializers, use_cases
+from vision_api.operations import use_cases
+from vision_api.operations.context import OperationContext
 from vision_api.operations.image_form import receive_images
 from vision_api.operations.preflight import preflight
 from vision_api.operations.schemas import (
@@ -19,7 +20,6 @@ from vision_api.operations.schemas import (
     PreflightCreate,
     PreflightRead,
 )
-from vision_api.operations.use_cases import OperationContext
 from vision_api.training_jobs.dependencies import JobResolverDep, NotifierDep, StoreDep
 
 router = APIRouter(prefix="/training/jobs", tags=["operations"])
@@ -64,25 +64,25 @@ async def preflight_training_job(
     request: Request,
     response: Response,
 ) -> PreflightRead:
-    """Look at an experiment before it is made: the same checks and errors, and what it would need.
+    """Check an experiment before it is created: the same checks and errors, and estimates of what it would need.
 
-    With `dry_run` a few real batches are trained: 200 with what was measured if that is done in time, else 202 with
-    its `Location`.
+    With `dry_run` a few real batches are trained: 200 with the measured values if it ends in time, else 202 with its
+    `Location`.
     """
-    answer, operation_id = await preflight(context, resolver, user=user, request=body)
+    result, operation_id = await preflight(context, resolver, user=user, request=body)
     if operation_id is None:
-        return answer
+        return result
     has_ended = await use_cases.wait(context, operation_id)
     response.status_code = status.HTTP_200_OK if has_ended else ACCEPTED
     response.headers["Location"] = request.url_for("get_preflight", operation_id=operation_id).path
-    operation = await serializers.get(context, user=user, operation_id=operation_id, job_id=None)
-    return answer.model_copy(update={"dry_run": operation})
+    operation = await use_cases.get_operation(context, user=user, operation_id=operation_id, job_id=None)
+    return result.model_copy(update={"dry_run": operation})
 
 
 @router.get("/preflight/{operation_id}")
 async def get_preflight(operation_id: ResourceId, context: OperationContextDep, user: CurrentUser) -> OperationRead:
-    """A dry run."""
-    return await serializers.get(context, user=user, operation_id=operation_id, job_id=None)
+    """Get a dry run."""
+    return await use_cases.get_operation(context, user=user, operation_id=operation_id, job_id=None)
 
 
 @router.post("/{job_id}/predict", responses={202: {"model": OperationRead}}, openapi_extra=_predict_form())
@@ -94,11 +94,11 @@ async def predict(
     request: Request,
     response: Response,
 ) -> OperationRead:
-    """Let an experiment's checkpoint look at images.
+    """Predict images with a checkpoint of an experiment.
 
-    The answer is there within seconds where a slot is free (200, with `predictions`, or with an `error_message` where
-    it failed). Otherwise 202: ask again at `Location`. A broken or too large image gets its `error`, the others their
-    answer. Answers are kept for a day.
+    The result is returned within seconds if a slot is free (200, with `predictions`, or with an `error_message` if the
+    prediction failed). Otherwise 202: poll `Location`. A broken or too large image gets an `error`, the others their
+    predictions. Results are kept for a day.
     """
     async with receive_images(request) as images:
         operation_id = await use_cases.predict(
@@ -107,7 +107,7 @@ async def predict(
     has_ended = await use_cases.wait(context, operation_id)
     response.status_code = status.HTTP_200_OK if has_ended else ACCEPTED
     return _locate(
-        request, response, await serializers.get(context, user=user, operation_id=operation_id, job_id=job_id)
+        request, response, await use_cases.get_operation(context, user=user, operation_id=operation_id, job_id=job_id)
     )
 
 
@@ -121,10 +121,10 @@ async def export(
     request: Request,
     response: Response,
 ) -> OperationRead:
-    """Write a checkpoint in a form that other programs read: the artifact `exports/…` of the experiment."""
+    """Export a checkpoint to a format that other programs read: the artifact `exports/…` of the experiment."""
     operation_id = await use_cases.export(context, user=user, job_id=job_id, request=body, idempotency=idempotency)
     return _locate(
-        request, response, await serializers.get(context, user=user, operation_id=operation_id, job_id=job_id)
+        request, response, await use_cases.get_operation(context, user=user, operation_id=operation_id, job_id=job_id)
     )
 
 
@@ -138,14 +138,14 @@ async def evaluate(
     request: Request,
     response: Response,
 ) -> OperationRead:
-    """Measure a checkpoint on a split of a data set with its classes: the report `evaluations/…` of the experiment."""
+    """Evaluate a checkpoint on a split of a data set with its classes: the report `evaluations/…` of the experiment."""
     operation_id = await use_cases.evaluate(context, user=user, job_id=job_id, request=body, idempotency=idempotency)
     return _locate(
-        request, response, await serializers.get(context, user=user, operation_id=operation_id, job_id=job_id)
+        request, response, await use_cases.get_operation(context, user=user, operation_id=operation_id, job_id=job_id)
     )
 
 
-Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
+Limit = Annotated[int, Query(ge=1, le=200, description="The largest number of operations.")]
 
 
 @router.get("/{job_id}/operations")
@@ -153,7 +153,7 @@ async def list_operations(
     job_id: ResourceId, session: ReadSession, user: CurrentUser, limit: Limit = 50
 ) -> list[OperationRead]:
     """List the operations on an experiment, newest first."""
-    return await serializers.list_of(session, user=user, job_id=job_id, limit=limit)
+    return await use_cases.list_operations(session, user=user, job_id=job_id, limit=limit)
 
 
 @router.get("/{job_id}/operations/{operation_id}")
@@ -164,7 +164,7 @@ async def get_operation(
 
     Its log and its events are those of a job, `/training/jobs/{operation_id}/logs`; stop or delete it there.
     """
-    return await serializers.get(context, user=user, operation_id=operation_id, job_id=job_id)
+    return await use_cases.get_operation(context, user=user, operation_id=operation_id, job_id=job_id)
 
 
 @router.get("/{job_id}/work", deprecated=True)

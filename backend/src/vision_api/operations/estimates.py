@@ -1,4 +1,4 @@
-"""What a training will need, told before it: arithmetic on the model's card, and rough.
+"""Estimates of the memory, time and disk that a training needs: rough arithmetic on the model's card.
 
 docs/after-training.md says how rough; a dry run measures instead.
 """
@@ -12,30 +12,30 @@ from vision_api.operations.schemas import Estimates, Finding
 from vision_contracts import DeviceInfo, ModelDetail
 
 BYTES = 4
-"""Of a 32-bit number."""
+"""Size of a 32-bit number."""
 ACTIVATION_BYTES_PER_GMAC = 22e6
-"""Kept for the backward pass, of one image."""
+"""Activations of one image that are kept for the backward pass."""
 PROCESS_BYTES = 700e6
-"""A process with the framework in it, before it has a model."""
+"""Memory of a process that has imported the framework and has no model yet."""
 PASSES = 3
 """A training step costs three forward passes."""
 LOADING_GMACS = 0.8
-"""An image is read and augmented in the time of so much arithmetic."""
+"""Arithmetic that takes as long as reading and augmenting one image."""
 GMACS_PER_SECOND = {"cpu": 80.0, "mps": 500.0, "cuda": 4000.0}
-"""What a device does, where no training is known that tells more."""
+"""Throughput of a kind of device; a known training replaces it."""
 EPOCH_SECONDS = 1.0
-"""Of every epoch, however few images it has: to begin, to validate, to write a checkpoint."""
+"""Fixed part of every epoch: begin, validate, write a checkpoint."""
 STATES = {"sgd": 1, "rmsprop": 1, "muon": 1}
 """Numbers that an optimizer keeps for each weight; the Adam family keeps two."""
 KEPT_CHECKPOINTS = 6
 """The best, the newest, and those on their way to storage."""
 USABLE = 0.9
-"""Of a device's memory."""
+"""Usable part of a device's memory."""
 
 
 @dataclass(frozen=True)
 class KnownTime:
-    """What an epoch of an earlier training took, beside what would have been expected of it."""
+    """The measured epoch time of an earlier training, and the time that these estimates expect of it."""
 
     seconds: float
     expected_seconds: float
@@ -44,61 +44,62 @@ class KnownTime:
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What is to be trained, settled."""
+    """The resolved settings of a training, and its surroundings."""
 
     card: ModelDetail
     columns: dict[str, Any]
     train_images: int | None
     dataset_bytes: int | None
     device: DeviceInfo | None
-    known_time: "KnownTime | None"
+    known_time: KnownTime | None
 
     @property
     def gmacs(self) -> float:
-        """Of one image of this size."""
+        """Billions of multiply-adds for one image of the training's size."""
         return gmacs_of(self.card, self.columns["hyperparameters"])
 
     @property
     def images_per_device(self) -> int | None:
-        """Of those to train on."""
+        """Number of training images for each device; None if it is not known."""
         return self.train_images // self.columns["num_devices"] if self.train_images is not None else None
 
     @property
     def epoch_seconds(self) -> float | None:
-        """By the best that is known; None where nobody knows the number of images."""
+        """Expected epoch time, scaled by the known training if there is one; None without a number of images."""
         if self.images_per_device is None:
             return None
         expected = expected_epoch_seconds(self.images_per_device, self.gmacs, self.device)
         return expected * self.known_time.seconds / self.known_time.expected_seconds if self.known_time else expected
 
     def memory_bytes(self, batch_size: int) -> int:
+        """Return the memory of a training step with this batch size."""
         states = 2 + STATES.get(self.columns["optimizer"], 2)
         weights = self.card.params * BYTES * states
         return int(PROCESS_BYTES + weights + batch_size * self.gmacs * ACTIVATION_BYTES_PER_GMAC)
 
     def largest_batch(self, memory_bytes: int) -> int:
-        """A power of two; 0 where not even one image fits."""
+        """Return the largest power of two that fits into the memory; 0 if not even one image fits."""
         one = self.gmacs * ACTIVATION_BYTES_PER_GMAC
         room = (USABLE * memory_bytes - self.memory_bytes(0)) / max(one, 1.0)
         return 1 << int(math.log2(room)) if room >= 1 else 0
 
 
 def gmacs_of(card: ModelDetail, hyperparameters: Mapping[str, Any]) -> float:
-    """Of one image, which has the size that is asked for, or the card's."""
+    """Return the billions of multiply-adds for one image of the requested size, or else of the card's."""
     known = card.gmacs if card.gmacs is not None else card.params / 5e6
-    given = hyperparameters.get("image_size", "auto")
-    return known * ((given if isinstance(given, int) else card.input_size) / card.input_size) ** 2
+    requested = hyperparameters.get("image_size", "auto")
+    return known * ((requested if isinstance(requested, int) else card.input_size) / card.input_size) ** 2
 
 
 def expected_epoch_seconds(images: float, gmacs: float, device: DeviceInfo | None) -> float:
-    """By arithmetic alone."""
+    """Return the epoch time by arithmetic alone."""
     kind = device.name.partition(":")[0] if device is not None else "cpu"
     rate = GMACS_PER_SECOND.get(kind, GMACS_PER_SECOND["cpu"])
     return EPOCH_SECONDS + images * (PASSES * gmacs + LOADING_GMACS) / rate
 
 
 def estimate(plan: TrainingPlan) -> Estimates:
-    """All of it; what needs the number of images is null where nobody knows that."""
+    """Estimate a training. Values that need the number of images are None if it is not known."""
     batch, epochs = plan.columns["batch_size"], plan.columns["epochs"]
     epoch_seconds = plan.epoch_seconds
     checkpoint = plan.card.params * BYTES * (1 + STATES.get(plan.columns["optimizer"], 2))
@@ -117,8 +118,8 @@ def estimate(plan: TrainingPlan) -> Estimates:
     )
 
 
-def find(plan: TrainingPlan, estimates: Estimates) -> Sequence[Finding]:
-    """What stands against it, with settings that would mend it."""
+def check(plan: TrainingPlan, estimates: Estimates) -> Sequence[Finding]:
+    """Check a training against its estimates. Findings propose settings that fix them."""
     found: list[Finding] = []
     batch = plan.columns["batch_size"]
     if plan.device is None:

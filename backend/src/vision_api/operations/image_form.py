@@ -1,4 +1,4 @@
-"""Images that come in a form: spooled to disk as they come, within a bound, and not looked at here."""
+"""Images uploaded in a form: spooled to disk while they arrive, limited in size, and not decoded here."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -17,19 +17,19 @@ from vision_api.operations.schemas import PredictForm
 from vision_contracts import MOST_IMAGES
 
 MOST_BYTES = 256 * 2**20
-"""Of one request."""
+"""Limit of one request body."""
 LONGEST_NAME = 200
 
 
 @dataclass
 class Images:
-    """What arrived. `files` are closed when the context of `receive_images` ends."""
+    """The fields and files of a form. `files` are closed when the context of `receive_images` ends."""
 
     form: PredictForm
     files: list[UploadFile] = field(default_factory=list[UploadFile])
 
     def names(self) -> list[str]:
-        """As their sender calls them, but never a path."""
+        """Return the file names without any path, in the order of `files`."""
         return [_plain(file.filename or "") or f"image {number}" for number, file in enumerate(self.files, 1)]
 
 
@@ -40,7 +40,7 @@ def _plain(name: str) -> str:
 
 @asynccontextmanager
 async def receive_images(request: Request) -> AsyncGenerator[Images]:
-    """Every file of the form is an image, whatever its field is called. Raises Invalid or TooLarge."""
+    """Receive a form in which every file is an image, whatever its field is called. Raises Invalid or TooLarge."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise Invalid("Send a form (multipart/form-data) with images as `images`.", field="images")
     accept_upload(request, most_bytes=MOST_BYTES)

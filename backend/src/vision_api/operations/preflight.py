@@ -1,4 +1,4 @@
-"""Before a training: does everything fit, and what will it need?"""
+"""Pre-flight: the checks of an experiment that is not created, and estimates of what it would need."""
 
 import asyncio
 from pathlib import Path
@@ -7,16 +7,17 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 from uuid import uuid4
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_kit import open_dataset
 from vision_api.catalog.catalog import Catalog
 from vision_api.catalog.use_cases import find_model, get_model
-from vision_api.models import DatasetVersion, JobStatus, TrainingJob, User
+from vision_api.datasets.repository import get_version
+from vision_api.models import JobStatus, TrainingJob, User
 from vision_api.operations import estimates, repository
+from vision_api.operations.context import OperationContext
 from vision_api.operations.schemas import PreflightCreate, PreflightRead
-from vision_api.operations.use_cases import SOMEBODY_WAITS, OperationContext, new_operation
+from vision_api.operations.use_cases import INTERACTIVE_PRIORITY, new_operation
 from vision_api.training_jobs.resolution.resolver import FOLDER_CHECK_SECONDS, JobResolver
 from vision_api.training_jobs.status import switch_status
 from vision_contracts import DeviceInfo, JobKind, PreflightOperation, TaskType
@@ -28,7 +29,7 @@ SETTINGS = ("epochs", "batch_size", "learning_rate", "optimizer", "hyperparamete
 async def preflight(
     context: OperationContext, resolver: JobResolver, *, user: User, request: PreflightCreate
 ) -> tuple[PreflightRead, int | None]:
-    """Everything that creating the experiment would check, and what it would need. With a dry run, also its id."""
+    """Run the checks of creating an experiment and estimate its needs. Returns also the id of the dry run, if any."""
     columns = await resolver.resolve(user=user, request=request)
     card = get_model(resolver.catalog, request.framework, request.model_name)
     async with context.database.snapshot() as session:
@@ -39,19 +40,19 @@ async def preflight(
         images = await _count_in_folder(columns)
     plan = estimates.TrainingPlan(card, columns, images, size, device, known)
     estimated = estimates.estimate(plan)
-    findings = list(estimates.find(plan, estimated))
-    answer = PreflightRead(
+    findings = list(estimates.check(plan, estimated))
+    result = PreflightRead(
         fits=all(finding.severity != "error" for finding in findings),
         settings={name: columns[name] for name in SETTINGS},
         estimates=estimated,
         findings=findings,
     )
-    return answer, await _queue(context, user, columns) if request.dry_run else None
+    return result, await _queue_dry_run(context, user, columns) if request.dry_run else None
 
 
-async def _queue(context: OperationContext, user: User, columns: dict[str, Any]) -> int:
+async def _queue_dry_run(context: OperationContext, user: User, columns: dict[str, Any]) -> int:
     context.require(columns["framework"], JobKind.PREFLIGHT)
-    own = columns | {"priority": SOMEBODY_WAITS, "timeout_seconds": LONGEST_SECONDS}
+    own = columns | {"priority": INTERACTIVE_PRIORITY, "timeout_seconds": LONGEST_SECONDS}
     async with context.database.transaction() as session:
         row = new_operation(context, user, uuid4(), PreflightOperation(), **own)
         session.add(row)
@@ -62,18 +63,20 @@ async def _queue(context: OperationContext, user: User, columns: dict[str, Any])
 
 
 async def _count_images(session: AsyncSession, columns: dict[str, Any]) -> tuple[int | None, int | None]:
-    """How many to train on, and the size of the data set, where it is the platform's own."""
-    version = DatasetVersion
-    is_its = (version.dataset_id == columns["dataset_id"]) & (version.number == columns["dataset_version"])
-    found = await session.scalar(select(version).where(is_its)) if columns["dataset_id"] is not None else None
-    if found is None:
+    """Return the number of training images and the size in bytes of a data set; None for a folder."""
+    dataset_id, number = columns["dataset_id"], columns["dataset_version"]
+    version = await get_version(session, dataset_id, number) if dataset_id is not None else None
+    if version is None:
         return None, None
-    train: dict[str, int] = found.splits.get("train") or {}
-    return train.get("images"), found.size_bytes
+    train: dict[str, int] = version.splits.get("train") or {}
+    return train.get("images"), version.size_bytes
 
 
 async def _count_in_folder(columns: dict[str, Any]) -> int | None:
-    """None for a folder that takes longer than a few seconds to read; a broken one was refused before."""
+    """Return the number of training images of a folder; None if reading it takes longer than a few seconds.
+
+    A broken folder was refused before.
+    """
     path = Path(url2pathname(urlsplit(str(columns["dataset_uri"])).path))
 
     def count() -> int:
@@ -88,18 +91,21 @@ async def _count_in_folder(columns: dict[str, Any]) -> int | None:
 
 
 def _device(context: OperationContext, columns: dict[str, Any]) -> DeviceInfo | None:
-    """The device that the job would get: the one that it names, else the best of an instance that answers."""
+    """Return the device that the job would get: the requested one, or the best of an instance that answers."""
     devices = [one for each in context.registry.available(columns["framework"]) for one in each.ready.devices]
-    wanted = columns["device"]
-    if wanted == "auto":
+    requested = columns["device"]
+    if requested == "auto":
         return next(iter(devices), None)
-    return next((one for one in devices if one.name == wanted or one.name.partition(":")[0] == wanted), None)
+    return next((one for one in devices if one.name == requested or one.name.partition(":")[0] == requested), None)
 
 
 async def _known_time(
     session: AsyncSession, catalog: Catalog, columns: dict[str, Any], device: DeviceInfo | None
 ) -> estimates.KnownTime | None:
-    """Of the newest training on the same kind of device with the same model, or else with another of the framework."""
+    """Return the epoch time of the newest training of the same model, or else of another model of the framework.
+
+    Only trainings on the same kind of device count.
+    """
     if device is None:
         return None
     found = [
@@ -114,7 +120,7 @@ async def _known_time(
 def _time_of(
     catalog: Catalog, row: TrainingJob, seconds: float, model_name: str, device: DeviceInfo
 ) -> estimates.KnownTime | None:
-    """None for a training of a model that the catalogue no longer has."""
+    """Return the measured and expected epoch time of a training; None if the catalogue no longer has its model."""
     card = find_model(catalog, row.framework, row.model_name)
     if card is None:
         return None

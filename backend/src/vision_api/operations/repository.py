@@ -1,4 +1,4 @@
-"""Statements about works."""
+"""Statements about operations."""
 
 from collections.abc import Collection, Sequence
 from pathlib import PurePath
@@ -14,52 +14,53 @@ NEWEST_TRAININGS = 50
 
 
 async def list_operations(session: AsyncSession, job_id: int, *, limit: int) -> Sequence[TrainingJob]:
-    """What was done with a training, newest first."""
+    """Return the operations on a training, newest first."""
     wanted = select(TrainingJob).where(TrainingJob.parent_id == job_id, is_visible())
     return (await session.scalars(wanted.order_by(TrainingJob.id.desc()).limit(limit))).all()
 
 
 async def get_operation(session: AsyncSession, operation_id: int, *, parent_id: int | None) -> TrainingJob | None:
-    """One of them, or a pre-flight, which has no parent."""
+    """Return an operation on the training `parent_id`; without one, a pre-flight."""
     is_its = TrainingJob.parent_id == parent_id if parent_id is not None else TrainingJob.kind == JobKind.PREFLIGHT
     return await session.scalar(select(TrainingJob).where(TrainingJob.id == operation_id, is_its, is_visible()))
 
 
 async def dataset_name(session: AsyncSession, job: TrainingJob) -> str:
-    """What people call the data set, or its folder; empty where it is gone."""
+    """Return the name of a job's data set, or of its folder; empty where the data set is deleted."""
     if job.dataset_id is None:
         return PurePath(job.dataset_path or "").name
     dataset = await session.get(Dataset, job.dataset_id)
     return dataset.name if dataset is not None else ""
 
 
-async def list_made(session: AsyncSession, work_ids: Collection[int]) -> dict[int, list[Artifact]]:
-    """The files that each of these works has made, whether they are its own or its training's."""
-    work, folder = TrainingJob, TrainingJob.output_uri + "/"
-    is_theirs = or_(Artifact.job_id == work.id, Artifact.job_id == work.parent_id)
+async def list_operation_artifacts(session: AsyncSession, operation_ids: Collection[int]) -> dict[int, list[Artifact]]:
+    """Return the artifacts that each operation has made, whether they are listed under it or under its training."""
+    operation, folder = TrainingJob, TrainingJob.output_uri + "/"
+    is_theirs = or_(Artifact.job_id == operation.id, Artifact.job_id == operation.parent_id)
     is_under = func.substr(Artifact.uri, 1, func.length(folder)) == folder
-    wanted = select(work.id, Artifact).join(Artifact, is_theirs & is_under).where(work.id.in_(work_ids))
-    made: dict[int, list[Artifact]] = {operation_id: [] for operation_id in work_ids}
-    for operation_id, artifact in await session.execute(wanted.order_by(work.id, Artifact.name)):
-        made[operation_id].append(artifact)
-    return made
+    wanted = select(operation.id, Artifact).join(Artifact, is_theirs & is_under)
+    wanted = wanted.where(operation.id.in_(operation_ids)).order_by(operation.id, Artifact.name)
+    artifacts: dict[int, list[Artifact]] = {operation_id: [] for operation_id in operation_ids}
+    for operation_id, artifact in await session.execute(wanted):
+        artifacts[operation_id].append(artifact)
+    return artifacts
 
 
-async def list_last_values(session: AsyncSession, work_ids: Collection[int]) -> dict[int, dict[str, float | None]]:
-    """The metrics of each work's last step."""
+async def list_last_values(session: AsyncSession, operation_ids: Collection[int]) -> dict[int, dict[str, float | None]]:
+    """Return the metrics of each operation's last step."""
     point = MetricPoint
-    of_works = select(point.job_id, func.max(point.step).label("step")).where(point.job_id.in_(work_ids))
-    last = of_works.group_by(point.job_id).subquery()
+    steps = select(point.job_id, func.max(point.step).label("step")).where(point.job_id.in_(operation_ids))
+    last = steps.group_by(point.job_id).subquery()
     is_last = (point.job_id == last.c.job_id) & (point.step == last.c.step)
     wanted = select(point.job_id, point.name, point.value).join(last, is_last).order_by(point.job_id, point.name)
-    values: dict[int, dict[str, float | None]] = {operation_id: {} for operation_id in work_ids}
+    values: dict[int, dict[str, float | None]] = {operation_id: {} for operation_id in operation_ids}
     for row in await session.execute(wanted):
         values[row.job_id][row.name] = row.value
     return values
 
 
 async def list_epoch_seconds(session: AsyncSession, framework: str, task_type: str) -> list[tuple[TrainingJob, float]]:
-    """Each training and the seconds of its last epoch, the newest first."""
+    """Return trainings, newest first, each with the seconds of its last epoch."""
     job, point = TrainingJob, MetricPoint
     last = select(func.max(point.step)).where(point.job_id == job.id, point.name == metric_names.EPOCH_SECONDS)
     wanted = (

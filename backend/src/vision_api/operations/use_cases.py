@@ -1,8 +1,8 @@
-"""Works as rows: asked for, and waited for. Reading them is in `reading.py`."""
+"""Operations on experiments: create, wait for and read them."""
 
+import asyncio
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,24 +10,22 @@ import anyio.to_thread
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from data_kit import ObjectStore, StoredObject
-from vision_api.config import Settings
+from data_kit import ObjectStore, StorageError, StoredObject
 from vision_api.datasets import use_cases as datasets
-from vision_api.db.session import Database
-from vision_api.errors import Conflict, Invalid
+from vision_api.errors import Conflict, Invalid, NotFound
 from vision_api.kit.clock import utc_now
 from vision_api.kit.idempotency import Idempotency
 from vision_api.kit.logging import request_id_var
 from vision_api.models import JobStatus, TrainingJob, User
 from vision_api.operations import repository
+from vision_api.operations.context import OperationContext
 from vision_api.operations.image_form import Images
-from vision_api.operations.schemas import EvaluationCreate, ExportCreate
+from vision_api.operations.schemas import EvaluationCreate, ExportCreate, OperationRead, PredictedImage
+from vision_api.operations.serializers import read_operation, read_predictions
 from vision_api.storage_layout import job_uri
 from vision_api.training_jobs import access
 from vision_api.training_jobs import repository as jobs
-from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_jobs.status import ENDED, switch_status
-from vision_api.training_services import InstanceRegistry
 from vision_contracts import (
     ArtifactKind,
     EvaluateOperation,
@@ -35,13 +33,15 @@ from vision_contracts import (
     ImageRef,
     JobKind,
     Operation,
+    PredictionReport,
     PredictOperation,
     TaskType,
 )
 
 INPUTS = "inputs"
-SOMEBODY_WAITS = 10
-"""Priority of a prediction in the queue."""
+INTERACTIVE_PRIORITY = 10
+"""Priority in the queue of an operation whose client waits for the response."""
+PREDICTIONS = "predictions.json"
 WAIT_SECONDS = 30.0
 POLL_SECONDS = 1.0
 
@@ -52,48 +52,32 @@ _COPIED = (
 )  # fmt: skip
 
 
-class Added(BaseModel):
-    """What is remembered of a request for a work."""
+class OperationCreated(BaseModel):
+    """The result that is stored with the idempotency key of a request."""
 
     id: int
-
-
-@dataclass(frozen=True)
-class OperationContext:
-    """What asking for a work needs."""
-
-    database: Database
-    settings: Settings
-    store: ObjectStore
-    registry: InstanceRegistry
-    notifier: Notifier
-
-    def require(self, framework: str, kind: JobKind) -> None:
-        """Raises Invalid(kind_not_supported) where every instance of the framework that answers cannot do it."""
-        kinds = [each.ready.kinds for each in self.registry.instances if each.framework == framework]
-        if kinds and not any(kind in each for each in kinds):
-            message = f"The {framework} training service cannot {kind}. Update it, or use another framework."
-            raise Invalid(message, code="kind_not_supported")
 
 
 async def predict(
     context: OperationContext, *, user: User, job_id: int, images: Images, idempotency: Idempotency
 ) -> int:
-    """Queue a prediction; returns its id. The images are stored before the row is there."""
+    """Queue a prediction and return its id. The images are stored before the row is inserted."""
     async with context.database.snapshot() as session:
-        job, checkpoint = await _find(session, user, job_id, images.form.artifact)
+        job, checkpoint = await _get_checkpoint(session, user, job_id, images.form.artifact)
     context.require(job.framework, JobKind.PREDICT)
     uid = uuid4()
     folder = f"{job_uri(context.settings.storage_url, uid)}/{INPUTS}"
-    stored = [await _store(context.store, file.file, f"{folder}/{number}") for number, file in enumerate(images.files)]
+    stored = [
+        await _store_image(context.store, file.file, f"{folder}/{number}") for number, file in enumerate(images.files)
+    ]
     names = images.names()
     refs = [ImageRef(name=name, uri=image.uri) for name, image in zip(names, stored, strict=True)]
     form = images.form
-    work = PredictOperation(images=refs, threshold=form.threshold, top_k=form.top_k)
-    sent = form.model_dump(mode="json") | {"names": names, "images": [image.sha256 for image in stored]}
-    row = _row(context, user, job, uid, work, checkpoint=checkpoint, priority=SOMEBODY_WAITS)
-    operation_id = await _add(context, user, row, idempotency, sent)
-    if operation_id != row.id:  # an answer from before, which has images of its own
+    operation = PredictOperation(images=refs, threshold=form.threshold, top_k=form.top_k)
+    body = form.model_dump(mode="json") | {"names": names, "images": [image.sha256 for image in stored]}
+    row = _new_operation_on(context, user, job, uid, operation, checkpoint=checkpoint, priority=INTERACTIVE_PRIORITY)
+    operation_id = await _queue(context, user, row, idempotency, body)
+    if operation_id != row.id:  # a repeated request: the first one has stored its own images
         await anyio.to_thread.run_sync(context.store.delete_prefix, context.store.key(folder))
     return operation_id
 
@@ -101,41 +85,41 @@ async def predict(
 async def export(
     context: OperationContext, *, user: User, job_id: int, request: ExportCreate, idempotency: Idempotency
 ) -> int:
-    """Queue an export; returns its id."""
+    """Queue an export and return its id."""
     async with context.database.snapshot() as session:
-        job, checkpoint = await _find(session, user, job_id, request.artifact)
+        job, checkpoint = await _get_checkpoint(session, user, job_id, request.artifact)
         dataset_name = await repository.dataset_name(session, job)
     context.require(job.framework, JobKind.EXPORT)
     metrics = {"accuracy": job.accuracy, "loss": job.loss, "primary_metric": job.primary_value}
-    work = ExportOperation(
+    operation = ExportOperation(
         format=request.format,
         name=job.name,
         metrics={name: value for name, value in metrics.items() if value is not None},
         dataset_name=dataset_name,
     )
-    row = _row(context, user, job, uuid4(), work, checkpoint=checkpoint, priority=job.priority)
-    return await _add(context, user, row, idempotency, request)
+    row = _new_operation_on(context, user, job, uuid4(), operation, checkpoint=checkpoint, priority=job.priority)
+    return await _queue(context, user, row, idempotency, request)
 
 
 async def evaluate(
     context: OperationContext, *, user: User, job_id: int, request: EvaluationCreate, idempotency: Idempotency
 ) -> int:
-    """Queue an evaluation; returns its id. Without a data set, on the experiment's own."""
+    """Queue an evaluation and return its id. Without a data set, the experiment's own is used."""
     own: dict[str, Any] = {}
     async with context.database.snapshot() as session:
-        job, checkpoint = await _find(session, user, job_id, request.artifact)
+        job, checkpoint = await _get_checkpoint(session, user, job_id, request.artifact)
         if request.dataset_id is not None and job.project_id is not None:
             own = await _dataset(session, user, job, job.project_id, request)
     context.require(job.framework, JobKind.EVALUATE)
-    work = EvaluateOperation(split=request.split)
-    row = _row(context, user, job, uuid4(), work, checkpoint=checkpoint, priority=job.priority, **own)
-    return await _add(context, user, row, idempotency, request)
+    operation = EvaluateOperation(split=request.split)
+    row = _new_operation_on(context, user, job, uuid4(), operation, checkpoint=checkpoint, priority=job.priority, **own)
+    return await _queue(context, user, row, idempotency, request)
 
 
 async def _dataset(
     session: AsyncSession, user: User, job: TrainingJob, project_id: int, request: EvaluationCreate
 ) -> dict[str, Any]:
-    assert request.dataset_id is not None  # noqa: S101 - how it is called
+    assert request.dataset_id is not None  # noqa: S101 - guaranteed by the caller
     resolved = await datasets.resolve_for_job(
         session,
         user,
@@ -154,8 +138,8 @@ async def _dataset(
     }
 
 
-async def _find(session: AsyncSession, user: User, job_id: int, artifact: str) -> tuple[TrainingJob, str]:
-    """The experiment and the full name of its checkpoint. Raises NotFound, Forbidden, Conflict or Invalid."""
+async def _get_checkpoint(session: AsyncSession, user: User, job_id: int, artifact: str) -> tuple[TrainingJob, str]:
+    """Return the experiment and the full name of its checkpoint. Raises NotFound, Forbidden, Conflict or Invalid."""
     job = await access.get_job_for(session, user, job_id, role="editor")
     access.require_training(job, "used again")
     found = await jobs.find_artifact(session, job_id, artifact)
@@ -166,8 +150,8 @@ async def _find(session: AsyncSession, user: User, job_id: int, artifact: str) -
     return job, found.name
 
 
-async def _store(store: ObjectStore, file: Any, uri: str) -> StoredObject:
-    """Put a spooled file where the training service finds it."""
+async def _store_image(store: ObjectStore, file: Any, uri: str) -> StoredObject:
+    """Upload a spooled file to the storage, from which the training service reads it."""
 
     def chunks() -> Any:
         file.seek(0)
@@ -177,12 +161,12 @@ async def _store(store: ObjectStore, file: Any, uri: str) -> StoredObject:
     return await anyio.to_thread.run_sync(lambda: store.put_stream(chunks(), store.key(uri)))
 
 
-def _row(
+def _new_operation_on(
     context: OperationContext,
     user: User,
     job: TrainingJob,
     uid: UUID,
-    work: Operation,
+    operation: Operation,
     *,
     checkpoint: str,
     priority: int,
@@ -190,36 +174,41 @@ def _row(
 ) -> TrainingJob:
     columns = {name: getattr(job, name) for name in _COPIED} | own
     columns["initial_weights"] = {"job_id": job.id, "artifact": checkpoint}
-    return new_operation(context, user, uid, work, parent_id=job.id, priority=priority, device=job.device, **columns)
+    return new_operation(
+        context, user, uid, operation, parent_id=job.id, priority=priority, device=job.device, **columns
+    )
 
 
-async def _add(
+async def _queue(
     context: OperationContext,
     user: User,
     row: TrainingJob,
     idempotency: Idempotency,
-    sent: BaseModel | Mapping[str, Any],
+    body: BaseModel | Mapping[str, Any],
 ) -> int:
-    """Let `row` wait for a slot, and return its id; or that of the row which the same request made before. The
-    experiment is locked: nobody deletes it meanwhile.
+    """Insert `row` as queued and return its id, or the id of the row that the same request has inserted before.
+
+    The experiment is locked, so that it is not deleted meanwhile.
     """
-    assert row.parent_id is not None  # noqa: S101 - how it is made
+    assert row.parent_id is not None  # noqa: S101 - every row that is queued here has a parent
     async with context.database.transaction() as session:
         await access.lock_job_for(session, user, row.parent_id)
 
-        async def add() -> Added:
+        async def add() -> OperationCreated:
             session.add(row)
             await session.flush()
             switch_status(session, row, JobStatus.QUEUED)
-            return Added(id=row.id)
+            return OperationCreated(id=row.id)
 
-        added = await idempotency.once(session, user_id=user.id, body=sent, result_type=Added, create=add)
-    context.notifier.job_asked(added.id)
-    return added.id
+        created = await idempotency.once(session, user_id=user.id, body=body, result_type=OperationCreated, create=add)
+    context.notifier.job_asked(created.id)
+    return created.id
 
 
-def new_operation(context: OperationContext, user: User, uid: UUID, work: Operation, **columns: Any) -> TrainingJob:
-    """The row of a work, not yet queued."""
+def new_operation(
+    context: OperationContext, user: User, uid: UUID, operation: Operation, **columns: Any
+) -> TrainingJob:
+    """Return the row of an operation, not yet inserted or queued."""
     now = utc_now()
     fixed = {
         "job_uid": uid,
@@ -229,18 +218,18 @@ def new_operation(context: OperationContext, user: User, uid: UUID, work: Operat
         "updated_at": now,
         "queued_at": now,
         "request_id": request_id_var.get(),
-        "name": work.kind,
+        "name": operation.kind,
         "notes": "",
         "num_devices": 1,
-        "kind": work.kind,
-        "work": work.model_dump(mode="json"),
+        "kind": operation.kind,
+        "work": operation.model_dump(mode="json"),
         "status": JobStatus.PENDING,
     }
     return TrainingJob(**(columns | fixed))
 
 
 async def wait(context: OperationContext, operation_id: int, *, seconds: float = WAIT_SECONDS) -> bool:
-    """Whether a work has ended, after waiting for that for a bounded time. No session is open while it waits."""
+    """Wait for the end of an operation, and return whether it has ended. No session is open while it waits."""
     deadline = time.monotonic() + seconds
     with context.notifier.subscribe(operation_id) as wakeup:
         while True:
@@ -251,3 +240,48 @@ async def wait(context: OperationContext, operation_id: int, *, seconds: float =
             if (left := deadline - time.monotonic()) <= 0:
                 return False
             await wakeup.wait(min(left, POLL_SECONDS))
+
+
+async def get_operation(
+    context: OperationContext, *, user: User, operation_id: int, job_id: int | None
+) -> OperationRead:
+    """Return an operation with its predictions, if it has any; without `job_id`, a pre-flight. Raises NotFound."""
+    async with context.database.snapshot() as session:
+        if job_id is not None:
+            await access.get_job_for(session, user, job_id)
+        row = await repository.get_operation(session, operation_id, parent_id=job_id)
+        if row is None:
+            raise NotFound("This experiment has no such operation (any more).")
+        await access.get_job_for(session, user, row.id)
+        [operation] = await _read(session, [row])
+        report = await jobs.find_artifact(session, row.id, PREDICTIONS) if row.kind == JobKind.PREDICT else None
+    if report is None:
+        return operation
+    predictions = await asyncio.to_thread(_load_predictions, context.store, report.uri, operation_id)
+    return operation.model_copy(update={"predictions": predictions})
+
+
+async def list_operations(session: AsyncSession, *, user: User, job_id: int, limit: int) -> list[OperationRead]:
+    """Return the operations on an experiment, newest first, without predictions. Raises NotFound."""
+    await access.get_job_for(session, user, job_id)
+    return await _read(session, await repository.list_operations(session, job_id, limit=limit))
+
+
+async def _read(session: AsyncSession, rows: Sequence[TrainingJob]) -> list[OperationRead]:
+    """Read all rows with a number of statements that does not depend on theirs."""
+    operation_ids = [row.id for row in rows]
+    positions = await jobs.queue_positions(session, rows)
+    values = await repository.list_last_values(session, operation_ids)
+    artifacts = await repository.list_operation_artifacts(session, operation_ids)
+    return [
+        read_operation(row, queue_position=positions.get(row.id), values=values[row.id], artifacts=artifacts[row.id])
+        for row in rows
+    ]
+
+
+def _load_predictions(store: ObjectStore, uri: str, operation_id: int) -> list[PredictedImage] | None:
+    try:
+        report = PredictionReport.model_validate_json(store.read_bytes(uri))
+    except StorageError:
+        return None
+    return read_predictions(report, operation_id)
