@@ -11,9 +11,11 @@ from support.trained_jobs import DIGEST, TrainJob, make_report
 
 from vision_api.models import Project
 
+ENVIRONMENT = {"device": "cpu", "versions": {"small-vision": "1.0", "torch": "2.15.0"}, "platform": "0.1.0"}
+
 
 def _read(answer: httpx.Response) -> tuple[dict[str, Any], str]:
-    """The metadata and the text."""
+    """Return the metadata and the text."""
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "text/markdown; charset=utf-8"
     before, metadata, text = answer.text.split("---\n", 2)
@@ -25,7 +27,9 @@ async def test_a_card_says_what_how_and_how_good(
     api: httpx.AsyncClient, app: FastAPI, project: Project, train_job: TrainJob
 ) -> None:
     await app.state.catalog.put(make_list(make_card("tiny", license="apache-2.0", params=1234567)))
-    job = await train_job(report=make_report({"cat": 0.9, "dog": 0.7}), name="| `x` [a](http://b) <b>")
+    job = await train_job(
+        report=make_report({"cat": 0.9, "dog": 0.7}), name="| `x` [a](http://b) <b>", environment=ENVIRONMENT
+    )
     url = f"/api/v1/projects/{project.id}/models"
     body = {"name": "reader", "job_id": job.id, "notes": "For the *coins*.\n---\n# of 2026"}
     assert (await api.post(url, json=body)).status_code == 201
@@ -34,7 +38,7 @@ async def test_a_card_says_what_how_and_how_good(
 
     [index] = metadata.pop("model-index")
     assert metadata == {
-        "license": "apache-2.0", "library_name": "small", "pipeline_tag": "image-classification",
+        "license": "apache-2.0", "library_name": "small-vision", "pipeline_tag": "image-classification",
         "tags": ["image-classification", "small", "vision"],
         "metrics": ["accuracy", "expected_calibration_error", "f1_macro", "loss"],
     }  # fmt: skip
@@ -60,7 +64,7 @@ async def test_what_is_not_known_is_said(api: httpx.AsyncClient, train_job: Trai
 
     metadata, text = _read(await api.get(f"/api/v1/training/jobs/{bare.id}/model-card"))
 
-    assert metadata["license"] == "unknown"
+    assert (metadata["license"], metadata["library_name"]) == ("unknown", "small")
     assert "- It was trained on a folder: what that held is not kept." in text.splitlines()
     missing = await api.get(f"/api/v1/training/jobs/{bare.id}/model-card", params={"artifact": "exports/x"})
     problem_of(missing, 404, "not_found")

@@ -199,7 +199,7 @@ async def test_whoever_is_killed_over_a_registration_leaves_nothing(
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(registration, "_add", die)
+        patched.setattr(registration, "_add_version", die)
         with pytest.raises(BaseException):  # noqa: B017, PT011 - the client wraps it
             await api.post(url, json={"name": "reader", "job_id": job.id})
     assert len(_files(tmp_path, "models")) == 1
@@ -215,7 +215,7 @@ async def test_a_copy_that_the_sweep_may_be_deleting_is_not_named(
 ) -> None:  # fmt: skip
     """As after a copy that took hours; and as if the weights went at the same moment."""
     job = await train_job()
-    copy = registration._copy
+    copy = registration._copy_weights
 
     async def slow(*given: Any) -> None:
         await copy(*given)
@@ -223,7 +223,7 @@ async def test_a_copy_that_the_sweep_may_be_deleting_is_not_named(
             await session.execute(update(GarbageObject).values(due_at=utc_now()))
 
     with monkeypatch.context() as patched:
-        patched.setattr(registration, "_copy", slow)
+        patched.setattr(registration, "_copy_weights", slow)
         problem_of(await api.post(url, json={"name": "reader", "job_id": job.id}), 409, "conflict")
     store: ObjectStore = app.state.store
     store.delete_prefix(f"jobs/{job.job_uid}")

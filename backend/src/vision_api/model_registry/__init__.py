@@ -1,1 +1,1 @@
-"""Results that have a name: `project/name:version`, with weights of their own and where they come from."""
+"""Registered models: named results, `project/name:version`, with weights of their own and their lineage."""

@@ -1,4 +1,4 @@
-"""Routes of registered models, and the cards that describe models to others."""
+"""Routes of registered models and model cards."""
 
 from pathlib import PurePosixPath
 from typing import Annotated
@@ -12,8 +12,9 @@ from vision_api.db.session import DatabaseDep, ReadSession, WriteSession
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_api.kit.schemas import ResourceId
-from vision_api.model_registry import cards, registration, use_cases
-from vision_api.model_registry.repository import Which
+from vision_api.model_registry import registration, use_cases
+from vision_api.model_registry.hub_card import render_version
+from vision_api.model_registry.repository import VersionSelector
 from vision_api.model_registry.schemas import (
     ModelName,
     ModelRegister,
@@ -30,7 +31,7 @@ router = APIRouter(tags=["registered models"])
 MODELS = "/projects/{project_id}/models"
 VERSIONS = MODELS + "/{name}/versions"
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
-NumberOrWord = Annotated[Number | Which, Path(description="A number, `latest` or `production`.")]
+VersionPath = Annotated[Number | VersionSelector, Path(description="A number, `latest` or `production`.")]
 MARKDOWN = "text/markdown; charset=utf-8"
 
 
@@ -46,16 +47,16 @@ async def register_model(
     request: Request,
     response: Response,
 ) -> ModelVersionRead:
-    """Give a result a name: it becomes the next version of `name`, with weights of its own. Editors may.
+    """Register a result as the next version of `name`, with a copy of its weights. Requires the role `editor`.
 
-    The weights are copied, so that they stay when the experiment is deleted or trained on. Number, weights and
-    `lineage` of a version never change. With the stage `production` it takes the place of the version that was there.
+    The copy stays when the experiment is deleted or trained further. Number, weights and `lineage` of a version never
+    change. With the stage `production` it replaces the version that was in production.
     """
     version = await registration.register(
         database, store, catalog, user=user, project_id=project_id, request=body, idempotency=idempotency
     )
-    where = {"project_id": project_id, "name": version.name, "version": version.version}
-    response.headers["Location"] = quote(request.url_for("get_model_version", **where).path)
+    path = {"project_id": project_id, "name": version.name, "version": version.version}
+    response.headers["Location"] = quote(request.url_for("get_model_version", **path).path)
     return version
 
 
@@ -68,7 +69,7 @@ async def list_registered_models(
     request: Request,
     response: Response,
 ) -> list[RegisteredModelRead]:
-    """The names of a project's registered models, the newest first."""
+    """List the registered models of a project, newest first."""
     page = await use_cases.page_models(session, user=user, project_id=project_id, params=params)
     set_page_headers(request, response, page)
     return list(page.items)
@@ -78,7 +79,7 @@ async def list_registered_models(
 async def get_registered_model(
     project_id: ResourceId, name: ModelName, session: ReadSession, user: CurrentUser
 ) -> RegisteredModelRead:
-    """One name, and which of its versions is in production."""
+    """Get a registered model with its newest version and the one in production."""
     return await use_cases.get_model(session, user=user, project_id=project_id, name=name)
 
 
@@ -92,7 +93,7 @@ async def list_model_versions(
     request: Request,
     response: Response,
 ) -> list[ModelVersionRead]:
-    """The versions of a name, the newest first."""
+    """List the versions of a registered model, newest first."""
     page = await use_cases.page_versions(session, user=user, project_id=project_id, name=name, params=params)
     set_page_headers(request, response, page)
     return list(page.items)
@@ -100,9 +101,9 @@ async def list_model_versions(
 
 @router.get(VERSIONS + "/{version}")
 async def get_model_version(
-    project_id: ResourceId, name: ModelName, version: NumberOrWord, session: ReadSession, user: CurrentUser
+    project_id: ResourceId, name: ModelName, version: VersionPath, session: ReadSession, user: CurrentUser
 ) -> ModelVersionRead:
-    """One version with its lineage: experiment, data set version, settings, library versions and metrics."""
+    """Get a version with its lineage: experiment, data set version, settings, library versions and metrics."""
     return await use_cases.get_version(session, user=user, project_id=project_id, name=name, which=version)
 
 
@@ -115,9 +116,9 @@ async def update_model_version(
     session: WriteSession,
     user: CurrentUser,
 ) -> ModelVersionRead:
-    """Move a version to another stage, or change its notes. Editors may.
+    """Move a version to another stage, or change its notes. Requires the role `editor`.
 
-    At most one version of a name is in `production`: the one that was there before is `archived` in the same moment.
+    At most one version of a name is in `production`: the previous one is `archived` in the same transaction.
     """
     return await use_cases.update_version(
         session, user=user, project_id=project_id, name=name, number=version, changes=body
@@ -128,7 +129,7 @@ async def update_model_version(
 async def delete_model_version(
     project_id: ResourceId, name: ModelName, version: Number, session: WriteSession, user: CurrentUser
 ) -> None:
-    """Delete a version with its weights; 409 `in_use` while it is in production. Its number never comes back."""
+    """Delete a version with its weights; 409 `in_use` while it is in production. Its number is not used again."""
     await use_cases.delete_version(session, user=user, project_id=project_id, name=name, number=version)
 
 
@@ -140,14 +141,14 @@ async def delete_model_version(
 async def download_model_version(
     project_id: ResourceId,
     name: ModelName,
-    version: NumberOrWord,
+    version: VersionPath,
     database: DatabaseDep,
     user: StreamUser,
     store: StoreDep,
     request: Request,
-    presign: Annotated[bool, Query(description="An address at the store instead of the file.")] = False,
+    presign: Annotated[bool, Query(description="Return a URL of the object store instead of the file.")] = False,
 ) -> Response:
-    """Download the weights, or a range of them. `production` gives those of whichever version is in production."""
+    """Download the weights, or a range of them. `production` selects the version that is in production."""
     async with database.snapshot() as session:
         found = await use_cases.get_version(session, user=user, project_id=project_id, name=name, which=version)
     file = downloads.StoredFile(
@@ -162,11 +163,11 @@ async def download_model_version(
 
 @router.get(VERSIONS + "/{version}/model-card", response_class=Response, responses={200: {"content": {MARKDOWN: {}}}})
 async def get_version_card(
-    project_id: ResourceId, name: ModelName, version: NumberOrWord, session: ReadSession, user: CurrentUser
+    project_id: ResourceId, name: ModelName, version: VersionPath, session: ReadSession, user: CurrentUser
 ) -> Response:
-    """The `README.md` of a version in the Hugging Face hub's format: what it is, how it was trained, how good it is."""
+    """Get the `README.md` of a version in the Hugging Face hub's format: model, training data, settings and metrics."""
     found = await use_cases.get_version(session, user=user, project_id=project_id, name=name, which=version)
-    return Response(cards.version_card(found), media_type=MARKDOWN)
+    return Response(render_version(found), media_type=MARKDOWN)
 
 
 @router.get("/training/jobs/{job_id}/model-card", response_class=Response, responses={200: {"content": {MARKDOWN: {}}}})
@@ -176,10 +177,8 @@ async def get_job_card(
     store: StoreDep,
     catalog: CatalogDep,
     user: CurrentUser,
-    artifact: Annotated[
-        ArtifactName, Query(description="Which checkpoint or export it is about.")
-    ] = "checkpoints/best",
+    artifact: Annotated[ArtifactName, Query(description="The described checkpoint or export.")] = "checkpoints/best",
 ) -> Response:
-    """The same of an experiment, without a name."""
-    card = await cards.job_card(database, store, catalog, user=user, job_id=job_id, artifact=artifact)
+    """Get the model card of an experiment that is not registered."""
+    card = await use_cases.render_job_card(database, store, catalog, user=user, job_id=job_id, artifact=artifact)
     return Response(card, media_type=MARKDOWN)

@@ -12,6 +12,7 @@ import yaml
 
 from vision_api.comparison.compared_job import latency_seconds
 from vision_api.model_registry.lineage import Lineage
+from vision_api.model_registry.schemas import ModelVersionRead
 from vision_contracts import ModelSpeed, TaskType
 
 PIPELINES: Mapping[TaskType, tuple[str, str]] = {
@@ -22,12 +23,15 @@ PIPELINES: Mapping[TaskType, tuple[str, str]] = {
     TaskType.SEMANTIC_SEGMENTATION: ("image-segmentation", "Image Segmentation"),
     TaskType.POSE_ESTIMATION: ("keypoint-detection", "Keypoint Detection"),
 }
-LIBRARIES = {"huggingface": "transformers"}
-"""The hub's names of libraries, where they are not the framework's."""
+
+
+def render_version(version: ModelVersionRead) -> str:
+    """Render the card of a version from its stored lineage and its current notes."""
+    return render(version.lineage, title=version.reference, notes=version.notes)
 
 
 def render(lineage: Lineage, *, title: str, notes: str) -> str:
-    """The whole file. Whatever people or trainings wrote stays text."""
+    """Render the whole file. Text of people and trainings is escaped."""
     metadata = yaml.safe_dump(_metadata(lineage, title), sort_keys=False, allow_unicode=True, width=120)
     body = "\n\n".join(_sections(lineage, title, notes))
     return f"---\n{metadata}---\n\n{body}\n"
@@ -35,12 +39,11 @@ def render(lineage: Lineage, *, title: str, notes: str) -> str:
 
 def _metadata(lineage: Lineage, title: str) -> dict[str, Any]:
     pipeline, task_name = PIPELINES[lineage.task_type]
-    library = LIBRARIES.get(lineage.model.framework, lineage.model.framework)
     measured = {name: value for name, value in lineage.metrics.items() if value is not None}
     tags = (pipeline, lineage.model.framework, lineage.model.family, "vision")
     return {
         "license": lineage.model.license or "unknown",
-        "library_name": library,
+        "library_name": _library(lineage),
         "pipeline_tag": pipeline,
         "tags": list(dict.fromkeys(tag for tag in tags if tag)),
         "metrics": sorted({name.partition("/")[2] for name in measured}),
@@ -48,8 +51,14 @@ def _metadata(lineage: Lineage, title: str) -> dict[str, Any]:
     }
 
 
+def _library(lineage: Lineage) -> str:
+    """Return the framework's own library, which a training reports first; without any, the framework's name."""
+    versions: Mapping[str, Any] = lineage.environment.get("versions", {})
+    return next(iter(versions), lineage.model.framework)
+
+
 def _results(lineage: Lineage, measured: Mapping[str, float], pipeline: str, task_name: str) -> list[dict[str, Any]]:
-    """One for each split that was measured."""
+    """Return the results of each measured split."""
     data = lineage.dataset
     splits = dict.fromkeys(name.partition("/")[0] for name in measured)
     return [
@@ -145,17 +154,17 @@ def _evaluation(lineage: Lineage) -> str:
 
 def _limits(lineage: Lineage) -> str:
     data = lineage.dataset
-    known = [
+    limits = [
         "It knows the classes of its training data and no others, and images that look like them.",
         "The checkpoint was chosen by its value on the validation split: expect a little less on new images.",
     ]
     if not any(name.startswith("test/") for name in lineage.metrics):
-        known.append("There are no numbers of a test split that had no part in that choice.")
+        limits.append("There are no numbers of a test split that had no part in that choice.")
     if data.digest is None:
-        known.append("It was trained on a folder: what that held is not kept.")
+        limits.append("It was trained on a folder: what that held is not kept.")
     if lineage.model.license is None:
-        known.append("The licence of the weights that it began with is not known: look it up before you pass it on.")
-    return "\n".join(f"- {sentence}" for sentence in known)
+        limits.append("The licence of the weights that it began with is not known: look it up before you pass it on.")
+    return "\n".join(f"- {sentence}" for sentence in limits)
 
 
 def _table(facts: Mapping[str, object]) -> str:
@@ -169,7 +178,7 @@ def _cell(value: object) -> str:
 
 
 def _plain(text: str) -> str:
-    """One line in which nothing is markup: names come from people."""
+    """Return one line with all markup escaped: names come from people."""
     line = " ".join(text.split())
     for character in "\\`<>[]|#":
         line = line.replace(character, f"\\{character}")

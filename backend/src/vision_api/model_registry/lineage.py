@@ -1,4 +1,4 @@
-"""Where a model comes from, as it was known when it was registered. It is stored as it is, and never changes."""
+"""Lineage of a model version: stored at its registration, and never changed."""
 
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ from vision_contracts import ModelSpeed, TaskType, Time
 
 
 class LineageJob(ReadModel):
-    """The experiment. Its `id` may be gone; its `uid` never comes back."""
+    """The experiment. Its `id` may be deleted; its `uid` is never used again."""
 
     id: int
     uid: UUID
@@ -34,12 +34,12 @@ class LineageFile(ReadModel):
 
 
 class LineageData(ReadModel):
-    """What it trained on, and what it was validated on."""
+    """The data set of the training and of the validation."""
 
     id: int | None
     name: str | None
     version: int | None
-    digest: str | None = Field(description="Of the content; null for a folder.")
+    digest: str | None = Field(description="Digest of the content; null for a folder.")
     path: str | None
     format: str
     validation_split: str
@@ -48,7 +48,7 @@ class LineageData(ReadModel):
 
 
 class LineageModel(ReadModel):
-    """The architecture, as its card described it. Only the names are always known."""
+    """The architecture as its card described it. Only the two names are always known."""
 
     framework: str
     model_name: str
@@ -57,11 +57,13 @@ class LineageModel(ReadModel):
     params: int | None
     gmacs: float | None
     input_size: int | None
-    license: str | None = Field(description="Of the pretrained weights or the library; null where the card has none.")
+    license: str | None = Field(
+        description="Licence of the pretrained weights or the library; null if the card has none."
+    )
 
 
 class Lineage(ReadModel):
-    """Everything that is needed to make it again, and how good it was."""
+    """Everything that is needed to reproduce a model, and its metrics."""
 
     task_type: TaskType
     job: LineageJob
@@ -71,6 +73,8 @@ class Lineage(ReadModel):
     environment: dict[str, Any] = Field(description="`{device, versions: {library: version}, platform}`.")
     settings: dict[str, Any] = Field(description="`epochs`, `seed`, `hyperparameters`, …")
     primary_metric: str
-    metrics: dict[str, float | None] = Field(description="Of the checkpoint: `val/accuracy`, `test/f1_macro`, …")
+    metrics: dict[str, float | None] = Field(
+        description="Metrics of the checkpoint: `val/accuracy`, `test/f1_macro`, …"
+    )
     speed: ModelSpeed | None
-    report: str = Field(description="`read` where the metrics are those of its report, else what became of it.")
+    report: str = Field(description="State of the report; `read` if the metrics are taken from it.")

@@ -1,4 +1,4 @@
-"""From an experiment's artifact to its lineage."""
+"""Lineage of an artifact, built from the rows and the report of its experiment."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,26 +27,26 @@ SETTINGS = (
 
 
 @dataclass(frozen=True)
-class Source:
-    """What the database knows of one artifact of a job."""
+class LineageSource:
+    """Rows about one artifact of a job."""
 
     job: TrainingJob
     artifact: Artifact
     values: Mapping[str, float | None]
-    """Metrics at its step."""
+    """Metrics at the step of the artifact."""
     report: Artifact | None
     dataset: Dataset | None
     version: DatasetVersion | None
 
 
-async def find_source(session: AsyncSession, job: TrainingJob, name: str) -> Source | None:
-    """None if the job has no such artifact."""
+async def find_lineage_source(session: AsyncSession, job: TrainingJob, name: str) -> LineageSource | None:
+    """Load the rows about an artifact; None if the job has no such artifact."""
     artifact = await find_artifact(session, job.id, name)
     if artifact is None:
         return None
     values = await list_values_at(session, {job.id: artifact.step} if artifact.step is not None else {})
     number, dataset_id = job.dataset_version, job.dataset_id
-    return Source(
+    return LineageSource(
         job=job,
         artifact=artifact,
         values=values.get(job.id, {}),
@@ -56,8 +56,8 @@ async def find_source(session: AsyncSession, job: TrainingJob, name: str) -> Sou
     )
 
 
-async def trace(store: ObjectStore, catalog: Catalog, source: Source) -> Lineage:
-    """Reads the report from storage: call it outside of any database session."""
+async def build_lineage(store: ObjectStore, catalog: Catalog, source: LineageSource) -> Lineage:
+    """Build the lineage. Reads the report from storage: call it outside of any database session."""
     job = source.job
     card = find_model(catalog, job.framework, job.model_name)
     report = await find_report(store, job, source.report)
@@ -83,7 +83,7 @@ def _columns(row: object, names: Sequence[str] | Mapping[str, Any], besides: Seq
     return {name: getattr(row, name) for name in names if name not in besides}
 
 
-def _data(source: Source) -> LineageData:
+def _data(source: LineageSource) -> LineageData:
     job, version = source.job, source.version
     return LineageData(
         id=job.dataset_id,
@@ -104,8 +104,8 @@ def _model(card: ModelDetailRead | None, job: TrainingJob) -> LineageModel:
     return LineageModel(framework=job.framework, model_name=job.model_name, **known)
 
 
-def _metrics(source: Source, report: FoundReport) -> dict[str, float | None]:
-    """Those of the training, and in their place those of the report where it has them."""
-    told = {name: finite(value) for name, value in source.values.items() if name.startswith("val/")}
+def _metrics(source: LineageSource, report: FoundReport) -> dict[str, float | None]:
+    """Return the report's metrics, and those that only the training reported."""
+    reported = {name: finite(value) for name, value in source.values.items() if name.startswith("val/")}
     splits = report.report.splits.items() if report.report is not None else ()
-    return told | {f"{split}/{name}": finite(value) for split, of in splits for name, value in of.values.items()}
+    return reported | {f"{split}/{name}": finite(value) for split, of in splits for name, value in of.values.items()}

@@ -1,7 +1,7 @@
-"""From an experiment's artifact to a version of its own.
+"""Registration of an artifact as a model version.
 
-The weights are copied first, into a folder that is garbage until a row names it. So whoever is killed in between leaves
-nothing for good, and no network is waited for inside a transaction.
+The weights are copied first, into a folder that is garbage until a row names it. A process that is killed in between
+therefore leaves nothing for good, and no transaction waits for the network.
 """
 
 import logging
@@ -19,7 +19,7 @@ from vision_api.kit.clock import utc_now
 from vision_api.kit.idempotency import Idempotency
 from vision_api.model_registry import repository
 from vision_api.model_registry.lineage import Lineage
-from vision_api.model_registry.lineage_sources import Source, find_source, trace
+from vision_api.model_registry.lineage_sources import LineageSource, build_lineage, find_lineage_source
 from vision_api.model_registry.schemas import ModelRegister, ModelVersionRead
 from vision_api.model_registry.serializers import read_version
 from vision_api.models import JobStatus, ModelStage, ModelVersion, TrainingJob, User
@@ -32,9 +32,11 @@ from vision_contracts import ArtifactKind
 
 log = logging.getLogger(__name__)
 
-UNNAMED_FOR = timedelta(hours=6)
-"""So long a copy may take before the sweep takes it for left over."""
-GONE = "The weights are no longer in storage: the experiment went on, or was deleted, at the same moment. Try again."
+COPY_GRACE = timedelta(hours=6)
+"""Time that a copy may take before the sweep deletes it as left over."""
+WEIGHTS_GONE = (
+    "The weights are no longer in storage: the experiment was continued or deleted at the same moment. Retry."
+)
 
 
 async def register(
@@ -47,28 +49,30 @@ async def register(
     request: ModelRegister,
     idempotency: Idempotency,
 ) -> ModelVersionRead:
-    """The next version of a name. Raises NotFound, Forbidden for a viewer, Invalid for what is no result of this
-    project, Conflict for one that is not settled yet.
+    """Register an artifact as the next version of a name.
+
+    Raises NotFound, Forbidden for a viewer, Invalid for an artifact that is no result of this project, Conflict for a
+    result that may still change.
     """
     async with database.snapshot() as session:
         await get_project_for(session, user, project_id, role="editor")
-        source = await _find(session, user, project_id, request)
-    lineage = await trace(store, catalog, source)
+        source = await _get_source(session, user, project_id, request)
+    lineage = await build_lineage(store, catalog, source)
     uid = uuid4()
-    await _copy(database, store, source, uid)
+    await _copy_weights(database, store, source, uid)
     async with database.transaction() as session:
 
         async def add() -> ModelVersionRead:
-            return await _add(
+            return await _add_version(
                 session, store, user=user, project_id=project_id, request=request, uid=uid, lineage=lineage
             )
 
         return await idempotency.once(session, user_id=user.id, body=request, result_type=ModelVersionRead, create=add)
 
 
-async def _find(session: AsyncSession, user: User, project_id: int, request: ModelRegister) -> Source:
+async def _get_source(session: AsyncSession, user: User, project_id: int, request: ModelRegister) -> LineageSource:
     job = await _get_job(session, user, project_id, request.job_id)
-    source = await find_source(session, job, request.artifact)
+    source = await find_lineage_source(session, job, request.artifact)
     if source is None or source.artifact.kind not in (ArtifactKind.CHECKPOINT, ArtifactKind.EXPORT):
         raise Invalid(f"Experiment {job.id} has no checkpoint or export {request.artifact!r}.", field="artifact")
     if job.status not in ENDED and job.status != JobStatus.PAUSED:
@@ -94,16 +98,16 @@ async def _get_job(session: AsyncSession, user: User, project_id: int, job_id: i
     return job
 
 
-async def _copy(database: Database, store: ObjectStore, source: Source, uid: UUID) -> None:
+async def _copy_weights(database: Database, store: ObjectStore, source: LineageSource, uid: UUID) -> None:
     async with database.transaction() as session:
-        await repository.add_garbage(session, model_version_folder(store, uid), due_at=utc_now() + UNNAMED_FOR)
+        await repository.add_garbage(session, model_version_folder(store, uid), due_at=utc_now() + COPY_GRACE)
     try:
         await anyio.to_thread.run_sync(store.copy, source.artifact.uri, model_weights_key(uid))
     except ObjectNotFound as error:
-        raise Conflict(GONE) from error
+        raise Conflict(WEIGHTS_GONE) from error
 
 
-async def _add(
+async def _add_version(
     session: AsyncSession,
     store: ObjectStore,
     *,
@@ -113,12 +117,12 @@ async def _add(
     uid: UUID,
     lineage: Lineage,
 ) -> ModelVersionRead:
-    """The project's row is locked first, as by whoever deletes it, then the job's, so that the sweep lets it be."""
+    """Insert the version. The project's row is locked first, as by its deletion, then the job's, against the sweep."""
     await lock_project(session, project_id)
     project = await get_project_for(session, user, project_id, role="editor")
     job = await access.lock_job_for(session, user, request.job_id)
-    if not await repository.rescue(session, model_version_folder(store, uid)):
-        raise Conflict(GONE)
+    if not await repository.keep_garbage(session, model_version_folder(store, uid)):
+        raise Conflict(WEIGHTS_GONE)
     model = await repository.lock_or_add_model(session, project_id, request.name)
     model.latest_version += 1
     if request.stage is ModelStage.PRODUCTION:

@@ -12,13 +12,14 @@ from vision_api.kit.clock import utc_now
 from vision_api.kit.pagination import Page, PageRequest, paginate
 from vision_api.models import GarbageObject, ModelStage, ModelVersion, Project, RegisteredModel
 
-Which = int | Literal["latest", "production"]
+VersionSelector = int | Literal["latest", "production"]
 
-CLOCKS_DIFFER = timedelta(minutes=1)
+CLOCK_SKEW = timedelta(minutes=1)
+"""Largest difference between the clocks of two backends."""
 
 
 def _named(project_id: int) -> Select[Any]:
-    """Rows of model, version_count, latest_version, production_version and updated_at, for names that have versions."""
+    """Select rows of model, version_count, latest_version, production_version and updated_at of names with versions."""
     is_in_production = ModelVersion.stage == ModelStage.PRODUCTION
     versions = (
         select(
@@ -39,23 +40,23 @@ def _named(project_id: int) -> Select[Any]:
 
 
 async def page_models(session: AsyncSession, project_id: int, params: PageRequest) -> Page[Any]:
-    """The newest name first."""
+    """Return a page of such rows, the newest name first."""
     return await paginate(session, _named(project_id), params, keys=[RegisteredModel.id])
 
 
 async def get_model_row(session: AsyncSession, project_id: int, name: str) -> Any | None:
-    """One such row."""
+    """Return one such row."""
     return (await session.execute(_named(project_id).where(RegisteredModel.name == name))).one_or_none()
 
 
 async def lock_model(session: AsyncSession, project_id: int, name: str) -> RegisteredModel | None:
-    """Nobody else adds a version or moves one to another stage until the transaction ends."""
+    """Lock a name: no other transaction adds a version or changes a stage until this one ends."""
     wanted = select(RegisteredModel).where(RegisteredModel.project_id == project_id, RegisteredModel.name == name)
     return await session.scalar(wanted.with_for_update().execution_options(populate_existing=True))
 
 
 async def lock_or_add_model(session: AsyncSession, project_id: int, name: str) -> RegisteredModel:
-    """As `lock_model`; of two that add the same name at once the second waits for the first."""
+    """Lock a name, and add it if it is new. Of two that add the same name at once the second waits for the first."""
     dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
     new = dialect.insert(RegisteredModel)
     new = new.values(project_id=project_id, name=name, latest_version=0, created_at=utc_now())
@@ -66,7 +67,7 @@ async def lock_or_add_model(session: AsyncSession, project_id: int, name: str) -
 
 
 def _versions(project_id: int, name: str) -> Select[Any]:
-    """Rows of version and its project's name."""
+    """Select rows of version and its project's name."""
     versions = select(ModelVersion, Project.name.label("project_name"))
     versions = versions.join(RegisteredModel, RegisteredModel.id == ModelVersion.model_id)
     versions = versions.join(Project, Project.id == RegisteredModel.project_id)
@@ -74,12 +75,12 @@ def _versions(project_id: int, name: str) -> Select[Any]:
 
 
 async def page_versions(session: AsyncSession, project_id: int, name: str, params: PageRequest) -> Page[Any]:
-    """The newest first."""
+    """Return a page of such rows, the newest version first."""
     return await paginate(session, _versions(project_id, name), params, keys=[ModelVersion.number])
 
 
-async def get_version_row(session: AsyncSession, project_id: int, name: str, which: Which) -> Any | None:
-    """The row of that number, the newest, or the one in production."""
+async def get_version_row(session: AsyncSession, project_id: int, name: str, which: VersionSelector) -> Any | None:
+    """Return the row of a number, of the newest version, or of the one in production."""
     wanted = _versions(project_id, name).order_by(ModelVersion.number.desc()).limit(1)
     if which == "production":
         wanted = wanted.where(ModelVersion.stage == ModelStage.PRODUCTION)
@@ -89,25 +90,25 @@ async def get_version_row(session: AsyncSession, project_id: int, name: str, whi
 
 
 async def archive_production(session: AsyncSession, model_id: int) -> None:
-    """Nothing is in production afterwards."""
+    """Archive the version that is in production, if any."""
     in_production = (ModelVersion.model_id == model_id) & (ModelVersion.stage == ModelStage.PRODUCTION)
     await session.execute(update(ModelVersion).where(in_production).values(stage=ModelStage.ARCHIVED))
 
 
 async def list_uris(session: AsyncSession, project_id: int) -> Sequence[str]:
-    """The weights of all versions in a project."""
+    """Return the URIs of the weights of all versions in a project."""
     wanted = select(ModelVersion.uri).join(RegisteredModel, RegisteredModel.id == ModelVersion.model_id)
     return (await session.scalars(wanted.where(RegisteredModel.project_id == project_id))).all()
 
 
 async def add_garbage(session: AsyncSession, folder: str, *, due_at: datetime) -> None:
-    """A folder for the sweep to delete."""
+    """Mark a folder for the sweep to delete."""
     await session.merge(GarbageObject(uri=folder, due_at=due_at))
 
 
-async def rescue(session: AsyncSession, folder: str) -> bool:
-    """It stays. False if it is too late: the sweep may be deleting it."""
-    not_due = (GarbageObject.uri == folder) & (GarbageObject.due_at > utc_now() + CLOCKS_DIFFER)
+async def keep_garbage(session: AsyncSession, folder: str) -> bool:
+    """Unmark a folder. Returns False if it is too late: the sweep may be deleting it."""
+    not_due = (GarbageObject.uri == folder) & (GarbageObject.due_at > utc_now() + CLOCK_SKEW)
     return (
         await session.execute(delete(GarbageObject).where(not_due).returning(GarbageObject.uri))
     ).first() is not None

@@ -1,4 +1,4 @@
-"""What the routes of registered models take and give."""
+"""Requests and responses of registered models."""
 
 import unicodedata
 from typing import Annotated
@@ -21,7 +21,7 @@ ModelName = Annotated[
 
 
 class ModelRegister(RequestModel):
-    """Which result gets which name. It becomes the name's next version."""
+    """A result that becomes the next version of a name."""
 
     name: ModelName
     job_id: ResourceId
@@ -34,7 +34,7 @@ class ModelRegister(RequestModel):
 
 
 class ModelVersionUpdate(RequestModel):
-    """What to change. Everything else of a version is as it is for ever."""
+    """Changes of a version. Its other fields never change."""
 
     stage: ModelStage | None = None
     notes: Notes | None = None
@@ -56,7 +56,7 @@ class RegisteredModelRead(ReadModel):
     production_version: int | None
     version_count: int
     created_at: Time
-    updated_at: Time = Field(description="When a version was added or changed last.")
+    updated_at: Time = Field(description="Time of the last added or changed version.")
 
 
 class ModelVersionRead(ReadModel):
@@ -74,7 +74,7 @@ class ModelVersionRead(ReadModel):
     updated_at: Time
     job_id: int | None = Field(description="Null once the experiment is deleted; `lineage` still has it.")
     artifact: str
-    uri: str = Field(description="Of its own copy of the weights, which stays when the experiment is deleted.")
+    uri: str = Field(description="URI of its own copy of the weights, which stays when the experiment is deleted.")
     size_bytes: int
     sha256: str
     content_type: str

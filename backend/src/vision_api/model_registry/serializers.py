@@ -1,4 +1,4 @@
-"""Rows as clients see them."""
+"""Rows of registered models and versions as clients see them."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ _DERIVED = ("reference", "project_id", "name", "version")
 
 
 def read_version(version: ModelVersion, *, project_id: int, project_name: str, name: str) -> ModelVersionRead:
-    """A version with the name under which it is known."""
+    """Return a version with its name and reference."""
     plain = {field: getattr(version, field) for field in ModelVersionRead.model_fields if field not in _DERIVED}
     return ModelVersionRead(
         **plain,
@@ -21,7 +21,7 @@ def read_version(version: ModelVersion, *, project_id: int, project_name: str, n
 
 
 def read_model(row: Any) -> RegisteredModelRead:
-    """A row of `repository.page_models`."""
+    """Return a registered model from a row of `repository.page_models`."""
     model = row[0]
     return RegisteredModelRead(
         project_id=model.project_id,

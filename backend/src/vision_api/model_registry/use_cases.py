@@ -1,4 +1,4 @@
-"""What can be done with registered models. How a version comes to be is in `registration.py`."""
+"""Read, change and delete registered models, and describe models. New versions: see `registration.py`."""
 
 import logging
 from datetime import timedelta
@@ -6,33 +6,39 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from data_kit import ObjectStore
+from vision_api.catalog.catalog import Catalog
+from vision_api.db.session import Database
 from vision_api.errors import InUse, NotFound
 from vision_api.kit.clock import utc_now
 from vision_api.kit.pagination import Page, PageRequest
 from vision_api.model_registry import repository
-from vision_api.model_registry.repository import Which
+from vision_api.model_registry.hub_card import render
+from vision_api.model_registry.lineage_sources import build_lineage, find_lineage_source
+from vision_api.model_registry.repository import VersionSelector
 from vision_api.model_registry.schemas import ModelVersionRead, ModelVersionUpdate, RegisteredModelRead
 from vision_api.model_registry.serializers import read_model, read_version
 from vision_api.models import ModelStage, User
 from vision_api.projects.access import get_project_for
 from vision_api.storage_layout import folder_of
+from vision_api.training_jobs.access import get_training_for
 
 log = logging.getLogger(__name__)
 
 KEPT_AFTER_DELETION = timedelta(hours=1)
-"""Whoever has begun to download the weights may finish."""
+"""Time in which a download that has begun may finish."""
 
 
 async def page_models(
     session: AsyncSession, *, user: User, project_id: int, params: PageRequest
 ) -> Page[RegisteredModelRead]:
-    """The newest name first. Raises NotFound."""
+    """Return a page of registered models, the newest name first. Raises NotFound."""
     await get_project_for(session, user, project_id)
     return (await repository.page_models(session, project_id, params)).map(read_model)
 
 
 async def get_model(session: AsyncSession, *, user: User, project_id: int, name: str) -> RegisteredModelRead:
-    """One name. Raises NotFound, also for one whose versions are all deleted."""
+    """Return one registered model. Raises NotFound, also if all its versions are deleted."""
     await get_project_for(session, user, project_id)
     row = await repository.get_model_row(session, project_id, name)
     if row is None:
@@ -43,16 +49,16 @@ async def get_model(session: AsyncSession, *, user: User, project_id: int, name:
 async def page_versions(
     session: AsyncSession, *, user: User, project_id: int, name: str, params: PageRequest
 ) -> Page[ModelVersionRead]:
-    """The newest first. Raises NotFound."""
+    """Return a page of versions, the newest first. Raises NotFound."""
     await get_model(session, user=user, project_id=project_id, name=name)
     page = await repository.page_versions(session, project_id, name, params)
     return page.map(lambda row: _read(row, project_id, name))
 
 
 async def get_version(
-    session: AsyncSession, *, user: User, project_id: int, name: str, which: Which
+    session: AsyncSession, *, user: User, project_id: int, name: str, which: VersionSelector
 ) -> ModelVersionRead:
-    """The version of that number, the newest, or the one in production. Raises NotFound."""
+    """Return the version of a number, the newest, or the one in production. Raises NotFound."""
     await get_project_for(session, user, project_id)
     return _read(await _get_row(session, project_id, name, which), project_id, name)
 
@@ -60,7 +66,7 @@ async def get_version(
 async def update_version(
     session: AsyncSession, *, user: User, project_id: int, name: str, number: int, changes: ModelVersionUpdate
 ) -> ModelVersionRead:
-    """Another stage, other notes. What was in production before is archived.
+    """Change the stage or the notes. A version that was in production before is archived.
 
     Raises NotFound, Forbidden for a viewer.
     """
@@ -79,9 +85,9 @@ async def update_version(
 
 
 async def delete_version(session: AsyncSession, *, user: User, project_id: int, name: str, number: int) -> None:
-    """Its number never comes back; the sweep frees its weights.
+    """Delete a version. Its number is not used again; the sweep deletes its weights.
 
-    Raises NotFound, Forbidden for a viewer, InUse for what is in production.
+    Raises NotFound, Forbidden for a viewer, InUse for the version in production.
     """
     await get_project_for(session, user, project_id, role="editor")
     await repository.lock_model(session, project_id, name)
@@ -94,12 +100,24 @@ async def delete_version(session: AsyncSession, *, user: User, project_id: int, 
 
 
 async def discard_weights_of(session: AsyncSession, *, project_id: int) -> None:
-    """Leave to the sweep what is stored of the models of a project that is about to be deleted, and is locked."""
+    """Mark all weights of a project for the sweep. The project is locked, and about to be deleted."""
     for uri in await repository.list_uris(session, project_id):
         await repository.add_garbage(session, folder_of(uri), due_at=utc_now() + KEPT_AFTER_DELETION)
 
 
-async def _get_row(session: AsyncSession, project_id: int, name: str, which: Which) -> Any:
+async def render_job_card(
+    database: Database, store: ObjectStore, catalog: Catalog, *, user: User, job_id: int, artifact: str
+) -> str:
+    """Render the card of an experiment's artifact. Raises NotFound, also for an artifact that does not exist yet."""
+    async with database.snapshot() as session:
+        job = await get_training_for(session, user, job_id, asked="described")
+        source = await find_lineage_source(session, job, artifact)
+    if source is None:
+        raise NotFound(f"This experiment has no artifact {artifact!r}: there is no model to describe yet.")
+    return render(await build_lineage(store, catalog, source), title=job.name, notes=job.notes)
+
+
+async def _get_row(session: AsyncSession, project_id: int, name: str, which: VersionSelector) -> Any:
     row = await repository.get_version_row(session, project_id, name, which)
     if row is None:
         missing = f"no version {which}" if isinstance(which, int) else f"no {which} version"

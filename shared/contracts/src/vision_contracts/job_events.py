@@ -35,7 +35,7 @@ class Started(Message):
     type: Literal["started"] = "started"
     resume_step: int = Field(ge=0, description="Optimizer steps already done; points beyond it will come again.")
     device: str
-    versions: dict[str, str] = Field(default={}, description="Of the libraries that take part.")
+    versions: dict[str, str] = Field(default={}, description="Of the libraries that take part, the framework's own first.")
     num_classes: int | None = None
 
 

@@ -1,4 +1,4 @@
-"""Routes of pushes."""
+"""Routes of pushes to the hub."""
 
 from urllib.parse import quote
 
@@ -30,9 +30,10 @@ async def push_model_version(
     request: Request,
     response: Response,
 ) -> PushRead:
-    """Send a version to the hub: weights, model card and lineage, in one commit with the tag `v<version>`. Editors may.
+    """Push a version to the hub: weights, model card and lineage, in one commit with the tag `v<version>`.
 
-    Asked for again while it is on its way, this answers the same push. 409 `hub_not_configured` without a token.
+    Requires the role `editor`. While a push of the version is unfinished, the same push is returned. 409
+    `hub_not_configured` without a token.
     """
     async with database.transaction() as session:
         push = await use_cases.push_version(
@@ -41,8 +42,8 @@ async def push_model_version(
         )  # fmt: skip
     pusher: HubPusher = request.app.state.hub_pusher
     pusher.wake()
-    where = {"project_id": project_id, "name": name, "version": version, "push_id": push.id}
-    response.headers["Location"] = quote(request.url_for("get_push", **where).path)
+    path = {"project_id": project_id, "name": name, "version": version, "push_id": push.id}
+    response.headers["Location"] = quote(request.url_for("get_push", **path).path)
     return push
 
 
@@ -57,7 +58,7 @@ async def list_pushes(
     request: Request,
     response: Response,
 ) -> list[PushRead]:
-    """The pushes of a version, the newest first."""
+    """List the pushes of a version, newest first."""
     page = await use_cases.page_pushes(
         session, user=user, project_id=project_id, name=name, number=version, params=params
     )
@@ -70,7 +71,7 @@ async def get_push(
     project_id: ResourceId, name: ModelName, version: Number, push_id: ResourceId, session: ReadSession,
     user: CurrentUser,
 ) -> PushRead:  # fmt: skip
-    """Whether it has arrived, and where; or why not."""
+    """Get a push: its status, and the commit or the error."""
     return await use_cases.get_push(
         session, user=user, project_id=project_id, name=name, number=version, push_id=push_id
     )

@@ -1,8 +1,8 @@
-"""Sends files to a hub by its own client. In a process of its own: a transfer takes minutes, and cannot be stopped.
+"""Process that pushes files with the hub's own client: a transfer takes minutes, and only killing it stops it.
 
     python -m vision_api.model_registry.hub.push_process < request.json
 
-reads a `PushRequest` and writes a `PushResult`. What is interrupted may be sent again: equal files make no new commit.
+reads a `PushRequest` and writes a `PushResult`. An interrupted push may be repeated: equal files make no new commit.
 """
 
 import os
@@ -15,12 +15,12 @@ from pydantic import TypeAdapter
 
 CARD, LINEAGE, WEIGHTS = "README.md", "lineage.json", "model"
 HUB_OWN_FILES = {".gitattributes", CARD}
-"""What the hub itself may put into a new repository."""
+"""Files that the hub itself may add to a new repository."""
 
 
 @dataclass(frozen=True)
 class PushRequest:
-    """What to send where. `files` are local paths by their name in the repository."""
+    """Files and their destination. `files` has local paths by their name in the repository."""
 
     endpoint: str
     token: str
@@ -33,12 +33,12 @@ class PushRequest:
 
 @dataclass(frozen=True)
 class PushResult:
-    """`commit_url`, or why there is none. Only what `may_pass` is worth another try."""
+    """The commit of a push, or its error. `is_transient` errors are worth a retry."""
 
     commit_url: str = ""
     error_code: str = ""
     error_message: str = ""
-    may_pass: bool = False
+    is_transient: bool = False
 
 
 request_json = TypeAdapter(PushRequest)
@@ -46,11 +46,11 @@ result_json = TypeAdapter(PushResult)
 
 
 class RepositoryTaken(Exception):
-    """The repository holds something that does not come from here."""
+    """The repository holds files that do not come from this platform."""
 
 
 def push(request: PushRequest) -> str:
-    """The address of the commit. Raises RepositoryTaken, and what the client raises."""
+    """Push the files and return the URL of the commit. Raises RepositoryTaken, and errors of the client."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
     hub = HfApi(endpoint=request.endpoint, token=request.token, library_name="vision-platform")
@@ -68,38 +68,38 @@ def push(request: PushRequest) -> str:
 
 
 def _outdated(present: list[str], files: Mapping[str, Path]) -> Iterator[str]:
-    """Weights of an earlier version that had another format."""
+    """Return the weights of an earlier version that had another format."""
     return (name for name in present if PurePosixPath(name).stem == WEIGHTS and "/" not in name and name not in files)
 
 
-def push_or_tell(request: PushRequest) -> PushResult:
-    """Never raises: the result says what went wrong, and nothing of the token."""
+def push_safely(request: PushRequest) -> PushResult:
+    """Push, and return errors as a result, which never contains the token."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
         return PushResult(commit_url=push(request))
     except RepositoryTaken:
-        message = f"{request.repository} holds files that were not pushed from here. Choose another name."
-        return PushResult(error_code="hub_repository_taken", error_message=message)
+        taken = f"{request.repository} holds files that were not pushed from here. Choose another name."
+        return PushResult(error_code="hub_repository_taken", error_message=taken)
     except HfHubHTTPError as error:
         status = error.response.status_code
-        may_pass = status == 429 or status >= 500
-        said = f"The hub answered {status}: {error.server_message or error}"
+        is_transient = status == 429 or status >= 500
+        message = f"The hub answered {status}: {error.server_message or error}"
     except (HFValidationError, ValueError) as error:
-        may_pass, said = False, f"The hub's client refused: {error}"
-    except Exception as error:  # noqa: BLE001 - no connection, a broken transfer, whatever the client raises then
-        may_pass, said = True, f"The hub could not be reached: {error!r}"
+        is_transient, message = False, f"The hub's client refused: {error}"
+    except Exception as error:  # noqa: BLE001 - no connection, a broken transfer: the client raises many types
+        is_transient, message = True, f"The hub could not be reached: {error!r}"
     return PushResult(
-        error_code="hub_unavailable" if may_pass else "hub_refused",
-        error_message=" ".join(said.replace(request.token, "…").split())[:500],
-        may_pass=may_pass,
+        error_code="hub_unavailable" if is_transient else "hub_refused",
+        error_message=" ".join(message.replace(request.token, "…").split())[:500],
+        is_transient=is_transient,
     )
 
 
 def main() -> int:
-    """See the module."""
+    """Read a request from standard input, and write the result to standard output."""
     os.environ |= {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_OFFLINE": "0"}
-    result = push_or_tell(request_json.validate_json(sys.stdin.buffer.read()))
+    result = push_safely(request_json.validate_json(sys.stdin.buffer.read()))
     sys.stdout.buffer.write(result_json.dump_json(result))
     return 0
 

@@ -1,4 +1,4 @@
-"""Pushes versions in the background, one at a time, each in a process of its own."""
+"""Background worker that pushes versions to the hub, one at a time, each in a process of its own."""
 
 import asyncio
 import logging
@@ -21,9 +21,9 @@ from vision_api.db.network_guard import forbid_in_session
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
 from vision_api.kit.background import Worker
-from vision_api.model_registry.cards import version_card
 from vision_api.model_registry.hub import push_process, repository
 from vision_api.model_registry.hub.push_process import CARD, LINEAGE, WEIGHTS, PushRequest, PushResult
+from vision_api.model_registry.hub_card import render_version
 from vision_api.model_registry.schemas import ModelVersionRead
 from vision_api.model_registry.serializers import read_version
 from vision_api.models import ModelPush, PushStatus
@@ -39,7 +39,7 @@ LONGEST_SECONDS = 6 * 3600.0
 
 @dataclass(frozen=True)
 class ClaimedPush:
-    """A push that is ours, as long as the row has this number of tries."""
+    """A push that this worker has claimed, as long as the row has the same number of tries."""
 
     push_id: int
     tries: int
@@ -49,7 +49,7 @@ class ClaimedPush:
 
 
 class HubPusher(Worker):
-    """Takes the oldest push that waits, again and again."""
+    """Worker that claims the oldest waiting push, again and again."""
 
     name = "pushes"
 
@@ -61,21 +61,21 @@ class HubPusher(Worker):
         self._folder = settings.data_dir / "pushing"
 
     async def process_next(self) -> bool:
-        """Push one version; whether there was one. Without a token they wait until there is one again."""
+        """Push one version, and return whether there was one. Without a token, pushes wait."""
         claim = await self._claim() if self._settings.hub_token is not None else None
         if claim is None:
             return False
         self._folder.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(dir=self._folder))
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
         renewing = asyncio.create_task(self._renew(claim))
         try:
-            await self._apply(claim, await self._push(claim, work))
+            await self._apply(claim, await self._push(claim, folder))
         except asyncio.CancelledError:
             await asyncio.shield(self._put_back(claim, tries=claim.tries - 1, wait_seconds=None))
             raise
         finally:
             renewing.cancel()
-            await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         return True
 
     async def _claim(self) -> ClaimedPush | None:
@@ -83,19 +83,19 @@ class HubPusher(Worker):
             push = await claims.claim_oldest(session, ModelPush, lease_seconds=LEASE_SECONDS)
             if push is None:
                 return None
-            version, project_id, project_name, name = await repository.get_names(session, push.version_id)
+            version, project_id, project_name, name = await repository.get_version_with_names(session, push.version_id)
             read = read_version(version, project_id=project_id, project_name=project_name, name=name)
             return ClaimedPush(push.id, push.tries, push.repository, push.is_private, read)
 
-    async def _push(self, claim: ClaimedPush, work: Path) -> PushResult:
+    async def _push(self, claim: ClaimedPush, folder: Path) -> PushResult:
         try:
-            files = await anyio.to_thread.run_sync(self._write_files, claim.version, work)
+            files = await anyio.to_thread.run_sync(self._write_files, claim.version, folder)
         except ObjectNotFound:
             return PushResult(error_code="weights_missing", error_message="The weights are no longer in storage.")
         except (StorageError, OSError) as error:
             message = f"The weights could not be read: {error}"
-            return PushResult(error_code="storage_unavailable", error_message=message, may_pass=True)
-        assert self._settings.hub_token is not None  # noqa: S101 - nothing is claimed without
+            return PushResult(error_code="storage_unavailable", error_message=message, is_transient=True)
+        assert self._settings.hub_token is not None  # noqa: S101 - nothing is claimed without a token
         request = PushRequest(
             endpoint=self._settings.hub_url,
             token=self._settings.hub_token.get_secret_value(),
@@ -105,16 +105,16 @@ class HubPusher(Worker):
             tag=f"v{claim.version.version}",
             files=files,
         )
-        return await push_in_process(request, work)
+        return await push_in_process(request, folder)
 
-    def _write_files(self, version: ModelVersionRead, work: Path) -> dict[str, Path]:
-        """By their names in the repository."""
-        card, lineage = work / CARD, work / LINEAGE
-        card.write_text(version_card(version), "utf-8")
+    def _write_files(self, version: ModelVersionRead, folder: Path) -> dict[str, Path]:
+        """Write the files of a version, and return their paths by name in the repository."""
+        card, lineage = folder / CARD, folder / LINEAGE
+        card.write_text(render_version(version), "utf-8")
         lineage.write_text(version.lineage.model_dump_json(indent=2), "utf-8")
         weights = self._store.local_path(version.uri)
         if weights is None:
-            weights = work / WEIGHTS
+            weights = folder / WEIGHTS
             with weights.open("wb") as file:
                 file.writelines(self._store.read(version.uri))
         elif not weights.exists():
@@ -122,9 +122,9 @@ class HubPusher(Worker):
         return {CARD: card, LINEAGE: lineage, WEIGHTS + PurePosixPath(version.artifact).suffix: weights}
 
     async def _apply(self, claim: ClaimedPush, result: PushResult) -> None:
-        """Write down what came of it, or that it is to be tried again."""
-        if result.may_pass and claim.tries < MOST_TRIES:
-            log.warning("push %d is tried again: %s", claim.push_id, result.error_message)
+        """Store the result of a push, or schedule its retry."""
+        if result.is_transient and claim.tries < MOST_TRIES:
+            log.warning("push %d is retried: %s", claim.push_id, result.error_message)
             await self._put_back(claim, tries=claim.tries, wait_seconds=RETRY_SECONDS * 2**claim.tries)
             return
         async with self._database.transaction() as session:
@@ -140,7 +140,7 @@ class HubPusher(Worker):
             log.info("push %d to %s: %s %s", push.id, push.repository, push.status, push.error_code or "")
 
     async def _put_back(self, claim: ClaimedPush, *, tries: int, wait_seconds: float | None) -> None:
-        """Leave it to whoever comes next, not before so many seconds have passed."""
+        """Release the claim; with `wait_seconds`, the push is claimed no earlier than that."""
         async with self._database.transaction() as session:
             push = await claims.lock_claimed(session, ModelPush, claim.push_id, claim.tries)
             if push is not None:
@@ -159,7 +159,7 @@ class HubPusher(Worker):
 
 
 async def push_in_process(request: PushRequest, folder: Path) -> PushResult:
-    """In a process that ends with us, and keeps what it caches in `folder`."""
+    """Push in a child process that ends with this call, and keeps its cache in `folder`."""
     forbid_in_session("a process")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", push_process.__name__, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
@@ -169,15 +169,15 @@ async def push_in_process(request: PushRequest, folder: Path) -> PushResult:
         async with asyncio.timeout(LONGEST_SECONDS):
             output, _ = await process.communicate(push_process.request_json.dump_json(request))
     except TimeoutError:
-        message = f"It was at it for {LONGEST_SECONDS / 3600:g} hours."
-        return PushResult(error_code="hub_unavailable", error_message=message, may_pass=True)
+        message = f"The push took longer than {LONGEST_SECONDS / 3600:g} hours."
+        return PushResult(error_code="hub_unavailable", error_message=message, is_transient=True)
     finally:
         if process.returncode is None:
             process.kill()
             await asyncio.shield(process.wait())
     if process.returncode != 0:
-        message = f"The process that pushed died (exit code {process.returncode})."
-        return PushResult(error_code="push_died", error_message=message, may_pass=True)
+        message = f"The pushing process died (exit code {process.returncode})."
+        return PushResult(error_code="push_died", error_message=message, is_transient=True)
     return push_process.result_json.validate_json(output)
 
 
@@ -185,7 +185,7 @@ async def push_in_process(request: PushRequest, folder: Path) -> PushResult:
 async def running_pusher(
     database: Database, store: ObjectStore, settings: Settings, *, is_idle: bool = False
 ) -> AsyncGenerator[HubPusher]:
-    """The pusher at work; with `is_idle` it only takes notice."""
+    """Run the pusher; with `is_idle`, only make it."""
     pusher = HubPusher(database, store, settings)
     if is_idle or settings.hub_token is None:
         yield pusher

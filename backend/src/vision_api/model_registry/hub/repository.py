@@ -22,29 +22,29 @@ def _pushes(project_id: int, name: str, number: int) -> Select[Any]:
 async def page_pushes(
     session: AsyncSession, project_id: int, name: str, number: int, params: PageRequest
 ) -> Page[ModelPush]:
-    """Those of a version, the newest first."""
+    """Return a page of the pushes of a version, the newest first."""
     return await paginate(session, _pushes(project_id, name, number), params, keys=[ModelPush.id])
 
 
 async def get_push(session: AsyncSession, project_id: int, name: str, number: int, push_id: int) -> ModelPush | None:
-    """One of a version."""
+    """Return one push of a version."""
     return await session.scalar(_pushes(project_id, name, number).where(ModelPush.id == push_id))
 
 
 async def get_unfinished(session: AsyncSession, version_id: int) -> ModelPush | None:
-    """The one that is on its way."""
+    """Return the unfinished push of a version, if any."""
     wanted = select(ModelPush).where(ModelPush.version_id == version_id, ModelPush.status == PushStatus.PUSHING)
     return await session.scalar(wanted.limit(1))
 
 
 async def is_repository_of_other(session: AsyncSession, model_id: int, repository: str) -> bool:
-    """Whether another registered model, of whichever project, is pushed there."""
+    """Return whether another registered model of any project is pushed to the repository."""
     taken = exists().where(RegisteredModel.hub_repository == repository, RegisteredModel.id != model_id)
     return bool(await session.scalar(select(taken)))
 
 
 async def free_unused_repository(session: AsyncSession, version_id: int) -> None:
-    """Forget where a model was to be pushed to, if nothing of it ever arrived or may still arrive there."""
+    """Release the repository of a model, unless something of it has arrived or may still arrive there."""
     model_id = select(ModelVersion.model_id).where(ModelVersion.id == version_id).scalar_subquery()
     versions = select(ModelVersion.id).where(ModelVersion.model_id == model_id)
     others = exists().where(ModelPush.version_id.in_(versions), ModelPush.status != PushStatus.FAILED)
@@ -52,8 +52,8 @@ async def free_unused_repository(session: AsyncSession, version_id: int) -> None
     await session.execute(unused.values(hub_repository=None).execution_options(synchronize_session=False))
 
 
-async def get_names(session: AsyncSession, version_id: int) -> Any:
-    """The row of a version, its project's id and name, and its own name."""
+async def get_version_with_names(session: AsyncSession, version_id: int) -> Any:
+    """Return the row of a version, its project's id and name, and its model's name."""
     wanted = select(ModelVersion, Project.id, Project.name, RegisteredModel.name)
     wanted = wanted.join(RegisteredModel, RegisteredModel.id == ModelVersion.model_id)
     wanted = wanted.join(Project, Project.id == RegisteredModel.project_id)

@@ -1,4 +1,4 @@
-"""What the routes of pushes take and give."""
+"""Requests and responses of pushes."""
 
 from typing import Annotated
 
@@ -11,21 +11,21 @@ from vision_contracts import Time
 RepositoryName = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*$", max_length=96),
-    Field(description="Without the namespace, which is the server's.", examples=["defect-finder"]),
+    Field(description="Name without the namespace, which is the server's.", examples=["defect-finder"]),
 ]
 
 
 class PushCreate(RequestModel):
-    """Where to. A registered model has one repository, which holds its versions."""
+    """The destination of a push. A registered model has one repository, which holds its versions."""
 
     repository: RepositoryName | None = Field(
-        default=None, description="Needed until one of the model's versions was pushed; then it stays the same."
+        default=None, description="Required until a version of the model was pushed; then it stays the same."
     )
-    private: bool = Field(default=True, description="Of a repository that is not there yet.")
+    private: bool = Field(default=True, description="Visibility of a repository that does not exist yet.")
 
 
 class PushRead(ReadModel):
-    """A version on its way, or arrived."""
+    """A push of a version."""
 
     id: int
     project_id: int
@@ -33,8 +33,8 @@ class PushRead(ReadModel):
     version: int
     repository: str = Field(examples=["my-team/defect-finder"])
     status: PushStatus
-    commit_url: str | None = Field(description="Once it is `pushed`.")
-    error_code: str | None = Field(description="Why it `failed`.", examples=["hub_refused"])
+    commit_url: str | None = Field(description="URL of the commit, once it is `pushed`.")
+    error_code: str | None = Field(description="Reason why it `failed`.", examples=["hub_refused"])
     error_message: str | None
     created_by_id: int
     created_at: Time

@@ -1,4 +1,4 @@
-"""What can be done with pushes. What happens to them in the background is in `pusher.py`."""
+"""Request and read pushes. They are processed by `pusher.py`."""
 
 import logging
 from typing import Any
@@ -18,7 +18,7 @@ from vision_api.projects.access import get_project_for
 
 log = logging.getLogger(__name__)
 
-NOT_CONFIGURED = "This server pushes to no hub. Whoever runs it may set HUB_TOKEN and HUB_NAMESPACE."
+NOT_CONFIGURED = "This server pushes to no hub. Its operator can set HUB_TOKEN and HUB_NAMESPACE."
 
 
 async def push_version(
@@ -31,7 +31,7 @@ async def push_version(
     number: int,
     request: PushCreate,
 ) -> PushRead:
-    """A push that is to happen, or the one that is on its way already.
+    """Return a new push, or the unfinished one of the version.
 
     Raises NotFound, Forbidden for a viewer, Conflict without a token or for the repository of another model, Invalid.
     """
@@ -57,29 +57,29 @@ async def push_version(
     return _read(push, project_id, name, number)
 
 
-async def _choose_repository(session: AsyncSession, model: RegisteredModel, namespace: str, wanted: str | None) -> None:
-    """Every model has its own."""
-    if wanted is None:
+async def _choose_repository(session: AsyncSession, model: RegisteredModel, namespace: str, name: str | None) -> None:
+    """Set the repository of a model; no two models share one."""
+    if name is None:
         if model.hub_repository is None:
             raise Invalid("Name the repository: nothing of this model was pushed yet.", field="repository")
         return
-    asked = f"{namespace}/{wanted}"
-    if model.hub_repository not in (None, asked):
+    full_name = f"{namespace}/{name}"
+    if model.hub_repository not in (None, full_name):
         raise Conflict(f"{model.name} is pushed to {model.hub_repository}: leave `repository` out.")
-    taken = Conflict(f"Another registered model is pushed to {asked}. Choose another name.")
-    if await repository.is_repository_of_other(session, model.id, asked):
+    taken = Conflict(f"Another registered model is pushed to {full_name}. Choose another name.")
+    if await repository.is_repository_of_other(session, model.id, full_name):
         raise taken
-    model.hub_repository = asked
+    model.hub_repository = full_name
     try:
         await session.flush()
-    except IntegrityError as error:  # named in the same moment
+    except IntegrityError as error:  # another transaction took it in the same moment
         raise taken from error
 
 
 async def page_pushes(
     session: AsyncSession, *, user: User, project_id: int, name: str, number: int, params: PageRequest
 ) -> Page[PushRead]:
-    """The newest first. Raises NotFound."""
+    """Return a page of pushes, the newest first. Raises NotFound."""
     await registry.get_version(session, user=user, project_id=project_id, name=name, which=number)
     page = await repository.page_pushes(session, project_id, name, number, params)
     return page.map(lambda push: _read(push, project_id, name, number))
@@ -88,7 +88,7 @@ async def page_pushes(
 async def get_push(
     session: AsyncSession, *, user: User, project_id: int, name: str, number: int, push_id: int
 ) -> PushRead:
-    """One push. Raises NotFound."""
+    """Return one push. Raises NotFound."""
     await get_project_for(session, user, project_id)
     push = await repository.get_push(session, project_id, name, number, push_id)
     if push is None:
@@ -97,6 +97,6 @@ async def get_push(
 
 
 def _read(push: ModelPush, project_id: int, name: str, number: int) -> PushRead:
-    known: dict[str, Any] = {"project_id": project_id, "name": name, "version": number}
-    plain = {field: getattr(push, field) for field in PushRead.model_fields if field not in known}
-    return PushRead(**plain, **known)
+    names: dict[str, Any] = {"project_id": project_id, "name": name, "version": number}
+    plain = {field: getattr(push, field) for field in PushRead.model_fields if field not in names}
+    return PushRead(**plain, **names)
