@@ -1,4 +1,4 @@
-"""What lies in storage, as an operator sees it; and what may be deleted, and what never."""
+"""The usage report of an operator, and the deletions of its repair."""
 
 import json
 import os
@@ -24,7 +24,7 @@ UNKNOWN = "jobs/7b0f9a5e-58a1-4a0e-9d5c-0a3a52f0b9a1"
 
 @pytest.fixture
 async def login(database: Database, owner: User) -> None:
-    """Somebody has just signed in."""
+    """A session of a user who has just signed in."""
     async with database.transaction() as session:
         session.add(AuthSession(user_id=owner.id, expires_at=utc_now()))
 
@@ -47,7 +47,7 @@ async def report(settings: Settings, capsys: pytest.CaptureFixture[str], *, repa
     return found
 
 
-async def test_every_byte_in_storage_is_somebodys(
+async def test_every_byte_in_storage_has_an_owner(
     settings: Settings,
     database: Database,
     store: ObjectStore,
@@ -76,15 +76,15 @@ async def test_every_byte_in_storage_is_somebodys(
 
     found = await report(settings, capsys)
 
-    [line, owners] = [each | {"jobs": len(each["jobs"])} for each in found["projects"]]
-    assert line == {
+    [digits, user_owned] = [each | {"jobs": len(each["jobs"])} for each in found["projects"]]
+    assert digits == {
         "project_id": project.id, "name": "Digits", "files": 6, "total_bytes": 257 + 1000 + 40,
         "checkpoints_bytes": 200, "superseded_bytes": 50, "unlisted_bytes": 7, "datasets_bytes": 1000,
         "models_bytes": 40, "jobs": 1,
     }  # fmt: skip
-    assert (owners["project_id"], owners["total_bytes"], owners["datasets_bytes"]) == (None, 1000, 1000)
-    [job_line] = found["projects"][0]["jobs"]
-    assert (job_line["job_id"], job_line["total_bytes"], job_line["missing_files"]) == (job.id, 257, 1)
+    assert (user_owned["project_id"], user_owned["total_bytes"], user_owned["datasets_bytes"]) == (None, 1000, 1000)
+    [job_totals] = found["projects"][0]["jobs"]
+    assert (job_totals["job_id"], job_totals["total_bytes"], job_totals["missing_files"]) == (job.id, 257, 1)
     assert [(each["prefix"], each["kind"], each["total_bytes"]) for each in found["orphans"]] == [
         (UNKNOWN, "job", 30), ("datasets/cc", "dataset", 20), ("models/dd", "model", 10), ("odd", "other", 1),
     ]  # fmt: skip
@@ -134,7 +134,7 @@ async def test_what_is_younger_than_the_database_stays(
     make_stored_job: StoreJob,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """As after a database was restored from a backup: the job came after it."""
+    """A database restored from a backup: the job came after it."""
     past = utc_now() - timedelta(days=9)
     await make_stored_job(updated_at=past)
     async with database.transaction() as session:
@@ -175,13 +175,13 @@ async def test_a_job_that_is_known_after_all_stays(
     async def known(*_: Any) -> bool:
         return True
 
-    monkeypatch.setattr("vision_api.usage.orphans.is_known", known)
+    monkeypatch.setattr("vision_api.usage.orphans.has_job", known)
     await report(settings, capsys, repair=True)
 
     assert folder_of(store, UNKNOWN).exists()
 
 
-def test_what_hinders_it_is_told_in_one_line(
+def test_an_error_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DATA_DIR", str(tmp_path))

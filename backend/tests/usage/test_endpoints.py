@@ -14,14 +14,14 @@ from vision_api.kit.clock import utc_now
 from vision_api.models import LogLine, Project, User
 
 
-async def test_an_empty_project_takes_nothing(api: httpx.AsyncClient, project: Project) -> None:
+async def test_an_empty_project_uses_nothing(api: httpx.AsyncClient, project: Project) -> None:
     assert (await api.get(f"/api/v1/projects/{project.id}/usage")).json() == {
         "project_id": project.id, "total_bytes": 0, "artifacts_bytes": 0, "checkpoints_bytes": 0, "datasets_bytes": 0,
         "models_bytes": 0, "deleted_bytes": 0, "job_count": 0, "jobs": [],
     }  # fmt: skip
 
 
-async def test_a_project_shows_what_takes_most(
+async def test_a_project_shows_its_largest_experiments(
     api: httpx.AsyncClient,
     database: Database,
     store: ObjectStore,
@@ -48,7 +48,7 @@ async def test_a_project_shows_what_takes_most(
     assert [each["job_id"] for each in both] == [shown["job_id"], job.id]
 
 
-async def test_a_job_shows_what_lies_in_storage(
+async def test_a_job_shows_its_objects_in_storage(
     api: httpx.AsyncClient, database: Database, make_stored_job: StoreJob
 ) -> None:
     job = await make_stored_job()
@@ -63,7 +63,7 @@ async def test_a_job_shows_what_lies_in_storage(
     }  # fmt: skip
 
 
-async def test_a_job_whose_files_are_elsewhere_takes_nothing_here(
+async def test_a_job_whose_files_are_elsewhere_uses_nothing_here(
     api: httpx.AsyncClient, make_stored_job: StoreJob
 ) -> None:
     job = await make_stored_job(output_uri="s3://elsewhere/jobs/1")
@@ -71,7 +71,7 @@ async def test_a_job_whose_files_are_elsewhere_takes_nothing_here(
     assert (await api.get(f"/api/v1/training/jobs/{job.id}/usage")).json()["total_bytes"] == 0
 
 
-async def test_a_storage_that_does_not_answer_is_said(
+async def test_a_storage_that_does_not_answer_is_a_problem(
     api: httpx.AsyncClient, make_stored_job: StoreJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any) -> None:

@@ -1,1 +1,1 @@
-"""How much room everything takes: what rows say, and what really lies in storage."""
+"""Storage usage: sizes by the rows, and sizes of the objects that the storage lists."""

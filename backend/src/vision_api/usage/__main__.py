@@ -1,6 +1,6 @@
-"""What lies in storage, by project: `python -m vision_api.usage [--json] [--repair]`.
+"""Storage usage by project: `python -m vision_api.usage [--json] [--repair]`.
 
-It lists the whole storage and compares it with the database, so that it also sees what no row names.
+It lists the whole storage and compares it with the database, and so finds objects that no row names.
 """
 
 import argparse
@@ -16,16 +16,17 @@ from vision_api.db.engine import make_engine
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
 from vision_api.migrate import require_schema
-from vision_api.usage.names import KnownObjects, load_known_objects
-from vision_api.usage.orphans import NotThisDatabase, removable, remove
+from vision_api.usage.known_objects import KnownObjects
+from vision_api.usage.orphans import NotThisDatabase, list_removable, remove
 from vision_api.usage.report import Report, compare, list_storage
+from vision_api.usage.repository import load_known_objects
 
 COLUMNS = ("project", "jobs", "files", "total", "checkpoints", "superseded", "unlisted", "data sets", "models")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Exits with 1 and one line when it cannot be done."""
-    parser = argparse.ArgumentParser(prog="vision_api.usage", description="Show what lies in storage, by project.")
+    """Print the report. Exits with 1 and one line on an error."""
+    parser = argparse.ArgumentParser(prog="vision_api.usage", description="Show the storage usage by project.")
     parser.add_argument("--json", action="store_true", help="everything, down to single jobs, as JSON")
     parser.add_argument(
         "--repair",
@@ -38,41 +39,41 @@ def main(arguments: Sequence[str] | None = None) -> None:
         settings = load_settings()
         asyncio.run(run(settings, as_json=options.json, repair=options.repair))
     except (ConfigurationError, DatabaseUnavailable, StorageError, NotThisDatabase) as error:
-        sys.exit(f"vision-api cannot tell: {error or error.__cause__}")
+        sys.exit(f"vision-api cannot report the usage: {error or error.__cause__}")
 
 
 async def run(settings: Settings, *, as_json: bool = False, repair: bool = False) -> None:
-    """Write the report to standard output; what `repair` does, to standard error."""
+    """Write the report to standard output, and deletions of `repair` to standard error."""
     await require_schema(settings)
     store = open_store(settings.storage_url)
     database = Database(make_engine(settings))
     try:
-        report, names = await survey(database, store)
+        report, known = await make_report(database, store)
         text = report.model_dump_json(indent=2) if as_json else "\n".join(describe(report))
         sys.stdout.write(text + "\n")
         if repair:
-            await remove_orphans(database, store, report, names)
+            await remove_orphans(database, store, report, known)
     finally:
         await database.close()
 
 
-async def survey(database: Database, store: ObjectStore) -> tuple[Report, KnownObjects]:
-    """The storage first, then the database."""
+async def make_report(database: Database, store: ObjectStore) -> tuple[Report, KnownObjects]:
+    """List the storage first, then load the database, and compare them."""
     listing = await anyio.to_thread.run_sync(list_storage, store)
     async with database.snapshot() as session:
-        names = await load_known_objects(session)
-    return compare(store, listing, names), names
+        known = await load_known_objects(session)
+    return compare(store, listing, known), known
 
 
-async def remove_orphans(database: Database, store: ObjectStore, report: Report, names: KnownObjects) -> None:
-    """Delete what can be deleted, and say so. Raises NotThisDatabase."""
-    for orphan in removable(report, names):
+async def remove_orphans(database: Database, store: ObjectStore, report: Report, known: KnownObjects) -> None:
+    """Delete the removable orphans, and print each. Raises NotThisDatabase."""
+    for orphan in list_removable(report, known):
         done = "deleted" if await remove(database, store, orphan) else "left, since its job is known now:"
         sys.stderr.write(f"{done} {orphan.prefix} ({orphan.files} files, {format_bytes(orphan.total_bytes)})\n")
 
 
 def describe(report: Report) -> Iterator[str]:
-    """A table of the projects, and what belongs to none."""
+    """Return the lines of a table of projects, and of the objects that belong to none."""
     yield f"{report.storage_url}: {format_bytes(report.total_bytes)}"
     yield ""
     rows = [COLUMNS, *(_row(report, index) for index in range(len(report.projects)))]
@@ -103,7 +104,7 @@ def _row(report: Report, index: int) -> tuple[str, ...]:
 
 
 def format_bytes(size: float) -> str:
-    """`1.5 GiB`."""
+    """Return a size such as `1.5 GiB`."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if size < 1024:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

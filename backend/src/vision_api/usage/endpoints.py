@@ -19,13 +19,13 @@ async def get_project_usage(
     project_id: ResourceId,
     session: ReadSession,
     user: CurrentUser,
-    limit: Annotated[int, Query(ge=1, le=200, description="How many experiments at most.")] = 50,
+    limit: Annotated[int, Query(ge=1, le=200, description="The largest number of experiments.")] = 50,
 ) -> ProjectUsage:
-    """How much room a project takes, and which of its experiments take most."""
+    """Get the storage usage of a project and of its largest experiments."""
     return await use_cases.project_usage(session, user=user, project_id=project_id, limit=limit)
 
 
 @router.get("/training/jobs/{job_id}/usage")
 async def get_job_usage(job_id: ResourceId, database: DatabaseDep, store: StoreDep, user: CurrentUser) -> JobUsage:
-    """How much room an experiment takes, as the storage lists it: also files that are about to be deleted."""
+    """Get the storage usage of an experiment, as the storage lists it: with files that are about to be deleted."""
     return await use_cases.job_usage(database, store, user=user, job_id=job_id)

@@ -1,4 +1,4 @@
-"""What the routes of usage give."""
+"""Responses of usage."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from vision_api.kit.schemas import ReadModel
 
 
 class JobSize(ReadModel):
-    """What one experiment has left."""
+    """Size of one experiment's artifacts."""
 
     job_id: int
     name: str
@@ -17,21 +17,21 @@ class JobSize(ReadModel):
 
 
 class ProjectUsage(ReadModel):
-    """What the files of a project take. An object that has two names counts once."""
+    """Size of a project's files. An object that has two names counts once."""
 
     project_id: int
     total_bytes: int
-    artifacts_bytes: int = Field(description="Of its experiments.")
+    artifacts_bytes: int = Field(description="Artifacts of its experiments.")
     checkpoints_bytes: int = Field(description="Part of `artifacts_bytes`.")
-    datasets_bytes: int = Field(description="Of its data sets; the same content counts once.")
-    models_bytes: int = Field(description="Of its registered models: copies of their own.")
-    deleted_bytes: int = Field(description="Of experiments that were deleted a moment ago, until they are freed.")
+    datasets_bytes: int = Field(description="Data sets; equal content counts once.")
+    models_bytes: int = Field(description="Copies of weights of its registered models.")
+    deleted_bytes: int = Field(description="Files of deleted experiments, until they are freed.")
     job_count: int
-    jobs: list[JobSize] = Field(description="The biggest first.")
+    jobs: list[JobSize] = Field(description="The largest first.")
 
 
 class RowCounts(ReadModel):
-    """What an experiment has in the database."""
+    """Number of an experiment's rows in the database."""
 
     events: int
     log_lines: int
@@ -39,11 +39,10 @@ class RowCounts(ReadModel):
 
 
 class JobUsage(JobSize):
-    """What really lies in storage for one experiment, and in the database."""
+    """Size of an experiment's objects as the storage lists them, and its rows in the database."""
 
     superseded_bytes: int = Field(description="Replaced by newer files; deleted within minutes.")
     unlisted_bytes: int = Field(
-        description="Stored and not in the list of artifacts: a moment ago, or by an attempt that was lost. They go "
-        "with the experiment."
+        description="Stored and not listed as artifacts: very new, or of a lost attempt. Deleted with the experiment."
     )
     database_rows: RowCounts

@@ -1,4 +1,4 @@
-"""Objects of one job, sorted by what becomes of them: pure."""
+"""Sizes of the objects of one folder, by their fate: pure."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from vision_contracts import ArtifactKind
 
 @dataclass
 class Sizes:
-    """How many objects, and how many bytes they have."""
+    """Number of objects, and their bytes."""
 
     files: int = 0
     total_bytes: int = 0
     checkpoints_bytes: int = 0
     superseded_bytes: int = 0
-    """Deleted as soon as nobody can be reading them any more."""
+    """Objects that are deleted as soon as no download can be reading them."""
     unlisted_bytes: int = 0
-    """Of objects that no row names."""
+    """Objects that no row names."""
     newest_at: datetime | None = None
 
     def add(self, found: ObjectInfo, kinds: Mapping[str, str], garbage: Collection[str]) -> None:
-        """`kinds` are the objects that have a name, `garbage` those that are to be deleted."""
+        """Add an object. `kinds` has the objects that rows name, `garbage` those that are to be deleted."""
         self.files += 1
         self.total_bytes += found.size_bytes
         self.newest_at = max(self.newest_at or found.modified_at, found.modified_at)
@@ -35,7 +35,7 @@ class Sizes:
 
 
 def measure(objects: Iterable[ObjectInfo], kinds: Mapping[str, str], garbage: Collection[str]) -> Sizes:
-    """All of them together."""
+    """Return the sizes of some objects."""
     sizes = Sizes()
     for found in objects:
         sizes.add(found, kinds, garbage)

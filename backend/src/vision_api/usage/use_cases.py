@@ -1,4 +1,4 @@
-"""How much room a project and a job take."""
+"""Usage of a project and of a job."""
 
 import anyio.to_thread
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,9 +14,9 @@ from vision_api.usage.sizes import measure
 
 
 async def project_usage(session: AsyncSession, *, user: User, project_id: int, limit: int) -> ProjectUsage:
-    """As rows have it, which costs no request to the storage. Raises NotFound."""
+    """Return the usage of a project by its rows, without a request to the storage. Raises NotFound."""
     await get_project_for(session, user, project_id)
-    rows = await repository.list_biggest(session, project_id, limit=limit)
+    rows = await repository.list_largest_jobs(session, project_id, limit=limit)
     datasets_bytes = await repository.sum_datasets(session, project_id)
     models_bytes = await repository.sum_models(session, project_id)
     artifacts_bytes, deleted_bytes = (rows[0].artifacts_bytes, rows[0].deleted_bytes) if rows else (0, 0)
@@ -34,12 +34,12 @@ async def project_usage(session: AsyncSession, *, user: User, project_id: int, l
 
 
 async def job_usage(database: Database, store: ObjectStore, *, user: User, job_id: int) -> JobUsage:
-    """As the storage lists it. Raises NotFound, StorageError."""
+    """Return the usage of a job as the storage lists it. Raises NotFound, StorageError."""
     async with database.snapshot() as session:
         job = await get_job_for(session, user, job_id)
         rows = RowCounts(**await repository.count_rows(session, job_id))
     objects = await _list(store, job.output_uri)
-    async with database.snapshot() as session:  # after the list: what was listed may have got its name meanwhile
+    async with database.snapshot() as session:  # after the listing: a listed object may have got its row meanwhile
         kinds = await repository.list_kinds(session, job_id)
         garbage = await repository.list_garbage_below(session, job.output_uri)
     sizes = measure(objects, kinds, garbage)
