@@ -1,4 +1,4 @@
-"""The tar of a backup, written while the platform works."""
+"""The tar of a backup, written while the platform runs."""
 
 import io
 import tarfile
@@ -10,7 +10,7 @@ from vision_api.backup.archive import Complete, write_objects
 
 
 class Sweeping(ObjectStore):
-    """Somebody deletes an object after it was listed and before it is read."""
+    """A store in which an object is deleted after it was listed and before it is read."""
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         for found in list(super().list(prefix)):
@@ -19,7 +19,7 @@ class Sweeping(ObjectStore):
             yield found
 
 
-def test_what_is_deleted_meanwhile_is_left_out(tmp_path: Path) -> None:
+def test_an_object_that_is_deleted_meanwhile_is_left_out(tmp_path: Path) -> None:
     plain = open_store(tmp_path.as_uri())
     content = bytes(range(256)) * 100_000  # several of the pieces that a store reads
     for name in ("best.pt", "replaced.pt", "report.json"):

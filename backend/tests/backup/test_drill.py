@@ -23,7 +23,7 @@ from vision_api.kit.clock import utc_now
 from vision_api.migrate import upgrade
 from vision_api.models import Artifact, AuthSession, JobStatus, Project, TrainingJob, User
 
-GOING = {
+STATUSES = {
     "running": JobStatus.RUNNING, "stopping": JobStatus.STOPPING, "pausing": JobStatus.PAUSING,
     "sent": JobStatus.QUEUED, "waiting": JobStatus.QUEUED, "new": JobStatus.PENDING,
 }  # fmt: skip
@@ -52,10 +52,12 @@ async def _fill(settings: Settings) -> None:
         await session.flush()
         session.add(AuthSession(user_id=owner.id, expires_at=utc_now() + timedelta(days=1)))
     await store_job(database, store, project, owner, notes="", hyperparameters={"a": [1, None, "ü"]})
-    for name, status in GOING.items():
-        where = None if name in ("waiting", "new") else uuid4()
+    for name, status in STATUSES.items():
+        instance_id = None if name in ("waiting", "new") else uuid4()
         attempt = 0 if name in ("waiting", "new") else 3
-        await store_job(database, store, project, owner, name=name, status=status, instance_id=where, attempt=attempt)
+        await store_job(
+            database, store, project, owner, name=name, status=status, instance_id=instance_id, attempt=attempt
+        )
     await store_dataset(database, store, owner, "d" * 64, project)
     await database.close()
 
@@ -129,14 +131,14 @@ def test_everything_is_there_after_a_loss(environment: Callable[[], Settings], t
     assert jobs["tiny"].hyperparameters == {"a": [1, None, "ü"]}
 
 
-def test_what_is_in_use_is_not_replaced_unasked(environment: Callable[[], Settings], tmp_path: Path) -> None:
+def test_a_database_in_use_is_replaced_only_on_request(environment: Callable[[], Settings], tmp_path: Path) -> None:
     file = str(tmp_path / "backup.tar")
     asyncio.run(_fill(environment()))
     main(["create", file])
     assert "--replace" in _refused("restore", file)
 
 
-def test_file_that_was_cut_off_changes_no_row(environment: Callable[[], Settings], tmp_path: Path) -> None:
+def test_a_file_that_was_cut_off_changes_no_row(environment: Callable[[], Settings], tmp_path: Path) -> None:
     settings, file = environment(), tmp_path / "backup.tar"
     asyncio.run(_fill(settings))
     main(["create", str(file)])
@@ -149,7 +151,7 @@ def test_file_that_was_cut_off_changes_no_row(environment: Callable[[], Settings
     assert asyncio.run(_count(settings)) == before
 
 
-def test_other_storage_or_database_is_refused(
+def test_another_storage_or_database_is_refused(
     environment: Callable[[], Settings], tmp_path: Path, monkeypatch: Any
 ) -> None:
     file = str(tmp_path / "backup.tar")

@@ -1,4 +1,4 @@
-"""Experiments side by side, over HTTP."""
+"""Comparison of experiments over HTTP."""
 
 from typing import Any
 
@@ -26,9 +26,7 @@ def _by_name(many: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {one["name"]: one for one in many}
 
 
-async def test_settings_metrics_curves_and_classes_stand_side_by_side(
-    api: httpx.AsyncClient, train_job: TrainJob
-) -> None:
+async def test_settings_metrics_curves_and_classes_are_compared(api: httpx.AsyncClient, train_job: TrainJob) -> None:
     first = await train_job(
         accuracies=[0.5, 0.8, 0.7], report=make_report({"cat": 0.9, "dog": 0.7}), hyperparameters={"mixup": 0.2}
     )
@@ -96,7 +94,7 @@ MEASURED_ELSEWHERE: list[tuple[dict[str, Any], str, int]] = [
 ]
 
 
-async def test_what_was_measured_on_something_else_is_said(api: httpx.AsyncClient, train_job: TrainJob) -> None:
+async def test_measurements_on_other_images_are_not_comparable(api: httpx.AsyncClient, train_job: TrainJob) -> None:
     job = await train_job(report=make_report({"cat": 1.0, "dog": 1.0}))
     for fields, code, groups in MEASURED_ELSEWHERE:
         other = await train_job(**fields)

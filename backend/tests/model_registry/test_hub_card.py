@@ -23,7 +23,7 @@ def _read(answer: httpx.Response) -> tuple[dict[str, Any], str]:
     return yaml.safe_load(metadata), text
 
 
-async def test_a_card_says_what_how_and_how_good(
+async def test_a_card_describes_model_training_and_metrics(
     api: httpx.AsyncClient, app: FastAPI, project: Project, train_job: TrainJob
 ) -> None:
     await app.state.catalog.put(make_list(make_card("tiny", license="apache-2.0", params=1234567)))
@@ -59,7 +59,7 @@ async def test_a_card_says_what_how_and_how_good(
     assert metadata["model-index"][0]["results"] == index["results"]
 
 
-async def test_what_is_not_known_is_said(api: httpx.AsyncClient, train_job: TrainJob) -> None:
+async def test_a_card_says_that_facts_are_unknown(api: httpx.AsyncClient, train_job: TrainJob) -> None:
     bare = await train_job(dataset_digest=None, dataset_path="/data/digits", environment=None)
 
     metadata, text = _read(await api.get(f"/api/v1/training/jobs/{bare.id}/model-card"))

@@ -1,4 +1,4 @@
-"""Versions of registered models are pushed to a hub, by its own client."""
+"""Pushes of model versions to a hub by its own client."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ from vision_api.models import ModelPush, Project
 
 @pytest.fixture
 async def hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:
-    """It takes large files by the older of the client's two protocols."""
+    """Serve a hub that takes large files by the older of the client's two protocols."""
     monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
     hub = Hub()
     async with serving_app(make_hub_app(hub)) as port:
@@ -46,7 +46,7 @@ def pusher(app: FastAPI) -> HubPusher:
 
 @pytest.fixture
 async def url(api: httpx.AsyncClient, project: Project, train_job: TrainJob) -> str:
-    """Of the first version of a model."""
+    """Register the first version of a model, and return its URL."""
     models = f"/api/v1/projects/{project.id}/models"
     answer = await api.post(models, json={"name": "reader", "job_id": (await train_job()).id, "notes": "mine"})
     return answer.headers["Location"]
@@ -64,7 +64,7 @@ async def _get(api: httpx.AsyncClient, push: str) -> dict[str, Any]:
     return answer.json()
 
 
-async def _skip_the_wait(app: FastAPI) -> None:
+async def _make_retry_due(app: FastAPI) -> None:
     async with app.state.database.transaction() as session:
         await session.execute(update(ModelPush).values(lease_expires_at=None))
 
@@ -91,7 +91,7 @@ async def test_a_version_arrives_with_its_card_and_lineage(
     assert not await pusher.process_next()
 
 
-async def test_the_next_version_takes_its_place_and_what_is_sent_twice_is_there_once(
+async def test_the_next_version_replaces_the_files_and_a_repeated_push_makes_no_second_commit(
     api: httpx.AsyncClient, url: str, hub: Hub, pusher: HubPusher, train_job: TrainJob, project: Project
 ) -> None:
     for _ in range(2):
@@ -110,7 +110,7 @@ async def test_the_next_version_takes_its_place_and_what_is_sent_twice_is_there_
     assert set(repository.files) == {".gitattributes", "README.md", "lineage.json", "model.pt", "LICENSE"}
 
 
-async def test_a_hub_in_trouble_is_asked_again_and_not_for_ever(
+async def test_a_push_to_a_failing_hub_is_retried_a_limited_number_of_times(
     api: httpx.AsyncClient, app: FastAPI, url: str, hub: Hub, pusher: HubPusher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pusher_module, "MOST_TRIES", 2)
@@ -118,9 +118,9 @@ async def test_a_hub_in_trouble_is_asked_again_and_not_for_ever(
     hub.failures = [503]
     assert await pusher.process_next()
     assert (await _get(api, push))["status"] == "pushing"
-    assert not await pusher.process_next()  # not at once
+    assert not await pusher.process_next()  # the retry is not due yet
 
-    await _skip_the_wait(app)
+    await _make_retry_due(app)
     assert await pusher.process_next()
     assert (await _get(api, push))["status"] == "pushed"
 
@@ -128,14 +128,14 @@ async def test_a_hub_in_trouble_is_asked_again_and_not_for_ever(
     push = await _push(api, url)
     hub.failures = [502, 502]
     for _ in range(2):
-        await _skip_the_wait(app)
+        await _make_retry_due(app)
         assert await pusher.process_next()
     failed = await _get(api, push)
     assert (failed["status"], failed["error_code"]) == ("failed", "hub_unavailable")
     assert "502" in failed["error_message"]
 
 
-async def test_what_is_not_ours_at_the_hub_stays_as_it_is(
+async def test_a_repository_with_foreign_files_is_left_as_it_is(
     api: httpx.AsyncClient, url: str, hub: Hub, pusher: HubPusher
 ) -> None:
     push = await _push(api, url, repository="digit-reader")
@@ -151,7 +151,7 @@ async def test_what_is_not_ours_at_the_hub_stays_as_it_is(
     assert hub.repositories["team/digit-reader"].files == before
 
 
-async def test_a_refused_token_fails_at_once_is_not_told_and_leaves_the_name_free(
+async def test_a_refused_token_fails_at_once_is_not_shown_and_leaves_the_name_free(
     api: httpx.AsyncClient, url: str, hub: Hub, pusher: HubPusher, caplog: pytest.LogCaptureFixture
 ) -> None:
     known, hub.token = hub.token, "another one"
@@ -180,7 +180,7 @@ async def test_every_model_has_a_repository_of_its_own(
     problem_of(await api.post(f"{other.headers['Location']}/pushes", json=body), 409, "conflict")
 
 
-async def test_who_may_push_and_see_it(
+async def test_strangers_neither_push_nor_see_pushes(
     api: httpx.AsyncClient, client: httpx.AsyncClient, url: str, make_user: MakeUser, auth_headers: AuthHeaders
 ) -> None:
     push = await _push(api, url, repository="digit-reader")
@@ -197,7 +197,7 @@ async def test_a_push_that_was_under_way_when_the_backend_ended_is_made_by_the_n
     api: httpx.AsyncClient, app: FastAPI, url: str, hub: Hub, settings: Settings
 ) -> None:
     push = await _push(api, url, repository="digit-reader")
-    async with app.state.database.transaction() as session:  # as one leaves it that is killed over it
+    async with app.state.database.transaction() as session:  # the state that a killed pusher leaves
         await session.execute(update(ModelPush).values(tries=1, lease_expires_at=utc_now()))
 
     async with running_pusher(app.state.database, app.state.store, settings) as pusher:
@@ -211,7 +211,7 @@ async def test_a_push_that_was_under_way_when_the_backend_ended_is_made_by_the_n
     assert hub.repositories["team/digit-reader"].messages == ["Digits/reader:1"]
 
 
-async def test_weights_that_are_gone_are_told(
+async def test_a_push_without_weights_fails(
     api: httpx.AsyncClient, url: str, pusher: HubPusher, tmp_path: Path
 ) -> None:
     push = await _push(api, url, repository="digit-reader")

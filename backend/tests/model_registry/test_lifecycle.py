@@ -1,4 +1,4 @@
-"""Results get names, move between stages, and outlive their experiments."""
+"""Registered results: names, stages, and a life beyond their experiments."""
 
 import asyncio
 from datetime import timedelta
@@ -35,7 +35,7 @@ async def _register(api: httpx.AsyncClient, url: str, job: TrainingJob, **fields
 
 
 async def _sweep(app: FastAPI, monkeypatch: pytest.MonkeyPatch, *, after: timedelta = timedelta(0)) -> None:
-    """A round of the sweep, as if so much time had passed."""
+    """Run a round of the sweep, as if so much time had passed."""
     monkeypatch.setattr(sweep, "SEEN_AS_DELETED", timedelta(0))
     monkeypatch.setattr(sweep, "utc_now", lambda: utc_now() + after)
     await SweepLoop(app.state.database, app.state.store, DEFAULT_RETENTION, owner=uuid4()).tick()
@@ -155,7 +155,7 @@ async def test_a_project_takes_its_models_with_it(
     assert _files(tmp_path, "models") == []
 
 
-async def test_who_registers_at_once_gets_a_number_each(
+async def test_concurrent_registrations_get_a_number_each(
     api: httpx.AsyncClient, database: Database, url: str, train_job: TrainJob
 ) -> None:
     job = await train_job()
@@ -187,10 +187,10 @@ async def test_a_request_that_is_sent_again_registers_once(
 
 
 class Killed(BaseException):
-    """Nothing that runs afterwards can catch it."""
+    """A kill, which no handler catches."""
 
 
-async def test_whoever_is_killed_over_a_registration_leaves_nothing(
+async def test_a_killed_registration_leaves_no_files(
     api: httpx.AsyncClient, app: FastAPI, url: str, train_job: TrainJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = await train_job()
@@ -209,11 +209,11 @@ async def test_whoever_is_killed_over_a_registration_leaves_nothing(
     assert _files(tmp_path, "models") == []
 
 
-async def test_a_copy_that_the_sweep_may_be_deleting_is_not_named(
+async def test_a_copy_that_the_sweep_may_be_deleting_is_not_registered(
     api: httpx.AsyncClient, app: FastAPI, database: Database, url: str, train_job: TrainJob,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    """As after a copy that took hours; and as if the weights went at the same moment."""
+    """A copy that took hours, and weights that are deleted at the same moment."""
     job = await train_job()
     copy = registration._copy_weights
 
@@ -231,7 +231,7 @@ async def test_a_copy_that_the_sweep_may_be_deleting_is_not_named(
     assert (await api.get(url)).json() == []
 
 
-async def test_what_is_no_result_of_the_project_is_refused(
+async def test_a_result_of_another_project_is_refused(
     api: httpx.AsyncClient, database: Database, url: str, train_job: TrainJob
 ) -> None:
     other = Project(name="other")
@@ -251,8 +251,8 @@ async def test_what_is_no_result_of_the_project_is_refused(
         assert await refused(422, "validation_failed", job_id=job_id) == ["job_id"]
     assert await refused(422, "validation_failed", artifact="checkpoints/other") == ["artifact"]
     assert await refused(422, "validation_failed", stage="live") == ["stage"]
-    for unsettled in (running, retried):
-        await refused(409, "conflict", job_id=unsettled.id)
+    for unfinished in (running, retried):
+        await refused(409, "conflict", job_id=unfinished.id)
 
 
 async def test_viewers_look_and_strangers_see_nothing(

@@ -1,4 +1,4 @@
-"""Works from a request to their answer: the whole backend, a real training service, real runners."""
+"""Operations from a request to their result: the whole backend, a real training service, real runners."""
 
 import asyncio
 import io
@@ -27,7 +27,7 @@ JOB = {"framework": "fake", "model_name": "linear", "task_type": "image_classifi
 
 @pytest.fixture
 async def app(settings: Settings, tmp_path: Path, colors: Path) -> AsyncIterator[FastAPI]:
-    """The whole backend with one service of one slot."""
+    """Run the whole backend with one service of one slot."""
     storage_url = (tmp_path / "storage").as_uri()
     service = FakeService(tmp_path / "service", storage_url, colors.parent)
     await service.start()
@@ -49,7 +49,7 @@ async def app(settings: Settings, tmp_path: Path, colors: Path) -> AsyncIterator
 
 @pytest.fixture
 async def api(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of an administrator."""
+    """Return a client of an administrator."""
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test/api/v1", timeout=60) as client:
         answer = await client.post("/auth/login", data=ADMIN)
@@ -58,7 +58,7 @@ async def api(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def ended(api: httpx.AsyncClient, path: str) -> dict[str, Any]:
-    """A job or a work once it has ended."""
+    """Return a job or an operation once it has ended."""
     for _ in range(600):
         found = (await api.get(path)).json()
         if found["status"] in ("completed", "failed", "cancelled"):
@@ -94,11 +94,11 @@ async def test_a_trained_experiment_predicts_is_exported_and_evaluated(api: http
     project = (await api.post("/projects", json={"name": "Colours"})).json()["id"]
     body = {**JOB, "project_id": project, "dataset_path": str(colors)}
 
-    looked = await api.post("/training/jobs/preflight", json=body | {"dry_run": True})
-    assert looked.status_code == 200, looked.text
-    assert looked.json()["fits"]
-    assert looked.json()["estimates"]["steps_per_epoch"] == 4
-    assert looked.json()["dry_run"]["values"]["preflight/steps_per_epoch"] == 4
+    checked = await api.post("/training/jobs/preflight", json=body | {"dry_run": True})
+    assert checked.status_code == 200, checked.text
+    assert checked.json()["fits"]
+    assert checked.json()["estimates"]["steps_per_epoch"] == 4
+    assert checked.json()["dry_run"]["values"]["preflight/steps_per_epoch"] == 4
 
     job = (await api.post("/training/jobs", json=body)).json()["id"]
     address = f"/training/jobs/{job}"
@@ -123,15 +123,15 @@ async def test_a_trained_experiment_predicts_is_exported_and_evaluated(api: http
     other = await api.post(f"{address}/predict", files=images[1:], headers=key)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
 
-    asked = [
+    accepted = [
         await api.post(f"{address}/export", json={"format": "bundle"}, headers=key),
         await api.post(f"{address}/export", json={"format": "torchscript"}),
         await api.post(f"{address}/evaluate", json={"split": "val"}),
     ]
-    assert [each.status_code for each in asked] == [202] * 3
+    assert [each.status_code for each in accepted] == [202] * 3
     again = await api.post(f"{address}/export", json={"format": "bundle"}, headers=key)
-    assert again.json()["id"] == asked[0].json()["id"]
-    done = [await ended(api, each.headers["location"].removeprefix("/api/v1")) for each in asked]
+    assert again.json()["id"] == accepted[0].json()["id"]
+    done = [await ended(api, each.headers["location"].removeprefix("/api/v1")) for each in accepted]
     assert [each["status"] for each in done] == ["completed", "failed", "completed"]
     assert done[1]["status_reason"] == "export_not_supported"
     assert done[2]["values"] == {"val/accuracy": 1.0}
@@ -144,16 +144,16 @@ async def test_a_trained_experiment_predicts_is_exported_and_evaluated(api: http
     listed = await api.get(f"/projects/{project}/experiments")
     assert [each["id"] for each in listed.json()] == [job]
     assert (await api.get(f"/projects/{project}")).json()["experiment_count"] == 1
-    work = done[0]["id"]
-    assert (await api.post(f"/training/jobs/{work}/retry")).json()["code"] == "invalid_transition"
+    operation_id = done[0]["id"]
+    assert (await api.post(f"/training/jobs/{operation_id}/retry")).json()["code"] == "invalid_transition"
 
-    assert (await api.delete(f"/training/jobs/{work}")).status_code == 204
+    assert (await api.delete(f"/training/jobs/{operation_id}")).status_code == 204
     assert "exports/bundle.zip" not in (await api.get(f"{address}/artifacts")).text
     assert (await api.delete(address)).status_code == 204
     assert (await api.get(f"/training/jobs/{done[2]['id']}")).status_code == 404
 
 
-async def test_a_wrong_request_for_a_work_says_what_is_wrong(api: httpx.AsyncClient, colors: Path) -> None:
+async def test_a_wrong_request_for_an_operation_is_refused(api: httpx.AsyncClient, colors: Path) -> None:
     project = (await api.post("/projects", json={"name": "Colours"})).json()["id"]
     body = {**JOB, "project_id": project, "dataset_path": str(colors)}
     job = (await api.post("/training/jobs", json=body)).json()["id"]

@@ -1,4 +1,4 @@
-"""Operations as rows that are read together."""
+"""Rows of operations that are read together."""
 
 import httpx
 from fastapi import FastAPI

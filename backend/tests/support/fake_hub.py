@@ -1,4 +1,4 @@
-"""A server that speaks so much of the Hugging Face hub's protocol that its client can push, and keeps what it gets."""
+"""A server with the part of the Hugging Face hub's protocol that pushes need. It keeps the pushed files."""
 
 import base64
 import hashlib
@@ -14,7 +14,7 @@ LARGE = (".pt", ".onnx", ".safetensors", ".zip")
 
 @dataclass
 class Repository:
-    """Its newest files, what was committed, and which commit has which tag."""
+    """A repository: its newest files, the messages of its commits, and its tags."""
 
     is_private: bool = False
     files: dict[str, bytes] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Hub:
     repositories: dict[str, Repository] = field(default_factory=dict)
     objects: dict[str, bytes] = field(default_factory=dict)
     failures: list[int] = field(default_factory=list)
-    """Statuses of the next answers to a commit."""
+    """Status codes of the next responses to a commit."""
     requests: list[str] = field(default_factory=list)
 
 
@@ -147,7 +147,7 @@ def _commit(number: int) -> str:
 
 
 def _oid(path: str, files: dict[str, bytes]) -> str | None:
-    """As the client computes it: of a small file git's, of a large one the SHA-256."""
+    """Return the object id as the client computes it: git's for a small file, SHA-256 for a large one."""
     if path not in files:
         return None
     if path.endswith(LARGE):

@@ -38,7 +38,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class FullProject:
-    """The ids of what has the rows. Fields are named as parameters of paths are."""
+    """Ids of the inserted rows. Fields have the names of path parameters."""
 
     project_id: int
     dataset_id: int
@@ -53,7 +53,7 @@ class FullProject:
 
 
 async def fill_project(database: Database, store: ObjectStore, owner: User, count: int) -> FullProject:
-    """Let `owner` have `count` more projects, the first of which has `count` of everything."""
+    """Insert `count` projects of `owner`, the first of which has `count` of everything."""
     async with database.transaction() as session:
         project_ids = await _insert(session, Project, [{"name": f"Project {index}"} for index in range(count)])
         people = [{"email": f"{uuid4().hex}@example.com", "password_hash": PASSWORD_HASH} for _ in range(count - 1)]
@@ -103,15 +103,15 @@ async def _fill_datasets(
 
 
 async def _fill_jobs(session: AsyncSession, owner: User, count: int, common: Row) -> list[int]:
-    """Completed experiments, and one that waits. The first has the curves, the log and the files."""
+    """Insert completed experiments and a queued one. The first has the curves, the log and the files."""
     completed = {"status": "completed", "dataset_digest": DIGEST, "dataset_version": 1, "primary_value": 0.5}
     waiting = {"status": "queued", "dataset_digest": None, "dataset_version": None, "primary_value": None}
     fields = common | {"created_by_id": owner.id}
     rows = [job_fields(**fields, **each) for each in (*[completed] * count, waiting)]
     job_ids = await _insert(session, TrainingJob, rows)
-    told = [{"job_id": job_id, "name": "val/accuracy"} for job_id in job_ids]
-    told += [{"job_id": job_ids[0], "name": f"val/{index}"} for index in range(count - 1)]
-    await session.execute(insert(MetricPoint), [_point(1) | each for each in told])
+    points = [{"job_id": job_id, "name": "val/accuracy"} for job_id in job_ids]
+    points += [{"job_id": job_ids[0], "name": f"val/{index}"} for index in range(count - 1)]
+    await session.execute(insert(MetricPoint), [_point(1) | each for each in points])
     best = [{"job_id": job_id, "name": "checkpoints/best.pt", "uri": f"file:///{job_id}"} for job_id in job_ids]
     await session.execute(insert(Artifact), [_file("checkpoint") | each for each in best])
     lines = [{"job_id": job_ids[0], "line_id": index + 1} for index in range(count)]
@@ -121,21 +121,23 @@ async def _fill_jobs(session: AsyncSession, owner: User, count: int, common: Row
 
 
 async def _fill_operations(session: AsyncSession, owner: User, count: int, common: Row) -> tuple[int, int]:
-    """Operations of one experiment and a pre-flight. Each has values, and the newest and the pre-flight files of their own;
-    files of the others are the experiment's.
+    """Insert operations of one experiment and a pre-flight, each with values. The newest and the pre-flight have files
+    of their own; files of the others are the experiment's.
     """
     fields = common | {"created_by_id": owner.id, "status": "queued", "work": {}}
     rows = [job_fields(**fields, kind="evaluate") for _ in range(count - 1)]
     rows.append(job_fields(**fields, kind="predict"))
     rows.append(job_fields(**(fields | {"parent_id": None}), kind="preflight"))
-    work_ids = await _insert(session, TrainingJob, rows)
+    operation_ids = await _insert(session, TrainingJob, rows)
     points = [
-        {"job_id": operation_id, "name": name} for operation_id in work_ids for name in ("val/accuracy", "val/loss")
+        {"job_id": operation_id, "name": name}
+        for operation_id in operation_ids
+        for name in ("val/accuracy", "val/loss")
     ]
     await session.execute(insert(MetricPoint), [_point(step) | each for each in points for step in (1, 2)])
     files = [
         {"job_id": operation_id, "name": f"drawings/{index}.png", "uri": f"{row['output_uri']}/{index}.png"}
-        for operation_id, row in list(zip(work_ids, rows, strict=True))[-2:]
+        for operation_id, row in list(zip(operation_ids, rows, strict=True))[-2:]
         for index in range(count)
     ]
     files += [
@@ -144,10 +146,10 @@ async def _fill_operations(session: AsyncSession, owner: User, count: int, commo
             "name": f"evaluations/{operation_id}.json",
             "uri": f"{row['output_uri']}/a.json",
         }
-        for operation_id, row in zip(work_ids[:-2], rows[:-2], strict=True)
+        for operation_id, row in zip(operation_ids[:-2], rows[:-2], strict=True)
     ]
     await session.execute(insert(Artifact), [_file("report") | each for each in files])
-    return work_ids[-2], work_ids[-1]
+    return operation_ids[-2], operation_ids[-1]
 
 
 async def _fill_models(session: AsyncSession, owner: User, count: int, common: Row) -> None:
@@ -174,7 +176,7 @@ def _file(kind: str) -> Row:
 
 
 def _lineage() -> Lineage:
-    """The least that a lineage can have."""
+    """Return a minimal lineage."""
     job = {"id": 1, "uid": uuid4(), "name": "tiny", "status": "completed", "attempt": 1, "created_at": utc_now()}
     file = {"artifact": "checkpoints/best.pt", "uri": "file:///x", "sha256": "0" * 64, "size_bytes": 1, "attempt": 1}
     data = dict.fromkeys(LineageData.model_fields) | {"format": "auto", "validation_split": "val", "splits": {}}

@@ -27,8 +27,8 @@ from vision_api.process.errors import StartError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Exits with 1 and one line when it cannot be done."""
-    parser = argparse.ArgumentParser(prog="vision_api.backup", description="Keep and restore everything.")
+    """Create or restore a backup. Exits with 1 and one line on an error."""
+    parser = argparse.ArgumentParser(prog="vision_api.backup", description="Back up and restore all data.")
     parser.add_argument("action", choices=("create", "restore"))
     parser.add_argument("file", help="a tar file; - for standard output or input")
     parser.add_argument("--replace", action="store_true", help="restore over a database that has accounts already")
@@ -45,23 +45,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def create(settings: Settings, file: str) -> None:
-    """Keep the database first, then the storage: files are immutable, so every one that a row names is still there.
+    """Back up the database first, then the storage: files are immutable, so those that rows name still exist.
 
-    A file on disk gets its name when it is complete.
+    A backup on disk gets its name once it is complete.
     """
     partial = Path(f"{file}.partial")
     with tempfile.TemporaryDirectory(dir=_work_dir(settings)) as folder:
-        manifest, named = asyncio.run(_dump(settings, Path(folder)))
+        manifest, uris = asyncio.run(_dump(settings, Path(folder)))
         with sys.stdout.buffer if file == "-" else partial.open("wb") as target:
-            missing = _write(settings, target, manifest, Path(folder), named)
+            missing = _write(settings, target, manifest, Path(folder), uris)
     if file != "-":
         partial.replace(file)
     if missing:
-        _say(f"{len(missing)} files that rows name were not in storage, such as {min(missing)}")
+        _log(f"{len(missing)} files that rows name were not in storage, such as {min(missing)}")
 
 
 def restore(settings: Settings, file: str, *, replace: bool = False) -> None:
-    """The storage first, then the database, in one step. Killed before that, the old database is as it was."""
+    """Restore the storage first, then the database, in one step. A kill before that step leaves the old database."""
     with (
         tempfile.TemporaryDirectory(dir=_work_dir(settings)) as folder,
         sys.stdin.buffer if file == "-" else Path(file).open("rb") as source,
@@ -71,8 +71,8 @@ def restore(settings: Settings, file: str, *, replace: bool = False) -> None:
         asyncio.run(_check(settings, manifest, replace=replace))
         complete = archive.read_rest(tar, Path(folder), open_store(settings.storage_url))
         count = asyncio.run(_load(settings, manifest, Path(folder)))
-    _say(f"restored {complete.objects} files and the database of {manifest.created_at:%Y-%m-%d %H:%M} UTC; "
-         f"{count} experiments go on from their last checkpoint; everybody signs in again")  # fmt: skip
+    _log(f"restored {complete.objects} files and the database of {manifest.created_at:%Y-%m-%d %H:%M} UTC; "
+         f"{count} experiments continue from their last checkpoint; all users must sign in again")  # fmt: skip
 
 
 async def _dump(settings: Settings, folder: Path) -> tuple[Manifest, set[str]]:
@@ -90,28 +90,28 @@ async def _dump(settings: Settings, folder: Path) -> tuple[Manifest, set[str]]:
             async with engine.connect() as connection:
                 sequences = await postgresql.dump(connection, folder)
         async with database.snapshot() as session:
-            named = set(await session.scalars(select(Artifact.uri)))
+            uris = set(await session.scalars(select(Artifact.uri)))
             archives = select(DatasetVersion.archive_uri).where(DatasetVersion.archive_uri.is_not(None))
-            named |= {uri for uri in await session.scalars(archives) if uri is not None}
-            named |= set(await session.scalars(select(ModelVersion.uri)))
+            uris |= {uri for uri in await session.scalars(archives) if uri is not None}
+            uris |= set(await session.scalars(select(ModelVersion.uri)))
     finally:
         await database.close()
     manifest = Manifest(
         created_at=utc_now(), database="sqlite" if settings.is_sqlite else "postgresql",
         revision=revision, storage_url=settings.storage_url, sequences=sequences,
     )  # fmt: skip
-    return manifest, named
+    return manifest, uris
 
 
-def _write(settings: Settings, target: IO[bytes], manifest: Manifest, folder: Path, named: set[str]) -> set[str]:
+def _write(settings: Settings, target: IO[bytes], manifest: Manifest, folder: Path, uris: set[str]) -> set[str]:
     store: ObjectStore = open_store(settings.storage_url)
     with tarfile.open(fileobj=target, mode="w|") as tar:
         archive.write_text(tar, archive.MANIFEST, manifest)
         archive.write_folder(tar, folder)
         complete, written = archive.write_objects(tar, store)
         archive.write_text(tar, archive.COMPLETE, complete)
-    _say(f"kept {complete.objects} files of {complete.total_bytes / 1e6:.1f} MB and the database")
-    return named - written
+    _log(f"backed up {complete.objects} files of {complete.total_bytes / 1e6:.1f} MB and the database")
+    return uris - written
 
 
 async def _check(settings: Settings, manifest: Manifest, *, replace: bool) -> None:
@@ -135,7 +135,7 @@ async def _check(settings: Settings, manifest: Manifest, *, replace: bool) -> No
 
 
 async def _load(settings: Settings, manifest: Manifest, folder: Path) -> int:
-    """How many jobs were going on."""
+    """Load the database, and return the number of jobs that were active."""
     if settings.is_sqlite:
         sqlite.load(settings, folder)
     else:
@@ -166,7 +166,7 @@ def _work_dir(settings: Settings) -> Path:
     return settings.data_dir
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 

@@ -1,9 +1,9 @@
-"""The file of a backup: a tar that is written and read in one pass, so that it may go through a pipe.
+"""Archive of a backup: a tar that is written and read in one pass, so that it may go through a pipe.
 
-manifest.json     what it is a backup of
+manifest.json     the database and the storage of the backup
 database/…        the database's own form: a SQLite file, or a CSV of each table
-objects/…         everything in storage
-complete.json     how much there was. A file without it was cut off, and is refused
+objects/…         all objects in storage
+complete.json     the number of objects. A file without it was cut off, and is refused
 """
 
 import io
@@ -22,50 +22,50 @@ READ_BYTES = 8 * 1024**2
 
 
 class BackupError(Exception):
-    """It cannot be done. The text is the one line that an operator needs."""
+    """A backup or restore that is impossible. The text is the one line that an operator needs."""
 
 
 class Manifest(BaseModel):
-    """What a backup is of."""
+    """Description of a backup."""
 
     format: Literal[1] = 1
     created_at: Time
     database: Literal["sqlite", "postgresql"]
     revision: str
-    """Of the schema."""
+    """Revision of the schema."""
     storage_url: str
-    """Rows name their files by it."""
+    """Prefix of the URIs in rows."""
     sequences: dict[str, int] = {}
-    """PostgreSQL's counters: a number that was given once is never given again."""
+    """PostgreSQL's sequences: a number that was used once is never used again."""
 
 
 class Complete(BaseModel):
-    """The last thing in the file."""
+    """The last entry of the archive."""
 
     objects: int
     total_bytes: int
 
 
 def write_text(tar: tarfile.TarFile, name: str, content: BaseModel) -> None:
-    """A small part."""
+    """Write a small entry of JSON."""
     data = content.model_dump_json(indent=1).encode()
     tar.addfile(_entry(name, len(data)), io.BytesIO(data))
 
 
 def write_folder(tar: tarfile.TarFile, folder: Path) -> None:
-    """The database."""
+    """Write the files of the database."""
     for path in sorted(folder.iterdir()):
         with path.open("rb") as file:
             tar.addfile(_entry(DATABASE + path.name, path.stat().st_size), file)
 
 
 def write_objects(tar: tarfile.TarFile, store: ObjectStore) -> tuple[Complete, set[str]]:
-    """Everything in storage, and the URIs of it. What is deleted meanwhile is left out."""
+    """Write all objects in storage, and return their URIs. Objects that are deleted meanwhile are left out."""
     written: set[str] = set()
     total = 0
     for found in store.list():
-        content = _Content(store, found)
-        if content.begin():
+        content = _ObjectReader(store, found)
+        if content.open():
             tar.addfile(_entry(OBJECTS + store.key(found.uri), found.size_bytes), content)  # type: ignore[arg-type]
             written.add(found.uri)
             total += found.size_bytes
@@ -73,7 +73,7 @@ def write_objects(tar: tarfile.TarFile, store: ObjectStore) -> tuple[Complete, s
 
 
 def read_manifest(tar: tarfile.TarFile) -> Manifest:
-    """The first part. Raises BackupError."""
+    """Read the first entry. Raises BackupError."""
     entry = tar.next()
     if entry is None or entry.name != MANIFEST:
         raise BackupError("this is no backup of the platform")
@@ -86,7 +86,7 @@ def read_manifest(tar: tarfile.TarFile) -> Manifest:
 
 
 def read_rest(tar: tarfile.TarFile, folder: Path, store: ObjectStore) -> Complete:
-    """The database into `folder`, everything else into the storage. Raises BackupError for a file that was cut off."""
+    """Extract the database to `folder` and the objects to the storage. Raises BackupError if it was cut off."""
     count = 0
     while (entry := tar.next()) is not None:
         if entry.name == COMPLETE:
@@ -103,16 +103,16 @@ def read_rest(tar: tarfile.TarFile, folder: Path, store: ObjectStore) -> Complet
     raise BackupError("the backup was cut off before its end")
 
 
-class _Content(io.RawIOBase):
-    """An object, as the file that tarfile reads in small pieces: without copying the rest for each of them."""
+class _ObjectReader(io.RawIOBase):
+    """An object as a file that tarfile reads in small pieces, without copying the rest for each of them."""
 
     def __init__(self, store: ObjectStore, found: ObjectInfo) -> None:
         self._store, self._uri = store, found.uri
         self._chunks: Iterator[bytes] = iter(())
         self._rest = memoryview(b"")
 
-    def begin(self) -> bool:
-        """Whether it is still there."""
+    def open(self) -> bool:
+        """Begin to read, and return whether the object still exists."""
         try:
             self._chunks = self._store.read(self._uri)
             self._rest = memoryview(next(self._chunks, b""))
@@ -121,7 +121,7 @@ class _Content(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """As of any file; fewer bytes than asked for at its end alone."""
+        """Return `size` bytes, and fewer only at the end."""
         pieces: list[memoryview] = []
         while size > 0 and (self._rest or self._next()):
             pieces.append(self._rest[:size])

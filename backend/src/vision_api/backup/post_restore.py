@@ -1,4 +1,4 @@
-"""What a restored database must forget: what was going on when it was kept has gone on, or ended, without it."""
+"""Reset of the runtime state in a restored database: attempts and sessions that have moved on since the backup."""
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,16 +9,16 @@ from vision_api.training_jobs.status import ACTIVE
 from vision_contracts import EndReason
 
 ATTEMPTS_SKIPPED = 100
-"""Attempts that may have been made after the backup: an instance may hold them, and their files lie in storage."""
+"""Attempts that may have started after the backup: an instance may hold them, and storage may have their files."""
 
 
 async def reset_runtime_state(session: AsyncSession) -> int:
-    """Queue what was running, skip the numbers of attempts that nobody here remembers, and sign everybody out.
+    """Queue running jobs again, skip the numbers of unknown attempts, and delete all sessions of users.
 
-    Returns how many jobs go on from their last checkpoint.
+    Returns the number of jobs that were active.
     """
-    going = TrainingJob.status.in_(ACTIVE) | TrainingJob.instance_id.is_not(None)
-    jobs = (await session.scalars(select(TrainingJob).where(going).with_for_update())).all()
+    is_active = TrainingJob.status.in_(ACTIVE) | TrainingJob.instance_id.is_not(None)
+    jobs = (await session.scalars(select(TrainingJob).where(is_active).with_for_update())).all()
     for job in jobs:
         if job.status in (JobStatus.STOPPING, JobStatus.PAUSING):
             lose_attempt(session, job, EndReason.SERVICE_LOST, "The platform was restored from a backup.")
@@ -28,9 +28,9 @@ async def reset_runtime_state(session: AsyncSession) -> int:
             leave_instance(job)
     await session.flush()
     skipped = func.coalesce(TrainingJob.attempt, 0) + ATTEMPTS_SKIPPED
-    kept = update(TrainingJob).values(
+    reset = update(TrainingJob).values(
         attempt_floor=skipped, lease_owner=None, lease_expires_at=None, updated_at=TrainingJob.updated_at
     )
-    await session.execute(kept.execution_options(synchronize_session=False))
+    await session.execute(reset.execution_options(synchronize_session=False))
     await session.execute(delete(AuthSession))
     return len(jobs)

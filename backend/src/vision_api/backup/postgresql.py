@@ -1,4 +1,4 @@
-"""PostgreSQL: COPY of each table in one snapshot, which works with every version of the server.
+"""Dump and load of PostgreSQL: COPY of each table in one snapshot, which works with every version of the server.
 
 `pg_dump` would have to be at least as new as the server, and the backend's image has none.
 """
@@ -20,7 +20,7 @@ Driver = Any
 
 
 async def dump(connection: AsyncConnection, folder: Path) -> dict[str, int]:
-    """A CSV of each table, all of one moment; returns the last number of each sequence."""
+    """Write a CSV of each table in one snapshot, and return the last number of each sequence."""
     driver = await _driver(connection)
     async with driver.transaction(isolation="repeatable_read", readonly=True):
         tables = await driver.fetch("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
@@ -36,7 +36,7 @@ async def dump(connection: AsyncConnection, folder: Path) -> dict[str, int]:
 
 
 async def is_empty(connection: AsyncConnection) -> bool:
-    """Whether nobody has an account in it."""
+    """Return whether the database has no user."""
     driver = await _driver(connection)
     if await driver.fetchval("SELECT to_regclass('users')") is None:
         return True
@@ -44,7 +44,7 @@ async def is_empty(connection: AsyncConnection) -> bool:
 
 
 async def require_alone(connection: AsyncConnection) -> None:
-    """Raises BackupError while a backend is connected."""
+    """Raise BackupError while a backend is connected."""
     driver = await _driver(connection)
     others = await driver.fetchval(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'vision-api'"
@@ -55,7 +55,7 @@ async def require_alone(connection: AsyncConnection) -> None:
 
 
 async def clear(connection: AsyncConnection) -> None:
-    """Remove our tables and functions."""
+    """Drop all tables and functions of the schema."""
     driver = await _driver(connection)
     async with driver.transaction():
         for (table,) in await driver.fetch("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"):
@@ -66,8 +66,8 @@ async def clear(connection: AsyncConnection) -> None:
 
 
 async def load(connection: AsyncConnection, folder: Path, sequences: dict[str, int]) -> None:
-    """Fill the empty tables of the backup's own revision, all or none of them."""
-    tables = await connection.run_sync(_in_order)
+    """Load all tables, or none, into the empty schema of the backup's revision."""
+    tables = await connection.run_sync(_sorted_tables)
     await connection.rollback()
     driver = await _driver(connection)
     async with driver.transaction():
@@ -87,8 +87,8 @@ async def _load_table(driver: Driver, table: str, source: Path) -> None:
     await driver.execute(f'ALTER TABLE "{table}" ENABLE TRIGGER USER')
 
 
-def _in_order(connection: Connection) -> Sequence[str]:
-    """So that a row comes after those that it refers to."""
+def _sorted_tables(connection: Connection) -> Sequence[str]:
+    """Return the tables in an order in which rows come after those that they refer to."""
     metadata = MetaData()
     metadata.reflect(connection)
     return [table.name for table in metadata.sorted_tables if table.name != VERSION_TABLE]

@@ -1,4 +1,4 @@
-"""SQLite: its own online copy, while the backend works."""
+"""Dump and load of SQLite: its own online backup, while the backend runs."""
 
 import os
 import sqlite3
@@ -14,15 +14,15 @@ FILE = "platform.db"
 
 
 def database_path(settings: Settings) -> Path:
-    """The file. Raises BackupError for a database in memory."""
+    """Return the file of the database. Raises BackupError for a database in memory."""
     path = make_url(settings.database_url).database
     if not path:
-        raise BackupError("a database in memory cannot be kept")
+        raise BackupError("a database in memory cannot be backed up")
     return Path(path)
 
 
 def dump(settings: Settings, folder: Path) -> None:
-    """One state of it, though others write."""
+    """Copy one consistent state, while others write."""
     source = database_path(settings)
     if not source.exists():
         raise BackupError(f"there is no database at {source}")
@@ -32,7 +32,7 @@ def dump(settings: Settings, folder: Path) -> None:
 
 
 def is_empty(settings: Settings) -> bool:
-    """Whether nobody has an account in it."""
+    """Return whether the database has no user."""
     path = database_path(settings)
     if not path.exists():
         return True
@@ -42,13 +42,13 @@ def is_empty(settings: Settings) -> bool:
 
 
 def load(settings: Settings, folder: Path) -> None:
-    """In one step: whoever is killed before it leaves the old database as it was."""
+    """Replace the database in one step; a kill before that step leaves the old one."""
     path = database_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f"{path.name}.restoring")
     new.write_bytes((folder / FILE).read_bytes())
     with new.open("rb+") as file:
         os.fsync(file.fileno())
-    for of_the_old in ("-wal", "-shm"):
-        path.with_name(path.name + of_the_old).unlink(missing_ok=True)
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
     new.replace(path)

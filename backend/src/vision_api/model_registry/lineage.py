@@ -63,7 +63,7 @@ class LineageModel(ReadModel):
 
 
 class Lineage(ReadModel):
-    """Everything that is needed to reproduce a model, and its metrics."""
+    """All facts that are needed to reproduce a model, and its metrics."""
 
     task_type: TaskType
     job: LineageJob
