@@ -123,11 +123,11 @@ async def test_a_broken_report_is_said(
 ) -> None:
     monkeypatch.setattr(reports, "LARGEST_BYTES", 150_000)
     whole = await train_job(report=make_report({"a": float("nan"), "b": 1}))
-    for content, said in BROKEN.items():
+    for content, message in BROKEN.items():
         found = await _compare(api, await train_job(report=content), whole)
 
         assert found["jobs"][0]["report"]["state"] == "broken"
-        assert said in found["jobs"][0]["report"]["message"]
+        assert message in found["jobs"][0]["report"]["message"]
         assert _by_name(found["metrics"])["val/accuracy"]["values"] == [0.75, None]
 
 

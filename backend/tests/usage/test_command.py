@@ -36,9 +36,9 @@ def folder_of(store: ObjectStore, prefix: str) -> Path:
 
 
 def make_old(store: ObjectStore, prefix: str, days: float = 2) -> None:
-    moment = (utc_now() - timedelta(days=days)).timestamp()
+    time = (utc_now() - timedelta(days=days)).timestamp()
     for path in folder_of(store, prefix).rglob("*"):
-        os.utime(path, (moment, moment))
+        os.utime(path, (time, time))
 
 
 async def report(settings: Settings, capsys: pytest.CaptureFixture[str], *, repair: bool = False) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from vision_api.training_jobs.results.reports import FoundReport
 from vision_contracts import ModelSpeed, metric_names
 
 AT_THE_END_OF_AN_EPOCH = ("val/", metric_names.EPOCH_SECONDS)
-"""Points of these names stand at the last step of an epoch."""
+"""Points of these names are at the last step of an epoch."""
 
 
 @dataclass(frozen=True)

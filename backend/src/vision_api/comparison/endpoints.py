@@ -85,7 +85,7 @@ async def get_leaderboard(
     the newest first. Experiments that trained on a folder are not ranked: a folder has no versions.
     """
     await get_project_for(session, user, project_id)
-    wanted = repository.ranked_jobs(
+    query = repository.ranked_jobs(
         project_id,
         task_type=task_type,
         dataset_digest=dataset_digest,
@@ -93,6 +93,6 @@ async def get_leaderboard(
         framework=framework,
         top=top,
     )
-    page = await use_cases.page_leaderboard(session, wanted=wanted, params=params)
+    page = await use_cases.page_leaderboard(session, query=query, params=params)
     set_page_headers(request, response, page)
     return list(page.items)

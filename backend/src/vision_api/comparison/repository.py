@@ -18,8 +18,8 @@ BEST = "checkpoints/best"
 async def list_results(session: AsyncSession, job_ids: Sequence[int]) -> Sequence[Artifact]:
     """Return the reports and the best checkpoints of some jobs."""
     is_result = or_(Artifact.name == REPORT, Artifact.name == BEST, Artifact.name.startswith(f"{BEST}."))
-    wanted = select(Artifact).where(Artifact.job_id.in_(job_ids), is_result).order_by(Artifact.job_id, Artifact.name)
-    return (await session.scalars(wanted)).all()
+    query = select(Artifact).where(Artifact.job_id.in_(job_ids), is_result).order_by(Artifact.job_id, Artifact.name)
+    return (await session.scalars(query)).all()
 
 
 async def list_values_at(session: AsyncSession, steps: Mapping[int, int]) -> dict[int, dict[str, float | None]]:
@@ -28,8 +28,8 @@ async def list_values_at(session: AsyncSession, steps: Mapping[int, int]) -> dic
     values: dict[int, dict[str, float | None]] = {job_id: {} for job_id in steps}
     if not steps:
         return values
-    is_wanted = or_(*((point.job_id == job_id) & (point.step == step) for job_id, step in steps.items()))
-    for row in await session.execute(select(point.job_id, point.name, point.value).where(is_wanted)):
+    is_at_step = or_(*((point.job_id == job_id) & (point.step == step) for job_id, step in steps.items()))
+    for row in await session.execute(select(point.job_id, point.name, point.value).where(is_at_step)):
         values[row.job_id][row.name] = row.value
     return values
 
@@ -70,13 +70,13 @@ def ranked_jobs(
         "validation_split": validation_split,
         "framework": framework,
     }
-    wanted = select(job).where(job.project_id == project_id, _is_ranked(job))
-    wanted = wanted.where(*(getattr(job, name) == value for name, value in filters.items() if value is not None))
+    query = select(job).where(job.project_id == project_id, _is_ranked(job))
+    query = query.where(*(getattr(job, name) == value for name, value in filters.items() if value is not None))
     if top is not None:
         thresholds = _thresholds(project_id, top)
         is_among = thresholds.c.value.is_(None) | (job.primary_value >= thresholds.c.value)
-        wanted = wanted.join(thresholds, _is_same_group(thresholds.c, job) & is_among)
-    return wanted
+        query = query.join(thresholds, _is_same_group(thresholds.c, job) & is_among)
+    return query
 
 
 def _thresholds(project_id: int, top: int) -> CTE:
@@ -99,8 +99,8 @@ def _rank(job: type[TrainingJob]) -> ColumnElement[int]:
     return counted.correlate(job).scalar_subquery()
 
 
-async def page_ranked(session: AsyncSession, wanted: Select[TrainingJob], params: PageRequest) -> Page[Any]:
+async def page_ranked(session: AsyncSession, query: Select[TrainingJob], params: PageRequest) -> Page[Any]:
     """Return a page of rows of job and rank, group by group, best first; of equal ones the newest first."""
     job = TrainingJob
     keys = [job.task_type, job.dataset_digest, job.validation_split, job.primary_value, job.id]
-    return await paginate(session, wanted, params, keys=keys, beside=_rank)
+    return await paginate(session, query, params, keys=keys, beside=_rank)

@@ -125,10 +125,10 @@ def _cost(compared_job: ComparedJob) -> Cost:
 
 
 async def page_leaderboard(
-    session: AsyncSession, *, wanted: Select[TrainingJob], params: PageRequest
+    session: AsyncSession, *, query: Select[TrainingJob], params: PageRequest
 ) -> Page[LeaderboardEntry]:
     """Return a page of `repository.ranked_jobs`."""
-    return (await repository.page_ranked(session, wanted, params)).map(_read_entry)
+    return (await repository.page_ranked(session, query, params)).map(_read_entry)
 
 
 def _read_entry(row: Any) -> LeaderboardEntry:

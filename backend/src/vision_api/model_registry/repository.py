@@ -51,8 +51,8 @@ async def get_model_row(session: AsyncSession, project_id: int, name: str) -> An
 
 async def lock_model(session: AsyncSession, project_id: int, name: str) -> RegisteredModel | None:
     """Lock a name: no other transaction adds a version or changes a stage until this one ends."""
-    wanted = select(RegisteredModel).where(RegisteredModel.project_id == project_id, RegisteredModel.name == name)
-    return await session.scalar(wanted.with_for_update().execution_options(populate_existing=True))
+    query = select(RegisteredModel).where(RegisteredModel.project_id == project_id, RegisteredModel.name == name)
+    return await session.scalar(query.with_for_update().execution_options(populate_existing=True))
 
 
 async def lock_or_add_model(session: AsyncSession, project_id: int, name: str) -> RegisteredModel:
@@ -81,12 +81,12 @@ async def page_versions(session: AsyncSession, project_id: int, name: str, param
 
 async def get_version_row(session: AsyncSession, project_id: int, name: str, which: VersionSelector) -> Any | None:
     """Return the row of a number, of the newest version, or of the one in production."""
-    wanted = _versions(project_id, name).order_by(ModelVersion.number.desc()).limit(1)
+    query = _versions(project_id, name).order_by(ModelVersion.number.desc()).limit(1)
     if which == "production":
-        wanted = wanted.where(ModelVersion.stage == ModelStage.PRODUCTION)
+        query = query.where(ModelVersion.stage == ModelStage.PRODUCTION)
     elif which != "latest":
-        wanted = wanted.where(ModelVersion.number == which)
-    return (await session.execute(wanted)).one_or_none()
+        query = query.where(ModelVersion.number == which)
+    return (await session.execute(query)).one_or_none()
 
 
 async def archive_production(session: AsyncSession, model_id: int) -> None:
@@ -97,8 +97,8 @@ async def archive_production(session: AsyncSession, model_id: int) -> None:
 
 async def list_uris(session: AsyncSession, project_id: int) -> Sequence[str]:
     """Return the URIs of the weights of all versions in a project."""
-    wanted = select(ModelVersion.uri).join(RegisteredModel, RegisteredModel.id == ModelVersion.model_id)
-    return (await session.scalars(wanted.where(RegisteredModel.project_id == project_id))).all()
+    query = select(ModelVersion.uri).join(RegisteredModel, RegisteredModel.id == ModelVersion.model_id)
+    return (await session.scalars(query.where(RegisteredModel.project_id == project_id))).all()
 
 
 async def add_garbage(session: AsyncSession, folder: str, *, due_at: datetime) -> None:

@@ -79,9 +79,9 @@ class TrainingPlan:
 
     def largest_batch(self, memory_bytes: int) -> int:
         """Return the largest power of two that fits into the memory; 0 if not even one image fits."""
-        one = self.gmacs * ACTIVATION_BYTES_PER_GMAC
-        room = (USABLE * memory_bytes - self.memory_bytes(0)) / max(one, 1.0)
-        return 1 << int(math.log2(room)) if room >= 1 else 0
+        image_bytes = self.gmacs * ACTIVATION_BYTES_PER_GMAC
+        images = (USABLE * memory_bytes - self.memory_bytes(0)) / max(image_bytes, 1.0)
+        return 1 << int(math.log2(images)) if images >= 1 else 0
 
 
 def gmacs_of(card: ModelDetail, hyperparameters: Mapping[str, Any]) -> float:

@@ -15,8 +15,8 @@ NEWEST_TRAININGS = 50
 
 async def list_operations(session: AsyncSession, job_id: int, *, limit: int) -> Sequence[TrainingJob]:
     """Return the operations on a training, newest first."""
-    wanted = select(TrainingJob).where(TrainingJob.parent_id == job_id, is_visible())
-    return (await session.scalars(wanted.order_by(TrainingJob.id.desc()).limit(limit))).all()
+    query = select(TrainingJob).where(TrainingJob.parent_id == job_id, is_visible())
+    return (await session.scalars(query.order_by(TrainingJob.id.desc()).limit(limit))).all()
 
 
 async def get_operation(session: AsyncSession, operation_id: int, *, parent_id: int | None) -> TrainingJob | None:
@@ -38,10 +38,10 @@ async def list_operation_artifacts(session: AsyncSession, operation_ids: Collect
     operation, folder = TrainingJob, TrainingJob.output_uri + "/"
     is_theirs = or_(Artifact.job_id == operation.id, Artifact.job_id == operation.parent_id)
     is_under = func.substr(Artifact.uri, 1, func.length(folder)) == folder
-    wanted = select(operation.id, Artifact).join(Artifact, is_theirs & is_under)
-    wanted = wanted.where(operation.id.in_(operation_ids)).order_by(operation.id, Artifact.name)
+    query = select(operation.id, Artifact).join(Artifact, is_theirs & is_under)
+    query = query.where(operation.id.in_(operation_ids)).order_by(operation.id, Artifact.name)
     artifacts: dict[int, list[Artifact]] = {operation_id: [] for operation_id in operation_ids}
-    for operation_id, artifact in await session.execute(wanted):
+    for operation_id, artifact in await session.execute(query):
         artifacts[operation_id].append(artifact)
     return artifacts
 
@@ -52,9 +52,9 @@ async def list_last_values(session: AsyncSession, operation_ids: Collection[int]
     steps = select(point.job_id, func.max(point.step).label("step")).where(point.job_id.in_(operation_ids))
     last = steps.group_by(point.job_id).subquery()
     is_last = (point.job_id == last.c.job_id) & (point.step == last.c.step)
-    wanted = select(point.job_id, point.name, point.value).join(last, is_last).order_by(point.job_id, point.name)
+    query = select(point.job_id, point.name, point.value).join(last, is_last).order_by(point.job_id, point.name)
     values: dict[int, dict[str, float | None]] = {operation_id: {} for operation_id in operation_ids}
-    for row in await session.execute(wanted):
+    for row in await session.execute(query):
         values[row.job_id][row.name] = row.value
     return values
 
@@ -63,7 +63,7 @@ async def list_epoch_seconds(session: AsyncSession, framework: str, task_type: s
     """Return trainings, newest first, each with the seconds of its last epoch."""
     job, point = TrainingJob, MetricPoint
     last = select(func.max(point.step)).where(point.job_id == job.id, point.name == metric_names.EPOCH_SECONDS)
-    wanted = (
+    query = (
         select(job, point.value)
         .join(point, (point.job_id == job.id) & (point.step == last.correlate(job).scalar_subquery()))
         .where(job.framework == framework, job.task_type == task_type, job.kind == JobKind.TRAIN)
@@ -72,4 +72,4 @@ async def list_epoch_seconds(session: AsyncSession, framework: str, task_type: s
         .order_by(job.id.desc())
         .limit(NEWEST_TRAININGS)
     )
-    return [(row[0], row[1] or 0.0) for row in await session.execute(wanted)]
+    return [(row[0], row[1] or 0.0) for row in await session.execute(query)]

@@ -74,7 +74,7 @@ class OperationRead(ReadModel):
 class PreflightCreate(TrainingJobCreate):
     """An experiment that is checked and not created."""
 
-    dry_run: bool = Field(default=False, description="Train a few real batches, which takes a slot for a moment.")
+    dry_run: bool = Field(default=False, description="Train a few real batches, which needs a slot for a few seconds.")
 
 
 class Estimates(ReadModel):

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--repair",
         action="store_true",
-        help="delete the files of jobs that the database does not know, if nobody has written to them for a day; "
+        help="delete the files of jobs that the database does not know, unless they were written to within a day; "
         "never after restoring an older database",
     )
     options = parser.parse_args(arguments)

@@ -10,13 +10,13 @@ from vision_api.models import ModelPush, ModelVersion, Project, PushStatus, Regi
 
 
 def _pushes(project_id: int, name: str, number: int) -> Select[Any]:
-    wanted = (
+    query = (
         select(ModelPush)
         .join(ModelVersion, ModelVersion.id == ModelPush.version_id)
         .join(RegisteredModel, RegisteredModel.id == ModelVersion.model_id)
         .where(RegisteredModel.project_id == project_id, RegisteredModel.name == name, ModelVersion.number == number)
     )
-    return cast("Select[Any]", wanted)
+    return cast("Select[Any]", query)
 
 
 async def page_pushes(
@@ -33,8 +33,8 @@ async def get_push(session: AsyncSession, project_id: int, name: str, number: in
 
 async def get_unfinished(session: AsyncSession, version_id: int) -> ModelPush | None:
     """Return the unfinished push of a version, if any."""
-    wanted = select(ModelPush).where(ModelPush.version_id == version_id, ModelPush.status == PushStatus.PUSHING)
-    return await session.scalar(wanted.limit(1))
+    query = select(ModelPush).where(ModelPush.version_id == version_id, ModelPush.status == PushStatus.PUSHING)
+    return await session.scalar(query.limit(1))
 
 
 async def is_repository_of_other(session: AsyncSession, model_id: int, repository: str) -> bool:
@@ -54,7 +54,7 @@ async def free_unused_repository(session: AsyncSession, version_id: int) -> None
 
 async def get_version_with_names(session: AsyncSession, version_id: int) -> Any:
     """Return the row of a version, its project's id and name, and its model's name."""
-    wanted = select(ModelVersion, Project.id, Project.name, RegisteredModel.name)
-    wanted = wanted.join(RegisteredModel, RegisteredModel.id == ModelVersion.model_id)
-    wanted = wanted.join(Project, Project.id == RegisteredModel.project_id)
-    return (await session.execute(wanted.where(ModelVersion.id == version_id))).one()
+    query = select(ModelVersion, Project.id, Project.name, RegisteredModel.name)
+    query = query.join(RegisteredModel, RegisteredModel.id == ModelVersion.model_id)
+    query = query.join(Project, Project.id == RegisteredModel.project_id)
+    return (await session.execute(query.where(ModelVersion.id == version_id))).one()
