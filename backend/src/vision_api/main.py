@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from vision_api.api_description import describe_api
 from vision_api.config import Settings
 from vision_api.datasets.uploads.tus import endpoints as resumable
 from vision_api.docs_page import add_docs_page
@@ -18,7 +19,6 @@ from vision_api.kit.body_limit import BodyLimit
 from vision_api.kit.tracing import TELEMETRY
 from vision_api.lifespan import lifespan
 from vision_api.middleware import HttpsOnly, RequestContext
-from vision_api.openapi import describe
 from vision_api.routes import router
 from vision_api.version import VERSION
 
@@ -43,7 +43,7 @@ ALLOWED_HEADERS = (
     *resumable.ALLOWED_HEADERS,
 )
 DESCRIPTION = """\
-Train vision models of timm, Ultralytics and Hugging Face transformers.
+Train vision models of every framework that has a training service; `GET /api/v1/models/list` has them all.
 
 Press **Authorize** and sign in with your e-mail (as *username*) and password. Errors are `application/problem+json`
 with a stable `code`; lists come in pages, with the next one's address in `Link`.
@@ -70,7 +70,7 @@ def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
         swagger_ui_oauth2_redirect_url=None,
         routes=router.routes,
     )
-    app.openapi = partial(describe, app)  # pyright: ignore[reportAttributeAccessIssue] - how FastAPI is extended
+    app.openapi = partial(describe_api, app)  # pyright: ignore[reportAttributeAccessIssue] - how FastAPI is extended
     app.state.settings = settings
     app.state.background = background
     app.state.request_metrics = RequestMetrics()

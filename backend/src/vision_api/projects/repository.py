@@ -1,6 +1,7 @@
 """Statements about projects and members."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,6 +29,25 @@ async def page_projects(session: AsyncSession, *, user: User, params: PageReques
 async def get_project_row(session: AsyncSession, *, user: User, project_id: int) -> Any | None:
     """One such row, if the user sees it."""
     return (await session.execute(_seen_by(user).where(Project.id == project_id))).one_or_none()
+
+
+async def find_project_with_role(
+    session: AsyncSession, *, project_id: int, user_id: int
+) -> tuple[Project, str | None] | None:
+    """Return a project and the user's role in it, which is None without a membership."""
+    row = (
+        await session.execute(
+            select(Project, ProjectMember.role)
+            .outerjoin(ProjectMember, (ProjectMember.project_id == Project.id) & (ProjectMember.user_id == user_id))
+            .where(Project.id == project_id)
+        )
+    ).one_or_none()
+    return None if row is None else (row[0], cast("str | None", row[1]))  # typed as if the join were an inner one
+
+
+async def list_project_ids(session: AsyncSession) -> Sequence[int]:
+    """Return the ids of all projects, in order."""
+    return (await session.scalars(select(Project.id).order_by(Project.id))).all()
 
 
 async def page_members(session: AsyncSession, *, project_id: int, params: PageRequest) -> Page[Any]:

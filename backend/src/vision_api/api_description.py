@@ -1,7 +1,5 @@
-"""The API's description: `python -m vision_api.openapi > docs/openapi.json`."""
+"""The OpenAPI description: FastAPI's, with problems (RFC 9457) in place of its own errors."""
 
-import json
-import sys
 from typing import Any
 
 from fastapi import FastAPI
@@ -23,8 +21,8 @@ EXAMPLE = Problem(
 )
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
-    """The description of `app`, with our errors in place of FastAPI's own."""
+def describe_api(app: FastAPI) -> dict[str, Any]:
+    """Return the description of `app`, made once."""
     if app.openapi_schema is None:
         schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         _replace_errors(schema)
@@ -42,16 +40,3 @@ def _replace_errors(schema: dict[str, Any]) -> None:
     for operations in schema["paths"].values():
         for operation in operations.values():
             operation["responses"].pop("422", None)
-
-
-def main() -> None:
-    """Write the description to standard output, the same on every machine."""
-    from vision_api.config import Settings
-    from vision_api.main import create_app
-
-    schema = describe(create_app(Settings(environment="development", service_urls={}), background=False))
-    sys.stdout.write(json.dumps(schema, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
-
-
-if __name__ == "__main__":
-    main()
