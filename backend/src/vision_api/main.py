@@ -1,4 +1,4 @@
-"""The application: `create_app(settings)` is all that a server or a test needs."""
+"""The application, made by `create_app(settings)`."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -54,7 +54,7 @@ answers 403 with the code `password_change_required`.
 
 
 def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
-    """The backend. Nothing starts before its lifespan does.
+    """Return the application. Nothing starts before its lifespan does.
 
     `background=False` leaves out the first run, the training services and the loops: only HTTP and the database.
     """
@@ -81,7 +81,7 @@ def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
 
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
-    """The last one added is the first to see a request."""
+    """Add middleware. The last one added is the first to see a request."""
     app.add_middleware(BodyLimit, body_bytes=settings.max_body_bytes, upload_bytes=settings.max_upload_bytes)
     app.add_middleware(RequestContext, metrics=app.state.request_metrics)
     app.add_middleware(
@@ -99,7 +99,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
 
 
 def _as_ipv6(proxies: Iterable[str]) -> Iterator[str]:
-    """A socket that listens on both protocols (`HOST=::`) tells an IPv4 peer as `::ffff:10.0.0.1`."""
+    """Yield IPv4 proxies as a socket of both protocols (`HOST=::`) reports them: `::ffff:10.0.0.1`."""
     for proxy in proxies:
         with suppress(ValueError):
             network = ip_network(proxy, strict=False)

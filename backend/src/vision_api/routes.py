@@ -1,4 +1,4 @@
-"""All routes. FastAPI analyses them at the first request, once for every application of a process."""
+"""The router with all routes. FastAPI analyses them at the first request, once for every application of a process."""
 
 from fastapi import APIRouter, Depends
 

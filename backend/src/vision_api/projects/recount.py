@@ -1,6 +1,6 @@
-"""Count every project's experiments anew: `python -m vision_api.projects.recount`.
+"""Command that corrects the stored counts of experiments: `python -m vision_api.projects.recount`.
 
-The kept counts follow from the same transactions as the jobs. They can be wrong only where something else has
+The stored counts change in the same transactions as the jobs. They can be wrong only where something else has
 written jobs: an older version beside this one during a release, or a hand in the database.
 """
 
@@ -38,7 +38,7 @@ async def _run() -> None:
         corrected = await recount_all(database)
     finally:
         await database.close()
-    log.info("counted anew; wrong were the projects %s", corrected or "none")
+    log.info("corrected the counts of the projects %s", corrected or "none")
 
 
 def main() -> None:
