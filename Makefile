@@ -5,8 +5,6 @@ SETUP := $(PYTHON) scripts/setup.py
 FILE ?= backup.tar
 TOOLS := tests/.venv/bin
 TYPED := $(wildcard shared/*) backend $(wildcard services/*)
-EMPTY :=
-SOURCES := $(subst $(EMPTY) $(EMPTY),:,$(wildcard */src */*/src))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run env up down logs backup restore usage test test-thorough test-kills test-compose chaos check imports
@@ -66,7 +64,7 @@ check: setup ## lint, format, types, import rules
 	@for project in $(TYPED); do echo "types: $$project"; $(TOOLS)/basedpyright --project $$project || exit 1; done
 
 imports: ## who may import whom
-	@PYTHONPATH=$(SOURCES) $(TOOLS)/lint-imports --config tests/architecture/importlinter.ini --no-cache
+	@$(TOOLS)/python tests/architecture/import_contracts.py
 
 format: setup ## put every file into its form
 	@$(TOOLS)/ruff check --fix .

@@ -124,7 +124,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hashing takes a millisecond instead of 0.2 s of CPU; `test_passwords` has the real cost."""
     monkeypatch.setattr(passwords, "ROUNDS", CHEAP_ROUNDS)
-    monkeypatch.setattr(passwords, "NOBODYS_HASH", PASSWORD_HASH)
+    monkeypatch.setattr(passwords, "DUMMY_HASH", PASSWORD_HASH)
 
 
 @pytest.fixture

@@ -1,17 +1,35 @@
-"""The rules of the house that a linter can hold."""
+"""Rules about imports and calls that reading the sources can check."""
 
 import ast
-import os
+import graphlib
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from platform_under_test import ROOT
 
 BACKEND = ROOT / "backend/src/vision_api"
-SOURCES = [path for pattern in ("*/src", "*/*/src") for path in ROOT.glob(pattern)]
+CONTRACTS = Path(__file__).with_name("import_contracts.py")
+SOURCES = sorted(path for pattern in ("*/src", "*/*/src") for path in ROOT.glob(pattern))
+SERVICES = sorted(path.parent.name for path in ROOT.glob("services/*/pyproject.toml"))
+STATEMENTS = frozenset({"select", "insert", "update", "delete"})
+STATEMENT_FOLDERS = frozenset({"repository", "db", "backup"})
+STATEMENT_FILES = frozenset({"repository.py", "kit/pagination.py", "kit/idempotency.py"})
+
+FRAMEWORK_NAMED: Mapping[str, str] = {
+    "backend/src/vision_api/catalog/endpoints.py": "an example in the OpenAPI description",
+    "backend/src/vision_api/catalog/schemas.py": "an example in the OpenAPI description",
+    "backend/src/vision_api/training_jobs/endpoints.py": "an example in the OpenAPI description",
+    "backend/src/vision_api/training_jobs/schemas.py": "an example in the OpenAPI description",
+    "backend/src/vision_api/config.py": "an example of an address",
+    "shared/data_kit/src/data_kit/writers/placing.py": "a comment: a library changes the files that it reads",
+    "shared/data_kit/src/data_kit/formats/yolo_config.py": "comments: a library made this format of data sets",
+    "shared/trainer_kit/src/trainer_kit/adapter.py": "an example of a name on the wire",
+}
+"""Files of the backend and of shared code that name a framework, each with the reason."""
 
 
 def modules(folder: Path) -> Iterator[tuple[Path, ast.Module]]:
@@ -39,16 +57,87 @@ def called_functions(tree: ast.Module) -> Iterator[str]:
             yield node.func.id
 
 
-def test_imports_go_one_way() -> None:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, SOURCES))}
-    linter = Path(sys.executable).with_name("lint-imports")
+def imports(tree: ast.Module) -> Iterator[tuple[str, list[str]]]:
+    """Modules that are imported, each with the names taken from it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, []) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module, [alias.name for alias in node.names]
 
-    done = subprocess.run(
-        [linter, "--config", ROOT / "tests/architecture/importlinter.ini", "--no-cache"],
-        env=environment, cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+
+def import_graph(folder: Path) -> dict[str, set[str]]:
+    """Modules below `folder`, each with those that it imports, also inside of functions."""
+    trees = {".".join(path.relative_to(folder).with_suffix("").parts): tree for path, tree in modules(folder)}
+    known = {name.removesuffix(".__init__"): tree for name, tree in trees.items()}
+    graph: dict[str, set[str]] = {}
+    for name, tree in known.items():
+        found = (
+            {f"{module}.{part}" if f"{module}.{part}" in known else module for part in parts} or {module}
+            for module, parts in imports(tree)
+        )
+        graph[name] = set[str]().union(*found) & known.keys() - {name}
+    return graph
+
+
+def cycle(graph: Mapping[str, set[str]]) -> list[str]:
+    """Some cycle of the graph, as a path from a node back to it; empty if there is none."""
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return error.args[1]
+    return []
+
+
+def statement_imports(tree: ast.Module) -> set[str]:
+    """Names of SQLAlchemy by which a module can write statements."""
+    taken = {part for module, parts in imports(tree) if module.split(".")[0] == "sqlalchemy" for part in parts}
+    called = {
+        f"{node.func.value.id}.{node.func.attr}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name) and node.func.attr in STATEMENTS
+        and node.func.value.id in {"sqlalchemy", "sa", "sqlite", "postgresql"}
+    }  # fmt: skip
+    return taken & STATEMENTS | called
+
+
+def may_write_statements(path: Path) -> bool:
+    """Return whether a module of the backend is one of those that hold statements."""
+    inside = path.relative_to(BACKEND)
+    is_listed = path.name in STATEMENT_FILES or str(inside) in STATEMENT_FILES
+    return is_listed or not STATEMENT_FOLDERS.isdisjoint(inside.parts[:-1])
+
+
+def test_imports_go_one_way() -> None:
+    done = subprocess.run([sys.executable, CONTRACTS], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("folder", SOURCES, ids=lambda folder: str(folder.relative_to(ROOT)))
+def test_modules_import_each_other_in_no_cycle(folder: Path) -> None:
+    assert cycle(import_graph(folder)) == []
+
+
+def test_statements_stand_in_repositories() -> None:
+    offenders = {
+        str(path.relative_to(BACKEND)): found
+        for path, tree in modules(BACKEND)
+        if not may_write_statements(path) and (found := statement_imports(tree))
+    }
+
+    assert offenders == {}
+
+
+def test_backend_and_shared_code_name_no_framework() -> None:
+    """An address of a hub is no framework's name."""
+    name = re.compile(rf"\b(?:{'|'.join(SERVICES)})(?:_service)?\b(?!\.co)", re.IGNORECASE)
+    sources = [path for folder in SOURCES if folder.parts[-3] != "services" for path in folder.rglob("*.py")]
+
+    named = {str(path.relative_to(ROOT)) for path in sources if name.search(path.read_text())}
+
+    assert named == FRAMEWORK_NAMED.keys()
 
 
 def test_only_one_room_of_the_backend_speaks_http_to_others() -> None:
@@ -94,9 +183,9 @@ def test_only_one_door_changes_a_jobs_status() -> None:
     assert offenders == []
 
 
-@pytest.mark.parametrize("service", sorted(path.name for path in (ROOT / "services").iterdir() if path.is_dir()))
+@pytest.mark.parametrize("service", SERVICES)
 def test_a_services_app_is_one_line(service: str) -> None:
-    """Everything that is not its framework belongs to the kit."""
+    """The kit holds all that is not the framework's own."""
     tree = ast.parse((ROOT / f"services/{service}/src/{service}_service/app.py").read_text())
 
     statements = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom | ast.Expr)]

@@ -1,4 +1,4 @@
-"""`python -m vision_api`, or `vision-api`: the backend, and in local mode everything with it."""
+"""The command `python -m vision_api`, or `vision-api`: the backend, and in local mode the training services too."""
 
 import sys
 
@@ -14,7 +14,7 @@ from vision_api.training_services import make_source
 
 
 def main() -> None:
-    """Serve until a signal comes. What hinders that is told in one line, with exit status 1."""
+    """Serve until a signal comes. A start that fails is reported in one line, with exit status 1."""
     try:
         settings = load_settings()
         configure_logging(settings.log_format, settings.log_level)
@@ -28,7 +28,7 @@ def run(settings: Settings) -> None:
 
     Raises ConfigurationError or StartError before anything has been started.
     """
-    make_source(settings)  # a wrong URL of a service is told now, and not by a traceback of the lifespan
+    make_source(settings)  # reports a wrong URL of a service now, and not as a traceback of the lifespan
     with own_data_dir(settings):
         sockets = listen(settings.host, settings.port)
         migrate(settings)

@@ -1,4 +1,4 @@
-"""Every setting of the backend: read from the environment once, checked before anything starts."""
+"""Settings of the backend, read from the environment once and checked before anything starts."""
 
 import os
 import re
@@ -26,11 +26,11 @@ WELL_KNOWN_SECRETS = ("change", "secret", "default", "password", "example", "ins
 
 
 class ConfigurationError(Exception):
-    """The environment does not describe a backend that may start. The text names each variable."""
+    """The environment does not describe a backend that may start. The message names each variable."""
 
 
 def _split(separator: str) -> Callable[[Any], Any]:
-    """A validator that reads `a,b` as well as a list."""
+    """Return a validator that reads `a,b` as well as a list."""
 
     def split(value: Any) -> Any:
         if not isinstance(value, str):
@@ -41,7 +41,7 @@ def _split(separator: str) -> Callable[[Any], Any]:
 
 
 def service_urls_from(environ: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """Framework → addresses, from every variable such as `TIMM_SERVICE_URL=http://a:8001,http://b:8001`."""
+    """Return framework → addresses, from every variable such as `TIMM_SERVICE_URL=http://a:8001,http://b:8001`."""
     found: dict[str, tuple[str, ...]] = {}
     for name, value in sorted(environ.items()):
         matched = SERVICE_URL_VARIABLE.match(name)
@@ -51,7 +51,7 @@ def service_urls_from(environ: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
 
 
 class Settings(BaseSettings):
-    """The names are those of the environment variables, in lower case."""
+    """Settings of the backend. Their names are those of the environment variables, in lower case."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, validate_default=True)
 
@@ -82,7 +82,9 @@ class Settings(BaseSettings):
         default_factory=lambda known: () if known.get("environment") == "production" else ("http://localhost:3000",)
     )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
-    https_redirect: bool = Field(default=False, description="HTTP → HTTPS, as the proxy in front tells the scheme.")
+    https_redirect: bool = Field(
+        default=False, description="HTTP → HTTPS, by the scheme that the proxy in front reports."
+    )
     hsts_seconds: int = Field(default=0, ge=0, le=2 * 365 * 24 * 3600, description="0: no header.")
     metrics_token: SecretStr | None = None
     max_body_bytes: int = Field(default=1024**2, ge=1024, description="Of every body that is not an upload.")
@@ -116,12 +118,12 @@ class Settings(BaseSettings):
 
     @property
     def is_production(self) -> bool:
-        """Whether strangers may reach this backend."""
+        """Return whether the settings are those of a deployment, which needs strong secrets."""
         return self.environment == "production"
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether the database is a file that only this process may use."""
+        """Return whether the database is a file, which one process uses alone."""
         return self.database_url.startswith("sqlite")
 
     @field_validator("data_dir", mode="after")
@@ -186,7 +188,7 @@ class Settings(BaseSettings):
 
 
 def _weakness(secret: SecretStr | None, shortest: int) -> str | None:
-    """What makes a secret unfit for production, or None."""
+    """Return why a secret is unfit for production, or None."""
     if secret is None:
         return "must be set in production"
     value = secret.get_secret_value()
@@ -198,13 +200,13 @@ def _weakness(secret: SecretStr | None, shortest: int) -> str | None:
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """The settings of this process. Raises ConfigurationError with one line for each wrong variable."""
+    """Read the settings of this process. Raises ConfigurationError with one line for each wrong variable."""
     try:
         return Settings(**overrides)
     except ValidationError as error:
         lines = [
             ": ".join(filter(None, (".".join(str(part) for part in problem["loc"]).upper(), problem["msg"])))
             for problem in error.errors()
-            if problem["type"] != "default_factory_not_called"  # only follows from another one
+            if problem["type"] != "default_factory_not_called"  # a consequence of another error
         ]
         raise ConfigurationError("\n".join(lines)) from None

@@ -1,4 +1,4 @@
-"""`/docs`: Swagger UI, with its files from here. FastAPI's own page loads them from a host that may be out of reach."""
+"""The page `/docs`: Swagger UI with its own files. FastAPI's page loads them from a host that may be out of reach."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ PARAMETERS: dict[str, Any] = {"persistAuthorization": True, "displayRequestDurat
 
 
 def add_docs_page(app: FastAPI) -> None:
-    """Serve the page, and lead there from `/`."""
+    """Serve the page, and redirect `/` to it."""
     app.mount(ASSETS, StaticFiles(packages=[("fastapi_swagger", "resources")]), name="docs-assets")
 
     async def docs() -> HTMLResponse:

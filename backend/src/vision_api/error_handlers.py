@@ -1,4 +1,4 @@
-"""Every error leaves as `application/problem+json`, whoever raised it."""
+"""Handlers that turn every error into `application/problem+json` (RFC 9457)."""
 
 import errno
 import logging
@@ -29,12 +29,12 @@ _CODES = {
     422: "validation_failed",
     429: "rate_limited",
 }
-SOMEBODY_WAS_FASTER = "Somebody changed the same thing at the same moment. Load it again and retry."
+CONCURRENT_CHANGE = "Somebody changed the same thing at the same moment. Load it again and retry."
 _PLACES = ("body", "query", "path", "header", "cookie")
 
 
 def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """A problem as an answer."""
+    """Return a problem as a response."""
     return Response(
         problem.model_dump_json(exclude_none=True),
         status_code=problem.status,
@@ -44,7 +44,7 @@ def problem_response(problem: Problem, headers: Mapping[str, str] | None = None)
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Install all of them."""
+    """Install the handlers."""
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_exception)
@@ -72,7 +72,7 @@ async def _validation_error(_request: Request, error: Exception) -> Response:
 
 
 def field_problems(errors: Sequence[Mapping[str, Any]]) -> list[FieldProblem]:
-    """Pydantic's errors, with paths as the client wrote them."""
+    """Return Pydantic's errors, with paths as the client wrote them."""
     return [
         FieldProblem(field=_path(error["loc"]), code=str(error["type"]), message=_message(error)) for error in errors
     ]
@@ -86,7 +86,7 @@ def _path(location: Sequence[str | int]) -> str:
 
 
 def _message(error: Mapping[str, Any]) -> str:
-    """Pydantic's text, but for those that name its own concepts."""
+    """Return Pydantic's message, replaced where it names concepts of Pydantic."""
     context = error.get("ctx", {})
     match error["type"]:
         case "extra_forbidden":
@@ -139,12 +139,12 @@ async def _disk_error(request: Request, error: Exception) -> Response:
 
 
 async def _database_error(_request: Request, error: Exception) -> Response:
-    """What no use case foresaw: a race that a constraint stopped, or a value that a column cannot hold."""
+    """Answer for errors that no use case handled: a violated constraint, or a value that a column cannot hold."""
     assert isinstance(error, DBAPIError)  # noqa: S101 - how the handler is registered
     state = str(getattr(error.orig, "sqlstate", None) or "")
     text = str(error.orig)
     if state.startswith("23") or "constraint failed" in text:
-        return problem_response(Conflict(SOMEBODY_WAS_FASTER).problem())
+        return problem_response(Conflict(CONCURRENT_CHANGE).problem())
     if state.startswith("22"):
         return problem_response(
             Invalid("A value is out of range, or holds a character that cannot be stored.").problem()
@@ -153,5 +153,5 @@ async def _database_error(_request: Request, error: Exception) -> Response:
 
 
 async def _stale_error(_request: Request, _error: Exception) -> Response:
-    """A row was deleted between its reading and its writing."""
-    return problem_response(Conflict(SOMEBODY_WAS_FASTER).problem())
+    """Answer for a row that was deleted between its reading and its writing."""
+    return problem_response(Conflict(CONCURRENT_CHANGE).problem())

@@ -2,7 +2,7 @@
 
 ApiError
 ├── Unauthorized          401 invalid_credentials | token_expired | token_invalid
-├── Forbidden             403 forbidden | password_change_required | registration_closed
+├── Forbidden             403 forbidden | password_change_required
 ├── NotFound              404 not_found
 ├── Conflict              409 conflict
 │   ├── InvalidTransition 409 invalid_transition
@@ -22,7 +22,7 @@ from vision_contracts import FieldProblem, Problem
 
 
 class ApiError(Exception):
-    """An answer other than success. `detail` is for people and says what to do."""
+    """A response other than success. `detail` is for people and says what to do."""
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     code = "internal_error"
@@ -42,7 +42,7 @@ class ApiError(Exception):
         self.headers = dict(headers or {})
 
     def problem(self) -> Problem:
-        """The body of the answer."""
+        """Return the body of the response."""
         return Problem(
             title=self.status.phrase,
             status=self.status.value,
@@ -53,7 +53,7 @@ class ApiError(Exception):
 
 
 class Unauthorized(ApiError):
-    """Nobody, or nobody that we know, asks."""
+    """The request has no valid credentials."""
 
     status = HTTPStatus.UNAUTHORIZED
     code = "token_invalid"
@@ -63,14 +63,14 @@ class Unauthorized(ApiError):
 
 
 class Forbidden(ApiError):
-    """The user may see it, but may not do this to it."""
+    """The user may see the resource, but may not do this to it."""
 
     status = HTTPStatus.FORBIDDEN
     code = "forbidden"
 
 
 class NotFound(ApiError):
-    """There is no such thing, or it is not the user's."""
+    """The resource does not exist, or the user may not see it."""
 
     status = HTTPStatus.NOT_FOUND
     code = "not_found"
@@ -80,33 +80,33 @@ class NotFound(ApiError):
 
 
 class Conflict(ApiError):
-    """It contradicts what there is already."""
+    """The request contradicts the present state of the resource."""
 
     status = HTTPStatus.CONFLICT
     code = "conflict"
 
 
 class InvalidTransition(Conflict):
-    """A training job cannot do this in its present status."""
+    """The training job cannot do this in its present status."""
 
     code = "invalid_transition"
 
 
 class InUse(Conflict):
-    """Something else still needs it."""
+    """The resource is still needed by another one."""
 
     code = "in_use"
 
 
 class TooLarge(ApiError):
-    """The body is larger than we take."""
+    """The body is larger than the limit."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     code = "too_large"
 
 
 class Invalid(ApiError):
-    """The request makes no sense. `field` is the path in the body, such as `hyperparameters.lr0`."""
+    """The request is not valid. `field` is the path in the body, such as `hyperparameters.lr0`."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "validation_failed"
@@ -125,7 +125,7 @@ class Invalid(ApiError):
 
 
 class RateLimited(ApiError):
-    """Too many attempts."""
+    """The client has made too many attempts."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     code = "rate_limited"
@@ -135,7 +135,7 @@ class RateLimited(ApiError):
 
 
 class DatabaseUnavailable(ApiError):
-    """The database does not answer, or has no connection left for us."""
+    """The database does not answer, or has no free connection."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "database_unavailable"
@@ -145,7 +145,7 @@ class DatabaseUnavailable(ApiError):
 
 
 class StorageUnavailable(ApiError):
-    """Object storage does not answer, or refuses."""
+    """The object storage does not answer, or refuses."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "storage_unavailable"
@@ -155,7 +155,7 @@ class StorageUnavailable(ApiError):
 
 
 class StorageFull(ApiError):
-    """No disk is left for what was sent."""
+    """The disk has no space left for an upload."""
 
     status = HTTPStatus.INSUFFICIENT_STORAGE
     code = "storage_full"

@@ -1,4 +1,4 @@
-"""What the application starts, in order, and stops in the reverse order."""
+"""The lifespan of the application: its parts are started in order, and stopped in the reverse order."""
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -35,7 +35,7 @@ PROJECT_LISTS_KEPT = 1000
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-    """Database → first run → training services → loops."""
+    """Start database → first run → training services → loops."""
     settings: Settings = app.state.settings
     async with AsyncExitStack() as parts:
         database = Database(make_engine(settings))

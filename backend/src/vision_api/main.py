@@ -1,4 +1,4 @@
-"""The application: `create_app(settings)` is all that a server or a test needs."""
+"""The application, made by `create_app(settings)`."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from vision_api.api_description import describe_api
 from vision_api.config import Settings
 from vision_api.datasets.uploads.tus import endpoints as resumable
 from vision_api.docs_page import add_docs_page
@@ -18,7 +19,6 @@ from vision_api.kit.body_limit import BodyLimit
 from vision_api.kit.tracing import TELEMETRY
 from vision_api.lifespan import lifespan
 from vision_api.middleware import HttpsOnly, RequestContext
-from vision_api.openapi import describe
 from vision_api.routes import router
 from vision_api.version import VERSION
 
@@ -43,7 +43,7 @@ ALLOWED_HEADERS = (
     *resumable.ALLOWED_HEADERS,
 )
 DESCRIPTION = """\
-Train vision models of timm, Ultralytics and Hugging Face transformers.
+Train vision models of every framework that has a training service; `GET /api/v1/models/list` has them all.
 
 Press **Authorize** and sign in with your e-mail (as *username*) and password. Errors are `application/problem+json`
 with a stable `code`; lists come in pages, with the next one's address in `Link`.
@@ -54,7 +54,7 @@ answers 403 with the code `password_change_required`.
 
 
 def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
-    """The backend. Nothing starts before its lifespan does.
+    """Return the application. Nothing starts before its lifespan does.
 
     `background=False` leaves out the first run, the training services and the loops: only HTTP and the database.
     """
@@ -70,7 +70,7 @@ def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
         swagger_ui_oauth2_redirect_url=None,
         routes=router.routes,
     )
-    app.openapi = partial(describe, app)  # pyright: ignore[reportAttributeAccessIssue] - how FastAPI is extended
+    app.openapi = partial(describe_api, app)  # pyright: ignore[reportAttributeAccessIssue] - how FastAPI is extended
     app.state.settings = settings
     app.state.background = background
     app.state.request_metrics = RequestMetrics()
@@ -81,7 +81,7 @@ def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
 
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
-    """The last one added is the first to see a request."""
+    """Add middleware. The last one added is the first to see a request."""
     app.add_middleware(BodyLimit, body_bytes=settings.max_body_bytes, upload_bytes=settings.max_upload_bytes)
     app.add_middleware(RequestContext, metrics=app.state.request_metrics)
     app.add_middleware(
@@ -99,7 +99,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
 
 
 def _as_ipv6(proxies: Iterable[str]) -> Iterator[str]:
-    """A socket that listens on both protocols (`HOST=::`) tells an IPv4 peer as `::ffff:10.0.0.1`."""
+    """Yield IPv4 proxies as a socket of both protocols (`HOST=::`) reports them: `::ffff:10.0.0.1`."""
     for proxy in proxies:
         with suppress(ValueError):
             network = ip_network(proxy, strict=False)

@@ -1,4 +1,4 @@
-"""What happens around every request: an id, a line in the log, and no bare 500."""
+"""Middleware of every request: its id, its line in the access log, and a problem instead of a bare 500."""
 
 import logging
 import re
@@ -23,14 +23,14 @@ _QUIET_PATHS = frozenset({"/health", "/ready", "/metrics"})
 
 
 class RequestContext:
-    """Gives each request its id, tells the log how it went, and turns what nobody caught into a problem."""
+    """Gives each request its id, logs its outcome, and turns unhandled exceptions into a problem."""
 
     def __init__(self, app: ASGIApp, *, metrics: RequestMetrics) -> None:
         self.app = app
         self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See the class."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -50,16 +50,16 @@ class RequestContext:
         try:
             await self.app(scope, receive, send_with_id)
         except ClientDisconnect:
-            status = 0  # nobody is left to be answered
+            status = 0  # the client is gone
         except Exception:
             log.exception("%s failed", _flow(scope))
             if status:
-                raise  # half an answer is out already: let the server cut the connection
+                raise  # half a response is out already: let the server cut the connection
             await problem_response(_internal_error(request_id).problem())(scope, receive, send_with_id)
         finally:
             seconds = time.perf_counter() - started_at
             self.metrics.add(_flow(scope), status, seconds)
-            _tell(scope, status, seconds)
+            _log_request(scope, status, seconds)
             request_id_var.reset(token)
 
 
@@ -68,14 +68,14 @@ def _internal_error(request_id: str) -> ApiError:
 
 
 def _flow(scope: Scope) -> str:
-    """Which flow a request belongs to: `auth.login`, or `-` if no route took it."""
+    """Return the flow that a request belongs to: `auth.login`, or `-` if no route took it."""
     route = scope.get("route")
     tags: list[str] = getattr(route, "tags", None) or ["-"]
     return f"{tags[0].replace(' ', '_')}.{route.name}" if route is not None and hasattr(route, "name") else "-"
 
 
-def _tell(scope: Scope, status: int, seconds: float) -> None:
-    """`auth.login  POST /api/v1/auth/login → 200 in 213 ms`."""
+def _log_request(scope: Scope, status: int, seconds: float) -> None:
+    """Log a line such as `auth.login  POST /api/v1/auth/login → 200 in 213 ms`."""
     query = scope["query_string"].decode("latin-1")
     path = scope["path"] + (f"?{redact(query)}" if query else "")
     level = logging.DEBUG if scope["path"] in _QUIET_PATHS else logging.INFO
@@ -83,7 +83,7 @@ def _tell(scope: Scope, status: int, seconds: float) -> None:
 
 
 class HttpsOnly:
-    """Sends browsers to HTTPS, and tells them to stay there (HSTS). A probe of the platform itself speaks HTTP."""
+    """Redirects to HTTPS, and asks browsers to stay there (HSTS). Probes of the platform may use HTTP."""
 
     def __init__(self, app: ASGIApp, *, redirects: bool, hsts_seconds: int) -> None:
         self.app = app
@@ -91,7 +91,7 @@ class HttpsOnly:
         self.hsts = f"max-age={hsts_seconds}; includeSubDomains" if hsts_seconds else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See the class. The scheme is the client's own, where a trusted proxy has told it."""
+        """Handle one request. Behind a trusted proxy the scheme is the one that the proxy reports."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
         elif scope["scheme"] == "https":

@@ -1,4 +1,4 @@
-"""Bring the database's schema up to date: `python -m vision_api.migrate`.
+"""Migrations of the database's schema: `python -m vision_api.migrate`.
 
 Locally the backend does it by itself when it starts; when deployed it is a command that runs once before a release.
 """
@@ -25,14 +25,14 @@ from vision_api.kit.logging import configure_logging
 
 log = logging.getLogger(__name__)
 
-LOCK_KEY = 0x7669_7369_6F6E  # "vision": one number for everybody who migrates this database
+LOCK_KEY = 0x7669_7369_6F6E  # "vision": the same number for every process that migrates this database
 WAIT_MILLISECONDS = 60_000
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 """The backend runs from its checkout, in a container too."""
 
 
 class MigrationError(ConfigurationError):
-    """The schema is not one that this version can work with, or cannot be reached. The text says what to do."""
+    """The schema does not fit this version, or the database does not answer. The message says what to do."""
 
 
 def _config() -> Config:
@@ -42,20 +42,20 @@ def _config() -> Config:
 
 
 def migrate(settings: Settings) -> None:
-    """Before the backend serves: locally migrate, elsewhere make sure that somebody has.
+    """Migrate before the backend serves; in a deployment only check that the schema was migrated.
 
     Raises MigrationError.
     """
     is_local = settings.is_sqlite or settings.training_execution_mode == "subprocess"
-    work = partial(upgrade if is_local else require_schema, settings)
+    migration = partial(upgrade if is_local else require_schema, settings)
     try:
-        asyncio.run(retry_until_available(work, within_seconds=_wait_seconds(settings)))
+        asyncio.run(retry_until_available(migration, within_seconds=_wait_seconds(settings)))
     except DatabaseUnavailable as error:
         raise MigrationError(f"the database does not answer: {error.__cause__ or error}") from error
 
 
 def _wait_seconds(settings: Settings) -> float:
-    """A file is there or not; a server may be starting too."""
+    """Return how long to wait for the database: a server may be starting, a file is there or not."""
     return 0.0 if settings.is_sqlite else settings.database_wait_seconds
 
 
@@ -80,7 +80,7 @@ async def upgrade(settings: Settings, *, to: str = "head") -> None:
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    """SQLite alters a table by copying it, and dropping the old one would delete what refers to it."""
+    """Turn foreign keys off: SQLite alters a table by copying it, and dropping the old one would cascade."""
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = OFF")
     cursor.close()
@@ -97,16 +97,16 @@ def _upgrade(connection: Connection, to: str) -> None:
     if connection.dialect.name == "sqlite" and connection.execute(text("PRAGMA foreign_key_check")).first():
         raise MigrationError("the migration would leave rows that refer to nothing. Nothing was changed.")
     if before != after:
-        log.info("the database went from revision %s to %s", before or "none", after)
+        log.info("migrated the database from revision %s to %s", before or "none", after)
 
 
 def current_revision(connection: Connection) -> str | None:
-    """The revision that the database is at; None if it has no tables."""
+    """Return the revision that the database is at; None if it has no tables."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
 async def require_schema(settings: Settings) -> None:
-    """Raises MigrationError if nobody has ever migrated this database, DatabaseUnavailable."""
+    """Check that the database was migrated. Raises MigrationError, DatabaseUnavailable."""
     engine = make_engine(settings)
     try:
         async with engine.connect() as connection:
@@ -119,18 +119,18 @@ async def require_schema(settings: Settings) -> None:
 
 @cache
 def newest_revision() -> str | None:
-    """The revision that this version brings."""
+    """Return the newest revision that this version has."""
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
 @cache
 def known_revisions() -> frozenset[str]:
-    """All that this version brings."""
+    """Return every revision that this version has."""
     return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
 def main() -> None:
-    """Exits with 1 and one line when it cannot be done."""
+    """Run the command; exit with 1 and one line when it cannot be done."""
     try:
         settings = load_settings()
         configure_logging(settings.log_format, settings.log_level)

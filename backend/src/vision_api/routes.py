@@ -1,7 +1,8 @@
-"""All routes. FastAPI analyses them at the first request, once for every application of a process."""
+"""The router with all routes. FastAPI analyses them at the first request, once for every application of a process."""
 
 from fastapi import APIRouter, Depends
 
+from vision_api.api_description import RESPONSES
 from vision_api.auth.endpoints import router as auth_router
 from vision_api.catalog.endpoints import router as catalog_router
 from vision_api.comparison.endpoints import router as comparison_router
@@ -11,7 +12,6 @@ from vision_api.health.endpoints import router as health_router
 from vision_api.kit.query_guard import refuse_unknown_query
 from vision_api.model_registry.endpoints import router as model_registry_router
 from vision_api.model_registry.hub.endpoints import router as pushes_router
-from vision_api.openapi import RESPONSES
 from vision_api.operations.endpoints import router as operations_router
 from vision_api.projects.endpoints import router as projects_router
 from vision_api.training_jobs.endpoints import router as training_jobs_router

@@ -1,4 +1,4 @@
-"""The page about the tables: `python -m vision_api.schema_page > docs/architecture/DATABASE_SCHEMA.md`."""
+"""Command that describes the tables: `python -m vision_api.schema_page > docs/architecture/DATABASE_SCHEMA.md`."""
 
 import sys
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _DIALECT = postgresql.dialect()
 
 
 def describe_schema() -> str:
-    """The whole page."""
+    """Return the whole page."""
     tables = sorted(TrainingJob.metadata.tables.values(), key=lambda table: table.name)
     parts = [HEAD, "\n".join(_diagram(tables)), *("\n".join(_section(table)) for table in tables)]
     return "\n".join(part + "\n" for part in parts)
@@ -47,7 +47,7 @@ def _section(table: Table) -> Iterator[str]:
 
 
 def _purpose(table: Table) -> str:
-    """First line of the ORM model's docstring."""
+    """Return the first line of the ORM model's docstring."""
     for mapper in TrainingJob.registry.mappers:
         if mapper.local_table is table:
             return (mapper.class_.__doc__ or "").strip().partition("\n")[0]

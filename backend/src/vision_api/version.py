@@ -1,4 +1,4 @@
-"""Which version of the platform this is."""
+"""The version of the platform."""
 
 from importlib.metadata import version
 

@@ -12,15 +12,15 @@ from vision_api.catalog.use_cases import get_model
 from vision_api.db.session import Database
 from vision_api.errors import Invalid
 from vision_api.training_services import InstanceRegistry
-from vision_api.training_services.client import Connections
-from vision_api.training_services.hosts import HostSource
+from vision_api.training_services.client import ConnectionPools
+from vision_api.training_services.remote import RemoteServices
 
 
 @asynccontextmanager
 async def catalog_of(database: Database, *ports: int, service: str = "small") -> AsyncIterator[Catalog]:
     """A catalogue as a fresh process has it, whose service is reached at these ports."""
-    source = HostSource({service: [f"http://127.0.0.1:{port}" for port in ports]}, TOKEN)
-    registry = InstanceRegistry(source, Connections())
+    source = RemoteServices({service: [f"http://127.0.0.1:{port}" for port in ports]}, TOKEN)
+    registry = InstanceRegistry(source, ConnectionPools())
     catalog = Catalog(database, registry)
     await catalog.load()
     await registry.refresh()

@@ -18,7 +18,7 @@ from vision_api.kit.clock import utc_now
 from vision_api.model_registry.hub.push_process import PushRequest
 from vision_api.model_registry.hub.pusher import push_in_process
 from vision_api.training_services import ServiceClient
-from vision_api.training_services.client import Connections
+from vision_api.training_services.client import ConnectionPools
 from vision_api.training_services.process import Program, ServiceProcess
 
 SELECT = text("SELECT 1")
@@ -77,7 +77,7 @@ async def test_names_in_the_store_are_no_requests(database: Database, store: Obj
 
 
 async def test_a_call_of_a_training_service_is_refused_in_a_session(database: Database) -> None:
-    async with Connections() as connections, database.snapshot() as session:
+    async with ConnectionPools() as connections, database.snapshot() as session:
         await session.execute(SELECT)
 
         client = ServiceClient("http://127.0.0.1:9", "token", connections=connections)

@@ -11,7 +11,7 @@ from support.common import problem_of
 from support.small_service import make_card, make_list
 from support.waiting import until
 
-from vision_api.auth.passwords import is_right
+from vision_api.auth.passwords import verify_password
 from vision_api.config import Settings
 from vision_api.db.session import Database
 from vision_api.first_run.administrator import bootstrap
@@ -57,7 +57,7 @@ async def test_generated_password_is_told_once_and_must_be_changed(
     assert "admin@example.com" in told
     (admin,) = await _users(database)
     assert (admin.email, admin.role, admin.must_change_password) == ("admin@example.com", "admin", True)
-    assert await is_right(password[1], admin.password_hash)
+    assert await verify_password(password[1], admin.password_hash)
     await bootstrap(database, settings)
     assert len(await _users(database)) == 1
     assert capsys.readouterr().out == ""
@@ -70,7 +70,7 @@ async def test_given_password_is_used_and_not_told(
     await bootstrap(database, Settings.model_validate(settings.model_dump() | given))
     (admin,) = await _users(database)
     assert (admin.email, admin.must_change_password) == ("boss@example.com", False)
-    assert await is_right("chosen by me", admin.password_hash)
+    assert await verify_password("chosen by me", admin.password_hash)
     assert capsys.readouterr().out == ""
 
 

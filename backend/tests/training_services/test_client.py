@@ -11,7 +11,7 @@ from support.small_service import TOKEN, SmallService, serving
 
 from vision_api.kit.logging import request_id_var
 from vision_api.training_services import ServiceClient, ServiceRejected, ServiceSilent, ServiceUnavailable
-from vision_api.training_services.client import Connections
+from vision_api.training_services.client import ConnectionPools
 from vision_contracts import (
     DatasetRef,
     Finished,
@@ -50,7 +50,7 @@ def service() -> SmallService:
 
 @pytest.fixture
 async def client(service: SmallService) -> AsyncIterator[ServiceClient]:
-    async with serving(service) as port, Connections() as connections:
+    async with serving(service) as port, ConnectionPools() as connections:
         yield ServiceClient(f"http://127.0.0.1:{port}", TOKEN, connections=connections)
 
 
@@ -118,7 +118,7 @@ async def test_a_failing_service_is_unavailable(service: SmallService, client: S
 async def test_a_closed_port_is_unavailable_and_not_silent() -> None:
     async with serving(SmallService()) as port:
         pass
-    async with Connections() as connections:
+    async with ConnectionPools() as connections:
         with pytest.raises(ServiceUnavailable) as gone:
             await ServiceClient(f"http://127.0.0.1:{port}", TOKEN, connections=connections).ready()
 
@@ -139,7 +139,7 @@ async def answering(reply: Reply, *, silence_seconds: float = 5.0) -> AsyncItera
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=256)
     port = server.sockets[0].getsockname()[1]
-    async with server, Connections(silence_seconds=silence_seconds) as connections:
+    async with server, ConnectionPools(silence_seconds=silence_seconds) as connections:
         yield ServiceClient(f"http://127.0.0.1:{port}", TOKEN, connections=connections)
 
 

@@ -15,7 +15,7 @@ from support.waiting import until
 
 from vision_api.config import Settings
 from vision_api.training_services import InstanceRegistry
-from vision_api.training_services.client import Connections
+from vision_api.training_services.client import ConnectionPools
 from vision_api.training_services.local import LocalServices, find_programs
 
 BACKEND = """
@@ -66,7 +66,7 @@ async def test_every_folder_with_an_environment_becomes_an_instance(settings: Se
     (services_dir / "notes").mkdir()
     async with running(settings) as local:
         await until(lambda: len(local.addresses) == 2)
-        registry = InstanceRegistry(local, Connections())
+        registry = InstanceRegistry(local, ConnectionPools())
         await registry.refresh()
         await registry._connections.close()
 

@@ -14,7 +14,7 @@ from support.waiting import until
 
 from vision_api.config import Settings
 from vision_api.training_services import InstanceRegistry
-from vision_api.training_services.client import Connections
+from vision_api.training_services.client import ConnectionPools
 from vision_api.training_services.local import LocalServices, find_programs
 from vision_contracts import DatasetRef, HeldJob, JobSpec, TaskType, TrainingParams
 
@@ -38,7 +38,7 @@ class Local:
 
     def __init__(self, settings: Settings) -> None:
         self.services = LocalServices(find_programs(settings), stop_within_seconds=20)
-        self.registry = InstanceRegistry(self.services, Connections())
+        self.registry = InstanceRegistry(self.services, ConnectionPools())
         self._settings = settings
 
     async def held(self) -> list[HeldJob]:

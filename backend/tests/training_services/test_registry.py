@@ -11,10 +11,10 @@ import trustme
 from support.small_service import TOKEN, SmallService, make_card, make_list, serving
 from support.waiting import until
 
-from vision_api.training_services import Address, InstanceRegistry, ServiceUnavailable
+from vision_api.training_services import InstanceRegistry, ServiceAddress, ServiceUnavailable
 from vision_api.training_services import registry as registry_module
-from vision_api.training_services.client import Connections
-from vision_api.training_services.hosts import HostSource
+from vision_api.training_services.client import ConnectionPools
+from vision_api.training_services.remote import RemoteServices
 from vision_contracts import HeldJob, StopRequest
 
 
@@ -23,7 +23,7 @@ class Places:
     """A source whose addresses a test sets."""
 
     services: Sequence[str] = ("small",)
-    addresses: list[Address] = field(default_factory=list)
+    addresses: list[ServiceAddress] = field(default_factory=list)
     is_ours: bool = False
     is_hastened: bool = False
 
@@ -57,13 +57,13 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def registry(places: Places, clock: Clock) -> AsyncIterator[InstanceRegistry]:
-    registry = InstanceRegistry(places, Connections(), clock=clock)
+    registry = InstanceRegistry(places, ConnectionPools(), clock=clock)
     yield registry
     await registry.close()
 
 
-def at(port: int, host: str = "127.0.0.1", service: str = "small") -> Address:
-    return Address(service, f"http://{host}:{port}", TOKEN)
+def at(port: int, host: str = "127.0.0.1", service: str = "small") -> ServiceAddress:
+    return ServiceAddress(service, f"http://{host}:{port}", TOKEN)
 
 
 async def test_an_instance_that_answers_is_available(registry: InstanceRegistry, places: Places) -> None:
@@ -192,7 +192,7 @@ async def test_a_slot_that_becomes_free_is_seen_as_soon_as_it_is_expected(
     places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry_module, "POLL_SECONDS", 3600.0)
-    service, registry = SmallService(free_slots=0), InstanceRegistry(places, Connections())
+    service, registry = SmallService(free_slots=0), InstanceRegistry(places, ConnectionPools())
     async with serving(service) as port:
         places.addresses = [at(port)]
         running = asyncio.create_task(registry.run())
@@ -213,8 +213,8 @@ async def test_an_https_name_keeps_its_certificate_and_its_virtual_host() -> Non
     tls = ssl.create_default_context()
     authority.configure_trust(tls)
     async with serving(service, certificate=authority.issue_cert("localhost")) as port:
-        source = HostSource({"small": [f"https://localhost:{port}"]}, TOKEN)
-        registry = InstanceRegistry(source, Connections(tls=tls))
+        source = RemoteServices({"small": [f"https://localhost:{port}"]}, TOKEN)
+        registry = InstanceRegistry(source, ConnectionPools(tls=tls))
         await source.resolve()
         await registry.refresh()
         [instance] = registry.instances

@@ -1,1 +1,1 @@
-"""Accounts: who signs in, and how we know them again."""
+"""Accounts and authentication: registration, sign-in, tokens and stream tickets."""

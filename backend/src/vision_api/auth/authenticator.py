@@ -22,12 +22,12 @@ from vision_api.models import AuthSession, RefreshToken, User
 log = logging.getLogger(__name__)
 
 GRACE = timedelta(seconds=30)
-"""Two tabs may refresh with the same token; a thief comes later."""
+"""Time for which a replaced refresh token still works, for a second tab; a thief comes later."""
 
 
 @dataclass(frozen=True)
 class Authenticator:
-    """What signing in needs, put together once for the application."""
+    """Signs users in and out, and refreshes their tokens."""
 
     database: Database
     access_tokens: AccessTokens
@@ -35,7 +35,7 @@ class Authenticator:
     refresh_lifetime: timedelta
 
     async def login(self, credentials: Credentials, *, address: str) -> TokensRead:
-        """Tokens for whoever knows the password.
+        """Return tokens for a user whose password is right.
 
         Raises Unauthorized(invalid_credentials), after the same time for an unknown e-mail as for a wrong password;
         RateLimited.
@@ -43,8 +43,8 @@ class Authenticator:
         self.throttle.attempt(email=credentials.email, address=address)
         async with self.database.snapshot() as session:
             user = await repository.get_user_by_email(session, credentials.email)
-        right = await passwords.is_right(credentials.password, user.password_hash if user else None)
-        if user is None or not right or not user.is_active:
+        is_right = await passwords.verify_password(credentials.password, user.password_hash if user else None)
+        if user is None or not is_right or not user.is_active:
             log.info("login refused: wrong e-mail or password")
             raise Unauthorized("The e-mail or the password is not right.", code="invalid_credentials")
         self.throttle.succeeded(email=credentials.email, address=address)
@@ -59,11 +59,11 @@ class Authenticator:
         return self._tokens(user, login.id, refresh_token)
 
     async def refresh(self, refresh_token: str) -> TokensRead:
-        """New tokens for a refresh token, which is replaced by the new one.
+        """Return new tokens for a refresh token, which is replaced by the new one.
 
         Raises Unauthorized: token_expired, or token_invalid. A token that was replaced longer ago than GRACE is a
         stolen one, or its owner's after a theft: the whole family ends, and the revocation is committed before the
-        refusal is told.
+        request is refused.
         """
         now = utc_now()
         async with self.database.transaction() as session:

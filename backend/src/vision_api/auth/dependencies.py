@@ -1,4 +1,4 @@
-"""Who asks: the dependencies that turn a token or a ticket into a user."""
+"""Dependencies that turn a token or a ticket into the user of the request."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -25,7 +25,7 @@ class Principal:
 
 
 async def get_access_tokens(request: Request) -> AccessTokens:
-    """The signer of this application."""
+    """Return the signer of this application."""
     tokens: AccessTokens = request.app.state.access_tokens
     return tokens
 
@@ -35,7 +35,7 @@ BearerToken = Annotated[str | None, Depends(bearer)]
 
 
 async def get_principal(database: DatabaseDep, tokens: AccessTokensDep, encoded: BearerToken) -> Principal:
-    """Whoever the bearer token belongs to, in one short statement.
+    """Return the user and sign-in of the bearer token, with one short statement.
 
     The session is closed before the endpoint opens its own: no request ever holds two connections.
     """
@@ -54,11 +54,11 @@ async def _live_principal(database: Database, user_id: int, session_id: UUID) ->
 
 
 CurrentPrincipal = Annotated[Principal, Depends(get_principal)]
-"""Anybody who is signed in, also one who must still change the password."""
+"""The signed-in user, even one who must change the password first."""
 
 
 def require_changed_password(user: User) -> User:
-    """The user. Raises Forbidden `password_change_required` for a generated password."""
+    """Return the user. Raises Forbidden `password_change_required` for a generated password."""
     if user.must_change_password:
         raise Forbidden(
             "Change the generated password first: PATCH /api/v1/auth/me with current_password and new_password.",
@@ -67,8 +67,8 @@ def require_changed_password(user: User) -> User:
     return user
 
 
-async def _current_user(sign_in: CurrentPrincipal) -> User:
-    return require_changed_password(sign_in.user)
+async def _current_user(principal: CurrentPrincipal) -> User:
+    return require_changed_password(principal.user)
 
 
 CurrentUser = Annotated[User, Depends(_current_user)]
@@ -77,14 +77,14 @@ CurrentUser = Annotated[User, Depends(_current_user)]
 
 @dataclass(frozen=True)
 class StreamAccess:
-    """The right to a stream, which may end while the stream is open."""
+    """The permission to read a stream, which may end while the stream is open."""
 
     database: Database
     user: User
     session_id: UUID
 
     async def recheck(self) -> User:
-        """The user as of now: call it every 30 s, and check the membership again too.
+        """Return the user as of now: call it every 30 s, and check the membership again too.
 
         Raises Unauthorized after a logout or a deactivation.
         """
@@ -101,13 +101,13 @@ async def _stream_access(
     if encoded is None and ticket is not None:
         user, session_id = await tickets.redeem(database, ticket=ticket, path=request.scope["path"])
     else:
-        sign_in = await get_principal(database, tokens, encoded)
-        user, session_id = sign_in.user, sign_in.session_id
+        principal = await get_principal(database, tokens, encoded)
+        user, session_id = principal.user, principal.session_id
     return StreamAccess(database, require_changed_password(user), session_id)
 
 
 CurrentStream = Annotated[StreamAccess, Depends(_stream_access)]
-"""For what stays open: `recheck()` it every 30 s."""
+"""Access of a route that stays open: it calls `recheck()` every 30 s."""
 
 
 async def _stream_user(access: CurrentStream) -> User:
@@ -115,4 +115,4 @@ async def _stream_user(access: CurrentStream) -> User:
 
 
 StreamUser = Annotated[User, Depends(_stream_user)]
-"""As CurrentUser, also by `?ticket=`: for artifacts and previews, which are over at once."""
+"""The user of a route that also takes `?ticket=`, for short downloads: artifacts and previews."""

@@ -53,7 +53,7 @@ AuthenticatorDep = Annotated[Authenticator, Depends(_authenticator)]
 
 
 async def _credentials(request: Request) -> Credentials:
-    """The body of a login, as JSON or as the OAuth2 password form (which brings fields that mean nothing here)."""
+    """Read the body of a login: JSON, or the OAuth2 password form, whose other fields are ignored."""
     if request.headers.get("content-type", "").startswith(("application/x-www-form-urlencoded", "multipart/")):
         form = await request.form()
         given: Any = {"email": form.get("username"), "password": form.get("password")}
@@ -105,14 +105,14 @@ async def refresh(body: RefreshRequest, authenticator: AuthenticatorDep) -> Toke
 
 @router.post("/logout", status_code=204)
 async def logout(body: RefreshRequest, authenticator: AuthenticatorDep) -> None:
-    """End this sign-in: its access tokens, refresh tokens and stream tickets are worth nothing from now on."""
+    """End this sign-in: its access tokens, refresh tokens and stream tickets are refused from now on."""
     await authenticator.logout(body.refresh_token)
 
 
 @router.get("/me")
-async def read_me(sign_in: CurrentPrincipal) -> UserRead:
-    """Who is signed in."""
-    return UserRead.model_validate(sign_in.user)
+async def read_me(principal: CurrentPrincipal) -> UserRead:
+    """Return the signed-in user."""
+    return UserRead.model_validate(principal.user)
 
 
 @router.patch("/me")
@@ -121,14 +121,14 @@ async def update_me(
     request: Request,
     database: DatabaseDep,
     authenticator: AuthenticatorDep,
-    sign_in: CurrentPrincipal,
+    principal: CurrentPrincipal,
 ) -> UserRead:
     """Change one's name or password. A new password ends every other sign-in."""
     user = await use_cases.update_account(
         database,
         authenticator.throttle,
-        user=sign_in.user,
-        session_id=sign_in.session_id,
+        user=principal.user,
+        session_id=principal.session_id,
         request=body,
         address=_address(request),
     )
@@ -137,11 +137,11 @@ async def update_me(
 
 @router.post("/stream-ticket")
 async def create_stream_ticket(
-    body: StreamTicketCreate, sign_in: CurrentPrincipal, _user: CurrentUser, session: WriteSession
+    body: StreamTicketCreate, principal: CurrentPrincipal, _user: CurrentUser, session: WriteSession
 ) -> StreamTicketRead:
-    """A ticket that opens one path by `?ticket=`, for `EventSource` and `<img>`, which send no header.
+    """Create a ticket that opens one path by `?ticket=`, for `EventSource` and `<img>`, which send no header.
 
     First use within 60 s, then as often as needed there for 12 h, until logout.
     """
-    ticket, expires_at = await tickets.issue(session, session_id=sign_in.session_id, path=body.path)
+    ticket, expires_at = await tickets.issue(session, session_id=principal.session_id, path=body.path)
     return StreamTicketRead(ticket=ticket, expires_at=expires_at)

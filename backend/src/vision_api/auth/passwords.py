@@ -8,8 +8,8 @@ from pydantic import AfterValidator, Field
 
 LONGEST_BYTES = 72
 ROUNDS = 12
-NOBODYS_HASH = "$2b$12$Kk1CM/ZD8iGodxkK1SgRwOze5dnPDIg5sHeKkfprxq7qnBc8N6OPS"
-"""Of no password: what an unknown e-mail is compared with, so that it takes as long as a wrong password."""
+DUMMY_HASH = "$2b$12$Kk1CM/ZD8iGodxkK1SgRwOze5dnPDIg5sHeKkfprxq7qnBc8N6OPS"
+"""A hash of no password. An unknown e-mail is compared with it, to take as long as a wrong password."""
 
 
 def _fits_bcrypt(password: str) -> str:
@@ -23,13 +23,13 @@ NewPassword = Annotated[Password, Field(min_length=8, description="8 characters 
 
 
 async def hash_password(password: str) -> str:
-    """A salted hash."""
+    """Return a salted hash."""
     hashed = await to_thread.run_sync(bcrypt.hashpw, password.encode(), bcrypt.gensalt(ROUNDS))
     return hashed.decode()
 
 
-async def is_right(password: str, password_hash: str | None) -> bool:
-    """Whether the password belongs to the hash; None, of an unknown account, takes as long."""
-    compared = (password_hash or NOBODYS_HASH).encode()
-    right = await to_thread.run_sync(bcrypt.checkpw, password.encode(), compared)
-    return right and password_hash is not None
+async def verify_password(password: str, password_hash: str | None) -> bool:
+    """Return whether the password belongs to the hash; None, of an unknown account, takes as long."""
+    compared = (password_hash or DUMMY_HASH).encode()
+    matches = await to_thread.run_sync(bcrypt.checkpw, password.encode(), compared)
+    return matches and password_hash is not None

@@ -20,17 +20,17 @@ class FoundToken:
 
 
 async def get_user_by_email(session: AsyncSession, email: str) -> User | None:
-    """`email` in lower case, as stored."""
+    """Return the user with an e-mail, given in lower case as it is stored."""
     return await session.scalar(select(User).where(User.email == email))
 
 
 async def count_users(session: AsyncSession) -> int:
-    """How many accounts there are."""
+    """Return the number of accounts."""
     return await session.scalar(select(func.count()).select_from(User)) or 0
 
 
 async def get_signed_in_user(session: AsyncSession, *, user_id: int, session_id: UUID) -> User | None:
-    """The user, if active and if the sign-in has not been revoked."""
+    """Return the user, if active and if the sign-in has not been revoked."""
     return await session.scalar(
         select(User)
         .join(AuthSession, AuthSession.user_id == User.id)
@@ -39,7 +39,7 @@ async def get_signed_in_user(session: AsyncSession, *, user_id: int, session_id:
 
 
 async def claim_refresh_token(session: AsyncSession, hashed: str) -> FoundToken | None:
-    """A refresh token, locked until the transaction ends, with whom it belongs to."""
+    """Return a refresh token, locked until the transaction ends, with its sign-in and its user."""
     row = await session.execute(
         select(RefreshToken, AuthSession, User)
         .join(AuthSession, AuthSession.id == RefreshToken.session_id)
@@ -52,19 +52,19 @@ async def claim_refresh_token(session: AsyncSession, hashed: str) -> FoundToken 
 
 
 async def delete_expired_tokens(session: AsyncSession, *, session_id: UUID, now: datetime) -> None:
-    """Forget the tokens of one sign-in that no one could use again."""
+    """Delete the expired refresh tokens of one sign-in."""
     await session.execute(
         delete(RefreshToken).where(RefreshToken.session_id == session_id, RefreshToken.expires_at <= now)
     )
 
 
 async def delete_ended_sessions(session: AsyncSession, *, user_id: int, now: datetime) -> None:
-    """Forget the sign-ins of a user that have run out, with their tokens and tickets."""
+    """Delete the expired sign-ins of a user, with their tokens and tickets."""
     await session.execute(delete(AuthSession).where(AuthSession.user_id == user_id, AuthSession.expires_at <= now))
 
 
 async def delete_expired_tickets(session: AsyncSession, *, session_id: UUID, now: datetime) -> None:
-    """Forget the tickets of one sign-in that open nothing any more."""
+    """Delete the expired tickets of one sign-in."""
     await session.execute(
         delete(StreamTicket).where(StreamTicket.session_id == session_id, StreamTicket.expires_at <= now)
     )
@@ -73,7 +73,7 @@ async def delete_expired_tickets(session: AsyncSession, *, session_id: UUID, now
 async def revoke_sessions(
     session: AsyncSession, *, user_id: int, now: datetime, except_session_id: UUID | None = None
 ) -> None:
-    """End every sign-in of a user, but for one."""
+    """Revoke every sign-in of a user, except one."""
     statement = update(AuthSession).where(AuthSession.user_id == user_id, AuthSession.revoked_at.is_(None))
     if except_session_id is not None:
         statement = statement.where(AuthSession.id != except_session_id)
@@ -81,7 +81,7 @@ async def revoke_sessions(
 
 
 async def claim_ticket(session: AsyncSession, hashed: str) -> tuple[StreamTicket, User] | None:
-    """A ticket of a live sign-in of an active user."""
+    """Return a ticket and its user, if the sign-in is not revoked and the user active."""
     row = await session.execute(
         select(StreamTicket, User)
         .join(AuthSession, AuthSession.id == StreamTicket.session_id)

@@ -1,4 +1,4 @@
-"""What the routes of accounts take and give."""
+"""Schemas of the routes of accounts."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from vision_api.models import UserRole
 from vision_contracts import Time
 
 Email = Annotated[EmailStr, AfterValidator(str.lower), Field(examples=["mina@example.com"])]
-"""In lower case: one person, one account, however it is typed."""
+"""An e-mail in lower case: one account, however it is typed."""
 
 FullName = Annotated[str, Field(max_length=200, examples=["Mina Kim"])]
 
@@ -43,7 +43,7 @@ class UserRead(ReadModel):
 
 
 class Credentials(RequestModel):
-    """What somebody signs in with."""
+    """E-mail and password of a sign-in."""
 
     email: Annotated[str, AfterValidator(str.strip), AfterValidator(str.lower)] = Field(
         min_length=1, max_length=320, examples=["mina@example.com"]
@@ -58,7 +58,7 @@ class RefreshRequest(RequestModel):
 
 
 class TokensRead(ReadModel):
-    """What a frontend keeps: it sends the access token as `Authorization: Bearer …`."""
+    """Tokens of a sign-in. The access token is sent as `Authorization: Bearer …`."""
 
     access_token: str
     refresh_token: str
@@ -74,7 +74,7 @@ class StreamTicketCreate(RequestModel):
 
 
 class StreamTicketRead(ReadModel):
-    """Send it as `?ticket=`, the first time within 60 s."""
+    """A ticket to send as `?ticket=`, the first time within 60 s."""
 
     ticket: str
     expires_at: Time

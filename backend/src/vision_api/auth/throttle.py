@@ -1,4 +1,4 @@
-"""How often somebody may guess a password."""
+"""Rate limit of password guesses."""
 
 import time
 from collections import deque
@@ -15,19 +15,19 @@ MOST_KEYS = 10_000
 class LoginThrottle:
     """Counts attempts for each account and address, and for each address, over the last five minutes.
 
-    An attempt counts before its password is looked at, so that guesses sent at once count too; a right password
+    An attempt counts before its password is checked, so that guesses sent at once count too; a right password
     takes its own back. Counts live in this process: a restart forgets them, and each replica has its own.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._attempts: dict[str, deque[float]] = {}
-        """When each attempt is forgotten, oldest first."""
+        """Times at which each attempt expires, oldest first."""
 
     def attempt(self, *, email: str, address: str) -> None:
-        """Count one. Raises RateLimited when there were too many."""
+        """Count an attempt. Raises RateLimited when there were too many."""
         now = self._clock()
-        self._forget_old(now)
+        self._delete_expired(now)
         for key, most in self._keys(email, address):
             times = self._attempts.get(key)
             if times and len(times) >= most:
@@ -37,7 +37,7 @@ class LoginThrottle:
             self._attempts.setdefault(key, deque()).append(now + WINDOW_SECONDS)
 
     def succeeded(self, *, email: str, address: str) -> None:
-        """The password was right: the account starts anew, and the address gets its attempt back."""
+        """Reset the count of the account after a right password, and take the attempt of its address back."""
         account, whole_address = (key for key, _ in self._keys(email, address))
         self._attempts.pop(account, None)
         if self._attempts.get(whole_address):
@@ -47,7 +47,7 @@ class LoginThrottle:
     def _keys(email: str, address: str) -> tuple[tuple[str, int], tuple[str, int]]:
         return (f"{address} {email}", PER_ACCOUNT), (address, PER_ADDRESS)
 
-    def _forget_old(self, now: float) -> None:
+    def _delete_expired(self, now: float) -> None:
         for key, times in list(self._attempts.items()):
             while times and times[0] <= now:
                 times.popleft()

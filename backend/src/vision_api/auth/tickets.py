@@ -1,4 +1,4 @@
-"""Stream tickets: one path, for what cannot send an Authorization header.
+"""Stream tickets: each opens one path, for clients that cannot send an Authorization header.
 
 The first use must come within a minute; from then on the ticket opens its path for twelve hours, because an
 `EventSource` reconnects with the address that it has. A leaked address opens nothing else.
@@ -24,7 +24,7 @@ LIFETIME = timedelta(hours=12)
 
 
 def ticket_path(given: str) -> str:
-    """The path that a request for `given` arrives with: decoded, without a query.
+    """Return the path of a request for `given`: decoded, without a query.
 
     Raises Invalid for what is not below our prefix; the prefix itself may be left out.
     """
@@ -35,7 +35,7 @@ def ticket_path(given: str) -> str:
 
 
 async def issue(session: AsyncSession, *, session_id: UUID, path: str) -> tuple[str, datetime]:
-    """A ticket for `path` and when it expires at the latest."""
+    """Create a ticket for `path`; return it with the time at which it expires at the latest."""
     ticket, now = new_token(), utc_now()
     expires_at = now + LIFETIME
     await repository.delete_expired_tickets(session, session_id=session_id, now=now)
@@ -52,7 +52,7 @@ async def issue(session: AsyncSession, *, session_id: UUID, path: str) -> tuple[
 
 
 async def redeem(database: Database, *, ticket: str, path: str) -> tuple[User, UUID]:
-    """The user and the sign-in whose ticket this is. Raises Unauthorized: token_expired or token_invalid."""
+    """Return the user and the sign-in whose ticket this is. Raises Unauthorized: token_expired or token_invalid."""
     hashed, now = token_hash(ticket), utc_now()
     async with database.snapshot() as session:
         found = await repository.claim_ticket(session, hashed)

@@ -22,7 +22,7 @@ NOT_VALID = "The access token is not valid. Sign in again."
 
 @dataclass(frozen=True)
 class AccessToken:
-    """What a valid token says."""
+    """Claims of a valid access token."""
 
     user_id: int
     session_id: UUID
@@ -36,7 +36,7 @@ class AccessTokens:
         self.lifetime_seconds = lifetime_seconds
 
     def issue(self, token: AccessToken, *, now: datetime | None = None) -> str:
-        """A signed JWT, good for `lifetime_seconds`."""
+        """Return a signed JWT, valid for `lifetime_seconds`."""
         issued_at = now or utc_now()
         claims = {
             "sub": str(token.user_id),
@@ -47,7 +47,7 @@ class AccessTokens:
         return jwt.encode(claims, self._secret, algorithm=ALGORITHM)
 
     def read(self, encoded: str) -> AccessToken:
-        """Raises Unauthorized: token_expired or token_invalid."""
+        """Verify a JWT and return its claims. Raises Unauthorized: token_expired or token_invalid."""
         claims = self._claims(encoded)
         try:
             return AccessToken(int(claims["sub"]), UUID(claims["sid"]))
@@ -55,7 +55,7 @@ class AccessTokens:
             raise Unauthorized(NOT_VALID) from error
 
     def expires_at(self, encoded: str) -> float:
-        """The Unix time from which on `read` refuses it. Raises as `read`."""
+        """Return the Unix time from which on `read` refuses it. Raises as `read`."""
         return float(self._claims(encoded)["exp"])
 
     def _claims(self, encoded: str) -> dict[str, Any]:
@@ -68,17 +68,17 @@ class AccessTokens:
 
 
 def new_token() -> str:
-    """256 random bits, as text for a URL."""
+    """Return 256 random bits, as text for a URL."""
     return secrets.token_urlsafe(32)
 
 
 def token_hash(token: str) -> str:
-    """How the database knows a token. It is random, so a fast hash is enough."""
+    """Return the hash by which a token is stored. It is random, so a fast hash is enough."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def signing_secret(settings: Settings) -> str:
-    """`JWT_SECRET`, or in development one that is made once and kept in the data directory."""
+    """Return `JWT_SECRET`, or in development one that is made once and kept in the data directory."""
     if settings.jwt_secret is not None:
         return settings.jwt_secret.get_secret_value()
     return _kept_secret(settings.data_dir / "jwt_secret")

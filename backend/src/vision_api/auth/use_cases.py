@@ -1,4 +1,4 @@
-"""What can be done with accounts.
+"""Use cases of accounts: register, and change one's own.
 
 bcrypt takes its time, so a password is hashed and compared outside of every database session.
 """
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 async def register(database: Database, *, request: UserCreate) -> User:
-    """A new account. Raises Conflict if the e-mail has one."""
+    """Create an account. Raises Conflict if the e-mail has one."""
     user = User(
         email=request.email,
         full_name=request.full_name,
@@ -62,8 +62,8 @@ async def _checked_new_hash(throttle: LoginThrottle, user: User, request: UserUp
     if request.current_password is None:
         raise Invalid("Changing the password needs the current one.", field="current_password")
     throttle.attempt(email=user.email, address=address)
-    if not await passwords.is_right(request.current_password, user.password_hash):
-        # Not 401: a frontend would take that for the end of the sign-in.
+    if not await passwords.verify_password(request.current_password, user.password_hash):
+        # A 401 would look to a frontend like the end of the sign-in.
         message = "The current password is not right."
         raise Invalid(
             message, errors=[FieldProblem(field="current_password", code="invalid_credentials", message=message)]

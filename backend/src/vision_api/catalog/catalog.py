@@ -1,4 +1,4 @@
-"""The catalogue of this process: last known cards from the database, kept fresh from the services."""
+"""The catalogue of this process: last known model cards from the database, kept fresh from the services."""
 
 import asyncio
 import logging
@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from sqlalchemy.exc import IntegrityError
 
 from vision_api.catalog import repository
-from vision_api.catalog.confirmed_tokens import ConfirmedTokens
 from vision_api.catalog.index import CatalogIndex
+from vision_api.catalog.verified_tokens import VerifiedTokens
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
 from vision_api.kit.response_cache import ResponseCache
@@ -28,7 +28,7 @@ Boot = tuple[UUID, UUID]
 
 
 class Catalog:
-    """Merges what every framework can train.
+    """The merged catalogues of all frameworks.
 
     A service reads its list from a file when it starts, so every boot of an instance is asked once; apart from that
     one instance of each framework is asked again every 30 s, by etag. Replicas of different versions do not flap.
@@ -42,27 +42,27 @@ class Catalog:
         self._checked: dict[Boot, float] = {}
         self._sources: dict[str, Boot] = {}
         self._is_loaded = False
-        self._wake = asyncio.Event()
+        self._wakeup = asyncio.Event()
         self._changed = asyncio.Condition()
         self.index = CatalogIndex()
-        self.answers = ResponseCache()
-        self.readers = ConfirmedTokens()
-        registry.on_change(self._wake.set)
-        registry.on_change(self.answers.clear)
+        self.responses = ResponseCache()
+        self.verified_tokens = VerifiedTokens()
+        registry.on_change(self._wakeup.set)
+        registry.on_change(self.responses.clear)
 
     @property
     def frameworks(self) -> frozenset[str]:
-        """Every framework that is configured or has a catalogue."""
+        """Return every framework that is configured or has a catalogue."""
         return self._registry.frameworks | self.index.frameworks
 
     @property
     def unavailable_frameworks(self) -> list[str]:
-        """Frameworks whose services do not answer, in order."""
+        """Return the frameworks whose services do not answer, in order."""
         answering = {instance.framework for instance in self._registry.instances}
         return sorted(self.frameworks - answering)
 
     async def load(self) -> None:
-        """Take up the last known catalogues of the services that are still configured.
+        """Load the last known catalogues of the services that are still configured.
 
         Raises DatabaseUnavailable.
         """
@@ -74,7 +74,7 @@ class Catalog:
             try:
                 self._lists[snapshot.framework] = ModelList.model_validate_json(snapshot.body)
             except ValidationError:
-                logger.warning("cannot read the last known catalogue of %s any more", snapshot.framework)
+                logger.warning("cannot read the stored catalogue of %s any more", snapshot.framework)
                 continue
             self._registry.remember(snapshot.service, snapshot.framework)
         await self._rebuild()
@@ -83,17 +83,17 @@ class Catalog:
     async def run(self) -> None:
         """Keep the catalogue fresh, until cancelled."""
         while True:
-            self._wake.clear()
+            self._wakeup.clear()
             if not self._is_loaded:
                 with suppress(DatabaseUnavailable):
                     await self.load()
             await self.refresh()
             with suppress(TimeoutError):
                 async with asyncio.timeout(RECHECK_SECONDS):
-                    await self._wake.wait()
+                    await self._wakeup.wait()
 
     async def refresh(self) -> None:
-        """Ask whoever must be asked."""
+        """Fetch the catalogues that are due."""
         for instance in self._due(time.monotonic()):
             try:
                 models, etag = await self._registry.client(instance).model_list(self._etags.get(instance.framework))
@@ -106,7 +106,7 @@ class Catalog:
             self._sources[instance.framework] = _boot(instance)
 
     async def put(self, models: ModelList, *, service: str | None = None, etag: str | None = None) -> None:
-        """Serve this list from now on, and after a restart."""
+        """Replace the catalogue of a framework, in memory and in the database."""
         unknown = {card.hyperparameters_ref for card in models.models} - models.schemas.keys()
         if unknown:
             logger.error("refusing the catalogue of %s: it lacks the schemas %s", models.framework, sorted(unknown))
@@ -125,13 +125,13 @@ class Catalog:
             logger.warning("the catalogue of %s is not stored: %s", models.framework, error)
 
     async def wait_for_first_catalogs(self, within_seconds: float = FIRST_CATALOGS_SECONDS) -> None:
-        """On a fresh database: wait a while until every configured framework has told what it can train."""
+        """Wait a while until every configured framework has a catalogue: a fresh database has none."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within_seconds), self._changed:
                 await self._changed.wait_for(lambda: self._registry.frameworks <= self.index.frameworks)
 
     def _due(self, now: float) -> list[Instance]:
-        """New boots, and one instance of each framework whose last answer is old."""
+        """Return instances to ask: new boots, and one of each framework whose last answer is old."""
         boots = {_boot(instance): instance for instance in self._registry.instances}
         self._checked = {boot: checked for boot, checked in self._checked.items() if boot in boots}
         due = [instance for boot, instance in boots.items() if boot not in self._checked]
@@ -143,7 +143,7 @@ class Catalog:
 
     async def _rebuild(self) -> None:
         self.index = await asyncio.to_thread(CatalogIndex, list(self._lists.values()))
-        self.answers.clear()
+        self.responses.clear()
         async with self._changed:
             self._changed.notify_all()
 
@@ -154,7 +154,7 @@ def _boot(instance: Instance) -> Boot:
 
 @asynccontextmanager
 async def running_catalog(database: Database, registry: InstanceRegistry) -> AsyncGenerator[Catalog]:
-    """A catalogue that is kept fresh."""
+    """Run a catalogue that is kept fresh."""
     catalog = Catalog(database, registry)
     with suppress(DatabaseUnavailable):  # `run` tries again
         await catalog.load()

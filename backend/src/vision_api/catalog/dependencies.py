@@ -1,4 +1,4 @@
-"""What the catalogue's routes need from the application."""
+"""Dependencies of the catalogue's routes."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from vision_api.db.session import DatabaseDep
 
 
 async def get_catalog(request: Request) -> Catalog:
-    """The catalogue of this application."""
+    """Return the catalogue of this application."""
     catalog: Catalog = request.app.state.catalog
     return catalog
 
@@ -19,12 +19,12 @@ CatalogDep = Annotated[Catalog, Depends(get_catalog)]
 
 
 async def _signed_in(catalog: CatalogDep, database: DatabaseDep, tokens: AccessTokensDep, token: BearerToken) -> None:
-    """Whoever was signed in up to 30 s ago may read: the catalogue holds nothing that belongs to anybody."""
-    if token is not None and catalog.readers.is_confirmed(token):
+    """Check the sign-in, at most every 30 s for a token: the catalogue has no data of any user."""
+    if token is not None and catalog.verified_tokens.is_verified(token):
         return
     require_changed_password((await get_principal(database, tokens, token)).user)
     if token is not None:
-        catalog.readers.confirm(token)
+        catalog.verified_tokens.add(token)
 
 
 SignedIn = Depends(_signed_in)

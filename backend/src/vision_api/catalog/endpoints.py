@@ -20,7 +20,7 @@ router = APIRouter(prefix="/models", tags=["models"], dependencies=[SignedIn])
 
 async def _model_filter(
     framework: Annotated[str | None, Query(description="Such as `timm`.", examples=["timm"])] = None,
-    task_type: Annotated[TaskType | None, Query(description="What it shall be trained for.")] = None,
+    task_type: Annotated[TaskType | None, Query(description="Task to train it for.")] = None,
     priority: Annotated[int | None, Query(ge=0, le=2, description="0 best known … 2.")] = None,
     q: Annotated[
         str | None, Query(max_length=200, description="Words in the name, description or tags.", examples=["resnet"])
@@ -35,16 +35,16 @@ async def _model_filter(
 async def list_models(
     request: Request,
     catalog: CatalogDep,
-    wanted: Annotated[ModelFilter, Depends(_model_filter)],
+    model_filter: Annotated[ModelFilter, Depends(_model_filter)],
     page: PageParams,
     sort: Annotated[ModelSort, Query(description="`-` for descending.")] = ModelSort.PRIORITY,
 ) -> Response:
-    """The models of every framework that meet all conditions.
+    """List the models of every framework that meet all conditions.
 
     Frameworks whose service does not answer are named in `X-Unavailable-Frameworks`; their last known models are
     listed all the same.
     """
-    found = use_cases.page_models(catalog, wanted=wanted, sort=sort, page=page)
+    found = use_cases.page_models(catalog, model_filter=model_filter, sort=sort, page=page)
     body = b"[" + b",".join(entry.body for entry in found.items) + b"]"
     answer = Response(body, media_type="application/json")
     answer.headers["ETag"] = f'"{sha256(body).hexdigest()[:32]}"'
@@ -66,7 +66,7 @@ router.add_api_route(
 
 @router.get("/{framework}/{model_name:path}")
 async def get_model(catalog: CatalogDep, framework: str, model_name: str) -> ModelDetailRead:
-    """One model, with the JSON Schema of its hyper-parameters.
+    """Return one model, with the JSON Schema of its hyper-parameters.
 
     `x-named-fields` in the schema describes `epochs`, `batch_size`, `learning_rate`, `optimizer` and `num_devices` for
     this model; `x-presets` has values of both to start from: `quick`, `balanced` and `best`.

@@ -12,13 +12,13 @@ SortKey = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A card, and what is made from it once instead of in every request."""
+    """A card with what is derived from it once instead of in every request."""
 
     card: ModelCard
     body: bytes
-    """The card as the list shows it."""
+    """The card as JSON, as the list shows it."""
     text: str
-    """What a search looks through, in lower case."""
+    """The text that a search matches, in lower case."""
 
 
 def _entry(card: ModelCard) -> Entry:
@@ -57,27 +57,27 @@ class CatalogIndex:
 
     @property
     def frameworks(self) -> frozenset[str]:
-        """The frameworks that have a catalogue."""
+        """Return the frameworks that have a catalogue."""
         return frozenset(self._lists)
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def count(self, framework: str) -> int:
-        """How many models of a framework there are."""
+        """Return the number of models of a framework."""
         return len(self._lists[framework].models) if framework in self._lists else 0
 
     def model_names(self, framework: str) -> list[str]:
-        """The names of a framework's models."""
+        """Return the names of a framework's models."""
         return [card.model_name for card in self._lists[framework].models]
 
-    def find(self, wanted: ModelFilter, sort: ModelSort) -> list[Entry]:
-        """The cards that meet every condition, in order."""
-        conditions = _conditions(wanted)
+    def find(self, model_filter: ModelFilter, sort: ModelSort) -> list[Entry]:
+        """Return the cards that meet every condition, in order."""
+        conditions = _conditions(model_filter)
         return [entry for entry in self._sorted[sort] if all(holds(entry) for holds in conditions)]
 
     def detail(self, framework: str, model_name: str) -> ModelDetailRead | None:
-        """A card with the schema of its hyper-parameters."""
+        """Return a card with the schema of its hyper-parameters."""
         entry = self._entries.get((framework, model_name))
         if entry is None:
             return None
@@ -85,27 +85,27 @@ class CatalogIndex:
 
 
 def position(card: ModelCard, sort: ModelSort) -> SortKey:
-    """Where a card stands in an order."""
+    """Return the sort key of a card."""
     return _ORDERS[sort][0](card)
 
 
 def entries_after(entries: Sequence[Entry], sort: ModelSort, last: SortKey) -> list[Entry]:
-    """The entries behind a position, which need not be that of a card that still exists."""
+    """Return the entries after a sort key, even if its card no longer exists."""
     key, reverse = _ORDERS[sort]
     if reverse:
         return [entry for entry in entries if key(entry.card) < last]
     return [entry for entry in entries if key(entry.card) > last]
 
 
-def _conditions(wanted: ModelFilter) -> list[Callable[[Entry], bool]]:
-    words = (wanted.q or "").casefold().split()
+def _conditions(model_filter: ModelFilter) -> list[Callable[[Entry], bool]]:
+    words = (model_filter.q or "").casefold().split()
     every: list[tuple[Any, Callable[[Entry], bool]]] = [
-        (wanted.framework, lambda entry: entry.card.framework == wanted.framework),
-        (wanted.task_type, lambda entry: wanted.task_type in entry.card.task_types),
-        (wanted.priority, lambda entry: entry.card.priority == wanted.priority),
-        (wanted.pretrained, lambda entry: entry.card.pretrained_available is wanted.pretrained),
-        (wanted.min_params, lambda entry: entry.card.params >= (wanted.min_params or 0)),
-        (wanted.max_params, lambda entry: entry.card.params <= (wanted.max_params or 0)),
+        (model_filter.framework, lambda entry: entry.card.framework == model_filter.framework),
+        (model_filter.task_type, lambda entry: model_filter.task_type in entry.card.task_types),
+        (model_filter.priority, lambda entry: entry.card.priority == model_filter.priority),
+        (model_filter.pretrained, lambda entry: entry.card.pretrained_available is model_filter.pretrained),
+        (model_filter.min_params, lambda entry: entry.card.params >= (model_filter.min_params or 0)),
+        (model_filter.max_params, lambda entry: entry.card.params <= (model_filter.max_params or 0)),
         (words or None, lambda entry: all(word in entry.text for word in words)),
     ]
     return [holds for value, holds in every if value is not None]

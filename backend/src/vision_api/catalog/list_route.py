@@ -1,4 +1,4 @@
-"""The route of the model list: it answers what it has answered before without doing it all again."""
+"""The route of the model list, with a cache of its responses."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -13,25 +13,24 @@ from vision_api.kit.response_cache import key_of
 
 
 class ModelListRoute(APIRoute):
-    """Checks of parameters and sign-in cost ten times as much as the list, which is ready.
+    """Route that answers repeated queries from a cache: parsing and authentication cost ten times as much as the list.
 
-    An answer is kept with the query that led to it, after all checks, and given to whoever was seen to be signed in
-    less than 30 s ago.
+    A response is cached by its query after all checks, and given to users whose token was verified less than 30 s ago.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Look at the kept answers first."""
+        """Return a handler that looks in the cache first."""
         check_and_answer = super().get_route_handler()
 
         async def answer(request: Request) -> Response:
             catalog: Catalog = request.app.state.catalog
             key, known = key_of(request), None
-            if catalog.readers.is_confirmed(_bearer(request)):
-                known = catalog.answers.get(key)
+            if catalog.verified_tokens.is_verified(_bearer(request)):
+                known = catalog.responses.get(key)
             if known is None:
                 known = await check_and_answer(request)
                 if known.status_code == status.HTTP_200_OK:
-                    catalog.answers.put(key, known)
+                    catalog.responses.put(key, known)
             return respond_unless_modified(request, known)
 
         return answer

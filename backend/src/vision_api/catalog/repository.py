@@ -1,4 +1,4 @@
-"""The table `catalog_snapshots`."""
+"""Statements about the table `catalog_snapshots`."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ from vision_contracts import ModelList
 
 
 async def list_snapshots(session: AsyncSession) -> Sequence[CatalogSnapshot]:
-    """Every last known catalogue."""
+    """Return every stored catalogue."""
     return (await session.scalars(select(CatalogSnapshot))).all()
 
 
 async def put_snapshot(session: AsyncSession, models: ModelList, *, service: str, etag: str) -> None:
-    """Keep a framework's catalogue in the place of the one before."""
+    """Store a framework's catalogue in place of the one before."""
     await session.merge(
         CatalogSnapshot(
             framework=models.framework,

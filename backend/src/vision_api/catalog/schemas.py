@@ -1,4 +1,4 @@
-"""What the catalogue's routes take and give."""
+"""Schemas of the catalogue's routes."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,7 +21,7 @@ class ModelSort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModelFilter:
-    """Which cards are asked for; None is no condition."""
+    """Conditions on model cards; None is no condition."""
 
     framework: str | None = None
     task_type: TaskType | None = None

@@ -1,4 +1,4 @@
-"""What one can do with the catalogue: look through it, and look a model up."""
+"""Use cases of the catalogue: list models, and find one."""
 
 from difflib import get_close_matches
 
@@ -11,9 +11,9 @@ from vision_api.kit.pagination import Page, PageRequest, decode_cursor, encode_c
 LONGEST_NAME = 200
 
 
-def page_models(catalog: Catalog, *, wanted: ModelFilter, sort: ModelSort, page: PageRequest) -> Page[Entry]:
-    """Some of the cards that meet every condition. Raises Invalid for a cursor that is not of this order."""
-    found = catalog.index.find(wanted, sort)
+def page_models(catalog: Catalog, *, model_filter: ModelFilter, sort: ModelSort, page: PageRequest) -> Page[Entry]:
+    """Return a page of the cards that meet every condition. Raises Invalid for a cursor that is not of this order."""
+    found = catalog.index.find(model_filter, sort)
     rest = entries_after(found, sort, _decode(page.cursor, sort)) if page.cursor else found
     shown = rest[: page.limit]
     next_cursor = encode_cursor([sort, *position(shown[-1].card, sort)]) if len(rest) > page.limit else None
@@ -29,12 +29,12 @@ def _decode(cursor: str, sort: ModelSort) -> tuple[int | str, ...]:
 
 
 def find_model(catalog: Catalog, framework: str, model_name: str) -> ModelDetailRead | None:
-    """The card with its schema, if there is one."""
+    """Return the card with its schema, if there is one."""
     return catalog.index.detail(framework, model_name)
 
 
 def get_model(catalog: Catalog, framework: str, model_name: str) -> ModelDetailRead:
-    """The card that a job names. Raises Invalid `model_unknown`, with names that look alike."""
+    """Return the card that a job names. Raises Invalid `model_unknown`, with names that look alike."""
     model = find_model(catalog, framework, model_name)
     if model is not None:
         return model

@@ -1,5 +1,5 @@
-"""Rows that one worker at a time works on: claimed under a lease by the database's clock, so that another takes up what
-somebody is killed over.
+"""Rows that one worker at a time processes, under a lease by the database's clock: when a worker is killed, another one
+claims its row after the lease.
 """
 
 from datetime import datetime
@@ -13,17 +13,17 @@ from vision_api.db.base import IdColumn, database_now
 
 
 class Claimable:
-    """What an ORM model of such rows inherits beside `Base`."""
+    """Mixin of ORM models whose rows are claimed."""
 
     id: Mapped[IdColumn] = mapped_column(sort_order=-1)
     tries: Mapped[int] = mapped_column(default=0)
-    """Tells a claim from later ones."""
+    """Number of the claim, which distinguishes it from later ones."""
     lease_expires_at: Mapped[datetime | None]
-    """While it lasts, somebody is at it."""
+    """End of the present claim, if there is one."""
 
     @classmethod
     def is_waiting(cls) -> ColumnElement[bool]:
-        """Whether there is still something to do."""
+        """Return the condition of rows that are still to be processed."""
         raise NotImplementedError
 
 
@@ -31,7 +31,7 @@ Row = TypeVar("Row", bound=Claimable)
 
 
 async def claim_oldest(session: AsyncSession, model: type[Row], *, lease_seconds: float) -> Row | None:
-    """The oldest row that waits, leased and locked."""
+    """Return the oldest waiting row, leased and locked."""
     is_free = or_(model.lease_expires_at.is_(None), model.lease_expires_at < database_now())
     waiting = select(model).where(model.is_waiting(), is_free).order_by(model.id).limit(1)
     row = await session.scalar(waiting.with_for_update(skip_locked=True))

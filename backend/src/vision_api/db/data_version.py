@@ -1,4 +1,4 @@
-"""Whether anything at all has been committed since: SQLite says so in microseconds, without a statement of ours."""
+"""The data version of a SQLite file, which changes with every commit and is read in microseconds."""
 
 import sqlite3
 from pathlib import Path
@@ -7,7 +7,7 @@ from sqlalchemy import URL
 
 
 class DataVersion:
-    """The version of all that a SQLite file holds, whoever wrote it.
+    """Reads the data version of a SQLite file, whichever process wrote it.
 
     It reads a counter in shared memory and waits for nobody, so it is asked on the event loop: a hop to a thread
     takes longer than the question.
@@ -19,7 +19,7 @@ class DataVersion:
         self._connection: sqlite3.Connection | None = None
 
     def current(self) -> int | None:
-        """Another number after every commit; None if that cannot be told."""
+        """Return a number that differs after every commit; None if it is unknown."""
         try:
             if self._connection is None:
                 if not self._path or not Path(self._path).is_file():  # else another, empty database would be made
@@ -31,7 +31,7 @@ class DataVersion:
         return version
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the connection."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

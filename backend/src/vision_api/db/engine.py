@@ -1,4 +1,4 @@
-"""One engine for SQLite and PostgreSQL: addresses, time-outs, and failures that become one error."""
+"""The engine for SQLite and PostgreSQL: addresses, time-outs, and failures that become DatabaseUnavailable."""
 
 import asyncio
 import sqlite3
@@ -23,7 +23,7 @@ WAL_RETRY_SECONDS = 0.02
 BEGIN_OPTION = "sqlite_begin"
 
 _LIBPQ_ONLY = ("channel_binding", "gssencmode", "connect_timeout")
-_SQLITE_TROUBLE = (
+_SQLITE_UNAVAILABLE = (
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_FULL,
@@ -31,14 +31,14 @@ _SQLITE_TROUBLE = (
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_READONLY,
 )
-_POSTGRESQL_TROUBLE = ("08", "40", "53", "57")
+_POSTGRESQL_UNAVAILABLE = ("08", "40", "53", "57")
 """Classes of SQLSTATE: connection, rollback (of one of two that wait for each other), resources (disk, memory,
 connections), intervention (shut-down, time-out). All may go well a moment later.
 """
 
 
 def database_url(given: str) -> URL:
-    """The address for our drivers: `postgres://…?sslmode=require`, as hosts give it, is understood."""
+    """Return the address for our drivers: `postgres://…?sslmode=require`, as hosts give it, is understood."""
     url = make_url(given)
     if url.get_backend_name() == "sqlite":
         return url.set(drivername="sqlite+aiosqlite")
@@ -51,7 +51,7 @@ def database_url(given: str) -> URL:
 
 
 def make_engine(settings: Settings, *, busy_milliseconds: int = BUSY_MILLISECONDS) -> AsyncEngine:
-    """An engine that has not connected yet. SQLite waits `busy_milliseconds` for another process."""
+    """Return an engine that has not connected yet. SQLite waits `busy_milliseconds` for another process."""
     url = database_url(settings.database_url)
     common: dict[str, Any] = {
         "pool_size": settings.database_pool_size,
@@ -80,7 +80,7 @@ def make_engine(settings: Settings, *, busy_milliseconds: int = BUSY_MILLISECOND
 
 
 def _prepare_sqlite(engine: AsyncEngine, url: URL, busy_milliseconds: int) -> None:
-    """WAL, and transactions that say at once whether they will write.
+    """Turn on WAL, and transactions that say at once whether they will write.
 
     A deferred transaction that upgrades its lock fails in spite of busy_timeout, so writers begin IMMEDIATE.
     """
@@ -103,7 +103,7 @@ def _prepare_sqlite(engine: AsyncEngine, url: URL, busy_milliseconds: int) -> No
 
 
 def _turn_on_wal(cursor: Any, busy_milliseconds: int) -> None:
-    """A new file changes its mode for one connection at a time, and SQLite does not wait for that by itself."""
+    """Turn on WAL. A new file changes its mode for one connection at a time, and SQLite does not wait for that."""
     give_up_at = time.monotonic() + busy_milliseconds / 1000
     while True:
         try:
@@ -117,7 +117,7 @@ def _turn_on_wal(cursor: Any, busy_milliseconds: int) -> None:
 
 
 def _connect(dialect: Dialect, _record: Any, arguments: Any, parameters: Any) -> Any:
-    """Whatever hinders a connection, from a refused socket to a wrong password, is the database's trouble."""
+    """Connect. Raises DatabaseUnavailable for every failure, from a refused socket to a wrong password."""
     driver: Any = dialect.loaded_dbapi
     try:
         return dialect.connect(*arguments, **parameters)
@@ -126,13 +126,17 @@ def _connect(dialect: Dialect, _record: Any, arguments: Any, parameters: Any) ->
 
 
 def _translate(context: ExceptionContext) -> None:
-    """A lost connection, a lock that never came free or a full disk: not the request's fault."""
+    """Raise DatabaseUnavailable for a lost connection, a lock that never came free or a full disk."""
     error = context.original_exception
-    if context.is_disconnect or any(map(_is_trouble, (error, error.__cause__))):
+    if context.is_disconnect or any(map(_is_unavailable, (error, error.__cause__))):
         raise DatabaseUnavailable from error
 
 
-def _is_trouble(error: BaseException | None) -> bool:
+def _is_unavailable(error: BaseException | None) -> bool:
     sqlite_code: int = getattr(error, "sqlite_errorcode", None) or 0
     state = str(getattr(error, "sqlstate", None) or "")
-    return isinstance(error, TimeoutError) or sqlite_code & 0xFF in _SQLITE_TROUBLE or state[:2] in _POSTGRESQL_TROUBLE
+    return (
+        isinstance(error, TimeoutError)
+        or sqlite_code & 0xFF in _SQLITE_UNAVAILABLE
+        or state[:2] in _POSTGRESQL_UNAVAILABLE
+    )

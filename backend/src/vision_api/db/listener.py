@@ -1,4 +1,4 @@
-"""What other processes announce through PostgreSQL: one connection of its own that listens, outside of the pool."""
+"""Notifications of other processes (PostgreSQL's LISTEN), on a connection outside of the pool."""
 
 import asyncio
 import logging
@@ -15,18 +15,18 @@ logger = logging.getLogger(__name__)
 
 BACK_OFF_SECONDS = (0.2, 1.0, 5.0, 15.0)
 STILL_THERE_SECONDS = 30.0
-"""A connection whose other end has vanished without a word is noticed by this question."""
+"""Interval of the check that notices a connection whose other end has vanished."""
 
 _connect = cast("Callable[..., Awaitable[Any]]", asyncpg.connect)  # pyright: ignore[reportUnknownMemberType] - no types
 
 Channels = Mapping[str, Callable[[str], None]]
-"""What to do with each announcement's text."""
+"""Callbacks by channel, called with the payload of each notification."""
 
 
 class Listener:
-    """Listens for as long as it runs, and connects again by itself.
+    """Listens for as long as it runs, and reconnects by itself.
 
-    An announcement only wakes: what is missed while there is no connection is found by those who poll.
+    A notification only wakes: pollers find what is missed while there is no connection.
     """
 
     def __init__(self, engine: AsyncEngine, channels: Channels, *, on_connected: Callable[[], None]) -> None:
@@ -38,7 +38,7 @@ class Listener:
         self._failures = 0
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Listen until cancelled."""
         while True:
             try:
                 await self._listen()
@@ -55,12 +55,12 @@ class Listener:
         try:
             is_lost = asyncio.Event()
 
-            def lose_attempt(_connection: object) -> None:
+            def mark_lost(_connection: object) -> None:
                 is_lost.set()
 
-            connection.add_termination_listener(lose_attempt)
+            connection.add_termination_listener(mark_lost)
             for channel in self._channels:
-                await connection.add_listener(channel, self._hear)
+                await connection.add_listener(channel, self._on_notification)
             if self._failures:
                 logger.info("other backends can wake this one again")
             self._failures = 0
@@ -74,7 +74,7 @@ class Listener:
         finally:
             connection.terminate()
 
-    def _hear(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
+    def _on_notification(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
         self._channels[channel](str(payload))
 
 
@@ -82,7 +82,7 @@ class Listener:
 async def running_listener(
     engine: AsyncEngine, channels: Channels, *, on_connected: Callable[[], None]
 ) -> AsyncGenerator[None]:
-    """A listener on PostgreSQL; on SQLite there is nobody to listen to."""
+    """Run a listener on PostgreSQL; SQLite has no other processes."""
     if engine.dialect.name != "postgresql":
         yield
         return

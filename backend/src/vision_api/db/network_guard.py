@@ -1,7 +1,7 @@
 """The rule: no network call inside a database session.
 
 A session holds one of few connections, and on SQLite perhaps the turn of the one writer. A request to the object store
-(a local folder counts as one), to a training service, or a process takes as long as it likes, and everybody else waits
+(a local folder counts as one), to a training service, or a process takes as long as it likes, and all others wait
 for that connection. So look the rows up, leave the session, make the request, and write what came of it in a session of
 its own.
 
@@ -37,7 +37,7 @@ _check_outs: ContextVar[tuple[_CheckOut, ...]] = ContextVar("check_outs", defaul
 
 
 def forbid_in_session(what: str) -> None:
-    """Call it before every request to `what`. Warns of NetworkInSession."""
+    """Warn of NetworkInSession if a session is open. Call it before every request to `what`."""
     if all(check_out.is_over for check_out in _check_outs.get()):
         return
     message = (
@@ -48,7 +48,7 @@ def forbid_in_session(what: str) -> None:
 
 
 def watch(engine: Engine) -> None:
-    """Let the guard know of every connection that is in use."""
+    """Follow which connections of the engine are in use."""
     event.listen(engine, "checkout", _note)
     event.listen(engine, "checkin", _end)
 

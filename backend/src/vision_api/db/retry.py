@@ -1,4 +1,4 @@
-"""What is done while the backend starts is done again for as long as the database is not there yet."""
+"""Retries while the database does not answer yet, as at the start of the backend."""
 
 import asyncio
 import logging
@@ -14,12 +14,12 @@ RETRY_SECONDS = 0.5
 T = TypeVar("T")
 
 
-async def retry_until_available(work: Callable[[], Awaitable[T]], *, within_seconds: float) -> T:
-    """The result of `work`. Raises DatabaseUnavailable when the time is over."""
+async def retry_until_available(operation: Callable[[], Awaitable[T]], *, within_seconds: float) -> T:
+    """Call `operation` until the database answers, and return its result. Raises DatabaseUnavailable after the time."""
     deadline = time.monotonic() + within_seconds
     while True:
         try:
-            return await work()
+            return await operation()
         except DatabaseUnavailable as error:
             if time.monotonic() >= deadline:
                 raise

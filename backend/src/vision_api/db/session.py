@@ -1,4 +1,4 @@
-"""Sessions. This is the only place that commits."""
+"""Sessions of the database. This is the only module that commits."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -15,7 +15,7 @@ from vision_api.errors import DatabaseUnavailable
 
 
 class Database:
-    """The way to the database: one transaction for writing, one snapshot for reading, both short.
+    """The database: transactions for writing and snapshots for reading, both short.
 
     A connection is taken at the first statement, so that opening a session costs nothing. SQLite has one writer;
     ours queue for it in this process, which is faster and fairer than its busy handler.
@@ -36,7 +36,7 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[AsyncSession]:
-        """Write: commits at the end, rolls back on any exception.
+        """Open a session for writing: it commits at the end, and rolls back on any exception.
 
         Raises DatabaseUnavailable.
         """
@@ -50,7 +50,7 @@ class Database:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncGenerator[AsyncSession]:
-        """Read: every statement sees the same state. Nothing is committed.
+        """Open a session for reading: every statement sees the same state. Nothing is committed.
 
         Raises DatabaseUnavailable.
         """
@@ -58,14 +58,14 @@ class Database:
             yield session
 
     def version(self) -> int | None:
-        """What was read at a version is still so while the version is the same. None: it cannot be told, read again.
+        """Return a number that is the same as long as no data have changed; None if it is unknown: read again.
 
-        Only a SQLite can tell: with a PostgreSQL the question would take as long as reading.
+        Only SQLite has one: with PostgreSQL the query would take as long as reading.
         """
         return self._data_version.current()
 
     async def close(self) -> None:
-        """Give every connection back."""
+        """Close every connection."""
         self._data_version.close()
         await self.engine.dispose()
 
@@ -84,7 +84,7 @@ class Database:
 
 @asynccontextmanager
 async def _unavailable_when_exhausted() -> AsyncGenerator[None]:
-    """No free connection within the pool's time-out is the database's trouble, not the request's."""
+    """Raise DatabaseUnavailable if the pool has no free connection within its time-out."""
     try:
         yield
     except exc.TimeoutError as error:
@@ -92,7 +92,7 @@ async def _unavailable_when_exhausted() -> AsyncGenerator[None]:
 
 
 async def get_database(request: Request) -> Database:
-    """The database of this application."""
+    """Return the database of this application."""
     database: Database = request.app.state.database
     return database
 

@@ -1,1 +1,1 @@
-"""What a fresh database gets: an administrator, and locally a project with which to try the platform."""
+"""The first run on a fresh database: it creates an administrator, and locally a sample project."""

@@ -1,4 +1,4 @@
-"""The first account, without which nobody could sign in."""
+"""The first account, an administrator."""
 
 import logging
 import secrets
@@ -19,10 +19,10 @@ log = logging.getLogger(__name__)
 
 
 async def bootstrap(database: Database, settings: Settings) -> None:
-    """In a database without accounts: the administrator, and in local mode the sample project.
+    """Create the administrator, and in local mode the sample project, in a database without accounts.
 
-    A generated password is told before the transaction commits. Killed between the two, the next start tells another;
-    the other way round nobody would ever know it.
+    A generated password is printed before the transaction commits. Killed between the two, the next start prints
+    another; in the other order it would be lost.
     """
     async with database.snapshot() as session:
         if await count_users(session):
@@ -42,17 +42,19 @@ async def bootstrap(database: Database, settings: Settings) -> None:
             await session.flush()
             if settings.training_execution_mode == "subprocess":
                 project = await create_project(session, user=admin, request=ProjectCreate(name=sample_project.NAME))
-                sample_project.note(settings, sample_project.PendingSample(project_id=project.id, user_id=admin.id))
+                sample_project.save_pending(
+                    settings, sample_project.PendingSample(project_id=project.id, user_id=admin.id)
+                )
             if given is None:
-                _tell(settings.admin_email, password)
+                _print_password(settings.admin_email, password)
     except IntegrityError:
         log.info("another process was quicker to create the administrator")
     else:
         log.info("created the administrator %s", settings.admin_email)
 
 
-def _tell(email: str, password: str) -> None:
-    """On the terminal and not in the log, which others may read and which lasts."""
+def _print_password(email: str, password: str) -> None:
+    """Print the password on the terminal; the log may be read by others and is kept."""
     sys.stdout.write(
         f"\n  First administrator: {email}\n  Password:            {password}\n"
         "  It is shown only now, and must be changed at the first login.\n\n"

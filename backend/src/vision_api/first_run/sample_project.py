@@ -1,7 +1,7 @@
 """The sample project: one `pending` experiment for each framework, so that pressing start is all that is left.
 
 The project is created together with the administrator. Its experiments need the frameworks' catalogues, which come
-when the services answer; a note in the data directory remembers until then, also over a restart, that some are owed.
+when the services answer; a file in the data directory keeps until then, also over a restart, that some are pending.
 """
 
 import asyncio
@@ -34,60 +34,60 @@ RETRY_SECONDS = 1.0
 
 
 class PendingSample(BaseModel):
-    """The note: which project is owed experiments."""
+    """The content of that file: the project without its experiments, and its owner."""
 
     project_id: int
     user_id: int
 
 
-def note(settings: Settings, pending: PendingSample) -> None:
-    """Remember that the experiments are still owed."""
-    path = _note_path(settings)
+def save_pending(settings: Settings, pending: PendingSample) -> None:
+    """Save that the experiments are still to be created."""
+    path = _pending_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(pending.model_dump_json())
 
 
-def _note_path(settings: Settings) -> Path:
+def _pending_path(settings: Settings) -> Path:
     return settings.data_dir / "sample-project.json"
 
 
 @asynccontextmanager
 async def running_sample_project(resolver: JobResolver, registry: InstanceRegistry) -> AsyncGenerator[None]:
-    """Owed experiments are made: at once for services that answer, meanwhile for the others."""
-    path = _note_path(resolver.settings)
+    """Create pending experiments: at once for services that answer, in a task for the others."""
+    path = _pending_path(resolver.settings)
     if not path.exists():
         yield
         return
-    filler = _Filler(resolver, registry, PendingSample.model_validate_json(path.read_bytes()))
+    creator = _SampleCreator(resolver, registry, PendingSample.model_validate_json(path.read_bytes()))
     await asyncio.to_thread(copy_samples, resolver.settings)
-    await filler.fill()
-    filling = asyncio.create_task(filler.run(), name="sample-project")
+    await creator.create_possible()
+    creating = asyncio.create_task(creator.run(), name="sample-project")
     try:
         yield
     finally:
-        filling.cancel()
+        creating.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await filling
+            await creating
 
 
-class _Filler:
-    """Makes one experiment for each framework. One that was made before a restart is not made again."""
+class _SampleCreator:
+    """Creates one experiment for each framework. One that was made before a restart is not made again."""
 
     def __init__(self, resolver: JobResolver, registry: InstanceRegistry, pending: PendingSample) -> None:
         self._resolver = resolver
         self._registry = registry
-        self._unfilled = pending
+        self._pending = pending
         self._done: set[str] = set()
 
     async def run(self) -> None:
-        """Until every framework has its experiment."""
+        """Create experiments until every framework has one."""
         while self._registry.frameworks - self._done:
             await asyncio.sleep(RETRY_SECONDS)
-            await self.fill()
-        _note_path(self._resolver.settings).unlink(missing_ok=True)
+            await self.create_possible()
+        _pending_path(self._resolver.settings).unlink(missing_ok=True)
 
-    async def fill(self) -> None:
-        """Make those that can be made now."""
+    async def create_possible(self) -> None:
+        """Create the experiments of frameworks that have a catalogue."""
         for framework in sorted(self._resolver.catalog.index.frameworks - self._done):
             entries = self._resolver.catalog.index.find(ModelFilter(framework=framework), ModelSort.PRIORITY)
             try:
@@ -104,11 +104,11 @@ class _Filler:
         card, task_type = choice
         sample = SAMPLE_OF_TASK[task_type]
         async with self._resolver.database.snapshot() as session:
-            user = await session.get(User, self._unfilled.user_id)
+            user = await session.get(User, self._pending.user_id)
         if user is None:
             return
         request = TrainingJobCreate(
-            project_id=self._unfilled.project_id,
+            project_id=self._pending.project_id,
             name=f"{card.display_name} on {sample}",
             notes="Press start, and watch it learn.",
             framework=card.framework,
@@ -122,7 +122,7 @@ class _Filler:
 
 
 def choose_card(cards: Iterable[ModelCard]) -> tuple[ModelCard, TaskType] | None:
-    """A well-known, small model for the sample task that the framework knows most models of.
+    """Return a well-known, small model for the sample task that the framework knows most models of.
 
     A model that takes a high learning rate learns most from few images; a name with a slash is a checkpoint on a hub,
     which may be out of reach.
@@ -138,12 +138,12 @@ def choose_card(cards: Iterable[ModelCard]) -> tuple[ModelCard, TaskType] | None
 
 
 def samples_folder(settings: Settings) -> Path:
-    """Where the samples are for training: a root of data sets in local mode."""
+    """Return the folder of the samples for training: a root of data sets in local mode."""
     return settings.data_dir / "samples"
 
 
 def bundled_samples(settings: Settings) -> Path:
-    """Where the samples came with the platform."""
+    """Return the folder of the samples that came with the platform."""
     return settings.samples_dir or Path(__file__).resolve().parents[4] / "samples"
 
 

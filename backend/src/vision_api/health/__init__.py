@@ -1,1 +1,1 @@
-"""Whether this process lives, and whether it can work."""
+"""Health, readiness and metrics of this process."""

@@ -1,4 +1,4 @@
-"""`/health`, `/ready` and `/metrics`: for whoever runs the platform, so outside of `/api/v1`."""
+"""Routes `/health`, `/ready` and `/metrics`, for operators and so outside of `/api/v1`."""
 
 import hmac
 from typing import Annotated, Literal
@@ -17,7 +17,7 @@ from vision_api.kit.schemas import ReadModel
 from vision_api.training_services import InstanceRegistry
 
 router = APIRouter(tags=["health"])
-disable_created_metrics()  # one more series for each counter, which nobody asks for
+disable_created_metrics()  # one more series for each counter, without use
 
 
 class HealthRead(ReadModel):
@@ -39,25 +39,25 @@ class ReadyRead(ReadModel):
 
 @router.get("/health")
 async def get_health() -> HealthRead:
-    """Whether the process lives."""
+    """Answer as long as the process lives."""
     return HealthRead()
 
 
 @router.get("/ready")
 async def get_ready(request: Request, database: DatabaseDep) -> ReadyRead:
-    """Whether the database answers (else 503), and what else is not ready: schema, storage, training services."""
+    """Check the database (503 if it does not answer), the schema, the storage and the training services."""
     registry: InstanceRegistry = request.app.state.instance_registry
-    troubles = await find_degradations(database, registry, request.app.state.storage_probe)
+    degradations = await find_degradations(database, registry, request.app.state.storage_probe)
     missing = registry.unavailable_frameworks()
     services: dict[str, Literal["ok", "degraded"]] = {
         framework: "degraded" if framework in missing else "ok" for framework in sorted(registry.frameworks)
     }
-    return ReadyRead(status="degraded" if troubles else "ready", services=services, troubles=troubles)
+    return ReadyRead(status="degraded" if degradations else "ready", services=services, troubles=degradations)
 
 
 @router.get("/metrics", response_class=Response, include_in_schema=False)
 async def get_metrics(request: Request, authorization: Annotated[str, Header()] = "") -> Response:
-    """Everything there is to measure, in Prometheus' text format. In production it needs `METRICS_TOKEN`."""
+    """Return all metrics in Prometheus' text format. In production it needs `METRICS_TOKEN`."""
     settings: Settings = request.app.state.settings
     if settings.metrics_token is not None:
         expected = f"Bearer {settings.metrics_token.get_secret_value()}"

@@ -1,4 +1,4 @@
-"""Statements over all jobs and files, for whoever runs the platform."""
+"""Statements over all jobs and files, for metrics."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,14 +11,14 @@ from vision_api.models import Artifact, DatasetVersion, JobStatus, ModelVersion,
 
 
 async def count_jobs(session: AsyncSession) -> Sequence[Any]:
-    """Rows of framework, status, reason and count. Deleted jobs are left out."""
+    """Return rows of framework, status, reason and count. Deleted jobs are left out."""
     kinds = (TrainingJob.framework, TrainingJob.status, func.coalesce(TrainingJob.status_reason, "").label("reason"))
     counted = select(*kinds, func.count().label("count")).where(TrainingJob.deleted_at.is_(None)).group_by(*kinds)
     return (await session.execute(counted)).all()
 
 
 async def list_oldest_queued(session: AsyncSession) -> Mapping[str, datetime]:
-    """Since when each framework's longest waiting job has waited. What had begun already does not count."""
+    """Return for each framework since when its oldest queued job waits. Jobs that had started before do not count."""
     never_begun = or_(TrainingJob.started_at.is_(None), TrainingJob.started_at < TrainingJob.queued_at)
     oldest = (
         select(TrainingJob.framework, func.min(TrainingJob.queued_at).label("since"))
@@ -29,7 +29,7 @@ async def list_oldest_queued(session: AsyncSession) -> Mapping[str, datetime]:
 
 
 async def sum_stored_bytes(session: AsyncSession) -> Mapping[str, int]:
-    """Bytes by kind, each object once, as far as rows name it: `make usage` looks into the storage itself."""
+    """Return bytes by kind, each object once, as far as rows name it: `make usage` looks into the storage itself."""
     artifacts = select(func.max(Artifact.size_bytes).label("size")).group_by(Artifact.uri).subquery()
     ready = DatasetVersion.digest.is_not(None)
     datasets = select(func.max(DatasetVersion.size_bytes).label("size")).where(ready).group_by(DatasetVersion.digest)

@@ -18,6 +18,6 @@ class RequestMetrics:
         )
 
     def add(self, flow: str, status: int, seconds: float) -> None:
-        """One request has ended."""
+        """Count a request that has ended."""
         self._requests.labels(flow, str(status)).inc()
         self._seconds.labels(flow).observe(seconds)

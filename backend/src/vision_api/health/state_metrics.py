@@ -1,4 +1,4 @@
-"""What `/metrics` tells about the platform as it is now: read when somebody asks, never counted along the way."""
+"""Metrics of the platform's present state, read when `/metrics` is requested."""
 
 import shutil
 import time
@@ -22,7 +22,7 @@ STORAGE_EVERY = timedelta(minutes=1)
 
 
 class StateMetrics:
-    """Reads the state of everything that this backend knows."""
+    """Reads the present state of jobs, services, storage and database as metrics."""
 
     def __init__(self, database: Database, registry: InstanceRegistry, storage_url: str) -> None:
         self._database = database
@@ -31,7 +31,7 @@ class StateMetrics:
         self._stored: tuple[float, Mapping[str, int]] | None = None
 
     async def read(self) -> CollectorRegistry:
-        """The present state. Without its database a backend still tells what it can."""
+        """Return the metrics; those of jobs are left out while the database does not answer."""
         families = [*self._services(), *self._storage_free()]
         try:
             families += await self._jobs()
@@ -76,7 +76,7 @@ class StateMetrics:
         yield from (instances, slots, free)
 
     def _storage_free(self) -> Iterator[Metric]:
-        """A bucket has no end."""
+        """Yield the free space of a local storage; a bucket has no limit."""
         parts = urlsplit(self._storage_url)
         if parts.scheme == "file":
             free = shutil.disk_usage(unquote(parts.path)).free
@@ -91,7 +91,9 @@ class StateMetrics:
         return family
 
 
-class _Once(Collector):
+class _StaticCollector(Collector):
+    """Metrics that have been read already."""
+
     def __init__(self, families: Sequence[Metric]) -> None:
         self._families = families
 
@@ -101,5 +103,5 @@ class _Once(Collector):
 
 def _as_registry(families: Sequence[Metric]) -> CollectorRegistry:
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Once(families))
+    registry.register(_StaticCollector(families))
     return registry

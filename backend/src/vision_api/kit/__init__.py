@@ -1,1 +1,1 @@
-"""What every package uses and no domain word appears in."""
+"""Technical parts without domain words, for every package of the backend."""

@@ -1,4 +1,4 @@
-"""Work that waits in a table and is done in the background, one piece after the other."""
+"""Workers that process the rows of a table in the background, one after the other."""
 
 import asyncio
 import logging
@@ -15,8 +15,8 @@ POLL_SECONDS = 5.0
 
 
 class Worker(ABC):
-    """Takes the oldest piece that waits, again and again. The rows are the truth: whoever is killed over one leaves it
-    as it was, and it is taken up again when its lease ends.
+    """Processes the oldest waiting row, again and again. State is in the rows only: when the process is killed, the row
+    stays as it was and is processed again after its lease.
     """
 
     name: str
@@ -27,23 +27,23 @@ class Worker(ABC):
 
     @abstractmethod
     async def process_next(self) -> bool:
-        """Do one piece; whether there was one."""
+        """Process one row; return whether there was one."""
 
-    async def tidy_up(self) -> None:
-        """Called when nothing waits."""
+    async def clean_up(self) -> None:
+        """Clean up when no row waits; nothing by default."""
         return
 
     def wake(self) -> None:
-        """There is something new."""
+        """Check for new rows now."""
         self._wakeup.set()
 
     async def run(self) -> None:
-        """Until `close`."""
+        """Process rows until `close`."""
         while not self._is_closing:
             try:
                 while not self._is_closing and await self.process_next():
                     pass
-                await self.tidy_up()
+                await self.clean_up()
             except (DatabaseUnavailable, StorageError) as error:
                 log.warning("%s wait: %s", self.name, error)
             except Exception:
@@ -55,7 +55,7 @@ class Worker(ABC):
             self._wakeup.clear()
 
     async def close(self, running: "asyncio.Task[None]") -> None:
-        """End `run`, also in the middle of a piece.
+        """End `run`, also in the middle of a row.
 
         The flag is for a cancellation that meets the database's driver in a statement, and comes out as its error.
         """
@@ -66,7 +66,7 @@ class Worker(ABC):
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        """At work. What it is at when it ends is done again later."""
+        """Run the worker in a task. A row that it is at when the context ends is processed again later."""
         task = asyncio.create_task(self.run(), name=self.name)
         try:
             yield

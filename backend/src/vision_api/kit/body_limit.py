@@ -1,4 +1,4 @@
-"""How large a body may be: small, until a route takes an upload from somebody it knows."""
+"""Limit of the size of bodies: small, until a route accepts an upload."""
 
 from dataclasses import dataclass
 
@@ -11,19 +11,19 @@ from vision_api.errors import TooLarge
 
 _BOUND = "vision_api.body_bound"
 _MOST_DIGITS = 19
-"""Of a length that anybody means; a longer one is as large."""
+"""Number of digits of Content-Length that are read: more are as large."""
 
 
 @dataclass
 class _Bound:
-    """Of one request."""
+    """The limit of one request."""
 
     most_bytes: int
     upload_bytes: int
 
 
 class BodyLimit:
-    """Bounds the body of every request, whatever type it names: FastAPI reads a body before it asks who sent it."""
+    """Bounds the body of every request, whatever type it names: FastAPI reads a body before it authenticates."""
 
     def __init__(self, app: ASGIApp, *, body_bytes: int, upload_bytes: int) -> None:
         self.app = app
@@ -31,7 +31,7 @@ class BodyLimit:
         self.upload_bytes = upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See the class. Of a body that announces too much nothing is read."""
+        """Handle one request. Nothing is read of a body that announces too much."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -52,7 +52,7 @@ class BodyLimit:
 
 
 def accept_upload(request: Request, *, most_bytes: int | None = None) -> None:
-    """From here on the body may be as large as an upload, or have `most_bytes`."""
+    """Raise the limit of this request to that of uploads, or to `most_bytes`."""
     bound: _Bound = request.scope[_BOUND]
     bound.most_bytes = bound.upload_bytes if most_bytes is None else most_bytes
 

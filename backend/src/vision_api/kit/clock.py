@@ -1,8 +1,8 @@
-"""The time, in one zone."""
+"""The clock, in UTC."""
 
 from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """Now, aware, in UTC."""
+    """Return the present time, aware, in UTC."""
     return datetime.now(UTC)

@@ -1,10 +1,10 @@
-"""The answer for a client that may have it already."""
+"""Conditional requests (RFC 9110)."""
 
 from fastapi import Request, Response, status
 
 
 def respond_unless_modified(request: Request, answer: Response) -> Response:
-    """The answer, or 304 without a body for a client that has it already (RFC 9110: weak comparison)."""
+    """Return the response, or 304 without a body if `If-None-Match` has its ETag (weak comparison)."""
     given = request.headers.get("if-none-match")
     etags = {each.strip().removeprefix("W/") for each in given.split(",")} if given else set[str]()
     if not etags & {answer.headers.get("etag"), "*"}:

@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a client that did not hear our answer may send its request again."""
+"""The header `Idempotency-Key`: a client without a response may safely send its request again."""
 
 import hashlib
 import json
@@ -38,7 +38,7 @@ class Idempotency:
         result_type: type[Result],
         create: Callable[[], Awaitable[Result]],
     ) -> Result:
-        """What `create` makes, or what it made the first time.
+        """Return what `create` makes, or what it made the first time.
 
         The record is written in the same transaction as the row. A second request that comes while the first is
         still at work waits for it. Raises Invalid(idempotency_mismatch) if the key came with another body.
@@ -61,7 +61,7 @@ class Idempotency:
         return result_type.model_validate_json(record.result)
 
     async def _claim(self, session: AsyncSession, user_id: int, body_hash: str) -> IdempotencyRecord | None:
-        """None if the key is ours now, else the record of whoever had it first."""
+        """Claim the key: None if it was free, else the record of the request that had it first."""
         expired = IdempotencyRecord.created_at < utc_now() - KEPT
         await session.execute(delete(IdempotencyRecord).where(IdempotencyRecord.user_id == user_id, expired))
         dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql

@@ -1,4 +1,4 @@
-"""Logs that a person can read: one line an event, with the id of the request that it belongs to."""
+"""Log formats: one line for each record, with the id of the request that it belongs to."""
 
 import logging
 import re
@@ -17,12 +17,12 @@ _SECRET = re.compile(
 
 
 def redact(text: str) -> str:
-    """`text` without tickets, tokens, and the passwords of addresses."""
+    """Return `text` without tickets, tokens, and the passwords of addresses."""
     return _SECRET.sub(r"\1***", text)
 
 
 class _TextFormatter(logging.Formatter):
-    """`12:00:00.123 INFO    projects.list_projects  GET /api/v1/projects 200 4 ms  [3f9c…]`."""
+    """Lines such as `12:00:00.123 INFO    projects.list_projects  GET /api/v1/projects 200 4 ms  [3f9c…]`."""
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC).astimezone()

@@ -30,7 +30,7 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)
 class PageRequest:
-    """Which page is asked for."""
+    """Limit and cursor of the requested page."""
 
     limit: int = DEFAULT_LIMIT
     cursor: str | None = None
@@ -50,7 +50,7 @@ PageParams = Annotated[PageRequest, Depends(_page_request)]
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """Some of a list. `total` counts all of it, up to `COUNTED_AT_MOST`."""
+    """A page of a list. `total` counts all of it, up to `COUNTED_AT_MOST`."""
 
     items: Sequence[T]
     total: int
@@ -58,18 +58,18 @@ class Page(Generic[T]):
     next_cursor: str | None = None
 
     def map(self, function: Callable[[T], S]) -> "Page[S]":
-        """The same page of other things."""
+        """Return the page with `function` applied to its items."""
         return Page([function(item) for item in self.items], self.total, self.is_capped, self.next_cursor)
 
 
 def encode_cursor(values: Sequence[Any]) -> str:
-    """Where a page ended, as text that fits into a URL."""
+    """Return the cursor of the last item of a page, as text that fits into a URL."""
     plain = [value.isoformat() if isinstance(value, datetime) else value for value in values]
     return base64.urlsafe_b64encode(json.dumps(plain, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str, types: Sequence[type]) -> list[Any]:
-    """The reverse of `encode_cursor`. Raises Invalid for anything that it did not make."""
+    """Return the values of a cursor. Raises Invalid for a text that `encode_cursor` did not make."""
     try:
         values = _cursor_values.validate_json(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         return [_restore(value, kind) for value, kind in zip(values, types, strict=True)]
@@ -97,7 +97,7 @@ async def paginate(
     descending: bool = True,
     beside: Callable[[Any], ColumnElement[Any]] | None = None,
 ) -> Page[Any]:
-    """One page of `statement`, which has no order of its own, in one SQL statement together with the total.
+    """Return one page of `statement`, which has no order of its own, in one SQL statement together with the total.
 
     `keys` are columns of the statement's first entity, unique together. An item is what the statement selects: the
     entity itself if that is all, else the row. `beside` makes a column from the statement's only entity that is
@@ -144,26 +144,26 @@ def _with_column(
     descending: bool,
     beside: Callable[[Any], ColumnElement[Any]],
 ) -> Rows:
-    """A database may compute what it selects before it sorts and cuts: so that is done around the page."""
+    """Add a column around the page: a database may compute what it selects before it sorts and limits."""
     rows = page.subquery()
     entity: Any = aliased(page.column_descriptions[0]["entity"], rows)
-    wanted = select(entity, beside(entity), rows.c.total)
-    return wanted.order_by(*_order((getattr(entity, key.key) for key in keys), descending))
+    outer = select(entity, beside(entity), rows.c.total)
+    return outer.order_by(*_order((getattr(entity, key.key) for key in keys), descending))
 
 
 def _count(statement: Rows) -> ColumnElement[int]:
-    """How many rows there are, counted no further than needed."""
+    """Return the number of rows, counted no further than needed."""
     rows = statement.with_only_columns(literal(1)).order_by(None).limit(COUNTED_AT_MOST + 1).subquery()
     return select(func.count()).select_from(rows).scalar_subquery()
 
 
 async def _total(session: AsyncSession, statement: Rows, after: Sequence[Any] | None) -> int:
-    """The total when no row came back that could carry it: none at all, or none after the cursor."""
+    """Return the total if the page has no row that carries it: the list is empty, or ends before the cursor."""
     return 0 if after is None else (await session.execute(select(_count(statement)))).scalar_one()
 
 
 def set_page_headers(request: Request, response: Response, page: Page[Any]) -> None:
-    """`X-Total-Count`, and the address of the next page in `Link`."""
+    """Set `X-Total-Count`, and the address of the next page in `Link`."""
     response.headers["X-Total-Count"] = str(page.total)
     if page.is_capped:
         response.headers["X-Total-Count-Capped"] = "true"

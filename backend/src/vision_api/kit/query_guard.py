@@ -1,4 +1,4 @@
-"""A misspelt query parameter is an error, never ignored."""
+"""Check that a request has no unknown query parameter: a misspelt one is an error."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ _known: WeakKeyDictionary[Callable[..., Any], frozenset[str]] = WeakKeyDictionar
 
 
 async def refuse_unknown_query(request: Request) -> None:
-    """A dependency of the whole application.
+    """Refuse unknown query parameters: a dependency of all routes.
 
     Raises Invalid for a parameter that the route does not have, NotFound for a path that no row can have.
     """

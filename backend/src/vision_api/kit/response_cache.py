@@ -1,4 +1,4 @@
-"""Whole answers, kept for the next one who asks the same."""
+"""Cache of whole responses."""
 
 import math
 import time
@@ -13,19 +13,19 @@ Key = tuple[bytes, str, str]
 
 
 def key_of(request: Request) -> Key:
-    """What an answer depends on, apart from data and reader: the query, and the address that its links begin with."""
+    """Return the key of a request: its query, and the address that links in the response begin with."""
     return request.scope["query_string"], request.scope["scheme"], request.headers.get("host", "")
 
 
 class ResponseCache:
-    """The answers that were asked for last."""
+    """The responses that were used last (LRU)."""
 
     def __init__(self, largest: int = LARGEST_CACHE) -> None:
         self._largest = largest
         self._answers: OrderedDict[Hashable, tuple[Response, float]] = OrderedDict()
 
     def get(self, key: Hashable) -> Response | None:
-        """A copy of an answer: whoever sends it may add headers."""
+        """Return a copy of a response, to which headers may be added."""
         known, until = self._answers.get(key, (None, 0.0))
         if known is None or time.time() >= until:
             return None
@@ -33,13 +33,13 @@ class ResponseCache:
         return _copy(known)
 
     def put(self, key: Hashable, answer: Response, *, until: float = math.inf) -> None:
-        """Keep an answer, up to a Unix time, in place of the one that was asked for longest ago."""
+        """Add a response, valid until a Unix time, in place of the least recently used one."""
         self._answers[key] = _copy(answer), until
         if len(self._answers) > self._largest:
             self._answers.popitem(last=False)
 
     def clear(self) -> None:
-        """Forget them: what they were made from has changed."""
+        """Delete all responses, after a change of the data."""
         self._answers.clear()
 
 

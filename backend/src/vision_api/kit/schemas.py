@@ -1,4 +1,4 @@
-"""Bases of what the API takes and gives."""
+"""Base classes of the API's schemas."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, cast
@@ -10,12 +10,12 @@ ResourceId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
 def is_storable(text: str) -> bool:
-    """PostgreSQL takes neither NUL nor half a surrogate pair; we take them nowhere."""
+    """Return whether a text can be stored: PostgreSQL takes neither NUL nor half a surrogate pair."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _strings(value: Any) -> Iterator[str]:
-    """Every text in `value`, however deep: with a stack, since a client chooses the depth."""
+    """Yield every text in `value`, however deep: with a stack, since a client chooses the depth."""
     rest: list[Any] = [value]
     while rest:
         item = rest.pop()
@@ -29,7 +29,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 class RequestModel(BaseModel):
-    """What a client sends: a misspelt field is an error, never ignored."""
+    """Base class of requests: a misspelt field is an error, never ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,6 +42,6 @@ class RequestModel(BaseModel):
 
 
 class ReadModel(BaseModel):
-    """What a client gets. Times are `vision_contracts.Time`; a number that is not finite becomes null."""
+    """Base class of responses. Times are `vision_contracts.Time`; a number that is not finite becomes null."""
 
     model_config = ConfigDict(from_attributes=True, frozen=True, ser_json_inf_nan="null")

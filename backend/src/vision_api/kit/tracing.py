@@ -1,4 +1,4 @@
-"""Traces for an OpenTelemetry collector, where `OTEL_EXPORTER_OTLP_ENDPOINT` names one; else every span is nothing.
+"""Traces for an OpenTelemetry collector, if `OTEL_EXPORTER_OTLP_ENDPOINT` names one; else spans are not recorded.
 
 FastAPI sets the exporter up and makes the spans of requests; the `OTEL_…` variables are OpenTelemetry's own.
 """
@@ -25,7 +25,7 @@ TELEMETRY: TelemetryConfig = {
 
 
 def trace_statements(engine: AsyncEngine) -> None:
-    """As parts of the requests that they are sent for. What a loop asks for by itself is no trace."""
+    """Record statements as spans of the requests that send them. Statements of loops are not recorded."""
     tracer = trace.get_tracer(__name__)
 
     @event.listens_for(engine.sync_engine, "before_cursor_execute")
@@ -41,16 +41,16 @@ def trace_statements(engine: AsyncEngine) -> None:
 
 
 def span(name: str, **attributes: str) -> AbstractContextManager[Span]:
-    """A piece of work that no request waits for."""
+    """Return a span of work that no request waits for."""
     return trace.get_tracer(__name__).start_as_current_span(name, attributes=dict[str, Any](attributes))
 
 
 def annotate(**attributes: str) -> None:
-    """Say more about the present span, if there is one."""
+    """Set attributes of the present span, if there is one."""
     trace.get_current_span().set_attributes(attributes)
 
 
-def hand_on(headers: MutableMapping[str, str]) -> None:
-    """Tell whoever is called which trace it is part of."""
+def inject_trace(headers: MutableMapping[str, str]) -> None:
+    """Add the headers by which a called service continues the present trace."""
     if trace.get_current_span().is_recording():
         propagate.inject(headers)

@@ -1,1 +1,1 @@
-"""The backend as a process: what it needs before it can serve, and how it ends."""
+"""The backend as a process: data directory, sockets, server and signals."""

@@ -1,4 +1,4 @@
-"""What whoever typed `make run` reads first."""
+"""The start message of `make run`."""
 
 import asyncio
 import logging
@@ -17,12 +17,12 @@ WAIT_FOR_SERVICES_SECONDS = 10.0
 
 
 async def announce(app: FastAPI, settings: Settings, *, port: int) -> None:
-    """Say where everything is, once the services answer, or after 10 s without them."""
+    """Print the addresses once the services answer, or after 10 s without them."""
     registry: InstanceRegistry = app.state.instance_registry
     catalog: Catalog = app.state.catalog
     with suppress(TimeoutError):
         async with asyncio.timeout(WAIT_FOR_SERVICES_SECONDS):
-            await _until_all_answer(registry)
+            await _wait_for_services(registry)
     url = f"http://{_shown_host(settings.host)}:{port}"
     states = {framework: _state(framework, registry, catalog) for framework in sorted(registry.frameworks)}
     if settings.log_format == "json":
@@ -35,14 +35,14 @@ async def announce(app: FastAPI, settings: Settings, *, port: int) -> None:
         f"    {'API docs':<14}{url}/docs",
         f"    {'Data':<14}{settings.data_dir}",
         *(f"    {framework:<14}{state}" for framework, state in states.items()),
-        "  Ctrl-C stops everything; the next start goes on where it stopped.",
+        "  Ctrl-C stops everything; the next start continues where it stopped.",
         "",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 
 
-async def _until_all_answer(registry: InstanceRegistry) -> None:
+async def _wait_for_services(registry: InstanceRegistry) -> None:
     changed = asyncio.Event()
     registry.on_change(changed.set)
     while registry.unavailable_frameworks():

@@ -1,4 +1,4 @@
-"""DATA_DIR: there, writable, with room, and ours alone."""
+"""Checks and locks of DATA_DIR: writable, with free space, and used by one backend."""
 
 import errno
 import fcntl
@@ -20,7 +20,7 @@ LEAST_FREE_BYTES = 32 * 1024**2
 
 @contextmanager
 def own_data_dir(settings: Settings) -> Generator[None]:
-    """Make DATA_DIR ready, and keep every other backend out of it for as long as the context lasts.
+    """Prepare DATA_DIR, and lock it against other backends for as long as the context lasts.
 
     Raises StartError.
     """
@@ -37,7 +37,7 @@ def own_data_dir(settings: Settings) -> Generator[None]:
 
 
 def check_free_space(folder: Path, least_bytes: int = LEAST_FREE_BYTES) -> None:
-    """Raises StartError when the disk is all but full: SQLite would fail later, and less clearly."""
+    """Check the free space. Raises StartError when the disk is all but full: SQLite would fail later, less clearly."""
     free = shutil.disk_usage(folder).free
     if free < least_bytes:
         raise StartError(
@@ -47,7 +47,7 @@ def check_free_space(folder: Path, least_bytes: int = LEAST_FREE_BYTES) -> None:
 
 
 def _lock_files(settings: Settings) -> list[Path]:
-    """What says that a backend is at work: only SQLite and our own services tolerate no second one."""
+    """Return the lock files of a backend: only SQLite and local services tolerate no second one."""
     if not settings.is_sqlite and settings.training_execution_mode == "http":
         return []
     files = [settings.data_dir / LOCK_NAME]

@@ -1,5 +1,5 @@
-"""Why the backend cannot start."""
+"""Errors at the start of the backend."""
 
 
 class StartError(Exception):
-    """One line for whoever started it: what is wrong, and what to do."""
+    """The backend cannot start. The message is one line: what is wrong, and what to do."""

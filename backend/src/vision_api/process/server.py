@@ -1,4 +1,4 @@
-"""The HTTP server, and what a signal means to it."""
+"""The HTTP server with its handling of signals."""
 
 import asyncio
 import logging
@@ -17,17 +17,17 @@ from vision_api.training_services import InstanceRegistry
 logger = logging.getLogger(__name__)
 
 HANG_UP_SECONDS = 1
-"""How long open requests may go on once we stop. Streams never end by themselves."""
+"""Time for open requests once the server stops. Streams never end by themselves."""
 
 CANCEL_SECONDS = 3
-"""When a request is cancelled that does not notice that its client is gone."""
+"""Time after which a request is cancelled that does not notice that its client is gone."""
 
 
 class PlatformServer(uvicorn.Server):
     """Ends in order on the first signal: stop accepting, pause the local jobs, end the services.
 
     The second signal takes away their time to write a checkpoint. Even then nothing is left running; uvicorn's own
-    way of hurrying would skip the shut-down of the application.
+    fast exit would skip the shut-down of the application.
     """
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
@@ -47,19 +47,19 @@ class PlatformServer(uvicorn.Server):
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
-        """Serve, then say so."""
+        """Serve, then print the start message."""
         await super().startup(sockets)
         if self.started and sockets:
-            self._start(announce(self._app, self._settings, port=sockets[0].getsockname()[1]))
+            self._create_task(announce(self._app, self._settings, port=sockets[0].getsockname()[1]))
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Stop accepting, hang up, shut the application down."""
-        self._start(self._hang_up())
+        self._create_task(self._hang_up())
         await super().shutdown(sockets)
 
     async def _hang_up(self) -> None:
-        """To a request this looks as if its client had gone, for which every stream is made; uvicorn would cancel it,
-        with a traceback for each.
+        """Close the connections: to a request its client is gone, which every stream handles. uvicorn would cancel
+        each, with a traceback.
         """
         await asyncio.sleep(HANG_UP_SECONDS)
         for connection in list(self.server_state.connections):
@@ -83,14 +83,14 @@ class PlatformServer(uvicorn.Server):
     def _on_signal(self, number: signal.Signals) -> None:
         if not self.should_exit:
             self.should_exit = True
-            logger.info("%s: stopping. Running jobs are paused; the same again hurries.", number.name)
+            logger.info("%s: stopping. Running jobs are paused; a second signal skips their checkpoints.", number.name)
             return
         logger.warning("%s again: jobs get no time for a checkpoint", number.name)
         registry: InstanceRegistry | None = getattr(self._app.state, "instance_registry", None)
         if registry is not None:
-            self._start(registry.stop_waiting())
+            self._create_task(registry.stop_waiting())
 
-    def _start(self, work: Coroutine[object, object, None]) -> None:
+    def _create_task(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

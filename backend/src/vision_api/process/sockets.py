@@ -1,4 +1,4 @@
-"""Where the backend listens. Bound before anything else starts, so that a port in use costs nothing."""
+"""Sockets of the backend, bound before anything else starts, so that a port in use costs nothing."""
 
 import errno
 import socket
@@ -25,7 +25,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
 
 
 def _listen_everywhere(port: int) -> socket.socket:
-    """asyncio would bind `::` to IPv6 alone."""
+    """Listen at IPv4 and IPv6: asyncio would bind `::` to IPv6 alone."""
     if socket.has_dualstack_ipv6():
         try:
             return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG)

@@ -1,12 +1,12 @@
-"""Who may do what: the one place that decides about projects."""
+"""Permissions in projects: the one place that decides about them."""
 
-from typing import Literal, cast
+from typing import Literal
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.errors import Forbidden, NotFound
-from vision_api.models import Project, ProjectMember, ProjectRole, User
+from vision_api.models import Project, ProjectRole, User
+from vision_api.projects import repository
 
 MISSING = "There is no such project, or you are not a member of it."
 
@@ -17,21 +17,14 @@ async def get_project_for(
     project_id: int,
     role: Literal["viewer", "editor", "owner"] = "viewer",
 ) -> Project:
-    """The project, if `user` is at least `role` in it. An administrator may do everything.
+    """Return the project, if `user` is at least `role` in it. An administrator may do everything.
 
-    Raises NotFound for what is not theirs (its existence is nobody's business), Forbidden for too low a role.
+    Raises NotFound for a project that the user cannot see, Forbidden for too low a role.
     """
-    row = (
-        await session.execute(
-            select(Project, ProjectMember.role)
-            .outerjoin(ProjectMember, (ProjectMember.project_id == Project.id) & (ProjectMember.user_id == user.id))
-            .where(Project.id == project_id)
-        )
-    ).one_or_none()
-    if row is None:
+    found = await repository.find_project_with_role(session, project_id=project_id, user_id=user.id)
+    if found is None:
         raise NotFound(MISSING)
-    project: Project = row[0]
-    own_role = cast("str | None", row[1])  # an outer join
+    project, own_role = found
     if user.is_admin:
         return project
     if own_role is None:

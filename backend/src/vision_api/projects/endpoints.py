@@ -24,7 +24,7 @@ router = APIRouter(prefix="/projects", tags=["projects"])
 async def list_projects(
     request: Request, response: Response, user: CurrentUser, session: ReadSession, params: PageParams
 ) -> list[ProjectRead]:
-    """The projects that you are a member of, newest first; an administrator sees all."""
+    """List the projects that you are a member of, newest first; an administrator sees all."""
     page = await use_cases.page_projects(session, user=user, params=params)
     set_page_headers(request, response, page)
     return list(page.items)
@@ -37,7 +37,7 @@ router.add_api_route("", list_projects, route_class_override=ProjectListRoute)
 async def create_project(
     body: ProjectCreate, response: Response, user: CurrentUser, session: WriteSession, idempotency: IdempotencyKey
 ) -> ProjectRead:
-    """Open a project. You are its owner."""
+    """Create a project. You are its owner."""
     project = await idempotency.once(
         session,
         user_id=user.id,
@@ -51,7 +51,7 @@ async def create_project(
 
 @router.get("/{project_id}")
 async def get_project(project_id: ResourceId, user: CurrentUser, session: ReadSession) -> ProjectRead:
-    """One project."""
+    """Return one project."""
     return await use_cases.get_project(session, user=user, project_id=project_id)
 
 
@@ -59,13 +59,13 @@ async def get_project(project_id: ResourceId, user: CurrentUser, session: ReadSe
 async def update_project(
     project_id: ResourceId, body: ProjectUpdate, user: CurrentUser, session: WriteSession
 ) -> ProjectRead:
-    """Change a project. Editors may."""
+    """Change a project, as an editor."""
     return await use_cases.update_project(session, user=user, project_id=project_id, request=body)
 
 
 @router.delete("/{project_id}", status_code=204)
 async def delete_project(project_id: ResourceId, user: CurrentUser, session: WriteSession) -> None:
-    """Delete a project with all its data sets, registered models and experiments, running ones too. Owners may."""
+    """Delete a project with all its data sets, registered models and experiments, running ones too, as an owner."""
     await use_cases.delete_project(session, user=user, project_id=project_id)
 
 
@@ -78,7 +78,7 @@ async def list_members(
     session: ReadSession,
     params: PageParams,
 ) -> list[MemberRead]:
-    """Who takes part, and as what."""
+    """List the members of a project, with their roles."""
     page = await members.page_members(session, user=user, project_id=project_id, params=params)
     set_page_headers(request, response, page)
     return list(page.items)

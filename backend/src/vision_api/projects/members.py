@@ -1,4 +1,4 @@
-"""Who takes part in a project, and as what."""
+"""Use cases of a project's members."""
 
 from typing import Any
 
@@ -28,14 +28,14 @@ def _read_row(row: Any) -> MemberRead:
 
 
 async def page_members(session: AsyncSession, *, user: User, project_id: int, params: PageRequest) -> Page[MemberRead]:
-    """Everybody in the project. Raises NotFound."""
+    """Return a page of the members. Raises NotFound."""
     await get_project_for(session, user, project_id)
     page = await repository.page_members(session, project_id=project_id, params=params)
     return page.map(_read_row)
 
 
 async def add_member(session: AsyncSession, *, user: User, project_id: int, request: MemberCreate) -> MemberRead:
-    """Let somebody join. Raises Invalid for an e-mail without an account, Conflict for a member."""
+    """Add a member. Raises Invalid for an e-mail without an account, Conflict for a member."""
     await get_project_for(session, user, project_id, role="owner")
     joining = await get_user_by_email(session, request.email)
     if joining is None:
@@ -62,7 +62,7 @@ async def update_member(
 
 
 async def remove_member(session: AsyncSession, *, user: User, project_id: int, user_id: int) -> None:
-    """An owner removes somebody, or a member leaves. Raises Conflict for the last owner."""
+    """Remove a member as an owner, or leave the project. Raises Conflict for the last owner."""
     await get_project_for(session, user, project_id, role="viewer" if user_id == user.id else "owner")
     member = await _lock_member(session, project_id, user_id)
     await _keep_an_owner(session, member)

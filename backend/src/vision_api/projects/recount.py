@@ -1,6 +1,6 @@
-"""Count every project's experiments anew: `python -m vision_api.projects.recount`.
+"""Command that corrects the stored counts of experiments: `python -m vision_api.projects.recount`.
 
-The kept counts follow from the same transactions as the jobs. They can be wrong only where something else has
+The stored counts change in the same transactions as the jobs. They can be wrong only where something else has
 written jobs: an older version beside this one during a release, or a hand in the database.
 """
 
@@ -8,29 +8,26 @@ import asyncio
 import logging
 import sys
 
-from sqlalchemy import select
-
 from vision_api.config import ConfigurationError, load_settings
 from vision_api.db.engine import make_engine
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
 from vision_api.kit.logging import configure_logging
-from vision_api.models import Project
-from vision_api.projects.repository import recount_experiments
+from vision_api.projects.repository import list_project_ids, recount_experiments
 
 log = logging.getLogger(__name__)
 
 
 async def recount_all(database: Database) -> list[int]:
-    """The ids of the projects whose counts were wrong. One short transaction a project: nobody waits for long."""
+    """Correct the counts and return the ids of projects whose counts were wrong. One short transaction a project."""
     async with database.snapshot() as session:
-        project_ids = (await session.scalars(select(Project.id).order_by(Project.id))).all()
-    mended: list[int] = []
+        project_ids = await list_project_ids(session)
+    corrected: list[int] = []
     for project_id in project_ids:
         async with database.transaction() as session:
             if await recount_experiments(session, project_id):
-                mended.append(project_id)
-    return mended
+                corrected.append(project_id)
+    return corrected
 
 
 async def _run() -> None:
@@ -38,14 +35,14 @@ async def _run() -> None:
     configure_logging(settings.log_format, settings.log_level)
     database = Database(make_engine(settings))
     try:
-        mended = await recount_all(database)
+        corrected = await recount_all(database)
     finally:
         await database.close()
-    log.info("counted anew; wrong were the projects %s", mended or "none")
+    log.info("corrected the counts of the projects %s", corrected or "none")
 
 
 def main() -> None:
-    """Exits with 1 and one line when it cannot be done."""
+    """Run the command; exit with 1 and one line when it cannot be done."""
     try:
         asyncio.run(_run())
     except (ConfigurationError, DatabaseUnavailable) as error:

@@ -1,4 +1,4 @@
-"""What the routes of projects take and give."""
+"""Schemas of the routes of projects."""
 
 from typing import Annotated
 
@@ -24,7 +24,7 @@ class ProjectCreate(RequestModel):
 
 
 class ProjectUpdate(RequestModel):
-    """What to change; what is left out stays."""
+    """Changes of a project; fields that are left out stay as they are."""
 
     name: ProjectName | None = None
     description: Description | None = None
@@ -52,7 +52,7 @@ class ProjectRead(ReadModel):
 
 
 class MemberCreate(RequestModel):
-    """Who shall join. They need an account."""
+    """A new member, who needs an account."""
 
     email: Email
     role: ProjectRole = ProjectRole.EDITOR

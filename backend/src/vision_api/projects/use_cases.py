@@ -1,4 +1,4 @@
-"""What can be done with projects."""
+"""Use cases of projects."""
 
 import logging
 from typing import Any
@@ -18,13 +18,13 @@ log = logging.getLogger(__name__)
 
 
 def read_project(project: Project, user_role: str) -> ProjectRead:
-    """A project as the API shows it."""
+    """Return a project as the API shows it."""
     columns = {name: getattr(project, name) for name in Project.__table__.columns.keys()}  # noqa: SIM118 - no dict
     return ProjectRead.model_validate(columns | {"user_role": user_role})
 
 
 async def page_projects(session: AsyncSession, *, user: User, params: PageRequest) -> Page[ProjectRead]:
-    """The user's projects, newest first; an administrator's are all."""
+    """Return a page of the user's projects, newest first; an administrator sees all."""
     page = await repository.page_projects(session, user=user, params=params)
     return page.map(_read_row)
 
@@ -34,7 +34,7 @@ def _read_row(row: Any) -> ProjectRead:
 
 
 async def get_project(session: AsyncSession, *, user: User, project_id: int) -> ProjectRead:
-    """One project. Raises NotFound."""
+    """Return one project. Raises NotFound."""
     row = await repository.get_project_row(session, user=user, project_id=project_id)
     if row is None:
         raise NotFound(MISSING)
@@ -42,7 +42,7 @@ async def get_project(session: AsyncSession, *, user: User, project_id: int) -> 
 
 
 async def create_project(session: AsyncSession, *, user: User, request: ProjectCreate) -> ProjectRead:
-    """A new project, whose owner the user is."""
+    """Create a project, whose owner the user is."""
     project = Project(**request.model_dump())
     session.add(project)
     await session.flush()
@@ -62,13 +62,13 @@ async def update_project(session: AsyncSession, *, user: User, project_id: int, 
 
 
 async def delete_project(session: AsyncSession, *, user: User, project_id: int) -> None:
-    """Gone for everybody, with its data sets and registered models. Its experiments lose their project, and the sweep
+    """Delete a project with its data sets and registered models. Its experiments lose their project, and the sweep
     stops them and frees their disk.
 
     Raises NotFound, Forbidden for all but owners.
     """
     project = await get_project_for(session, user, project_id, role="owner")
-    await repository.lock_project(session, project_id)  # nobody registers a model meanwhile
+    await repository.lock_project(session, project_id)  # so that no model is registered meanwhile
     await discard_weights_of(session, project_id=project_id)
     await delete_datasets_of(session, project_id=project_id)
     await session.delete(project)

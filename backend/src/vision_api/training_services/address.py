@@ -1,11 +1,11 @@
-"""Where a training service may answer."""
+"""The address of a training service."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """One place where an instance of a service may answer.
+class ServiceAddress:
+    """An address at which an instance of a service may answer.
 
     A host name stands for several instances, so that `url` holds an address that it was resolved to; `host` is then
     the name, which the peer's virtual hosts and its certificate know.

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from vision_api.db.network_guard import forbid_in_session
 from vision_api.kit.logging import request_id_var
-from vision_api.kit.tracing import hand_on
+from vision_api.kit.tracing import inject_trace
 from vision_api.training_services.errors import ServiceRejected, ServiceSilent, ServiceUnavailable
 from vision_api.training_services.lines import LineTooLong, split_lines
 from vision_contracts import (
@@ -38,8 +38,8 @@ READY_SECONDS = 3.0
 _held_jobs = TypeAdapter(list[HeldJob])
 
 
-class Connections:
-    """The pools of connections that all clients share.
+class ConnectionPools:
+    """The connection pools that all clients share.
 
     An event stream is held open for as long as its job runs. Such streams have a pool without a limit, so that a
     hundred running jobs cannot keep a start or a stop waiting for a free connection.
@@ -76,7 +76,7 @@ class Connections:
 
 @cache
 def _default_tls() -> ssl.SSLContext:
-    """The machine's certificates, which take 20 ms to read."""
+    """Return a context with the machine's certificates, which take 20 ms to read."""
     return ssl.create_default_context()
 
 
@@ -87,7 +87,7 @@ async def _before_request(_request: httpx.Request) -> None:
 class ServiceClient:
     """Calls to one instance. Every method raises ServiceUnavailable or ServiceRejected, and nothing else."""
 
-    def __init__(self, base_url: str, token: str, *, connections: Connections, host: str | None = None) -> None:
+    def __init__(self, base_url: str, token: str, *, connections: ConnectionPools, host: str | None = None) -> None:
         self._base_url = base_url.rstrip("/")
         self._name = f"the service at {base_url}" if host is None else f"the service at {base_url} ({host})"
         self._connections = connections
@@ -95,13 +95,13 @@ class ServiceClient:
         self._extensions = {"sni_hostname": host.rpartition(":")[0] or host} if host else {}
 
     async def ready(self) -> ServiceReady:
-        """Who answers, and what it can take on now."""
+        """Return the identity of the instance and its free slots."""
         response = await self._call("GET", "/ready", within_seconds=READY_SECONDS)
         with self._parsing():
             return ServiceReady.model_validate_json(response.content)
 
     async def model_list(self, etag: str | None = None) -> tuple[ModelList | None, str | None]:
-        """The whole catalogue and its etag, or None if it is still the one of `etag`."""
+        """Return the whole catalogue and its etag, or None if it is still the one of `etag`."""
         response = await self._call("GET", "/models/list", headers={"If-None-Match": etag} if etag else {})
         if response.status_code == HTTPStatus.NOT_MODIFIED:
             return None, etag
@@ -109,21 +109,21 @@ class ServiceClient:
             return ModelList.model_validate_json(response.content), response.headers.get("ETag")
 
     async def start(self, spec: JobSpec) -> None:
-        """Take on one attempt. The same attempt sent again is no error."""
+        """Start one attempt. The same attempt sent again is no error."""
         await self._call("POST", "/training/start", json=spec.model_dump(mode="json"))
 
     async def stop(self, job_uid: UUID, request: StopRequest) -> None:
-        """Ask an attempt to end; its event stream tells when it has."""
+        """Ask an attempt to end; its event stream reports when it has."""
         await self._call("POST", f"/training/stop/{job_uid}", json=request.model_dump(mode="json"))
 
     async def held_jobs(self) -> list[HeldJob]:
-        """The attempts that this instance holds, running or ended."""
+        """Return the attempts that this instance holds, running or ended."""
         response = await self._call("GET", "/training/jobs")
         with self._parsing():
             return _held_jobs.validate_json(response.content)
 
     async def delete(self, job_uid: UUID) -> None:
-        """Free what the instance keeps of a job; a job that it does not know is as good as deleted."""
+        """Delete what the instance keeps of a job; an unknown job is no error."""
         try:
             await self._call("DELETE", f"/training/jobs/{job_uid}")
         except ServiceRejected as rejection:
@@ -168,7 +168,7 @@ class ServiceClient:
         headers = self._headers | content.pop("headers", {})
         if request_id := request_id_var.get():
             headers["X-Request-ID"] = request_id
-        hand_on(headers)
+        inject_trace(headers)
         return client.build_request(
             method, self._base_url + path, headers=headers, extensions=self._extensions, **content
         )
@@ -185,14 +185,14 @@ class ServiceClient:
         return response
 
     def _refuse(self, response: httpx.Response) -> NoReturn:
-        """Say what an answer other than success means."""
+        """Raise the error that a response other than success means."""
         if response.is_server_error:
             raise ServiceUnavailable(f"{self._name} answered {response.status_code} {response.reason_phrase}")
         raise ServiceRejected(_problem(response))
 
     @contextmanager
     def _translating(self) -> Generator[None]:
-        """httpx's errors in our words."""
+        """Translate httpx's errors into ours."""
         try:
             yield
         except (TimeoutError, httpx.TimeoutException) as error:
@@ -202,19 +202,19 @@ class ServiceClient:
 
     @contextmanager
     def _parsing(self) -> Generator[None]:
-        """An answer that is no answer comes from something that is no training service."""
+        """Translate validation errors: a response of another form comes from something that is no training service."""
         try:
             yield
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"])) or "body"
             raise ServiceUnavailable(
-                f"{self._name} does not speak our contract ({place}: {first['msg']}); is it a training service?"
+                f"{self._name} does not follow our contract ({place}: {first['msg']}); is it a training service?"
             ) from error
 
 
 def _problem(response: httpx.Response) -> Problem:
-    """The problem that an answer carries, or one made from its status."""
+    """Return the problem that a response carries, or one made from its status."""
     try:
         return Problem.model_validate_json(response.content)
     except ValidationError:

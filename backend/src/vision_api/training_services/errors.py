@@ -1,16 +1,16 @@
-"""What can go wrong between the backend and a training service.
+"""Errors between the backend and a training service.
 
 ServiceError
-├── ServiceUnavailable      no answer, or none that makes sense: whoever waits for it goes on waiting
-│   └── ServiceSilent       connected, and then nothing came in time
-└── ServiceRejected         it answered no, and said why
+├── ServiceUnavailable      no answer, or none that is valid: retry later
+│   └── ServiceSilent       connected, but did not answer in time
+└── ServiceRejected         refused, with a problem
 """
 
 from vision_contracts import Problem
 
 
 class ServiceError(Exception):
-    """Anything that a call to a training service may raise."""
+    """Base class of all errors of a call to a training service."""
 
 
 class ServiceUnavailable(ServiceError):

@@ -6,14 +6,14 @@ MAX_LINE_BYTES = 4 * 1024 * 1024
 
 
 class LineTooLong(Exception):
-    """A line that does not end: the sender is not what it should be."""
+    """A line is longer than the limit: the sender is no training service."""
 
 
 async def split_lines(chunks: AsyncIterable[bytes], limit: int = MAX_LINE_BYTES) -> AsyncGenerator[bytes]:
     r"""Yield the lines without their ends.
 
-    Only `\n` ends a line: `str.splitlines` would also split at U+2028 and its like, which JSON may hold. What stands
-    after the last `\n` is not yielded, since it is the torn half of a line.
+    Only `\n` ends a line: `str.splitlines` would also split at U+2028 and its like, which JSON may hold. Bytes
+    after the last `\n` are not yielded, since they are half a line.
 
     Raises LineTooLong for a line of more than `limit` bytes.
     """

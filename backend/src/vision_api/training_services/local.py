@@ -1,4 +1,4 @@
-"""Services as subprocesses: every folder of `services/` that has a `pyproject.toml`."""
+"""Local services as subprocesses: every folder of `services/` that has a `pyproject.toml`."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vision_api.config import SERVICE_URL_VARIABLE, Settings
-from vision_api.training_services.address import Address
+from vision_api.training_services.address import ServiceAddress
 from vision_api.training_services.process import Program, ServiceProcess
 
 logger = logging.getLogger(__name__)
@@ -27,12 +27,12 @@ _NOT_FOR_SERVICES = frozenset(
 
 
 def checkout_services() -> Path:
-    """The folder `services` of the checkout that this backend runs from."""
+    """Return the folder `services` of the checkout that this backend runs from."""
     return Path(__file__).resolve().parents[4] / "services"
 
 
 def find_programs(settings: Settings, environ: Mapping[str, str] = os.environ) -> list[Program]:
-    """The services to start, whether their environments are set up or not."""
+    """Return the services to start, whether their environments are set up or not."""
     services = settings.services_dir or checkout_services()
     environment = _environment(settings, environ)
     return [
@@ -47,7 +47,7 @@ def find_programs(settings: Settings, environ: Mapping[str, str] = os.environ) -
 
 
 def _environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    """What a service inherits: no secret of the backend's, and no trace of its Python environment."""
+    """Return the environment of a service: without the backend's secrets and its Python environment."""
     inherited = {
         name: value
         for name, value in environ.items()
@@ -74,22 +74,22 @@ class LocalServices:
         self._stop_within_seconds = stop_within_seconds
         self._running: dict[str, ServiceProcess] = {}
         self._listening: set[str] = set()
-        self._hurry = asyncio.Event()
+        self._stop_now = asyncio.Event()
         self.services = tuple(program.name for program in programs)
         self.is_ours = True
 
     @property
-    def addresses(self) -> list[Address]:
-        """The services that take connections."""
+    def addresses(self) -> list[ServiceAddress]:
+        """Return the addresses of the services that accept connections."""
         return [
-            Address(name, process.url, process.token)
+            ServiceAddress(name, process.url, process.token)
             for name, process in self._running.items()
             if name in self._listening
         ]
 
     @property
     def processes(self) -> Mapping[str, ServiceProcess]:
-        """What runs now, by the name of the service."""
+        """Return the running processes, by the name of the service."""
         return self._running
 
     async def run(self) -> None:
@@ -106,18 +106,20 @@ class LocalServices:
             return
         for process in processes:
             process.terminate()
-        hurry = asyncio.create_task(self._hurry.wait())
+        stop_now = asyncio.create_task(self._stop_now.wait())
         everything = asyncio.gather(*ends)
-        await asyncio.wait([everything, hurry], timeout=self._stop_within_seconds, return_when=asyncio.FIRST_COMPLETED)
-        hurry.cancel()
+        await asyncio.wait(
+            [everything, stop_now], timeout=self._stop_within_seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        stop_now.cancel()
         for process in processes:
             process.kill()
         await asyncio.wait([everything], timeout=KILL_SECONDS)
         self._running.clear()
 
     def stop_waiting(self) -> None:
-        """Wait for nobody any more in `close`."""
-        self._hurry.set()
+        """Let `close` wait no longer."""
+        self._stop_now.set()
 
     async def _keep_running(self, program: Program) -> None:
         delay, last_outcome = FIRST_BACK_OFF_SECONDS, ""
@@ -133,7 +135,7 @@ class LocalServices:
             delay = min(2 * delay, LONGEST_BACK_OFF_SECONDS)
 
     async def _run(self, program: Program) -> str:
-        """Run it once; returns what became of it. When cancelled, the process goes on and `close` ends it."""
+        """Run it once and return its outcome as text. When cancelled, the process keeps running and `close` ends it."""
         if not program.executable.exists():
             return f"has no environment ({program.executable} is missing: run `make setup`)"
         started = time.monotonic()
@@ -144,7 +146,7 @@ class LocalServices:
         self._running[program.name] = process
         logger.info("%s service is starting at %s (pid %d)", program.name, process.url, process.pid)
         try:
-            if await process.until_it_listens():
+            if await process.wait_until_listening():
                 self._listening.add(program.name)
             status = await process.wait()
         finally:

@@ -15,7 +15,7 @@ from typing import Self
 
 from vision_api.db.network_guard import forbid_in_session
 from vision_api.training_services.lines import LineTooLong, split_lines
-from vision_api.training_services.service_log import pass_on
+from vision_api.training_services.service_log import log_line
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ CHUNK_BYTES = 64 * 1024
 
 
 def free_port() -> int:
-    """A port on loopback that nobody uses at this moment."""
+    """Return a port on loopback that is free at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -34,7 +34,7 @@ def free_port() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run for a service, and with which settings of its own."""
+    """The executable of a service, with its working directory and environment."""
 
     name: str
     executable: Path
@@ -56,7 +56,7 @@ class ServiceProcess:
         self._port = port
         self._process = process
         self._pipe: int | None = pipe
-        self._log = asyncio.create_task(self._pass_log_on(), name=f"{program.name}-log")
+        self._log = asyncio.create_task(self._forward_log(), name=f"{program.name}-log")
 
     @classmethod
     async def start(cls, program: Program) -> Self:
@@ -86,11 +86,11 @@ class ServiceProcess:
 
     @property
     def pid(self) -> int:
-        """Its process id, which is its process group's as well."""
+        """Return the process id, which is the process group's as well."""
         return self._process.pid
 
-    async def until_it_listens(self) -> bool:
-        """Wait until its port takes connections; False if it ended before."""
+    async def wait_until_listening(self) -> bool:
+        """Wait until the port accepts connections; return False if the process ended before."""
         while self._process.returncode is None:
             with suppress(OSError):
                 _, writer = await asyncio.open_connection("127.0.0.1", self._port)
@@ -100,7 +100,7 @@ class ServiceProcess:
         return False
 
     async def wait(self) -> int:
-        """Wait for its end: the exit status, negative for a signal."""
+        """Wait for the end; return the exit status, negative for a signal."""
         status = await self._process.wait()
         self.close_pipe()
         # A runner that it leaves behind may hold its output open: read what is there, and no longer.
@@ -127,13 +127,13 @@ class ServiceProcess:
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, number)
 
-    async def _pass_log_on(self) -> None:
-        """Read its output to the end, whatever it is: a process whose output nobody reads stops at a full pipe."""
+    async def _forward_log(self) -> None:
+        """Log the output line by line, to its end: a process stops at a full pipe."""
         while not self._stdout.at_eof():
             try:
                 async for line in split_lines(self._output()):
                     if text := line.decode(errors="replace").rstrip():
-                        pass_on(self.program.name, text)
+                        log_line(self.program.name, text)
             except LineTooLong as error:
                 logger.warning("[%s] skipping %s", self.program.name, error)
 

@@ -1,4 +1,4 @@
-"""Lines of a service's log as lines of ours: their level stays, their time is ours."""
+"""Lines of a service's log, logged by the backend with their level and a new time."""
 
 import json
 import logging
@@ -10,14 +10,14 @@ _LEVELS = logging.getLevelNamesMapping()
 _TEXT = re.compile(r"(?:\d\S* (?:\d\S* )?)?(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL)\s+(?P<message>.*)")
 
 
-def pass_on(service: str, line: str) -> None:
+def log_line(service: str, line: str) -> None:
     """Log a line with the service's name in front."""
     level, message = parse(line)
     logger.log(level, "[%s] %s", service, message)
 
 
 def parse(line: str) -> tuple[int, str]:
-    """Level and message of a line, in our text form, in our JSON form, or in any other."""
+    """Return level and message of a line, in our text form, in our JSON form, or in any other."""
     if line.startswith("{"):
         try:
             fields = json.loads(line)

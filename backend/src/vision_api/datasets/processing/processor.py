@@ -73,7 +73,7 @@ class DatasetProcessor(Worker):
         self._progress.is_stopped = True
         await super().close(running)
 
-    async def tidy_up(self) -> None:
+    async def clean_up(self) -> None:
         """Now and then."""
         if asyncio.get_running_loop().time() >= self._next_clean_up:
             await self.delete_abandoned_uploads()

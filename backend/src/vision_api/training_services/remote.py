@@ -1,4 +1,4 @@
-"""Services by URL: the addresses that their host names stand for, resolved again and again."""
+"""Remote services by URL: the addresses of their host names, resolved periodically."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ from typing import Self
 import httpx
 
 from vision_api.config import ConfigurationError
-from vision_api.training_services.address import Address
+from vision_api.training_services.address import ServiceAddress
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class ServiceUrl:
 
     @classmethod
     def parse(cls, service: str, text: str) -> Self:
-        """Read an entry; raises ConfigurationError that names the variable."""
+        """Parse an entry; raises ConfigurationError that names the variable."""
         variable = f"{service.upper()}_SERVICE_URL"
         try:
             url = httpx.URL(text)
@@ -42,7 +42,7 @@ class ServiceUrl:
 
     @property
     def is_address(self) -> bool:
-        """Whether there is no name to resolve."""
+        """Return whether the host is an IP address, with no name to resolve."""
         try:
             ip_address(self.url.host)
         except ValueError:
@@ -50,21 +50,21 @@ class ServiceUrl:
         return True
 
     async def resolve(self) -> frozenset[str]:
-        """Every address of the host, IPv4 and IPv6. Raises OSError."""
+        """Return every address of the host, IPv4 and IPv6. Raises OSError."""
         port = self.url.port or {"http": 80, "https": 443}[self.url.scheme]
         found = await asyncio.get_running_loop().getaddrinfo(self.url.host, port, type=socket.SOCK_STREAM)
         return frozenset(str(sockaddr[0]) for *_, sockaddr in found)
 
-    def at(self, address: str, token: str) -> Address:
-        """This service at one of its addresses, under its own name."""
+    def at(self, address: str, token: str) -> ServiceAddress:
+        """Return one of the service's addresses, with its host name."""
         here = str(self.url.copy_with(host=address)).rstrip("/")
-        return Address(self.service, here, token, host=self.url.netloc.decode())
+        return ServiceAddress(self.service, here, token, host=self.url.netloc.decode())
 
 
-class HostSource:
-    """The services of `TRAINING_EXECUTION_MODE=http`: somebody else starts and stops them.
+class RemoteServices:
+    """The services of `TRAINING_EXECUTION_MODE=http`, which are started and stopped outside of the backend.
 
-    A name that cannot be resolved for a while keeps its last addresses: whether they still answer is another question.
+    A name that cannot be resolved for a while keeps its last addresses, which may still answer.
     """
 
     def __init__(self, service_urls: Mapping[str, Sequence[str]], token: str) -> None:
@@ -75,18 +75,18 @@ class HostSource:
         self.is_ours = False
 
     @property
-    def addresses(self) -> list[Address]:
-        """Where instances may answer now, in a stable order."""
-        places: list[Address] = []
+    def addresses(self) -> list[ServiceAddress]:
+        """Return the addresses of instances, in a stable order."""
+        found: list[ServiceAddress] = []
         for url in self._urls:
             if url.is_address:
-                places.append(Address(url.service, str(url.url).rstrip("/"), self._token))
+                found.append(ServiceAddress(url.service, str(url.url).rstrip("/"), self._token))
             else:
-                places += [url.at(address, self._token) for address in sorted(self._resolved.get(url, ()))]
-        return places
+                found += [url.at(address, self._token) for address in sorted(self._resolved.get(url, ()))]
+        return found
 
     async def run(self) -> None:
-        """Resolve for ever."""
+        """Resolve every name periodically, until cancelled."""
         while True:
             await self.resolve()
             await asyncio.sleep(RESOLVE_EVERY_SECONDS)
@@ -96,10 +96,10 @@ class HostSource:
         await asyncio.gather(*(self._resolve(url) for url in self._urls if not url.is_address))
 
     async def close(self) -> None:
-        """Nothing of ours runs there."""
+        """Do nothing: the backend has started none of them."""
 
     def stop_waiting(self) -> None:
-        """Nothing of ours runs there."""
+        """Do nothing: `close` does not wait."""
 
     async def _resolve(self, url: ServiceUrl) -> None:
         try:
