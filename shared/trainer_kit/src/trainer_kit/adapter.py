@@ -42,7 +42,7 @@ class Adapter(Protocol):
 
     @property
     def operations(self) -> Mapping[JobKind, str]:
-        """For each further kind of work that the framework can do, `module:function` of `work(run: OperationRun) -> None`,
+        """Entry points of the further kinds of job, `module:function` of `work(run: OperationRun) -> None`,
         which ends as `trainer` does. A kind that is missing is refused with `kind_not_supported`; a dry run
         (`preflight`) needs nothing but `trainer`.
         """

@@ -30,7 +30,7 @@ def count_gpus(devices: Iterable[DeviceInfo]) -> int:
     return sum(device.name.startswith("cuda:") for device in devices)
 
 
-def why_not_together(requested: str, size: int, *, gpus: int) -> str | None:
+def device_count_error(requested: str, size: int, *, gpus: int) -> str | None:
     """Why a job that asks for the device `requested` cannot train on `size` devices where there are so many GPUs; None
     where it can. On the CPU that is so many processes: slower than one, and good for trying it out.
     """

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from data_kit import Dataset, Instance, Sample, Split
-from trainer_kit.evaluation import Found, ObjectEvaluator
+from trainer_kit.evaluation import Detections, ObjectEvaluator
 from trainer_kit.inference import Description, Preprocessing
 from trainer_kit.inference.evaluating import Measure
 from trainer_kit.trainer import TrainingError
@@ -93,7 +93,7 @@ def test_keypoints_are_worth_what_a_training_takes_them_for(tmp_path: Path, apar
     trained = ObjectEvaluator(["dog", "cat"], TaskType.POSE_ESTIMATION)
     trained.add(
         Sample(tmp_path / "0.png", WIDTH, HEIGHT, instances=(Instance(class_id=DOG, box=BOX, **labelled),)),
-        Found(np.array([0.9]), np.array([DOG]), np.array([BOX]), keypoints=points[None] + apart),
+        Detections(np.array([0.9]), np.array([DOG]), np.array([BOX]), keypoints=points[None] + apart),
     )
     assert values == trained.values()
     assert values["val/map50_95"] == pytest.approx(worth)

@@ -18,7 +18,7 @@ from trainer_kit.evaluation.overlaps import (
     mask_overlaps,
 )
 from trainer_kit.evaluation.truth import (
-    Grid,
+    MaskGrid,
     keypoint_sigmas,
     labelled_areas,
     labelled_boxes,
@@ -41,7 +41,7 @@ SHARE_OF_BOX = 0.53
 
 
 @dataclass(frozen=True)
-class Found:
+class Detections:
     """The n objects that a network has found in one image. What a task does not measure stays empty."""
 
     scores: Floats
@@ -50,13 +50,13 @@ class Found:
     """(n, 4): `x1, y1, x2, y2`."""
     masks: Bools = field(default_factory=lambda: np.zeros((0, 0, 0), dtype=np.bool_))
     """(n, height, width) in cells of `grid`."""
-    grid: Grid | None = None
+    grid: MaskGrid | None = None
     keypoints: Floats = field(default_factory=lambda: np.zeros((0, 0, 2)))
     """(n, k, 2 or more): x, y."""
     corners: Floats = field(default_factory=lambda: np.zeros((0, 4, 2)))
     """(n, 4, 2): x, y, in order around the object."""
 
-    def surest(self) -> "Found":
+    def most_confident(self) -> "Detections":
         """What is worth drawing: with a score that counts, and not too many."""
         shown = np.argsort(-self.scores, kind="stable")[:MOST_DRAWN]
         shown = shown[self.scores[shown] >= CONFUSION_SCORE]
@@ -68,7 +68,7 @@ class ObjectEvaluator(DetectionEvaluator):
     """Measures what was found against the labels of the data set itself, whatever the network was shown of them.
 
     The task decides what must overlap: boxes, masks, keypoints or oriented boxes. A prediction in the gallery is a
-    `Found`.
+    `Detections`.
     """
 
     def __init__(self, class_names: Sequence[str], task_type: TaskType) -> None:
@@ -76,7 +76,7 @@ class ObjectEvaluator(DetectionEvaluator):
         super().__init__(class_names, max_detections=MAX_POSES if is_pose else MAX_DETECTIONS)
         self._task_type = task_type
 
-    def add(self, sample: Sample, found: Found) -> None:
+    def add(self, sample: Sample, found: Detections) -> None:
         """One image."""
         instances = sample.instances
         crowd, true_classes = labelled_crowds(instances), labelled_classes(instances)
@@ -94,10 +94,10 @@ class ObjectEvaluator(DetectionEvaluator):
         same = np.equal(found.classes[:, None], true_classes[None, :])
         wrong = np.where(same, overlap, 0.0).max(1, initial=0.0) < CONFUSION_OVERLAP
         mistake = float(found.scores[wrong].max(initial=0.0))
-        self.gallery.offer(sample, found.surest(), mistake if mistake >= CONFUSION_SCORE else 0.0)
+        self.gallery.offer(sample, found.most_confident(), mistake if mistake >= CONFUSION_SCORE else 0.0)
 
     def _compare(
-        self, instances: Sequence[Instance], found: Found, crowd: Bools
+        self, instances: Sequence[Instance], found: Detections, crowd: Bools
     ) -> tuple[Floats, Floats, Bools | None]:
         """Overlaps (n, m), areas (n,) of what was found, and labels that need not be found."""
         match self._task_type:

@@ -28,7 +28,7 @@ PERSON_SIGMAS = (
 
 
 @dataclass(frozen=True)
-class Grid:
+class MaskGrid:
     """Cells laid over an image, for masks: the point x, y of the image is at x * scale + offset in cells."""
 
     width: int
@@ -68,7 +68,7 @@ def label_names(class_names: Sequence[str]) -> tuple[str, ...]:
 def label_map(sample: Sample) -> NDArray[np.uint8]:
     """(height, width): one more than the class, small objects on top of large ones, and elsewhere the background."""
     labels = np.full((sample.height, sample.width), BACKGROUND, dtype=np.uint8)
-    grid = Grid(sample.width, sample.height)
+    grid = MaskGrid(sample.width, sample.height)
     for instance in sorted(sample.instances, key=_box_area, reverse=True):
         labels[grid.fill(instance)] = IGNORED if instance.is_crowd else instance.class_id + 1
     return labels
@@ -89,7 +89,7 @@ def labelled_boxes(instances: Sequence[Instance]) -> NDArray[np.float64]:
     return np.array([instance.box for instance in instances], dtype=np.float64).reshape(-1, 4)
 
 
-def labelled_masks(instances: Sequence[Instance], grid: Grid) -> Bools:
+def labelled_masks(instances: Sequence[Instance], grid: MaskGrid) -> Bools:
     """(m, height, width) in cells of `grid`."""
     masks = np.array([grid.fill(instance) for instance in instances], dtype=np.bool_)
     return masks.reshape(-1, grid.height, grid.width)

@@ -11,8 +11,8 @@ from data_kit import Dataset, Sample, Split, load_image
 from trainer_kit.evaluation import (
     BACKGROUND,
     ClassificationEvaluator,
-    Found,
-    Grid,
+    Detections,
+    MaskGrid,
     ObjectEvaluator,
     SegmentationEvaluator,
     as_one_class,
@@ -138,7 +138,7 @@ class Measure:
         label_of[self._order] = np.arange(1, len(self._order) + 1)
         return label_of[portable.label_map(self._model, outputs["scores"], placement)]
 
-    def _find(self, sample: Sample, outputs: dict[str, Any], placement: portable.Placement) -> Found:
+    def _find(self, sample: Sample, outputs: dict[str, Any], placement: portable.Placement) -> Detections:
         """What the network gives, in pixels of the image."""
         scores, classes, rows = portable.detect(
             self._model, outputs["boxes"], outputs["scores"], LOWEST_SCORE, most=300
@@ -149,9 +149,9 @@ class Measure:
             turned = np.array([portable.corners_of(shape) for shape in shapes]).reshape(-1, 4, 2)
             corners = placement.to_image(turned)
             boxes = np.concatenate([corners.min(1), corners.max(1)], axis=1)
-            return Found(scores, classes, boxes, corners=corners)
+            return Detections(scores, classes, boxes, corners=corners)
         boxes = placement.to_image(shapes.reshape(-1, 2, 2)).reshape(-1, 4)
-        found = Found(scores, classes, np.clip(boxes, 0, [sample.width, sample.height] * 2))
+        found = Detections(scores, classes, np.clip(boxes, 0, [sample.width, sample.height] * 2))
         if self._task is TaskType.INSTANCE_SEGMENTATION:
             return self._with_masks(found, sample, outputs["coefficients"][rows], outputs["prototypes"], placement)
         if self._task is TaskType.POSE_ESTIMATION:
@@ -160,11 +160,11 @@ class Measure:
         return found
 
     def _with_masks(
-        self, found: Found, sample: Sample, coefficients: Any, prototypes: Any, placement: portable.Placement
-    ) -> Found:
+        self, found: Detections, sample: Sample, coefficients: Any, prototypes: Any, placement: portable.Placement
+    ) -> Detections:
         shrink = min(1.0, MASK_SIDE / max(sample.width, sample.height))
         width, height = (max(1, round(side * shrink)) for side in (sample.width, sample.height))
-        grid = Grid(width, height, scale=(width / sample.width, height / sample.height))
+        grid = MaskGrid(width, height, scale=(width / sample.width, height / sample.height))
         small = portable.Placement((width, height), tuple(placement.scale / grid.scale), tuple(placement.offset))
         boxes = (found.boxes * (grid.scale * 2)).tolist()
         masks = [

@@ -14,7 +14,7 @@ from matplotlib.patches import Polygon
 from PIL import Image
 
 from data_kit import Dataset, load_image
-from trainer_kit.evaluation import Found, GalleryImage, TopPrediction, label_map
+from trainer_kit.evaluation import Detections, GalleryImage, TopPrediction, label_map
 from trainer_kit.pictures.style import BLACK, BLUE, ORANGE, PALETTE, VERMILION, new_figure, short
 
 COLUMNS = 4
@@ -61,7 +61,7 @@ def _draw_guess(axes: Axes, image: Image.Image, shown: GalleryImage, names: Sequ
 
 
 def _draw_found(axes: Axes, image: Image.Image, shown: GalleryImage, names: Sequence[str]) -> None:
-    found: Found = shown.prediction
+    found: Detections = shown.prediction
     sample = shown.sample
     factor = image.width / sample.width
     axes.imshow(image)
@@ -92,7 +92,7 @@ def _name(axes: Axes, text: str, x: float, y: float, *, color: str, back: str, v
     axes.text(max(x, 0), y, text, fontsize=6, color=color, va=va, bbox=box, clip_on=True)
 
 
-def _outline_of(found: Found, index: int) -> np.ndarray:
+def _outline_of(found: Detections, index: int) -> np.ndarray:
     if len(found.corners):
         return found.corners[index]
     x1, y1, x2, y2 = found.boxes[index].tolist()
@@ -104,7 +104,7 @@ def _dots(axes: Axes, points: np.ndarray, color: str, marker: str) -> None:
         axes.plot(points[:, 0], points[:, 1], marker, color=color, markersize=3, markeredgewidth=1)
 
 
-def _draw_masks(axes: Axes, found: Found, factor: float, size: tuple[int, int]) -> None:
+def _draw_masks(axes: Axes, found: Detections, factor: float, size: tuple[int, int]) -> None:
     """Cells of a grid over the image, drawn where they lie in it."""
     grid = found.grid
     if grid is None or not len(found.masks):
@@ -143,4 +143,4 @@ def _draw_labels(axes: Axes, image: Image.Image, shown: GalleryImage, names: Seq
     axes.set_title(f"{np.mean(predicted == truth):.0%} of the pixels right", fontsize=8, fontweight="normal")
 
 
-_DRAW: dict[type, Draw] = {TopPrediction: _draw_guess, Found: _draw_found, np.ndarray: _draw_labels}
+_DRAW: dict[type, Draw] = {TopPrediction: _draw_guess, Detections: _draw_found, np.ndarray: _draw_labels}

@@ -54,7 +54,7 @@ class AttemptRun(Generic[H]):
         return [resolve_device(requested, cuda_devices=cuda_devices, has_mps=has_mps, gpu=self.gpus[0])]
 
     @property
-    def images_at_once(self) -> int | None:
+    def device_batch_size(self) -> int | None:
         """How many images this process computes with at once, at most. None where nothing trains."""
         return None
 

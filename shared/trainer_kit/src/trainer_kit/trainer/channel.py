@@ -30,7 +30,7 @@ class Channel:
         with self._mutex:
             self._socket.sendall(line)
 
-    def end_with_its_reader(self) -> None:
+    def exit_with_reader(self) -> None:
         """Watches for the other side's end in the background, and then kills this process group."""
         threading.Thread(target=self._watch, name="reader-watch", daemon=True).start()
 

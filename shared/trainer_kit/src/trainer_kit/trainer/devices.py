@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from trainer_kit.devices import why_not_together
+from trainer_kit.devices import device_count_error
 from trainer_kit.trainer.errors import TrainingError
 from vision_contracts import EndReason
 
@@ -31,7 +31,7 @@ def resolve_world_devices(requested: str, *, cuda_devices: int, gpus: Sequence[i
 
     Raises TrainingError with `bad_hyperparameters` where the machine does not have as many.
     """
-    if why_not := why_not_together(requested, size, gpus=cuda_devices):
+    if why_not := device_count_error(requested, size, gpus=cuda_devices):
         raise TrainingError(EndReason.BAD_HYPERPARAMETERS, f"num_devices: {why_not}")
     if requested == "cpu":
         return [requested] * size

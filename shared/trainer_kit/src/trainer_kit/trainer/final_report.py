@@ -46,7 +46,7 @@ class BestModel(Protocol):
         ...
 
 
-def leave_report(run: TrainingRun[Any], load: Callable[[Path], BestModel]) -> None:
+def write_final_report(run: TrainingRun[Any], load: Callable[[Path], BestModel]) -> None:
     """Hands over `report.json` and pictures; `load` reads the best checkpoint.
 
     A training that has succeeded does not fail over its report: what goes wrong with it is said in the log.

@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     channel = Channel(options.channel)
-    channel.end_with_its_reader()
+    channel.exit_with_reader()
     return train(AttemptFolder(Path.cwd()), inputs, channel.send)
 
 
@@ -96,7 +96,7 @@ def train(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Message]
         send(Failed(reason=EndReason.INTERNAL, message="The trainer stopped although nobody had asked it to."))
         return 1
     except BaseException as error:  # noqa: BLE001 - whatever it is, the user must learn of it
-        report_failure(error, folder.path, send, run.images_at_once if run is not None else None)
+        report_failure(error, folder.path, send, run.device_batch_size if run is not None else None)
         return 1
     if not has_finished:
         send(Failed(reason=EndReason.INTERNAL, message="The trainer returned without saying that it has finished."))

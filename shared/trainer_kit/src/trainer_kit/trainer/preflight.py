@@ -47,7 +47,7 @@ class PreflightRun(TrainingRun[H]):
             Started(resume_step=resume_step, device=device, versions=dict(versions or {}), num_classes=num_classes)
         )
 
-    def reports(self, step: int) -> bool:  # noqa: ARG002 - every step counts
+    def should_report(self, step: int) -> bool:  # noqa: ARG002 - every step counts
         return True
 
     def report_step(self, step: int, values: Mapping[str, float]) -> None:  # noqa: ARG002

@@ -149,7 +149,7 @@ def _become_replica(
     try:
         for inherited in not_for_it:
             inherited.close()
-        channel.end_with_its_reader()
+        channel.exit_with_reader()
         setproctitle(f"trainer: {AttemptFolder(run.folder)}, process {world.rank}")
         os.environ.update(world.environment())
         folder = run.folder / FOLDER / str(world.rank)
@@ -161,7 +161,7 @@ def _become_replica(
     except Stopped:
         code = 0
     except BaseException as error:  # noqa: BLE001 - whatever it is, the user must learn of it
-        report_failure(error, run.folder, channel.send, run.images_at_once)
+        report_failure(error, run.folder, channel.send, run.device_batch_size)
     finally:
         exit_now(code)
 

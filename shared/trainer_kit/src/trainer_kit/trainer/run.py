@@ -41,12 +41,12 @@ class TrainingRun(AttemptRun[H]):
         self.history = History(metric_names.PRIMARY[self.spec.task_type])
 
     @property
-    def images_at_once(self) -> int:
+    def device_batch_size(self) -> int:
         """A small data set does not fill a large batch."""
         return max(1, min(self.spec.params.batch_size, -(-len(self.dataset["train"]) // self.world.size)))
 
     @property
-    def batches_in_words(self) -> str:
+    def batch_description(self) -> str:
         """For the log."""
         size, devices = self.spec.params.batch_size, self.world.size
         together = f" on each of {devices} devices ({devices * size} images together)" if devices > 1 else ""
@@ -72,19 +72,19 @@ class TrainingRun(AttemptRun[H]):
             )
         )
 
-    def reports(self, step: int) -> bool:
+    def should_report(self, step: int) -> bool:
         """Whether `report_step` will tell of this step: ask before computing what is costly to read.
 
         The answer depends on the number of the step alone, so that a resumed run tells of the same steps.
         """
-        return self._plan.reports(step)
+        return self._plan.should_report(step)
 
     def report_step(self, step: int, values: Mapping[str, float]) -> None:
         """An optimizer step is done (`step` counts from 1). Most calls cost nothing: see `reports`.
 
         Raises TrainingError with `nan_loss` for a training loss that is not finite.
         """
-        if not self._plan.reports(step):
+        if not self._plan.should_report(step):
             return
         if (loss := self._finite_loss(metric_names.TRAIN_LOSS, values, step)) is not None:
             self._losses.append(loss)
@@ -170,7 +170,7 @@ class _Plan:
     def steps(self) -> int:
         return self.epochs * self.steps_per_epoch
 
-    def reports(self, step: int) -> bool:
+    def should_report(self, step: int) -> bool:
         every = max(1, self.steps_per_epoch // REPORTS_PER_EPOCH)
         return step % every == 0 or step % self.steps_per_epoch == 0
 
