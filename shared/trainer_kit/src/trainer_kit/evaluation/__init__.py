@@ -1,4 +1,4 @@
-"""The one evaluator: predictions of any framework in, metrics and a report out. Numpy only."""
+"""Evaluators that compute the metrics of every framework from its predictions. They need numpy only."""
 
 from trainer_kit.evaluation.base import Evaluator
 from trainer_kit.evaluation.classification import ClassificationEvaluator, TopPrediction
