@@ -11,7 +11,7 @@ from PIL import Image
 from data_kit import Dataset, Instance, Sample, Split
 from trainer_kit.evaluation import Detections, ObjectEvaluator
 from trainer_kit.inference import Description, Preprocessing
-from trainer_kit.inference.evaluating import Measure
+from trainer_kit.inference.evaluating import NetworkEvaluation
 from trainer_kit.trainer import TrainingError
 from vision_contracts import DatasetFormat, TaskType
 
@@ -53,7 +53,7 @@ def measure(tmp_path: Path, task: TaskType, instance: dict[str, Any], **outputs:
         preprocessing=Preprocessing(size=(INPUT, INPUT), resize="letterbox"),
     )  # fmt: skip
     boxes = {"boxes": to_input(np.reshape(BOX, (2, 2))).reshape(1, 4), "scores": np.array([[0.0, 0.9]])}
-    measured = Measure(Answers(description, boxes | outputs), dataset)  # pyright: ignore[reportArgumentType]
+    measured = NetworkEvaluation(Answers(description, boxes | outputs), dataset)  # pyright: ignore[reportArgumentType]
     measured.add(sample)
     return measured.evaluator
 
@@ -128,7 +128,7 @@ def test_a_class_called_background_is_not_what_belongs_to_no_class(tmp_path: Pat
         preprocessing=Preprocessing(size=(INPUT, INPUT), resize="squash"), background=background,
     )  # fmt: skip
     scores = np.zeros((2, INPUT, INPUT))
-    measured = Measure(Answers(description, {"scores": scores}), dataset)  # pyright: ignore[reportArgumentType]
+    measured = NetworkEvaluation(Answers(description, {"scores": scores}), dataset)  # pyright: ignore[reportArgumentType]
 
     measured.add(sample)
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_kit import Sample
-from trainer_kit.evaluation.base import Bools, Ints, mean, ratio
+from trainer_kit.evaluation.base import Bools, Ints, finite_or_none, mean, ratio
 from trainer_kit.evaluation.classification import class_quality, count_pairs
 from trainer_kit.evaluation.gallery import Gallery
 from trainer_kit.evaluation.truth import IGNORED, label_map

@@ -17,7 +17,7 @@ from data_kit.images import read_size
 from data_kit.masks import outlines
 from trainer_kit.evaluation import ClassificationEvaluator, DetectionEvaluator, Evaluator, SegmentationEvaluator
 from trainer_kit.inference import Arrays, Description, Preprocessing
-from trainer_kit.inference.evaluating import Measure
+from trainer_kit.inference.evaluating import NetworkEvaluation
 from vision_contracts import DatasetFormat, TaskType
 
 SIDE = 32
@@ -137,10 +137,10 @@ def evaluate_stored(dataset: Dataset, task_type: TaskType, outputs: Arrays, **de
         ),
         outputs,
     )
-    measure = Measure(network, dataset)
-    for sample in measure.dataset[Split.VAL]:
-        measure.add(sample)
-    return measure.evaluator
+    evaluation = NetworkEvaluation(network, dataset)
+    for sample in evaluation.dataset[Split.VAL]:
+        evaluation.add(sample)
+    return evaluation.evaluator
 
 
 class _Answers:

@@ -1,4 +1,4 @@
-"""What a framework's `train` module and its works import."""
+"""The trainer process, and the objects that a framework's `train` and operations use."""
 
 from trainer_kit.trainer.devices import resolve_device
 from trainer_kit.trainer.errors import Stopped, TrainingError
