@@ -71,7 +71,5 @@ def _samples(task_type: TaskType, dataset: Dataset, gallery: Gallery) -> Iterato
     if samples := gallery.samples:
         yield "sample_predictions", draw_images(samples, dataset, f"Validation images ({legend})")
     if mistakes := gallery.mistakes:
-        yield (
-            "mistakes",
-            draw_images(mistakes, dataset, worst + (f" ({legend})" if legend != _CORRECT_OR_WRONG else "")),
-        )
+        title = worst + (f" ({legend})" if legend != _CORRECT_OR_WRONG else "")
+        yield "mistakes", draw_images(mistakes, dataset, title)
