@@ -13,7 +13,14 @@ from data_kit import Split
 from huggingface_service.network import instances
 from huggingface_service.tasks import TASKS
 from trainer_kit.evaluation import BACKGROUND, label_names
-from trainer_kit.testing.stored_predictions import SIDE, evaluated, hard_dataset, masks, stored_outputs, told
+from trainer_kit.testing.stored_predictions import (
+    SIDE,
+    evaluate_stored,
+    hard_dataset,
+    masks,
+    record_updates,
+    stored_outputs,
+)
 from vision_contracts import TaskType
 
 TASK_SETTINGS: Any = SimpleNamespace(label_smoothing=0.0)
@@ -49,11 +56,11 @@ def test_both_roads_are_told_the_same_and_report_the_same_to_the_last_digit(task
         description |= {"class_names": label_names(dataset.class_names), "background": BACKGROUND}
     measure = TASKS[task](dataset, TASK_SETTINGS).new_measure(dataset[Split.VAL])
 
-    with told() as in_training:
+    with record_updates() as in_training:
         for _ in dataset[Split.VAL]:
             measure.update(outputs, {"pixels": torch.zeros(1, 3, SIDE, SIDE), "labels": torch.zeros(1)})
-    with told() as in_evaluation:
-        evaluation = evaluated(dataset, task, as_evaluated, **description)
+    with record_updates() as in_evaluation:
+        evaluation = evaluate_stored(dataset, task, as_evaluated, **description)
 
     assert len(in_training) == len(dataset[Split.VAL])
     assert in_training == in_evaluation

@@ -67,7 +67,7 @@ def test_two_processes_learn_what_one_learns_with_batches_of_both(
     one = attempt(**job, params={**PLAIN, "batch_size": 4}, hyperparameters={"momentum": 0.0}).run()
     settings = {"momentum": 0.0, "accumulation_steps": 2}
     two = pair(**job, params={**PLAIN, "batch_size": 1}, hyperparameters=settings).run()
-    assert two.told(Finished), two.output
+    assert two.messages_of(Finished), two.output
     for name in values:
         assert two.series(name) == pytest.approx(one.points(name), abs=1e-4)
     step = max(one.points("train/loss"))

@@ -52,9 +52,9 @@ def test_two_processes_learn_what_one_learns_with_batches_of_both(
 ) -> None:
     one = training("test_vit", params={**PLAIN, "batch_size": 8}, momentum=0).train()
     two = pair("test_vit", params={**PLAIN, "batch_size": 2}, momentum=0, accumulation_steps=2).run()
-    assert two.told(Finished), two.output
-    assert two.told(Started)[0].device == "cpu"
-    assert any("on each of 2 devices (4 images together)" in line.message for line in two.told(Log))
+    assert two.messages_of(Finished), two.output
+    assert two.messages_of(Started)[0].device == "cpu"
+    assert any("on each of 2 devices (4 images together)" in line.message for line in two.messages_of(Log))
     for name in (metric_names.TRAIN_LOSS, metric_names.VAL_LOSS, metric_names.VAL_ACCURACY):
         assert two.series(name) == pytest.approx(one.series(name), abs=1e-5)
     theirs, ours = weights(one.checkpoints[-1]), weights(two.checkpoint(6))

@@ -11,7 +11,7 @@ from torchvision.transforms.v2.functional import pil_to_tensor
 from data_kit import Split
 from timm_service.data import Batches, Images, make_loader
 from timm_service.validation import validate
-from trainer_kit.testing.stored_predictions import SIDE, evaluated, hard_dataset, told
+from trainer_kit.testing.stored_predictions import SIDE, evaluate_stored, hard_dataset, record_updates
 from vision_contracts import TaskType
 
 LOGITS = torch.tensor([[2.0, 1.0]])
@@ -32,10 +32,10 @@ def test_both_roads_are_told_the_same_and_report_the_same_to_the_last_digit(tmp_
     run: Any = SimpleNamespace(dataset=dataset, stop_requested=lambda: False)
     setup: Any = SimpleNamespace(autocast=nullcontext, device=device)
 
-    with told() as in_training:
+    with record_updates() as in_training:
         _, training = validate(run, Answers(), setup, loader)
-    with told() as in_evaluation:
-        evaluation = evaluated(dataset, task, {"probabilities": LOGITS.softmax(1)[0].numpy()})
+    with record_updates() as in_evaluation:
+        evaluation = evaluate_stored(dataset, task, {"probabilities": LOGITS.softmax(1)[0].numpy()})
 
     assert in_training == in_evaluation == [{"labels": number % 2} for number in range(len(images))]
     assert training.values() == evaluation.values()

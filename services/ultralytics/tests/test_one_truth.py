@@ -10,7 +10,15 @@ import pytest
 from data_kit import Dataset, Split
 from trainer_kit.evaluation import Evaluator
 from trainer_kit.inference import Arrays
-from trainer_kit.testing.stored_predictions import BOXES, SIDE, evaluated, hard_dataset, masks, stored_outputs, told
+from trainer_kit.testing.stored_predictions import (
+    BOXES,
+    SIDE,
+    evaluate_stored,
+    hard_dataset,
+    masks,
+    record_updates,
+    stored_outputs,
+)
 from ultralytics_service.kinds import Kind
 from ultralytics_service.library import torch
 from ultralytics_service.network import labels_of
@@ -76,10 +84,10 @@ def test_both_roads_are_told_the_same_and_report_the_same_to_the_last_digit(
     names, background = labels_of(kind, [*dataset.class_names, "background"][: classes + (classes > 1)])
     description = {"class_names": names, "background": background} if kind is Kind.SEMANTIC else {}
 
-    with told() as in_training:
+    with record_updates() as in_training:
         training = validated(dataset, kind, outputs)
-    with told() as in_evaluation:
-        evaluation = evaluated(dataset, task, outputs, **description)
+    with record_updates() as in_evaluation:
+        evaluation = evaluate_stored(dataset, task, outputs, **description)
 
     assert len(in_training) == len(dataset[Split.VAL])
     assert without_overlaps(in_training) == without_overlaps(in_evaluation)

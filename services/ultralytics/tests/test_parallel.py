@@ -91,10 +91,10 @@ def test_two_processes_learn_what_one_learns_with_batches_of_both(
     }
     one = launch(**job, num_devices=1, batch_size=8).run()
     two = launch(**job, batch_size=4).run()
-    assert one.told(Finished), one.output
-    assert two.told(Finished), two.output
-    assert [started.device for started in two.told(Started)] == ["cpu"]
-    assert any("batches of 4 on each of 2 devices (8 images together)" in line.message for line in two.told(Log))
+    assert one.messages_of(Finished), one.output
+    assert two.messages_of(Finished), two.output
+    assert [started.device for started in two.messages_of(Started)] == ["cpu"]
+    assert any("batches of 4 on each of 2 devices (8 images together)" in line.message for line in two.messages_of(Log))
     for name in (metric_names.TRAIN_LOSS, metric_names.VAL_LOSS, value):
         assert list(two.series(name)) == [1, 2]
         assert two.series(name) == pytest.approx(one.series(name), abs=1e-4)
@@ -124,7 +124,7 @@ def test_a_pair_that_is_stopped_goes_on_as_if_it_had_not_been_stopped(
     whole = launch(**job).run()
     stopped = launch(**job, watch=stop_after_the_first_epoch).run()
     assert (stopped.exit_code, stopped.output) == (0, "")
-    assert stopped.told(Finished) == []
+    assert stopped.messages_of(Finished) == []
     resumed = launch(**job, resume_from=stopped.checkpoint(2)).run()
     assert list(resumed.series(metric_names.TRAIN_LOSS)) == [3, 4, 5, 6]
     ours, theirs = weights(resumed.checkpoint(6)), weights(whole.checkpoint(6))
@@ -143,8 +143,8 @@ def test_an_early_end_of_the_first_process_ends_the_others(
 ) -> None:
     ended = launch("yolov8n-cls", colours, epochs=1000, batch_size=4, hyperparameters={"patience": 1}).run()
     assert (ended.exit_code, ended.output) == (0, "")
-    assert len(ended.told(Finished)) == 1
-    assert any("Ended early" in line.message for line in ended.told(Log))
+    assert len(ended.messages_of(Finished)) == 1
+    assert any("Ended early" in line.message for line in ended.messages_of(Log))
 
 
 @pytest.mark.thorough
@@ -165,7 +165,7 @@ def test_every_kind_trains_in_two_processes(
     """Some heads have weights that no step uses before an object is met."""
     bars = write_bars(tmp_path / task, task, train=7)
     trained = launch(model_name, bars, epochs=2, batch_size=2, hyperparameters={"image_size": 64}).run()
-    assert trained.told(Finished), trained.output
+    assert trained.messages_of(Finished), trained.output
     assert list(trained.series(metric_names.VAL_LOSS)) == [2, 4]
 
 

@@ -9,11 +9,11 @@ from PIL import Image
 from data_kit import Dataset, Instance, Sample, Split
 from trainer_kit.evaluation import (
     ClassificationEvaluator,
+    Detections,
     Evaluator,
-    Found,
     Gallery,
-    Grid,
     History,
+    MaskGrid,
     ObjectEvaluator,
     SegmentationEvaluator,
     label_map,
@@ -42,8 +42,8 @@ def classified(sample: Sample, names: tuple[str, ...]) -> Evaluator:
 
 def found(sample: Sample, names: tuple[str, ...], task_type: TaskType) -> Evaluator:
     evaluator = ObjectEvaluator(names, task_type)
-    grid = Grid(16, 8, scale=(0.25, 0.25))
-    one = Found(
+    grid = MaskGrid(16, 8, scale=(0.25, 0.25))
+    one = Detections(
         scores=np.array([0.9, 0.8]),
         classes=np.array([0, 1]),
         boxes=np.array([[4, 4, 20, 20], [30, 4, 50, 20]], dtype=float),

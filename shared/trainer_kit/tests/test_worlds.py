@@ -134,4 +134,4 @@ def test_fewer_images_than_devices_are_refused(service: ServiceProcess, pair: Jo
     ending = list(service.follow(service.begin_ok(wide)))[-1].body
     assert isinstance(ending, Failed)
     assert ending.reason is EndReason.BAD_HYPERPARAMETERS
-    assert "6 training images do not go round 8 devices" in ending.message
+    assert "6 training images are too few for 8 devices" in ending.message

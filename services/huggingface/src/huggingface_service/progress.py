@@ -57,7 +57,7 @@ class Progress(TrainerCallback):
         self.learning_rate = max(group["lr"] for group in self.trainer.optimizer.param_groups)
 
     def on_step_end(self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: Any) -> None:
-        if self.run.reports(state.global_step):
+        if self.run.should_report(state.global_step):
             self.run.report_step(
                 state.global_step,
                 {

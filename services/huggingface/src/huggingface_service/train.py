@@ -10,7 +10,7 @@ from huggingface_service.config import Hyperparameters
 from huggingface_service.devices import choose_device, computes_in_bfloat16, describe_versions
 from huggingface_service.loop import silence_library
 from huggingface_service.setup import Setup, build_setup
-from trainer_kit.trainer import TrainingRun, leave_report
+from trainer_kit.trainer import TrainingRun, write_final_report
 
 
 def train(run: TrainingRun[Hyperparameters]) -> None:
@@ -31,7 +31,7 @@ def train(run: TrainingRun[Hyperparameters]) -> None:
     setup.progress.catch_up(setup.start)
     setup.trainer.train_from(setup.start)
     if run.world.is_main:
-        leave_report(run, partial(BestModel, run, setup.trainer, setup.validation, setup.image_size))
+        write_final_report(run, partial(BestModel, run, setup.trainer, setup.validation, setup.image_size))
     run.finish()
 
 
@@ -40,5 +40,5 @@ def tell_beginning(run: TrainingRun[Hyperparameters], setup: Setup, device: torc
     run.log(
         f"Training {run.spec.model_name} ({setup.trainer.model.num_parameters():,} weights) on "
         f"{len(setup.training.dataset)} images of {setup.image_size} px, {setup.steps_per_epoch} steps an epoch, "
-        f"{run.batches_in_words}, on {device}{' in bfloat16' if computes_in_bfloat16(run, device) else ''}."
+        f"{run.batch_description}, on {device}{' in bfloat16' if computes_in_bfloat16(run, device) else ''}."
     )

@@ -20,7 +20,7 @@ def tell_beginning(run: Run, state: TrainingState, setup: Setup) -> None:
         f"of which {trainable:,} are trained."
     )
     run.log(
-        f"Training: {params.epochs} epochs of {setup.steps_per_epoch} steps, {run.batches_in_words}, "
+        f"Training: {params.epochs} epochs of {setup.steps_per_epoch} steps, {run.batch_description}, "
         f"{params.optimizer} at learning rate {params.learning_rate:g}, on {setup.device}."
     )
     if state.step:

@@ -23,7 +23,7 @@ from timm_service.parallel import keep_gradients, mean_of
 from timm_service.setup import Run, Setup, build_setup, build_state, choose_device, versions
 from timm_service.validation import BestModel, validate
 from trainer_kit.evaluation import ClassificationEvaluator
-from trainer_kit.trainer import Stopped, TrainingError, leave_report
+from trainer_kit.trainer import Stopped, TrainingError, write_final_report
 from vision_contracts import EndReason, metric_names
 
 
@@ -53,7 +53,7 @@ def train(run: Run) -> None:
         else:
             state.epoch += 1
     if run.world.is_main:
-        leave_report(run, partial(BestModel, run, state, setup))
+        write_final_report(run, partial(BestModel, run, state, setup))
         report_end(run)
     run.finish()
 
@@ -70,7 +70,7 @@ def train_epoch(run: Run, state: TrainingState, setup: Setup, random_state: dict
         draw_by_itself(run, state)
         loss = take_step(state, setup, batches, settings.clip_grad_norm)
         total_loss += loss
-        if run.reports(state.step):
+        if run.should_report(state.step):
             mean_loss = mean_of(loss, run.world).item()
             run.report_step(state.step, {metric_names.TRAIN_LOSS: mean_loss, metric_names.LEARNING_RATE: rate})
         stop_if_asked(run, state, setup)

@@ -140,7 +140,7 @@ class JobMixin(BaseTrainer):
         self.run.log(
             f"{self.run.spec.model_name} learns {self.data['nc']} classes from {len(self.train_loader.dataset)} images "
             f"of {self.args.imgsz} px, and is validated on {len(self.test_loader.dataset)}; {steps} steps per epoch, "
-            f"{self.run.batches_in_words}, {self.args.optimizer} with learning rate {self.args.lr0:g}, "
+            f"{self.run.batch_description}, {self.args.optimizer} with learning rate {self.args.lr0:g}, "
             f"on {self.device}."
         )
         self.run.start(
@@ -165,7 +165,7 @@ class JobMixin(BaseTrainer):
     def report_batch(self) -> None:
         """One batch is one optimizer step."""
         self.step += 1
-        if self.run.reports(self.step):
+        if self.run.should_report(self.step):
             losses = mean_of(self.loss_items, self.run.world)
             rate = self.optimizer.param_groups[1]["lr"]  # the first group of MuSGD has three times the rate
             self.run.report_step(self.step, {**training_values(losses), metric_names.LEARNING_RATE: rate})

@@ -13,6 +13,10 @@ from ultralytics_service.library import torch, ultralytics
 NMS_OVERLAP = 0.7
 """As the library's own predictions, unless the head needs none."""
 BACKGROUND = "background"
+LICENSE_NOTE = (
+    "The architecture and, where it was used, the pretrained weights are Ultralytics', under AGPL-3.0 or a "
+    "licence that is bought from them."
+)
 
 Run = OperationRun[CommonHyperparameters]
 
@@ -111,6 +115,7 @@ def _describe(run: Run, saved: SavedTraining, module: Outputs) -> Description:
         skeleton=list(saved.skeleton),
         versions={"ultralytics": ultralytics.__version__, "torch": torch.__version__},
         license=run.card.license,
+        license_note=LICENSE_NOTE,
     )
 
 

@@ -14,9 +14,9 @@ from data_kit import Dataset, Sample, Split
 from trainer_kit.evaluation import (
     BACKGROUND,
     ClassificationEvaluator,
+    Detections,
     Evaluator,
-    Found,
-    Grid,
+    MaskGrid,
     ObjectEvaluator,
     SegmentationEvaluator,
     label_names,
@@ -133,12 +133,12 @@ class Frame:
         sides = (self.sample.width, self.sample.height)
         return np.clip(self.to_image(boxes.reshape(-1, 2, 2)), 0, sides).reshape(-1, 4)
 
-    def grid(self, masks: torch.Tensor) -> Grid:
+    def grid(self, masks: torch.Tensor) -> MaskGrid:
         """The cells of (n, height, width) masks that cover the square."""
         height, width = masks.shape[1:]
         cells = (width / self.square[1], height / self.square[0])
         scale, offset = (tuple(np.multiply(pair, cells).tolist()) for pair in (self.gain, self.pad))
-        return Grid(width, height, scale, offset)
+        return MaskGrid(width, height, scale, offset)
 
     def cut_out(self, labels: torch.Tensor) -> np.ndarray:
         """The image's part of (height, width) labels of the square, in pixels of the image."""
@@ -151,7 +151,7 @@ class Frame:
         return labels.cpu().numpy()[np.ix_(y, x)]
 
 
-def _found(kind: Kind, prediction: Mapping[str, torch.Tensor], frame: Frame) -> Found:
+def _found(kind: Kind, prediction: Mapping[str, torch.Tensor], frame: Frame) -> Detections:
     if kind is Kind.SEGMENT:
         prediction = {name: value[:_MOST_MASKS] for name, value in prediction.items()}
     boxes, extra = prediction["bboxes"], {}
@@ -163,7 +163,7 @@ def _found(kind: Kind, prediction: Mapping[str, torch.Tensor], frame: Frame) -> 
         extra = {"masks": masks.bool().cpu().numpy(), "grid": frame.grid(masks)}
     elif kind is Kind.POSE:
         extra = {"keypoints": frame.to_image(prediction["keypoints"][..., :2])}
-    return Found(
+    return Detections(
         scores=prediction["conf"].float().cpu().numpy(),
         classes=prediction["cls"].long().cpu().numpy(),
         boxes=frame.boxes_to_image(boxes),

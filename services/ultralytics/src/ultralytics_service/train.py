@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 from logging import Handler, LogRecord
 
-from trainer_kit.trainer import TrainingError, TrainingRun, leave_report
+from trainer_kit.trainer import TrainingError, TrainingRun, write_final_report
 from ultralytics_service.architectures import find_architecture
 from ultralytics_service.arguments import library_arguments
 from ultralytics_service.best_model import BestModel
@@ -36,7 +36,7 @@ def train(run: TrainingRun[CommonHyperparameters]) -> None:
             trainer.train()
     if run.world.is_main:
         run.draws_pictures = run.hyperparameters.plots
-        leave_report(run, partial(BestModel, trainer))
+        write_final_report(run, partial(BestModel, trainer))
         run.finish()
 
 

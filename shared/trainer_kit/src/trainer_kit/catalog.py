@@ -1,4 +1,4 @@
-"""The catalogue file: made ahead with the framework loaded, served later without it."""
+"""The catalogue file of a framework's models: built with the framework loaded, served without it."""
 
 import argparse
 import hashlib
@@ -15,22 +15,24 @@ from vision_contracts import ModelCard, ModelList
 
 
 class CatalogError(Exception):
-    """There is no usable catalogue file. The message says how to make one."""
+    """The catalogue file is absent or broken. The message says how to build it."""
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """A loaded catalogue, with what the HTTP routes need at hand."""
+    """A loaded catalogue, prepared for the HTTP routes."""
 
     models: ModelList
     body: bytes
-    """The list as it goes over the wire."""
+    """JSON of `models`, as the wire has it."""
     etag: str
+    """Quoted value of the header `ETag`, a hash of `body`."""
     cards: Mapping[str, ModelCard]
+    """Cards by their model names."""
 
 
 def load_catalog(path: Path) -> Catalog:
-    """Reads a catalogue file. Raises CatalogError where it is absent or broken."""
+    """Read a catalogue file. Raises CatalogError if it is absent or broken."""
     try:
         models = ModelList.model_validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -48,10 +50,10 @@ def write_catalog(
     cards: Iterable[ModelCard],
     schemas: Mapping[str, dict[str, Any]],
 ) -> ModelList:
-    """Writes the whole catalogue at once, with the version of the installed framework: a reader sees the old or the
-    new file, never half of one.
+    """Write the catalogue atomically, with the version of the installed framework, and return it.
 
-    Raises ValueError for a name that comes twice and for a card whose schema is missing.
+    Cards are sorted by priority and name; `schemas` are the JSON Schemas of hyper-parameters by `hyperparameters_ref`.
+    Raises ValueError for a duplicate name and for a card whose schema is missing.
     """
     models = sorted(cards, key=lambda card: (card.priority, card.model_name))
     names = [card.model_name for card in models]
@@ -71,7 +73,7 @@ def write_catalog(
 
 
 def _one_card_a_line(catalog: ModelList) -> str:
-    """JSON in which a changed card is a changed line."""
+    """JSON with one line for each card, for readable diffs."""
     head = catalog.model_dump_json(exclude={"models"}).removesuffix("}")
     cards = ",\n".join(card.model_dump_json(exclude_none=True) for card in catalog.models)
     return f'{head},"models":[\n{cards}\n]}}\n'
@@ -82,7 +84,9 @@ def build_command(
     build: Callable[[], tuple[Iterable[ModelCard], Mapping[str, dict[str, Any]]]],
     arguments: list[str] | None = None,
 ) -> int:
-    """`python -m <service>.catalog [--force]`: calls `build` for cards and schemas unless the file is up to date."""
+    """Run `python -m <service>.catalog [--force]`: call `build` for cards and schemas, and write the catalogue, unless
+    it is up to date. Return the exit code.
+    """
     parser = argparse.ArgumentParser(description=f"Builds the catalogue of {adapter.framework}.")
     parser.add_argument("--force", action="store_true", help="build it even if the library's version is the same")
     options = parser.parse_args(arguments)
@@ -97,7 +101,7 @@ def build_command(
 
 
 def is_up_to_date(adapter: Adapter) -> bool:
-    """Whether the file was built with the installed version of the framework."""
+    """Return whether the file was built with the installed version of the framework."""
     try:
         catalog = load_catalog(adapter.catalog_file)
     except CatalogError:

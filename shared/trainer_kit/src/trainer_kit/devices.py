@@ -1,4 +1,4 @@
-"""The devices of this machine, told without the libraries that would use them."""
+"""Devices of this machine, listed without loading a machine-learning library."""
 
 import os
 import platform
@@ -15,24 +15,26 @@ QUERY_SECONDS = 10.0
 
 
 def list_devices() -> list[DeviceInfo]:
-    """CUDA devices in the driver's order and as far as this process may see them, Apple's GPU, and the CPU."""
+    """Return the CUDA devices that this process may see, in the driver's order, Apple's GPU, and the CPU."""
     cpu = DeviceInfo(name="cpu", description=_cpu_name(), memory_bytes=psutil.virtual_memory().total)
     return [*_cuda_devices(), *_apple_gpu(), cpu]
 
 
-def name_of(device: str) -> str:
-    """What a device, such as `cuda:0`, calls itself."""
+def describe_device(device: str) -> str:
+    """Return the product name of a device such as `cuda:0`; the given name if this machine does not have it."""
     return next((found.description for found in list_devices() if found.name == device), device)
 
 
 def count_gpus(devices: Iterable[DeviceInfo]) -> int:
-    """How many of them are CUDA devices, of which each can train a job of its own."""
+    """Count the CUDA devices, each of which can train a job of its own."""
     return sum(device.name.startswith("cuda:") for device in devices)
 
 
-def why_not_together(requested: str, size: int, *, gpus: int) -> str | None:
-    """Why a job that asks for the device `requested` cannot train on `size` devices where there are so many GPUs; None
-    where it can. On the CPU that is so many processes: slower than one, and good for trying it out.
+def device_count_error(requested: str, size: int, *, gpus: int) -> str | None:
+    """Return the reason why a job with the device `requested` cannot train on `size` devices of a machine with `gpus`
+    GPUs, as the end of a message about `num_devices`; None if it can.
+
+    On the CPU it trains in as many processes: slower than one, but useful to try it out.
     """
     if size == 1 or requested == "cpu":
         return None
@@ -57,14 +59,14 @@ def _cuda_devices() -> list[DeviceInfo]:
     return [_parse(index, line) for index, line in enumerate(visible)]
 
 
-def _visible(lines: Sequence[str], wanted: str | None) -> Sequence[str]:
-    """Those that CUDA_VISIBLE_DEVICES names, by number or by the beginning of their UUID; a wrong name ends the list,
-    as it does for CUDA.
+def _visible(lines: Sequence[str], visible_devices: str | None) -> Sequence[str]:
+    """Select the devices that CUDA_VISIBLE_DEVICES names, by number or by a prefix of their UUID. A wrong name ends the
+    list, as in CUDA.
     """
-    if wanted is None:
+    if visible_devices is None:
         return lines
     found: list[str] = []
-    for name in (part.strip() for part in wanted.split(",")):
+    for name in (part.strip() for part in visible_devices.split(",")):
         named = [line for index, line in enumerate(lines) if name == str(index) or (name and line.startswith(name))]
         if len(named) != 1:
             break
@@ -79,11 +81,11 @@ def _parse(index: int, line: str) -> DeviceInfo:
 
 
 def _cpu_name() -> str:
-    """Such as `AMD EPYC 7B13, 2 cores`."""
+    """Name and cores of the CPU, such as `AMD EPYC 7B13, 2 cores`."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):  # not Linux, or not x86
+    except (OSError, StopIteration):  # other systems and other processors have no such line
         model = platform.processor() or platform.machine()
     return f"{model}, {len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} cores"
 

@@ -1,6 +1,6 @@
-"""A framework's own settings: the model that validates them, and the schema that a form is made from.
+"""Hyper-parameters of a framework: the model that validates them, and the JSON Schema that a form is made from.
 
-A field tells a form how to show it: `Field(0.1, ge=0, lt=1, title="Dropout", description="…",
+A field describes its input in the form: `Field(0.1, ge=0, lt=1, title="Dropout", description="…",
 json_schema_extra={"group": "basic", "unit": "px"})`. A field without a group is an advanced one.
 """
 
@@ -14,18 +14,18 @@ from vision_contracts import NAMED_FIELDS, TrainingParams
 
 
 class Hyperparameters(BaseModel):
-    """Base of every framework's settings: a misspelt name is an error, and every field has a default."""
+    """Base of every framework's hyper-parameters: unknown names are errors. Subclasses give every field a default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
 
 
 MOST_DEVICES = 8
-"""Of one machine, for a framework that trains on several together."""
+"""`max_devices` of frameworks that train on several devices of one machine."""
 
 NUM_DEVICES_DESCRIPTION = "How many devices train together, each with batches of `batch_size`."
 
 PRESETS = ("quick", "balanced", "best")
-"""Names of the sets of values that every framework offers to start from."""
+"""Names of the presets that every framework offers."""
 
 
 _ANY_PARAMS = {"epochs": 1, "batch_size": 1, "learning_rate": 1, "optimizer": "sgd"}
@@ -33,12 +33,13 @@ _ANY_PARAMS = {"epochs": 1, "batch_size": 1, "learning_rate": 1, "optimizer": "s
 
 @dataclass(frozen=True)
 class Preset:
-    """What a form fills in when its user chooses one: the rest keeps its defaults."""
+    """Values that a form fills in when its user chooses the preset; other fields keep their defaults."""
 
     description: str
     params: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """Named fields of a job."""
+    """Values of `TrainingParams`, by name."""
     hyperparameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Values of the framework's own hyper-parameters, by name."""
 
 
 def json_schema(
@@ -52,11 +53,14 @@ def json_schema(
     max_devices: int = 1,
     presets: Mapping[str, Preset] | None = None,
 ) -> dict[str, Any]:
-    """The JSON Schema of `model`, closed, with the named fields of a job in `x-named-fields`, and in `x-presets`
-    values of both to start from.
+    """Return the JSON Schema of `model` without additional properties, with the named fields of a job (see
+    `NAMED_FIELDS`) in `x-named-fields` and the presets in `x-presets`.
 
-    `optimizers` are all the names that the framework takes; `optimizer` is the default one (else the first). A card's
-    own `recommended_batch_size` and `recommended_lr` later replace the defaults given here.
+    `optimizers` are the names that the framework accepts; `optimizer` is the default, else the first. A card's
+    `recommended_batch_size` and `recommended_lr` replace the defaults given here.
+
+    Raises ValueError for a default that is not among the optimizers, for a field of `model` that is a named field of a
+    job or has no default, and for presets that are incomplete or invalid.
     """
     default = optimizer or optimizers[0]
     if default not in optimizers:
@@ -81,7 +85,7 @@ def json_schema(
 
 
 def _describe_presets(model: type[BaseModel], presets: Mapping[str, Preset]) -> dict[str, Any]:
-    """Raises ValueError for other names than all of PRESETS, and for values that a job may not have."""
+    """Return the presets as JSON. Raises ValueError for names other than PRESETS, and for invalid values."""
     if set(presets) != set(PRESETS):
         raise ValueError(f"Presets are {', '.join(PRESETS)}, and not {', '.join(presets)}.")
     for preset in presets.values():
@@ -91,19 +95,19 @@ def _describe_presets(model: type[BaseModel], presets: Mapping[str, Preset]) -> 
 
 
 def optimizer_names(schema: Mapping[str, Any]) -> tuple[str, ...]:
-    """The optimizers that a card's schema allows; empty where it names none."""
+    """Return the optimizers that a card's schema allows; empty if it lists none."""
     field: Mapping[str, Any] = schema.get("x-named-fields", {}).get("optimizer", {})
     return tuple(field.get("enum", ()))
 
 
 def max_devices(schema: Mapping[str, Any]) -> int:
-    """How many devices a training with this schema can use together."""
+    """Return the largest `num_devices` that a card's schema allows."""
     field: Mapping[str, Any] = schema.get("x-named-fields", {}).get("num_devices", {})
     return int(field.get("maximum", 1))
 
 
 def _named_field(name: str, **own: Any) -> dict[str, Any]:
-    """The limits of the contract, with what this framework says about the field."""
+    """Schema of a named field: that of the contract, overridden by this framework's values."""
     return {**_TRAINING_PARAMS[name], "group": "basic", **own}
 
 

@@ -1,4 +1,4 @@
-"""Names such as `timm_service.train:train`, turned into what they name."""
+"""Imports of attributes by names such as `my_service.train:train`."""
 
 import importlib
 from typing import Any, cast
@@ -7,7 +7,9 @@ from trainer_kit.adapter import Adapter
 
 
 def import_attribute(name: str) -> Any:
-    """The attribute behind `module:attribute`. Raises ValueError for a name of another form."""
+    """Return the attribute that `module:attribute` names. Raises ValueError for a name of another form, ImportError
+    and AttributeError for one that does not exist.
+    """
     module, colon, attribute = name.partition(":")
     if not (module and colon and attribute):
         raise ValueError(f"{name!r} is not of the form module:attribute.")
@@ -15,5 +17,5 @@ def import_attribute(name: str) -> Any:
 
 
 def import_adapter(name: str) -> Adapter:
-    """The adapter behind `module:attribute`; importing it loads no machine-learning library."""
+    """Return the adapter that `module:attribute` names; importing it loads no machine-learning library."""
     return cast("Adapter", import_attribute(name))

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from data_kit import Dataset, Instance, Sample, Split
-from trainer_kit.evaluation import Found, ObjectEvaluator
+from trainer_kit.evaluation import Detections, ObjectEvaluator
 from trainer_kit.inference import Description, Preprocessing
-from trainer_kit.inference.evaluating import Measure
+from trainer_kit.inference.evaluating import NetworkEvaluation
 from trainer_kit.trainer import TrainingError
 from vision_contracts import DatasetFormat, TaskType
 
@@ -53,7 +53,7 @@ def measure(tmp_path: Path, task: TaskType, instance: dict[str, Any], **outputs:
         preprocessing=Preprocessing(size=(INPUT, INPUT), resize="letterbox"),
     )  # fmt: skip
     boxes = {"boxes": to_input(np.reshape(BOX, (2, 2))).reshape(1, 4), "scores": np.array([[0.0, 0.9]])}
-    measured = Measure(Answers(description, boxes | outputs), dataset)  # pyright: ignore[reportArgumentType]
+    measured = NetworkEvaluation(Answers(description, boxes | outputs), dataset)  # pyright: ignore[reportArgumentType]
     measured.add(sample)
     return measured.evaluator
 
@@ -93,7 +93,7 @@ def test_keypoints_are_worth_what_a_training_takes_them_for(tmp_path: Path, apar
     trained = ObjectEvaluator(["dog", "cat"], TaskType.POSE_ESTIMATION)
     trained.add(
         Sample(tmp_path / "0.png", WIDTH, HEIGHT, instances=(Instance(class_id=DOG, box=BOX, **labelled),)),
-        Found(np.array([0.9]), np.array([DOG]), np.array([BOX]), keypoints=points[None] + apart),
+        Detections(np.array([0.9]), np.array([DOG]), np.array([BOX]), keypoints=points[None] + apart),
     )
     assert values == trained.values()
     assert values["val/map50_95"] == pytest.approx(worth)
@@ -128,7 +128,7 @@ def test_a_class_called_background_is_not_what_belongs_to_no_class(tmp_path: Pat
         preprocessing=Preprocessing(size=(INPUT, INPUT), resize="squash"), background=background,
     )  # fmt: skip
     scores = np.zeros((2, INPUT, INPUT))
-    measured = Measure(Answers(description, {"scores": scores}), dataset)  # pyright: ignore[reportArgumentType]
+    measured = NetworkEvaluation(Answers(description, {"scores": scores}), dataset)  # pyright: ignore[reportArgumentType]
 
     measured.add(sample)
 

@@ -14,9 +14,9 @@ from data_kit.geometry import polygon_instance
 from trainer_kit.evaluation import (
     IGNORED,
     ClassificationEvaluator,
+    Detections,
     Evaluator,
-    Found,
-    Grid,
+    MaskGrid,
     ObjectEvaluator,
     SegmentationEvaluator,
     as_one_class,
@@ -26,11 +26,11 @@ from trainer_kit.testing.stored_predictions import (
     BOXES,
     SCORES,
     SIDE,
-    evaluated,
+    evaluate_stored,
     hard_dataset,
     masks,
+    record_updates,
     stored_outputs,
-    told,
 )  # fmt: skip
 from vision_contracts import TaskType
 
@@ -53,7 +53,7 @@ def trained(dataset: Dataset, task: TaskType) -> Evaluator:
     return objects
 
 
-def found(task: TaskType, sample: Sample) -> Found:
+def found(task: TaskType, sample: Sample) -> Detections:
     """In pixels of the image, which lies in the middle of the input."""
     above = (SIDE - sample.height) // 2
     boxes = np.array(BOXES) - [0, above, 0, above]
@@ -62,12 +62,12 @@ def found(task: TaskType, sample: Sample) -> Found:
     corners = np.stack([x2, y2, x2, y1, x1, y1, x1, y2], axis=1).reshape(-1, 4, 2)
     own: dict[str, Any] = {
         TaskType.INSTANCE_SEGMENTATION: {
-            "masks": masks()[:, above : above + sample.height], "grid": Grid(sample.width, sample.height),
+            "masks": masks()[:, above : above + sample.height], "grid": MaskGrid(sample.width, sample.height),
         },
         TaskType.POSE_ESTIMATION: {"keypoints": boxes.reshape(-1, 2, 2)},
         TaskType.ORIENTED_OBJECT_DETECTION: {"corners": corners},
     }.get(task, {})  # fmt: skip
-    return Found(np.float32(SCORES), np.arange(len(BOXES)) % 2, boxes.clip(0, limits), **own)
+    return Detections(np.float32(SCORES), np.arange(len(BOXES)) % 2, boxes.clip(0, limits), **own)
 
 
 @pytest.mark.parametrize("task", TaskType)
@@ -76,10 +76,10 @@ def test_both_roads_are_told_the_same_and_report_the_same_to_the_last_digit(task
     is_semantic = task is TaskType.SEMANTIC_SEGMENTATION
     description = {"class_names": label_names(dataset.class_names), "background": 0} if is_semantic else {}
 
-    with told() as in_training:
+    with record_updates() as in_training:
         training = trained(dataset, task)
-    with told() as in_evaluation:
-        evaluation = evaluated(dataset, task, stored_outputs(task), **description)
+    with record_updates() as in_evaluation:
+        evaluation = evaluate_stored(dataset, task, stored_outputs(task), **description)
 
     assert len(in_training) == len(dataset[Split.VAL])
     assert in_training == in_evaluation
@@ -95,10 +95,10 @@ def test_a_network_with_its_background_elsewhere_and_other_classes_is_told_the_s
     nothing, dog, cat = stored_outputs(task)["scores"]
     outputs = {"scores": np.stack([cat, dog, nothing])}
 
-    with told() as in_training:
+    with record_updates() as in_training:
         training = trained(dataset, task)
-    with told() as in_evaluation:
-        evaluation = evaluated(dataset, task, outputs, class_names=["cat", "dog", "background"], background=2)
+    with record_updates() as in_evaluation:
+        evaluation = evaluate_stored(dataset, task, outputs, class_names=["cat", "dog", "background"], background=2)
 
     assert in_training == in_evaluation
     assert training.evaluate() == evaluation.evaluate()
@@ -108,9 +108,9 @@ def test_a_square_of_four_is_sixteen_pixels_on_both_roads(tmp_path: Path) -> Non
     dataset = hard_dataset(tmp_path, TaskType.SEMANTIC_SEGMENTATION)
     scores = stored_outputs(TaskType.SEMANTIC_SEGMENTATION)
     names = label_names(dataset.class_names)
-    with told() as maps:
+    with record_updates() as maps:
         trained(dataset, TaskType.SEMANTIC_SEGMENTATION)
-        evaluated(dataset, TaskType.SEMANTIC_SEGMENTATION, scores, class_names=names, background=0)
+        evaluate_stored(dataset, TaskType.SEMANTIC_SEGMENTATION, scores, class_names=names, background=0)
 
     counts = [np.bincount(np.ravel(one["labels"]), minlength=IGNORED + 1) for one in maps]
     for road in (counts[: len(maps) // 2], counts[len(maps) // 2 :]):
@@ -129,10 +129,10 @@ def test_a_network_that_was_trained_on_one_class_is_told_of_no_other(tmp_path: P
     dataset = hard_dataset(tmp_path, task)
     outputs = stored_outputs(task, classes=1)
 
-    with told() as in_evaluation:
-        evaluation = evaluated(dataset, task, outputs, class_names=["item"], single_class=True)
-    with told() as in_training:
-        training = evaluated(as_one_class(dataset), task, outputs)
+    with record_updates() as in_evaluation:
+        evaluation = evaluate_stored(dataset, task, outputs, class_names=["item"], single_class=True)
+    with record_updates() as in_training:
+        training = evaluate_stored(as_one_class(dataset), task, outputs)
 
     assert in_training == in_evaluation
     assert training.evaluate() == evaluation.evaluate()
@@ -158,10 +158,10 @@ def test_any_outlines_become_the_same_label_map_on_both_roads(
     turned = replace(dataset[Split.VAL][-1], instances=instances)
     dataset = replace(dataset, splits={Split.VAL: [turned]})
 
-    with told() as in_training:
+    with record_updates() as in_training:
         trained(dataset, task)
-    with told() as in_evaluation:
+    with record_updates() as in_evaluation:
         names = label_names(dataset.class_names)
-        evaluated(dataset, task, stored_outputs(task), class_names=names, background=0)
+        evaluate_stored(dataset, task, stored_outputs(task), class_names=names, background=0)
 
     assert in_training == in_evaluation

@@ -62,9 +62,9 @@ def test_progress_tells_epochs_steps_and_the_time_that_is_left(
 
 def test_which_steps_are_told_depends_on_their_number_alone(run: TrainingRun[BaseModel], told: list[Message]) -> None:
     run.start(device="cpu", num_classes=3, steps_per_epoch=120)
-    whole = [step for step in range(1, 481) if run.reports(step)]
+    whole = [step for step in range(1, 481) if run.should_report(step)]
     run.start(device="cpu", num_classes=3, steps_per_epoch=120, resume_step=131)
-    assert [step for step in range(1, 481) if run.reports(step)] == whole
+    assert [step for step in range(1, 481) if run.should_report(step)] == whole
     assert {120, 240, 360, 480} <= set(whole)
     assert len(whole) == 240
     told.clear()

@@ -14,7 +14,7 @@ from data_kit import Dataset, Sample
 from huggingface_service.config import DetectionHyperparameters
 from huggingface_service.images import Example, read_image
 from huggingface_service.model_inputs import model_inputs
-from trainer_kit.evaluation import Found, ObjectEvaluator
+from trainer_kit.evaluation import Detections, ObjectEvaluator
 from trainer_kit.trainer import TrainingError
 from vision_contracts import EndReason, TaskType
 
@@ -100,7 +100,7 @@ class Detected:
             sample = next(self.samples)
             relative = box_convert(outputs.pred_boxes[index, queries[index]].float(), "cxcywh", "xyxy").cpu()
             sides = torch.tensor([sample.width, sample.height] * 2)
-            found = Found(
+            found = Detections(
                 scores=scores[index].cpu().numpy(),
                 classes=classes[index].cpu().numpy(),
                 boxes=(relative * sides).numpy(),

@@ -16,7 +16,7 @@ from huggingface_service.config import DetectionHyperparameters
 from huggingface_service.images import Example, read_image
 from huggingface_service.model_inputs import model_inputs
 from huggingface_service.tasks.detection import detections, finite_weights
-from trainer_kit.evaluation import Found, Grid, ObjectEvaluator
+from trainer_kit.evaluation import Detections, MaskGrid, ObjectEvaluator
 from vision_contracts import TaskType
 
 
@@ -28,7 +28,7 @@ class InstanceSegmentation:
 
     def read(self, sample: Sample) -> Example:
         objects = [instance for instance in sample.instances if not instance.is_crowd]
-        grid = Grid(sample.width, sample.height)
+        grid = MaskGrid(sample.width, sample.height)
         masks = np.array([grid.fill(instance) for instance in objects]).reshape(-1, sample.height, sample.width)
         return {
             "image": read_image(sample),
@@ -92,11 +92,11 @@ class Delineated:
         seen = masks.flatten(1).any(1)
         masks = masks[seen]
         scale = (width / sample.width, height / sample.height)
-        found = Found(
+        found = Detections(
             scores=(scores * sureness(logits))[seen].numpy(),
             classes=classes[seen].numpy(),
             boxes=(masks_to_boxes(masks) / torch.tensor([*scale, *scale])).numpy(),
             masks=masks.numpy(),
-            grid=Grid(width, height, scale),
+            grid=MaskGrid(width, height, scale),
         )
         self.evaluator.add(sample, found)

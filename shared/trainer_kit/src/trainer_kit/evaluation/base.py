@@ -15,38 +15,40 @@ Bools = NDArray[np.bool_]
 
 
 class Evaluator(Protocol):
-    """Takes in predictions batch by batch. How depends on the task: see the classes."""
+    """Collects the predictions of a split, and computes its metrics. Its methods for predictions depend on the task:
+    see the classes.
+    """
 
     primary_metric: str
-    """The name, as on the wire, of the number that tells the better of two checkpoints. More is better."""
+    """Name, as on the wire, of the metric that ranks checkpoints. Higher is better."""
     gallery: Gallery
-    """Images to draw, where it was told of them."""
+    """Images to draw, with their predictions; empty unless predictions came with their samples."""
 
     def values(self) -> dict[str, float]:
-        """Metrics of one epoch by their names on the wire: `val/accuracy`, `val/map50_95`, …"""
+        """Return the metrics of one epoch by their names on the wire: `val/accuracy`, `val/map50_95`, …"""
         ...
 
     def evaluate(self) -> SplitEvaluation:
-        """Everything that a report says. Costs more than `values`: ask for the best epoch only."""
+        """Return all metrics, per class too, for a report. Slower than `values`: call it for the best epoch only."""
         ...
 
 
 def ratio(part: NDArray[np.generic], whole: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Element by element; 0 where the whole is 0."""
+    """Divide element by element; 0 where the whole is 0."""
     shape = np.broadcast_shapes(part.shape, whole.shape)
     return np.divide(part, whole, out=np.zeros(shape), where=np.broadcast_to(whole != 0, shape))
 
 
 def mean(values: NDArray[np.floating]) -> float:
-    """0 of nothing: a validation without labels has found nothing."""
+    """Average of `values`; 0 if there are none, as in a validation without labels."""
     return float(values.mean()) if values.size else 0.0
 
 
-def defined(value: float) -> float | None:
-    """Null for what is not a number."""
+def finite_or_none(value: float) -> float | None:
+    """Return the value, or None for NaN and infinity, which JSON does not have."""
     return float(value) if math.isfinite(value) else None
 
 
 def rounded(values: NDArray[np.floating]) -> list[float]:
-    """Enough digits to draw a curve."""
+    """Round to four digits, enough to draw a curve."""
     return np.round(values, 4).tolist()

@@ -1,4 +1,4 @@
-"""One label for each image."""
+"""Evaluator of image classification: one label for each image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_kit import Sample
-from trainer_kit.evaluation.base import Bools, Floats, Ints, defined, mean, ratio, rounded
+from trainer_kit.evaluation.base import Bools, Floats, Ints, finite_or_none, mean, ratio, rounded
 from trainer_kit.evaluation.gallery import Gallery
 from trainer_kit.evaluation.truth import image_classes
 from vision_contracts import ClassEvaluation, ConfusionMatrix, Curve, SplitEvaluation, metric_names
 
 CALIBRATION_BINS = 15
 MOST_SCORES = 2**24
-"""Probabilities that are kept for ROC AUC (64 MB); of a larger split the AUC is null."""
+"""Limit of the probabilities that are kept for ROC AUC (64 MB); the AUC of a larger split is null."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class TopPrediction:
 
 
 class ClassificationEvaluator:
-    """Probabilities of every class for every image."""
+    """Computes accuracy, calibration, ROC AUC and the confusion matrix from the class probabilities of each image."""
 
     primary_metric = metric_names.VAL_ACCURACY
 
@@ -34,27 +34,31 @@ class ClassificationEvaluator:
         self.class_names = tuple(class_names)
         self.gallery = Gallery()
         self._labels: list[Ints] = []
-        self._guesses: list[Ints] = []
+        self._predicted: list[Ints] = []
         self._ranks: list[Ints] = []
         self._confidence: list[Floats] = []
         self._scores: list[Floats] | None = []
         self._kept = 0
 
     def add(self, samples: Sequence[Sample], probabilities: Floats) -> None:
-        """One batch: (n, classes) that sum to 1 for each image. A prediction in the gallery is a `Guess`."""
+        """Add a batch: probabilities (n, classes) that sum to 1 for each image. The gallery gets `TopPrediction`s.
+
+        Raises ValueError for a sample without a class.
+        """
         self.update(probabilities, image_classes(samples))
-        guesses, confidence = self._guesses[-1].tolist(), self._confidence[-1].tolist()
-        for sample, guess, sure in zip(samples, guesses, confidence, strict=True):
-            self.gallery.offer(sample, TopPrediction(guess, sure), mistake=sure if guess != sample.class_id else 0.0)
+        predicted, confidences = self._predicted[-1].tolist(), self._confidence[-1].tolist()
+        for sample, class_id, confidence in zip(samples, predicted, confidences, strict=True):
+            mistake = confidence if class_id != sample.class_id else 0.0
+            self.gallery.offer(sample, TopPrediction(class_id, confidence), mistake=mistake)
 
     def update(self, probabilities: Floats, labels: Ints) -> None:
-        """One batch: (n, classes) that sum to 1 for each image, and (n,) class ids."""
-        probabilities = np.nan_to_num(probabilities)  # of a network that has diverged: as good as no guess
+        """Add a batch: probabilities (n, classes) that sum to 1 for each image, and class ids (n,)."""
+        probabilities = np.nan_to_num(probabilities)  # a network that has diverged gives NaN
         labels = np.asarray(labels, dtype=np.int64)
-        guesses = probabilities.argmax(1)
-        confidence = np.take_along_axis(probabilities, guesses[:, None], axis=1)[:, 0]
+        predicted = probabilities.argmax(1)
+        confidence = np.take_along_axis(probabilities, predicted[:, None], axis=1)[:, 0]
         self._labels.append(labels)
-        self._guesses.append(guesses)
+        self._predicted.append(predicted)
         self._ranks.append(_ranks(probabilities, labels))
         self._confidence.append(confidence.astype(np.float64))
         self._kept += probabilities.size
@@ -76,7 +80,7 @@ class ClassificationEvaluator:
             "top5_accuracy": float(self._hits(5).mean()) if len(self.class_names) > 5 else None,
             **average_quality(by_class, confusion),
             "expected_calibration_error": error,
-            "roc_auc": defined(float(np.nanmean(auc))) if np.isfinite(auc).any() else None,
+            "roc_auc": finite_or_none(float(np.nanmean(auc))) if np.isfinite(auc).any() else None,
         }
         by_class["roc_auc"] = auc
         return SplitEvaluation(
@@ -86,7 +90,7 @@ class ClassificationEvaluator:
                 ClassEvaluation(
                     name=name,
                     support=int(support[label]),
-                    values={metric: defined(numbers[label]) for metric, numbers in by_class.items()},
+                    values={metric: finite_or_none(numbers[label]) for metric, numbers in by_class.items()},
                 )
                 for label, name in enumerate(self.class_names)
             ],
@@ -94,15 +98,15 @@ class ClassificationEvaluator:
             curves=[calibration],
         )
 
-    def _hits(self, guesses: int) -> NDArray[np.bool_]:
-        """(n,): whether the label is among the first guesses."""
-        return np.less(np.concatenate(self._ranks), guesses)
+    def _hits(self, top_k: int) -> NDArray[np.bool_]:
+        """(n,): true where the label is among the `top_k` most probable classes."""
+        return np.less(np.concatenate(self._ranks), top_k)
 
     def _confusion(self) -> Ints:
-        return count_pairs(np.concatenate(self._labels), np.concatenate(self._guesses), len(self.class_names))
+        return count_pairs(np.concatenate(self._labels), np.concatenate(self._predicted), len(self.class_names))
 
     def _auc(self) -> NDArray[np.float64]:
-        """One class against the rest; NaN where a class has no images, or all of them."""
+        """(classes,): ROC AUC of each class against the rest; NaN where a class has no images, or all of them."""
         if self._scores is None:
             return np.full(len(self.class_names), np.nan)
         scores, labels = np.concatenate(self._scores), np.concatenate(self._labels)
@@ -110,7 +114,7 @@ class ClassificationEvaluator:
 
 
 def _ranks(probabilities: Floats, labels: Ints) -> Ints:
-    """(n,): how many classes are guessed before the label; of equals, those before it in order."""
+    """(n,): number of classes that rank before the label; equal ones rank by their ids."""
     own = np.take_along_axis(probabilities, labels[:, None], axis=1)
     classes: Ints = np.arange(probabilities.shape[1], dtype=np.int64)
     before: Bools = np.less(classes, labels[:, None])
@@ -118,20 +122,22 @@ def _ranks(probabilities: Floats, labels: Ints) -> Ints:
 
 
 def count_pairs(labels: Ints, predictions: Ints, num_labels: int) -> Ints:
-    """Confusion matrix: rows are labels, columns predictions."""
+    """Confusion matrix (labels, predictions): counts of pairs of ids from 0 to `num_labels` - 1."""
     pairs = labels.astype(np.int64) * num_labels + predictions
     return np.bincount(pairs, minlength=num_labels**2).reshape(num_labels, num_labels)
 
 
 def class_quality(confusion: Ints) -> dict[str, NDArray[np.float64]]:
     """Precision, recall and F1 of each class; 0 where there is nothing to divide by, as in scikit-learn."""
-    right = confusion.diagonal()
-    precision, recall = ratio(right, confusion.sum(0)), ratio(right, confusion.sum(1))
+    correct = confusion.diagonal()
+    precision, recall = ratio(correct, confusion.sum(0)), ratio(correct, confusion.sum(1))
     return {"precision": precision, "recall": recall, "f1": ratio(2 * precision * recall, precision + recall)}
 
 
 def average_quality(by_class: dict[str, NDArray[np.float64]], confusion: Ints) -> dict[str, float | None]:
-    """Over the classes that occur in labels or predictions, each alike (macro) or by its images (weighted)."""
+    """Averages over the classes that occur in labels or predictions: equally weighted (`…_macro`), and weighted by
+    their images (`…_weighted`).
+    """
     support = confusion.sum(1)
     occurs = support + confusion.sum(0) > 0
     macro = {f"{name}_macro": mean(numbers[occurs]) for name, numbers in by_class.items()}
@@ -139,21 +145,20 @@ def average_quality(by_class: dict[str, NDArray[np.float64]], confusion: Ints) -
     return {**macro, **weighted}
 
 
-def calibrate(confidence: Floats, right: NDArray[np.bool_]) -> tuple[Curve, float]:
-    """How often predictions are right, by how sure they were, and the expected calibration error."""
+def calibrate(confidence: Floats, correct: NDArray[np.bool_]) -> tuple[Curve, float]:
+    """Calibration curve (accuracy by mean confidence, in bins) and expected calibration error, of predictions (n,)."""
     bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
     counts = np.bincount(bins, minlength=CALIBRATION_BINS)
-    sure = ratio(np.bincount(bins, confidence, CALIBRATION_BINS), counts)
-    accurate = ratio(np.bincount(bins, right, CALIBRATION_BINS), counts)
+    mean_confidence = ratio(np.bincount(bins, confidence, CALIBRATION_BINS), counts)
+    accuracy = ratio(np.bincount(bins, correct, CALIBRATION_BINS), counts)
     used = counts > 0
-    curve = Curve(
-        name="calibration", x=rounded(sure[used]), y=list(rounded(accurate[used])), counts=counts[used].tolist()
-    )
-    return curve, float(np.average(np.abs(sure - accurate), weights=counts))
+    x, y = rounded(mean_confidence[used]), list(rounded(accuracy[used]))
+    curve = Curve(name="calibration", x=x, y=y, counts=counts[used].tolist())
+    return curve, float(np.average(np.abs(mean_confidence - accuracy), weights=counts))
 
 
 def roc_auc(scores: Floats, positive: NDArray[np.bool_]) -> float:
-    """Chance that a positive has a higher score than a negative; equal scores count half."""
+    """Probability that a positive has a higher score than a negative; equal scores count half. NaN without both."""
     positives = int(positive.sum())
     negatives = len(positive) - positives
     if not positives or not negatives:

@@ -1,4 +1,4 @@
-"""How precision, recall and F1 of detections at overlap 0.5 depend on the score from which they are shown."""
+"""Precision, recall and F1 of detections at an overlap of 0.5, by score threshold."""
 
 from collections.abc import Sequence
 
@@ -10,13 +10,14 @@ from trainer_kit.evaluation.matching import HIT, NOT_COUNTED
 from vision_contracts import Curve
 
 SCORES = np.linspace(0.0, 1.0, 101)
-"""Where the curves are read off."""
+"""Score thresholds at which the curves are sampled."""
 
 
 class ScoreCurves:
-    """Of every class, and their mean over the classes that are labelled.
+    """Curves of every class, and their mean over the labelled classes.
 
-    `detections` are, for each class, scores from high to low and the codes of `matching`.
+    `detections` are, for each class, scores from high to low and the codes of `matching`; `labelled` is the number of
+    its labels.
     """
 
     def __init__(
@@ -24,15 +25,15 @@ class ScoreCurves:
     ) -> None:
         self._class_names = class_names
         self._labelled = np.array(labelled)
-        read = [_read(scores, codes, count) for (scores, codes), count in zip(detections, labelled, strict=True)]
-        self.precision, self.recall = (np.array(rows).reshape(-1, len(SCORES)) for rows in zip(*read, strict=True))
+        sampled = [_sample(scores, codes, count) for (scores, codes), count in zip(detections, labelled, strict=True)]
+        self.precision, self.recall = (np.array(rows).reshape(-1, len(SCORES)) for rows in zip(*sampled, strict=True))
         self.f1 = ratio(2 * self.precision * self.recall, self.precision + self.recall)
         present = self._labelled > 0
         self._mean_f1 = self.f1[present].mean(0) if present.any() else np.zeros(len(SCORES))
         self._best = int(self._mean_f1.argmax())
 
     def values(self) -> dict[str, float | None]:
-        """At the score where the mean F1 is highest, as means over classes."""
+        """Means over the labelled classes, at the score threshold with the highest mean F1 (`best_score`)."""
         present = self._labelled > 0
         if not present.any():
             return {"best_score": None, "precision": None, "recall": None, "f1": None}
@@ -44,12 +45,12 @@ class ScoreCurves:
         }
 
     def values_of(self, label: int) -> dict[str, float | None]:
-        """Of one class at that same score."""
+        """Precision, recall and F1 of one class at `best_score`; None if it has no labels."""
         named = {"precision": self.precision, "recall": self.recall, "f1": self.f1}
         return {name: float(rows[label, self._best]) if self._labelled[label] else None for name, rows in named.items()}
 
-    def drawn(self) -> list[Curve]:
-        """For the report: each labelled class, and the mean of F1."""
+    def to_curves(self) -> list[Curve]:
+        """Curves of the report: those of each labelled class, and the mean F1."""
         curves = [Curve(name="f1_confidence", x=rounded(SCORES), y=list(rounded(self._mean_f1)))]
         for label in np.flatnonzero(self._labelled).tolist():
             name = self._class_names[label]
@@ -61,10 +62,10 @@ class ScoreCurves:
         return curves
 
 
-def _read(scores: Floats, codes: NDArray[np.int8], labelled: int) -> tuple[Floats, Floats]:
-    """Precision and recall of the detections with at least each of `SCORES`; no detection is 0 of both."""
+def _sample(scores: Floats, codes: NDArray[np.int8], labelled: int) -> tuple[Floats, Floats]:
+    """Precision and recall of the detections with at least each of `SCORES`; both are 0 where there are none."""
     counted = codes != NOT_COUNTED
     scores, hits = scores[counted], np.cumsum(codes[counted] == HIT)
     shown = np.searchsorted(-scores, -SCORES, side="right")
-    right = np.append(0, hits)[shown]
-    return ratio(right, shown), ratio(right, np.array(labelled))
+    correct = np.append(0, hits)[shown]
+    return ratio(correct, shown), ratio(correct, np.array(labelled))

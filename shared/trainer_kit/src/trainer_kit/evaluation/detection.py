@@ -1,4 +1,4 @@
-"""Objects with a class and a score: boxes, masks, keypoints, oriented boxes. They differ in how overlap is measured."""
+"""COCO's metrics of objects with a class and a score, given their overlaps with the labels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,26 +6,26 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_kit.evaluation.base import Bools, Floats, Ints, defined, mean
+from trainer_kit.evaluation.base import Bools, Floats, Ints, finite_or_none, mean
 from trainer_kit.evaluation.curves import ScoreCurves
 from trainer_kit.evaluation.gallery import Gallery
-from trainer_kit.evaluation.matching import HIT, MISS, SIZES, THRESHOLDS, match, uncounted_labels
+from trainer_kit.evaluation.matching import HIT, MISS, NOT_COUNTED, SIZES, THRESHOLDS, match, uncounted_labels
 from vision_contracts import ClassEvaluation, ConfusionMatrix, SplitEvaluation, metric_names
 
 MAX_DETECTIONS = 100
-"""Per image and class, the best first; COCO takes 20 for keypoints."""
+"""Limit per image and class, the best first; COCO takes 20 for keypoints."""
 
 RECALLS = np.linspace(0.0, 1.0, 101)
-"""Where precision is read off."""
+"""Recalls at which precision is sampled."""
 
 BACKGROUND = "background"
 CONFUSION_SCORE, CONFUSION_OVERLAP = 0.25, 0.5
-"""From which score and overlap a detection counts in the confusion matrix."""
+"""Smallest score and overlap of a detection that counts in the confusion matrix."""
 
 
 @dataclass
-class _Found:
-    """All detections of one class, image by image, best first."""
+class _ClassDetections:
+    """Detections of one class, image by image, best first; and the number of its labels by range of sizes."""
 
     labelled: Ints = field(default_factory=lambda: np.zeros(len(SIZES), dtype=np.int64))
     scores: list[Floats] = field(default_factory=list[Floats])
@@ -34,14 +34,14 @@ class _Found:
 
 @dataclass(frozen=True)
 class _Quality:
-    """Of one class: average precision and recall, (sizes, thresholds), NaN without labels."""
+    """Average precision and recall of one class, (sizes, thresholds); NaN without labels."""
 
     precision: NDArray[np.float64]
     recall: NDArray[np.float64]
 
 
 class DetectionEvaluator:
-    """COCO's average precision and recall over images that come one by one.
+    """Computes COCO's average precision and recall from images that are added one by one.
 
     It keeps a score and 40 bytes for each detection, and nothing of the images.
     """
@@ -53,7 +53,7 @@ class DetectionEvaluator:
         self.gallery = Gallery()
         self._max_detections = max_detections
         self._images = 0
-        self._found = [_Found() for _ in class_names]
+        self._found = [_ClassDetections() for _ in class_names]
         self._confusion = np.zeros((len(class_names) + 1, len(class_names) + 1), dtype=np.int64)
 
     def update(
@@ -68,10 +68,11 @@ class DetectionEvaluator:
         crowd: Bools | None = None,
         ignored: Bools | None = None,
     ) -> None:
-        """One image with n detections and m labels: `overlap` (n, m) from 0 to 1 (see `overlaps`), areas in pixels.
+        """Add an image with n detections and m labels: `overlap` (n, m) from 0 to 1 (see `overlaps`), scores, class ids
+        and areas in pixels of the detections (n,), the same of the labels (m,).
 
-        Labels that are `ignored` need not be found, and finding them costs nothing; a `crowd` is ignored, and may be
-        found more than once.
+        `ignored` labels (m,) count neither as found nor as missed; a `crowd` (m,) is ignored too, and may match several
+        detections.
         """
         crowd = np.zeros(len(true_classes), dtype=bool) if crowd is None else crowd
         ignored = crowd if ignored is None else ignored | crowd
@@ -79,13 +80,13 @@ class DetectionEvaluator:
         overlap, scores, classes, areas = overlap[order], scores[order], classes[order], areas[order]
         occurring: list[int] = np.union1d(classes, true_classes).astype(int).tolist()
         for label in occurring:
-            mine, true = np.flatnonzero(classes == label)[: self._max_detections], true_classes == label
+            own, true = np.flatnonzero(classes == label)[: self._max_detections], true_classes == label
             uncounted = uncounted_labels(true_areas[true], ignored[true])
             found = self._found[label]
             found.labelled += (~uncounted).sum(1)
-            found.scores.append(scores[mine])
-            found.codes.append(match(overlap[np.ix_(mine, true)], areas[mine], uncounted, crowd[true]))
-        self._confuse(overlap, scores, classes, true_classes, ignored)
+            found.scores.append(scores[own])
+            found.codes.append(match(overlap[np.ix_(own, true)], areas[own], uncounted, crowd[true]))
+        self._count_confusions(overlap, scores, classes, true_classes, ignored)
         self._images += 1
 
     def values(self) -> dict[str, float]:
@@ -108,11 +109,11 @@ class DetectionEvaluator:
                 for label, name in enumerate(self.class_names)
             ],
             confusion=ConfusionMatrix(labels=[*self.class_names, BACKGROUND], counts=self._confusion.tolist()),
-            curves=curves.drawn(),
+            curves=curves.to_curves(),
         )
 
     def _mean_precision(self, size: int) -> NDArray[np.float64]:
-        """For each threshold the mean over the classes that are labelled; 0 if none is."""
+        """(thresholds,): average precision, mean over the labelled classes; 0 if there are none."""
         labelled = [found for found in self._found if found.labelled[size]]
         rows = [_quality(found, self._max_detections, sizes=[size]).precision[0] for found in labelled]
         return np.mean(rows, axis=0) if rows else np.zeros(len(THRESHOLDS))
@@ -124,27 +125,29 @@ class DetectionEvaluator:
             f"ar_max{limit}": [_quality(found, limit, sizes=[0]).recall for found in self._found if found.labelled[0]]
             for limit in limits
         }
-        return {name: defined(float(np.mean(rows))) if rows else None for name, rows in recalls.items()}
+        return {name: finite_or_none(float(np.mean(rows))) if rows else None for name, rows in recalls.items()}
 
-    def _confuse(self, overlap: Floats, scores: Floats, classes: Ints, true_classes: Ints, ignored: Bools) -> None:
-        """Pairs detections and labels of whatever class, the largest overlap first."""
+    def _count_confusions(
+        self, overlap: Floats, scores: Floats, classes: Ints, true_classes: Ints, ignored: Bools
+    ) -> None:
+        """Pair detections and labels of any class, the largest overlap first, and count the pairs."""
         background = len(self.class_names)
-        sure = scores >= CONFUSION_SCORE
-        close = np.where(sure[:, None], overlap, 0.0)
+        confident = scores >= CONFUSION_SCORE
+        close = np.where(confident[:, None], overlap, 0.0)
         found, labelled = np.nonzero(close >= CONFUSION_OVERLAP)
         order = np.argsort(-close[found, labelled], kind="stable")
-        free_found, free_labels = sure.copy(), np.ones(len(true_classes), dtype=bool)
-        for mine, true in zip(found[order].tolist(), labelled[order].tolist(), strict=True):
-            if free_found[mine] and free_labels[true]:
-                free_found[mine] = False
+        free_found, free_labels = confident.copy(), np.ones(len(true_classes), dtype=bool)
+        for own, true in zip(found[order].tolist(), labelled[order].tolist(), strict=True):
+            if free_found[own] and free_labels[true]:
+                free_found[own] = False
                 free_labels[true] = ignored[true]
-                self._confusion[true_classes[true], classes[mine]] += not ignored[true]
+                self._confusion[true_classes[true], classes[own]] += not ignored[true]
         missed = true_classes[free_labels & ~ignored]
         self._confusion[background] += np.bincount(classes[free_found], minlength=background + 1)
         self._confusion[:, background] += np.bincount(missed, minlength=background + 1)
 
 
-def _joined(found: _Found, limit: int | None = None) -> tuple[Floats, NDArray[np.int8]]:
+def _joined(found: _ClassDetections, limit: int | None = None) -> tuple[Floats, NDArray[np.int8]]:
     """Scores and codes of all images, the best `limit` of each, best score first."""
     if not found.scores:
         return np.zeros(0), np.zeros((len(SIZES), len(THRESHOLDS), 0), dtype=np.int8)
@@ -154,30 +157,30 @@ def _joined(found: _Found, limit: int | None = None) -> tuple[Floats, NDArray[np
     return scores[order], codes[..., order]
 
 
-def _quality(found: _Found, limit: int, sizes: Sequence[int] = range(len(SIZES))) -> _Quality:
-    """Average precision and highest recall."""
+def _quality(found: _ClassDetections, limit: int, sizes: Sequence[int] = range(len(SIZES))) -> _Quality:
+    """Average precision and highest recall of the best `limit` detections of each image."""
     _, codes = _joined(found, limit)
     precision = np.full((len(sizes), len(THRESHOLDS)), np.nan)
     recall = precision.copy()
     for row, size in enumerate(sizes):
         for column in range(len(THRESHOLDS) if found.labelled[size] else 0):
             counted = codes[size, column]
-            counted = counted[counted != -1]
+            counted = counted[counted != NOT_COUNTED]
             precision[row, column], recall[row, column] = _area(counted == HIT, counted == MISS, found.labelled[size])
     return _Quality(precision, recall)
 
 
 def _area(hits: Bools, misses: Bools, labelled: int) -> tuple[float, float]:
     """Area under precision over recall, made monotonous and read at 101 recalls; and the last recall."""
-    right, wrong = np.cumsum(hits, dtype=np.float64), np.cumsum(misses, dtype=np.float64)
-    recall, precision = right / labelled, right / (right + wrong)
+    correct, wrong = np.cumsum(hits, dtype=np.float64), np.cumsum(misses, dtype=np.float64)
+    recall, precision = correct / labelled, correct / (correct + wrong)
     envelope = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0.0)
     area = envelope[np.searchsorted(recall, RECALLS, side="left")].mean()
     return float(area), float(recall[-1]) if len(recall) else 0.0
 
 
 def _summary(qualities: Sequence[_Quality]) -> dict[str, float | None]:
-    """COCO's numbers, the mean over the classes that are labelled. Null where none is."""
+    """COCO's metrics as means over the labelled classes; None if there are none."""
     precision, recall = (np.array([getattr(one, name) for one in qualities]) for name in ("precision", "recall"))
     numbers: Mapping[str, NDArray[np.float64]] = {
         "map50_95": precision[:, 0],

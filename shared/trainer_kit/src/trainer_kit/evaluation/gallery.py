@@ -1,4 +1,4 @@
-"""The few images of a validation that are worth looking at, with what was predicted of them."""
+"""Sample images of a validation, and its worst mistakes, with their predictions."""
 
 import heapq
 from dataclasses import dataclass, field
@@ -8,12 +8,12 @@ from zlib import crc32
 from data_kit import Sample
 
 MOST_IMAGES = 12
-"""Of each kind."""
+"""Limit of the samples, and of the mistakes."""
 
 
 @dataclass(frozen=True, order=True)
 class GalleryImage:
-    """One image. What `prediction` is depends on the task: see the evaluators."""
+    """One image with its prediction, whose type depends on the task: see the evaluators' `add`."""
 
     rank: float
     name: str
@@ -22,10 +22,10 @@ class GalleryImage:
 
 
 class Gallery:
-    """Keeps some images as they come, and the most confident mistakes.
+    """Keeps a sample of the images, and the most confident mistakes.
 
-    A number made of an image's name decides whether it is shown: so they are the same images in every epoch and of
-    every framework, in whatever order they come.
+    A hash of an image's name decides whether it is in the sample, so that the same images are drawn in every epoch and
+    by every framework, in any order of the images.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,10 @@ class Gallery:
         self._mistakes: list[GalleryImage] = []
 
     def offer(self, sample: Sample, prediction: Any, mistake: float) -> None:
-        """`mistake` is how sure a wrong prediction was; 0 where nothing is wrong."""
+        """Keep the image if it belongs to the sample or to the worst mistakes.
+
+        `mistake` is the confidence of a wrong prediction, or another measure of how bad it is; 0 for a correct one.
+        """
         name = sample.image.name
         _keep(self._samples, GalleryImage(-float(crc32(name.encode())), name, sample, prediction))
         if mistake > 0:
@@ -45,7 +48,7 @@ class Gallery:
 
     @property
     def mistakes(self) -> list[GalleryImage]:
-        """The surest first."""
+        """The worst first."""
         return sorted(self._mistakes, reverse=True)
 
 

@@ -1,4 +1,4 @@
-"""What every validation of a job gave, over all its attempts, and which was the best."""
+"""Metrics of every validation of a job, over all its attempts, and the best of them."""
 
 import math
 from collections.abc import Mapping
@@ -10,25 +10,25 @@ Values = dict[str, float]
 
 
 class History:
-    """Metrics by completed epoch. A checkpoint keeps `epochs`, so that a resumed training goes on with them."""
+    """Metrics by completed epoch. Checkpoints contain `epochs`, so that a resumed training continues with them."""
 
     def __init__(self, primary_metric: str) -> None:
         self.primary_metric = primary_metric
         self.epochs: dict[int, Values] = {}
         self.best_epoch = 0
-        """0: nothing was validated."""
+        """Number of the best epoch, from 1; 0 before the first validation."""
         self.best_evaluator: Evaluator | None = None
-        """What the best epoch predicted; None if an earlier attempt has validated it."""
+        """Evaluator with the predictions of the best epoch; None if an earlier attempt validated it."""
 
     def restore(self, epochs: Mapping[int, Mapping[str, float]]) -> None:
-        """Goes on with what a checkpoint has kept."""
+        """Add the `epochs` of a checkpoint."""
         for epoch, values in epochs.items():
             self.add(epoch, values)
 
     def add(self, epoch: int, values: Mapping[str, float], evaluator: Evaluator | None = None) -> bool:
-        """`epoch` epochs are complete. Whether this validation is the best so far.
+        """Add the validation after `epoch` complete epochs, and return whether it is the best so far.
 
-        A smaller loss decides between equal values of the primary metric, and of complete equals the first stays.
+        Between equal values of the primary metric the smaller loss decides, and between equal losses the first.
         """
         self.epochs[epoch] = dict(values)
         is_best = not self.best_epoch or self._rank(values) > self._rank(self.best)
@@ -42,6 +42,6 @@ class History:
         return self.epochs.get(self.best_epoch, {})
 
     def _rank(self, values: Mapping[str, float]) -> tuple[float, float]:
-        """A network of NaN is worse than any other, whatever it has guessed by chance."""
+        """Sort key of a validation. A network that gives NaN ranks last, even if its predictions hit by chance."""
         primary, loss = values[self.primary_metric], values.get(metric_names.VAL_LOSS, math.inf)
         return (-math.inf, -math.inf) if math.isnan(primary) or math.isnan(loss) else (primary, -loss)

@@ -1,4 +1,4 @@
-"""Which detections hit which labels, by COCO's rules, for every overlap threshold and range of sizes at once."""
+"""Matching of detections and labels by COCO's rules, for every overlap threshold and range of sizes at once."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ THRESHOLDS = np.linspace(0.5, 0.95, 10)
 """Overlaps from which a detection counts as a hit."""
 
 SIZES = {"": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
-"""Ranges of area in pixels, both ends included; the first is everything."""
+"""Ranges of area in square pixels, both ends included; the first has all sizes."""
 
 HIT, MISS, NOT_COUNTED = 1, 0, -1
 
@@ -17,15 +17,15 @@ _LOW, _HIGH = (np.array(ends)[:, None] for ends in zip(*SIZES.values(), strict=T
 
 
 def uncounted_labels(areas: Floats, ignored: Bools) -> Bools:
-    """(sizes, labels): which labels need not be found."""
+    """(sizes, labels): true for labels that need not be found."""
     return ignored[None, :] | (areas[None, :] < _LOW) | (areas[None, :] > _HIGH)
 
 
 def match(overlap: Floats, areas: Floats, uncounted: Bools, crowd: Bools) -> NDArray[np.int8]:
-    """(sizes, thresholds, found): HIT, MISS or NOT_COUNTED.
+    """Match n detections with m labels. Return HIT, MISS or NOT_COUNTED, (sizes, thresholds, n).
 
-    `overlap` is (found, labelled), best score first. Each detection takes the free label that it overlaps most, one
-    that counts before one that does not; a crowd is never used up.
+    `overlap` is (n, m), the best score first. Each detection takes the free label that it overlaps most, one that
+    counts before one that does not; a crowd stays free.
     """
     outside = (areas[None, :] < _LOW) | (areas[None, :] > _HIGH)
     unmatched = np.where(outside, NOT_COUNTED, MISS).astype(np.int8)[:, None, :]
@@ -47,5 +47,5 @@ def match(overlap: Floats, areas: Floats, uncounted: Bools, crowd: Bools) -> NDA
 
 
 def _last_largest(values: Floats) -> Ints:
-    """Of equals the last, as COCO's own code."""
+    """Index of the largest value along the last axis; the last one of equals, as in COCO's own code."""
     return values.shape[-1] - 1 - values[..., ::-1].argmax(-1)

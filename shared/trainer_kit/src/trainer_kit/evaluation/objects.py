@@ -1,4 +1,4 @@
-"""From an image's labels and what was found in it, both in pixels of the upright image, to how they overlap."""
+"""Detections of one image, and the evaluator that compares them with its labels, for every task with objects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +18,7 @@ from trainer_kit.evaluation.overlaps import (
     mask_overlaps,
 )
 from trainer_kit.evaluation.truth import (
-    Grid,
+    MaskGrid,
     keypoint_sigmas,
     labelled_areas,
     labelled_boxes,
@@ -31,44 +31,47 @@ from trainer_kit.evaluation.truth import (
 from vision_contracts import TaskType
 
 MOST_DRAWN = 20
-"""Objects of one image in a picture."""
+"""Limit of the detections that are drawn into an image."""
 
 MAX_POSES = 20
-"""Per image, as COCO takes for keypoints."""
+"""Limit per image, as COCO takes for keypoints."""
 
 SHARE_OF_BOX = 0.53
-"""How much of its box a person fills, for the scale of keypoints where there is no outline (xtcocotools)."""
+"""Share of its box that a person fills, for the scale of keypoints where there is no outline (xtcocotools)."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """The n objects that a network has found in one image. What a task does not measure stays empty."""
+class Detections:
+    """The n objects that a network found in one image, in pixels of the upright image. Fields that the task does not
+    have stay empty.
+    """
 
     scores: Floats
+    """(n,), from 0 to 1."""
     classes: Ints
+    """(n,) class ids of the data set."""
     boxes: Floats
     """(n, 4): `x1, y1, x2, y2`."""
     masks: Bools = field(default_factory=lambda: np.zeros((0, 0, 0), dtype=np.bool_))
     """(n, height, width) in cells of `grid`."""
-    grid: Grid | None = None
+    grid: MaskGrid | None = None
     keypoints: Floats = field(default_factory=lambda: np.zeros((0, 0, 2)))
     """(n, k, 2 or more): x, y."""
     corners: Floats = field(default_factory=lambda: np.zeros((0, 4, 2)))
     """(n, 4, 2): x, y, in order around the object."""
 
-    def surest(self) -> "Found":
-        """What is worth drawing: with a score that counts, and not too many."""
+    def most_confident(self) -> "Detections":
+        """Return the best detections with a score that counts in the confusion matrix, at most MOST_DRAWN, to draw."""
         shown = np.argsort(-self.scores, kind="stable")[:MOST_DRAWN]
         shown = shown[self.scores[shown] >= CONFUSION_SCORE]
-        measured = ("scores", "classes", "boxes", "masks", "keypoints", "corners")
-        return replace(self, **{name: getattr(self, name)[shown] for name in measured if len(getattr(self, name))})
+        arrays = ("scores", "classes", "boxes", "masks", "keypoints", "corners")
+        return replace(self, **{name: getattr(self, name)[shown] for name in arrays if len(getattr(self, name))})
 
 
 class ObjectEvaluator(DetectionEvaluator):
-    """Measures what was found against the labels of the data set itself, whatever the network was shown of them.
+    """Compares detections with the labels of the data set itself, not with those that the network was given.
 
-    The task decides what must overlap: boxes, masks, keypoints or oriented boxes. A prediction in the gallery is a
-    `Found`.
+    The task decides the overlap: of boxes, masks, keypoints or oriented boxes.
     """
 
     def __init__(self, class_names: Sequence[str], task_type: TaskType) -> None:
@@ -76,8 +79,8 @@ class ObjectEvaluator(DetectionEvaluator):
         super().__init__(class_names, max_detections=MAX_POSES if is_pose else MAX_DETECTIONS)
         self._task_type = task_type
 
-    def add(self, sample: Sample, found: Found) -> None:
-        """One image."""
+    def add(self, sample: Sample, found: Detections) -> None:
+        """Add an image and its detections, whose best ones go into the gallery as `Detections`."""
         instances = sample.instances
         crowd, true_classes = labelled_crowds(instances), labelled_classes(instances)
         overlap, areas, ignored = self._compare(instances, found, crowd)
@@ -94,12 +97,12 @@ class ObjectEvaluator(DetectionEvaluator):
         same = np.equal(found.classes[:, None], true_classes[None, :])
         wrong = np.where(same, overlap, 0.0).max(1, initial=0.0) < CONFUSION_OVERLAP
         mistake = float(found.scores[wrong].max(initial=0.0))
-        self.gallery.offer(sample, found.surest(), mistake if mistake >= CONFUSION_SCORE else 0.0)
+        self.gallery.offer(sample, found.most_confident(), mistake if mistake >= CONFUSION_SCORE else 0.0)
 
     def _compare(
-        self, instances: Sequence[Instance], found: Found, crowd: Bools
+        self, instances: Sequence[Instance], found: Detections, crowd: Bools
     ) -> tuple[Floats, Floats, Bools | None]:
-        """Overlaps (n, m), areas (n,) of what was found, and labels that need not be found."""
+        """Return overlaps (n, m), areas (n,) of the detections, and the labels that need not be found (m,), if any."""
         match self._task_type:
             case TaskType.INSTANCE_SEGMENTATION if found.grid is not None:
                 labelled = labelled_masks(instances, found.grid)

@@ -1,4 +1,4 @@
-"""How much what was found covers what is labelled: (found, labelled) numbers from 0 to 1, as COCO has them."""
+"""Overlaps of n detections (`found`) and m labels (`labelled`): (n, m) numbers from 0 to 1, as COCO defines them."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,9 @@ from trainer_kit.evaluation.base import Bools, Floats, ratio
 
 
 def box_overlaps(found: Floats, labelled: Floats, crowd: Bools | None = None) -> NDArray[np.float64]:
-    """Of boxes `x1, y1, x2, y2`: intersection over union, or over what was found where the label is a crowd."""
+    """Intersection over union of boxes `x1, y1, x2, y2`, (n, 4) and (m, 4); over the detection's area for a `crowd`
+    (m,).
+    """
     found, labelled = (boxes.reshape(-1, 4).astype(np.float64) for boxes in (found, labelled))
     corner = np.maximum(found[:, None, :2], labelled[None, :, :2])
     opposite = np.minimum(found[:, None, 2:], labelled[None, :, 2:])
@@ -16,18 +18,20 @@ def box_overlaps(found: Floats, labelled: Floats, crowd: Bools | None = None) ->
 
 
 def box_areas(boxes: Floats) -> NDArray[np.float64]:
-    """Of boxes `x1, y1, x2, y2`."""
+    """Areas (n,) of boxes `x1, y1, x2, y2`, (n, 4)."""
     boxes = boxes.reshape(-1, 4).astype(np.float64)
     return np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(-1)
 
 
 def flat(masks: Bools) -> Bools:
-    """(n, height * width), also of none."""
+    """Reshape masks (n, height, width) to (n, height * width); n may be 0."""
     return masks.reshape(len(masks), masks.shape[1] * masks.shape[2])
 
 
 def mask_overlaps(found: Bools, labelled: Bools, crowd: Bools | None = None) -> NDArray[np.float64]:
-    """Of masks, (found, height, width) and (labelled, height, width)."""
+    """Intersection over union of masks, (n, height, width) and (m, height, width); over the detection's area for a
+    `crowd` (m,).
+    """
     first, second = (flat(masks).astype(np.float32) for masks in (found, labelled))
     shared = (
         (first @ second.T).astype(np.float64) if first.size and second.size else np.zeros((len(first), len(second)))
@@ -43,10 +47,10 @@ def _over_union(shared: Floats, found: Floats, labelled: Floats, crowd: Bools | 
 
 
 def keypoint_overlaps(found: Floats, labelled: Floats, boxes: Floats, areas: Floats, sigmas: Floats) -> Floats:
-    """Object keypoint similarity of (found, k, 2+) and (labelled, k, 3: x, y, visibility) points.
+    """Object keypoint similarity of points (n, k, 2 or more: x, y) and (m, k, 3: x, y, visibility).
 
-    `boxes` are the labels' `x1, y1, x2, y2`, for labels without a visible point, `areas` their areas; `sigmas` (k,) how
-    exactly each point can be placed.
+    `boxes` (m, 4) are the labels' `x1, y1, x2, y2`, used for labels without a visible point; `areas` (m,) their areas;
+    `sigmas` (k,) the standard deviation of each keypoint's annotations, relative to the object's scale.
     """
     seen: Bools = np.greater(labelled[..., 2], 0)
     apart = found[:, None, :, :2].astype(np.float64) - labelled[None, :, :, :2]
@@ -62,7 +66,7 @@ def keypoint_overlaps(found: Floats, labelled: Floats, boxes: Floats, areas: Flo
 
 
 def corner_overlaps(found: Floats, labelled: Floats) -> NDArray[np.float64]:
-    """Of oriented boxes, (found, 4, 2) and (labelled, 4, 2) corners in order around each: intersection over union."""
+    """Intersection over union of oriented boxes, as corners (n, 4, 2) and (m, 4, 2) in order around each box."""
     shared = np.zeros((len(found), len(labelled)))
     near = np.nonzero(box_overlaps(_around(found), _around(labelled)) > 0)
     if len(near[0]):
@@ -71,21 +75,21 @@ def corner_overlaps(found: Floats, labelled: Floats) -> NDArray[np.float64]:
 
 
 def corner_areas(corners: Floats) -> NDArray[np.float64]:
-    """By the shoelace formula, of (n, points, 2)."""
+    """Areas (n,) of polygons (n, points, 2), by the shoelace formula."""
     following = np.roll(corners, -1, axis=1).astype(np.float64)
     return np.abs((corners[..., 0] * following[..., 1] - corners[..., 1] * following[..., 0]).sum(1)) / 2
 
 
 def _around(corners: Floats) -> Floats:
-    """The upright boxes around them."""
+    """Upright boxes (n, 4) around corners (n, 4, 2)."""
     return np.concatenate([corners.min(1), corners.max(1)], axis=1) if len(corners) else np.zeros((0, 4))
 
 
 def _shared_areas(first: Floats, second: Floats) -> NDArray[np.float64]:
-    """Of pairs of convex quadrilaterals, both (pairs, 4, 2).
+    """Areas of the intersections of pairs of convex quadrilaterals, both (pairs, 4, 2).
 
-    The shape that two share has its corners where one's corners lie inside the other and where edges cross: around
-    their middle, those are put in order.
+    The corners of an intersection are the corners of one shape inside the other, and the crossings of their edges.
+    They are sorted by their angle around their middle.
     """
     crossings, crosses = _crossings(first, second)
     points = np.concatenate([first, second, crossings], axis=1)
@@ -105,7 +109,7 @@ def _cross(first: Floats, second: Floats) -> Floats:
 
 
 def _inside(points: Floats, shape: Floats) -> Bools:
-    """(pairs, 4): whether points of the one lie in the other, its edge included."""
+    """(pairs, 4): true for points that lie in the shape or on its edge."""
     edges = np.roll(shape, -1, axis=1) - shape
     sides = _cross(edges[:, None], points[:, :, None] - shape[:, None])
     slack = 1e-9 * np.abs(edges).max(axis=(1, 2))[:, None] ** 2
@@ -113,7 +117,7 @@ def _inside(points: Floats, shape: Floats) -> Bools:
 
 
 def _crossings(first: Floats, second: Floats) -> tuple[Floats, Bools]:
-    """(pairs, 16, 2) points, and which of them lie on both edges."""
+    """Crossings (pairs, 16, 2) of the lines through the edges, and (pairs, 16) true for those on both edges."""
     ours, theirs = np.roll(first, -1, axis=1) - first, np.roll(second, -1, axis=1) - second
     apart = second[:, None] - first[:, :, None]
     turn = _cross(ours[:, :, None], theirs[:, None])

@@ -1,4 +1,4 @@
-"""One label for each pixel."""
+"""Evaluator of semantic segmentation: one label for each pixel."""
 
 from collections.abc import Sequence
 
@@ -6,18 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_kit import Sample
-from trainer_kit.evaluation.base import Bools, Ints, defined, mean, ratio
+from trainer_kit.evaluation.base import Bools, Ints, finite_or_none, mean, ratio
 from trainer_kit.evaluation.classification import class_quality, count_pairs
 from trainer_kit.evaluation.gallery import Gallery
 from trainer_kit.evaluation.truth import IGNORED, label_map
 from vision_contracts import ClassEvaluation, ConfusionMatrix, SplitEvaluation, metric_names
 
 LARGEST_SHOWN = 640
-"""Pixels along a map that is kept for a picture."""
+"""Longest side, in pixels, of a label map that is kept in the gallery."""
 
 
 class SegmentationEvaluator:
-    """Counts pixels in one confusion matrix, however many images there are."""
+    """Computes IoU and accuracy from one confusion matrix of pixels: its memory does not grow with the images."""
 
     primary_metric = metric_names.VAL_MIOU
 
@@ -28,9 +28,9 @@ class SegmentationEvaluator:
         self._images = 0
 
     def add(self, sample: Sample, predictions: Ints) -> None:
-        """One image: a map of label ids in its own pixels, (height, width).
+        """Add an image and its predicted map of label ids (height, width), in pixels of the image.
 
-        A prediction in the gallery is such a map, of every n-th row and column.
+        The gallery gets the map too, or every n-th row and column of a large one.
         """
         labels = label_map(sample)
         self.update(predictions[None], labels[None])
@@ -39,7 +39,7 @@ class SegmentationEvaluator:
         self.gallery.offer(sample, predictions[::every, ::every].astype(np.uint8), mistake=float(wrong.mean()))
 
     def update(self, predictions: Ints, labels: Ints) -> None:
-        """One batch of maps of label ids, both (n, height, width)."""
+        """Add a batch of predicted and true maps of label ids, both (n, height, width)."""
         counted = labels != IGNORED
         self.confusion += count_pairs(labels[counted], predictions[counted], len(self.label_names))
         self._images += len(labels)
@@ -61,7 +61,7 @@ class SegmentationEvaluator:
                 ClassEvaluation(
                     name=name,
                     support=int(support[label]),
-                    values={metric: defined(numbers[label]) for metric, numbers in by_class.items()},
+                    values={metric: finite_or_none(numbers[label]) for metric, numbers in by_class.items()},
                 )
                 for label, name in enumerate(self.label_names)
             ],
@@ -69,7 +69,7 @@ class SegmentationEvaluator:
         )
 
     def _occurs(self) -> NDArray[np.bool_]:
-        """A class that is neither labelled nor predicted does not count."""
+        """(classes,): true for classes that are labelled or predicted somewhere; the others do not count."""
         return self.confusion.sum(0) + self.confusion.sum(1) > 0
 
     def _overlaps(self) -> NDArray[np.float64]:

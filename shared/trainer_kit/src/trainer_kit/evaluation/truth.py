@@ -1,7 +1,7 @@
-"""Truth of a sample for every task: the one place where labels become what predictions are measured by.
+"""Ground truth of samples for every task, made of their labels in this module alone.
 
-Evaluators take samples and come here. A training that validates, and an evaluation of a checkpoint, therefore measure
-against the same numbers and the same pixels.
+All evaluators use it, so that the validations of a training and the evaluation of a checkpoint compare predictions with
+the same numbers and the same pixels.
 """
 
 from collections.abc import Sequence
@@ -18,18 +18,20 @@ from trainer_kit.evaluation.overlaps import box_areas
 
 BACKGROUND = 0
 IGNORED = 255
-"""Of pixels that are neither trained on nor measured: those of crowds."""
+"""Label id of pixels that are neither trained on nor evaluated: those of crowds."""
 
 PERSON_SIGMAS = (
     np.array([0.26, 0.25, 0.25, 0.35, 0.35, 0.79, 0.79, 0.72, 0.72, 0.62, 0.62, 1.07, 1.07, 0.87, 0.87, 0.89, 0.89])
     / 10
 )
-"""Of COCO's 17 keypoints."""
+"""Sigmas of COCO's 17 keypoints: see `keypoint_sigmas`."""
 
 
 @dataclass(frozen=True)
-class Grid:
-    """Cells laid over an image, for masks: the point x, y of the image is at x * scale + offset in cells."""
+class MaskGrid:
+    """Resolution of masks: `width` by `height` cells, in which the point (x, y) of the image has the coordinates
+    (x, y) * scale + offset.
+    """
 
     width: int
     height: int
@@ -37,13 +39,13 @@ class Grid:
     offset: tuple[float, float] = (0.0, 0.0)
 
     def fill(self, instance: Instance) -> Bools:
-        """(height, width): the cells whose centre lies in the object's outline."""
+        """Rasterise an object: (height, width), true for cells whose centre lies in its outline."""
         outlines = [np.reshape(polygon, (-1, 2)) * self.scale + self.offset for polygon in instance.polygons]
         return fill_polygons([tuple(outline.ravel().tolist()) for outline in outlines], self.width, self.height)
 
 
 def as_one_class(dataset: Dataset) -> Dataset:
-    """Whatever an object is, it is an `item`, for networks that were trained so."""
+    """Return the data set with all its classes merged into one, `item`, for networks that were trained so."""
 
     def rename(sample: Sample) -> Sample:
         return replace(sample, instances=tuple(replace(instance, class_id=0) for instance in sample.instances))
@@ -53,7 +55,7 @@ def as_one_class(dataset: Dataset) -> Dataset:
 
 
 def image_classes(samples: Sequence[Sample]) -> NDArray[np.int64]:
-    """(n,): the class of each image. Raises ValueError for a sample that has none."""
+    """(n,): class id of each image. Raises ValueError for a sample without a class."""
     classes = [sample.class_id for sample in samples if sample.class_id is not None]
     if len(classes) < len(samples):
         raise ValueError("an image has no class of its own")
@@ -61,21 +63,23 @@ def image_classes(samples: Sequence[Sample]) -> NDArray[np.int64]:
 
 
 def label_names(class_names: Sequence[str]) -> tuple[str, ...]:
-    """Names of the ids in a label map: pixels of no object count as a class, the first one, as in Pascal VOC."""
+    """Names of the ids in a label map: the background is a class too, the first one, as in Pascal VOC."""
     return ("background", *class_names)
 
 
 def label_map(sample: Sample) -> NDArray[np.uint8]:
-    """(height, width): one more than the class, small objects on top of large ones, and elsewhere the background."""
+    """(height, width): class id + 1 in pixels of objects, the small ones over the large ones; IGNORED in those of
+    crowds; BACKGROUND elsewhere.
+    """
     labels = np.full((sample.height, sample.width), BACKGROUND, dtype=np.uint8)
-    grid = Grid(sample.width, sample.height)
+    grid = MaskGrid(sample.width, sample.height)
     for instance in sorted(sample.instances, key=_box_area, reverse=True):
         labels[grid.fill(instance)] = IGNORED if instance.is_crowd else instance.class_id + 1
     return labels
 
 
 def labelled_classes(instances: Sequence[Instance]) -> NDArray[np.int64]:
-    """(m,)."""
+    """(m,): class ids."""
     return np.array([instance.class_id for instance in instances], dtype=np.int64)
 
 
@@ -89,8 +93,8 @@ def labelled_boxes(instances: Sequence[Instance]) -> NDArray[np.float64]:
     return np.array([instance.box for instance in instances], dtype=np.float64).reshape(-1, 4)
 
 
-def labelled_masks(instances: Sequence[Instance], grid: Grid) -> Bools:
-    """(m, height, width) in cells of `grid`."""
+def labelled_masks(instances: Sequence[Instance], grid: MaskGrid) -> Bools:
+    """(m, height, width): masks in cells of `grid`."""
     masks = np.array([grid.fill(instance) for instance in instances], dtype=np.bool_)
     return masks.reshape(-1, grid.height, grid.width)
 
@@ -108,14 +112,14 @@ def labelled_keypoints(instances: Sequence[Instance], count: int) -> NDArray[np.
 
 
 def keypoint_sigmas(count: int) -> NDArray[np.float64]:
-    """How exactly each keypoint can be placed: COCO's for 17, which are those of a person; else 1 / count, since
-    nobody has measured them.
+    """(count,): standard deviation of each keypoint's annotations, relative to the object's scale. COCO's for 17, which
+    are a person's keypoints; else 1 / count, since there are no measurements.
     """
     return PERSON_SIGMAS if count == len(PERSON_SIGMAS) else np.full(count, 1 / max(count, 1))
 
 
 def labelled_areas(instances: Sequence[Instance], share_of_box: float = 1.0) -> NDArray[np.float64]:
-    """Of the outline where there is one, as COCO counts, else a share of the box."""
+    """(m,): area of the outline where there is one, as COCO counts, else `share_of_box` of the box's area."""
     outlined = np.array([sum(map(area, instance.polygons)) for instance in instances])
     return np.where(outlined > 0, outlined, box_areas(labelled_boxes(instances)) * share_of_box)
 

@@ -1,7 +1,7 @@
-"""What a trained network is used for, the same for every framework.
+"""Operations on a trained network (predict, export, evaluate), the same for every framework.
 
-A framework gives a `Network`: how an image becomes its input, and what its outputs are. Everything from there on is
-here, in numpy, so that an exported network gives the answers of the platform.
+A framework provides a `Network`, whose description says how an image becomes its input and what its outputs are. All
+other steps are here, in numpy, so that an exported network gives the same predictions as the platform.
 """
 
 from trainer_kit.inference.evaluating import evaluate

@@ -1,4 +1,4 @@
-"""The bundle: a zip archive with all that one needs to use a trained network with onnxruntime, numpy and Pillow."""
+"""The bundle: a zip archive with everything needed to use a trained network with onnxruntime, numpy and Pillow."""
 
 import json
 import zipfile
@@ -10,9 +10,9 @@ from trainer_kit.inference import portable
 REQUIREMENTS = "numpy>=2\nonnxruntime>=1.20\npillow>=11\n"
 
 EXAMPLE = '''\
-"""Looks at images: `python predict.py photo.jpg …` prints what the network sees in each, as JSON.
+"""Predictions for images: `python predict.py photo.jpg …` prints them as JSON.
 
-Needs what requirements.txt names. portable.py has the way from an image to the network and back.
+Install requirements.txt first. portable.py prepares images for the network and decodes its outputs.
 """
 
 import json
@@ -49,11 +49,11 @@ PIPELINES = {
     "pose_estimation": "keypoint-detection",
     "oriented_object_detection": "object-detection",
 }
-"""Names of tasks on the hub."""
+"""Names of the tasks in model cards (`pipeline_tag`)."""
 
 
 def write_bundle(path: Path, onnx_path: Path, facts: dict[str, Any]) -> None:
-    """`facts` become `model.json`."""
+    """Write the archive. `facts` (see `exporting.model_facts`) become `model.json` and the text of `README.md`."""
     facts = facts | {"license_note": license_note(facts)}
     texts = {
         "model.json": json.dumps(facts, indent=1, ensure_ascii=False),
@@ -69,15 +69,12 @@ def write_bundle(path: Path, onnx_path: Path, facts: dict[str, Any]) -> None:
 
 
 def license_note(facts: dict[str, Any]) -> str:
-    """What whoever gives the weights on should know."""
-    if facts["framework"] == "ultralytics":
-        return (
-            "The architecture and, where it was used, the pretrained weights are Ultralytics', under AGPL-3.0 or a "
-            "licence that is bought from them."
-        )
-    known = facts["license"]
-    what = f"The architecture's published weights are under {known}" if known else "No licence of the weights is known"
-    return f"{what}; what they were trained on here has terms of its own."
+    """Terms of use of the weights, for those who pass them on."""
+    if facts["license_note"]:
+        return facts["license_note"]
+    name = facts["license"]
+    licence = f"The architecture's published weights are under {name}" if name else "No licence of the weights is known"
+    return f"{licence}; what they were trained on here has terms of its own."
 
 
 def model_card(facts: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""How far the outputs of an exported network lie from those of the original."""
+"""Differences between the outputs of an exported network and those of the original."""
 
 from typing import Any
 
@@ -7,17 +7,18 @@ import numpy as np
 from trainer_kit.inference.network import Arrays
 
 TOLERANCE = 1e-3
-"""Of an output's largest value: how far two implementations of 32-bit arithmetic may lie apart."""
+"""Largest allowed difference, as a share of an output's largest value, between two implementations of 32-bit floats."""
 MOST_REORDERED = 1000
-"""Objects of an image that may come in another order: networks that choose their best ones have some hundred."""
+"""Limit of the objects that may come in another order: networks that select their best objects give some hundred."""
 TIED_SHARE = 0.01
-"""Of such objects: how many may be others. Where some tie for the last place, rounding decides which one is chosen."""
+"""Share of such objects that may differ: rounding decides which of those that tie for the last place is selected."""
 PER_OBJECT = ("boxes", "scores", "coefficients", "keypoints")
 
 
 def differences(ours: Arrays, theirs: Arrays) -> dict[str, float]:
-    """Of each output, as a share of its largest value; where objects come in another order, of all that is theirs as
-    one set, under `objects`. NaN if either side is NaN.
+    """Return the largest difference of each output, as a share of its largest value; NaN if either side is NaN.
+
+    If the objects come in another order, the outputs of objects are compared as sets, under the name `objects`.
     """
     scales = {name: max(1.0, float(np.abs(value).max())) for name, value in ours.items()}
     found = {name: float(np.abs(value - theirs[name]).max()) / scales[name] for name, value in ours.items()}
@@ -35,7 +36,9 @@ def _rows(values: Any) -> Any:
 
 
 def _set_distance(one: Any, other: Any) -> float:
-    """How far the loneliest row of either is from its nearest one in the other (Hausdorff), but for the tied ones."""
+    """Hausdorff distance of two sets of rows: the largest distance from a row to its nearest one in the other set,
+    without the share of rows that may differ.
+    """
     tied = int(TIED_SHARE * len(one))
     nearest = [[float(np.abs(rows - row).max(-1).min()) for row in of] for of, rows in ((one, other), (other, one))]
     return float(np.max([np.sort(distances)[-1 - tied] for distances in nearest]))

@@ -12,15 +12,15 @@ from vision_contracts import FoundObject, ImagePrediction, Label
 
 LONGEST_SIDE = 1280
 SHORTEST_SIDE = 320
-"""Smaller images are enlarged, so that what is written into them can be read."""
+"""Smaller images are enlarged, so that the text in them can be read."""
 BAR_LABELS = 5
 PALETTE = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999")
-"""Okabe and Ito's, which the colour-blind can tell apart."""
+"""Colours of Okabe and Ito, which the colour-blind can distinguish."""
 KEYPOINT_SCORE = 0.5
 
 
 def draw(image: Image.Image, prediction: ImagePrediction, description: Description) -> Image.Image:
-    """A picture of its own; the image is not changed."""
+    """Return a new image with the prediction drawn into it."""
     scale = _scale(image)
     picture = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)
     for region in reversed(prediction.regions):
@@ -88,7 +88,7 @@ def _draw_keypoints(
 
 
 def _write(canvas: ImageDraw.ImageDraw, text: str, left: float, top: float, font: Any, color: str) -> None:
-    """Above the object, or inside it where there is no room above."""
+    """Write a label above the object, or inside it if there is no room above."""
     height = font.size * 1.3
     left = max(0, min(left, canvas.im.size[0] - canvas.textlength(text, font) - 4))
     top = top - height if top >= height else top

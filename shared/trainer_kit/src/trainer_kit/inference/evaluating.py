@@ -1,4 +1,4 @@
-"""Evaluations: a checkpoint measured by the one evaluator, on a split of whatever data set has its classes."""
+"""Evaluations of a checkpoint on a split of any data set with its classes, by the same evaluators as in a training."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,16 +11,17 @@ from data_kit import Dataset, Sample, Split, load_image
 from trainer_kit.evaluation import (
     BACKGROUND,
     ClassificationEvaluator,
-    Found,
-    Grid,
+    Detections,
+    Evaluator,
+    MaskGrid,
     ObjectEvaluator,
     SegmentationEvaluator,
     as_one_class,
     label_names,
 )
 from trainer_kit.inference import portable
-from trainer_kit.inference.network import LoadNetwork, Network, begin
-from trainer_kit.inference.predicting import as_json, run_on
+from trainer_kit.inference.network import LoadNetwork, Network, load_and_start
+from trainer_kit.inference.predicting import as_json, run_network
 from trainer_kit.trainer import OperationRun, TrainingError
 from vision_contracts import (
     ArtifactKind,
@@ -28,58 +29,58 @@ from vision_contracts import (
     EvaluateOperation,
     EvaluationReport,
     Metrics,
-    SplitEvaluation,
     TaskType,
 )
 
 LOWEST_SCORE = 0.001
 MASK_SIDE = 640
-"""Masks are compared at this longest side: a hundred of a large photograph would fill the memory."""
+"""Longest side at which masks are compared: a hundred masks of a large photograph would fill the memory."""
 
 
 def evaluate(load_network: LoadNetwork) -> Callable[[OperationRun[Any]], None]:
-    """A framework's work of the kind `evaluate`."""
+    """Return a framework's entry point for jobs of the kind `evaluate`."""
 
-    def work(run: OperationRun[Any]) -> None:
-        network = begin(run, load_network)
+    def operation(run: OperationRun[Any]) -> None:
+        network = load_and_start(run, load_network)
         assert isinstance(run.spec.work, EvaluateOperation)  # noqa: S101 - the spec's promise
         assert run.dataset is not None  # noqa: S101 - an evaluation is given one
         split = Split(run.spec.work.split)
-        measure = Measure(network, run.dataset)
-        samples = measure.dataset.splits.get(split, ())
+        evaluation = NetworkEvaluation(network, run.dataset)
+        samples = evaluation.dataset.splits.get(split, ())
         if not any(sample.class_ids for sample in samples):
             raise TrainingError(EndReason.BAD_DATA, f"The data set has no labelled {split}. Choose another split.")
         for number, sample in enumerate(samples):
-            measure.add(sample)
+            evaluation.add(sample)
             run.report(number + 1, len(samples))
-        _tell(run, split, measure)
+        _report(run, split, evaluation.evaluator)
 
-    return work
+    return operation
 
 
-def _tell(run: OperationRun[Any], split: Split, measure: "Measure") -> None:
-    values = {name.replace("val/", f"{split}/", 1): value for name, value in measure.evaluator.values().items()}
-    evaluation: SplitEvaluation = measure.evaluator.evaluate()
+def _report(run: OperationRun[Any], split: Split, evaluator: Evaluator) -> None:
+    values = {name.replace("val/", f"{split}/", 1): value for name, value in evaluator.values().items()}
     report = EvaluationReport(
         framework=run.spec.framework,
         model_name=run.spec.model_name,
         task_type=run.spec.task_type,
-        primary_metric=measure.evaluator.primary_metric,
+        primary_metric=evaluator.primary_metric,
         epoch=0,
-        splits={split.value: evaluation},
+        splits={split.value: evaluator.evaluate()},
     )
     path = run.folder / "evaluation.json"
     path.write_text(report.model_dump_json(indent=1))
     name = f"evaluations/{(run.spec.dataset.digest or 'folder')[:12]}-{split}.json"
     run.save_artifact(path, name=name, kind=ArtifactKind.REPORT)
     run.send(Metrics(step=1, epoch=0, values=dict(values)))
-    run.report_end(values)
+    run.report_finished(values)
 
 
-class Measure:
-    """An evaluator, and how a network's outputs come to it: as predictions of the data set's classes.
+class NetworkEvaluation:
+    """Runs a network on samples of a data set, and adds its outputs to an evaluator as predictions of the data set's
+    classes.
 
-    The evaluator is given the data set's own samples, as by a training, and makes the truth of them.
+    The evaluator gets the data set's own samples, as in a training, and makes the ground truth of them. Raises
+    TrainingError with `bad_data` for a data set with classes that the network does not know.
     """
 
     def __init__(self, network: Network, dataset: Dataset) -> None:
@@ -93,13 +94,15 @@ class Measure:
         self.evaluator: Any = self._new_evaluator(names)
 
     def add(self, sample: Sample) -> None:
-        """One image of `dataset`. Raises TrainingError for one that cannot be decoded."""
+        """Add an image of `dataset`. Raises TrainingError with `bad_data` for one that cannot be decoded, and for other
+        keypoints than the network's.
+        """
         try:
             image = load_image(sample.image)
         except (OSError, Image.DecompressionBombError) as error:
             message = f"{sample.image.name}: {error}. Replace this image, or take it out of the data set."
             raise TrainingError(EndReason.BAD_DATA, message) from error
-        outputs, placement = run_on(self._network, image)
+        outputs, placement = run_network(self._network, image)
         if self._task is TaskType.IMAGE_CLASSIFICATION:
             self.evaluator.add([sample], outputs["probabilities"][None, self._order])
         elif self._task is TaskType.SEMANTIC_SEGMENTATION:
@@ -110,8 +113,8 @@ class Measure:
             self.evaluator.add(sample, self._find(sample, outputs, placement))
 
     def _match_classes(self) -> list[int]:
-        """Outputs of the network that are not its background, in the order of the evaluator's classes: those of the
-        data set, and behind them what else the network knows.
+        """Return the outputs of the network, without its background, in the order of the evaluator's classes: those of
+        the data set, then the other classes of the network.
         """
         description = self._network.description
         outputs = [output for output in range(len(description.class_names)) if output != description.background]
@@ -133,13 +136,13 @@ class Measure:
                 return ObjectEvaluator(names, self._task)
 
     def _labels(self, outputs: dict[str, Any], placement: portable.Placement) -> Any:
-        """(height, width): the ids that a label map of the data set has."""
+        """(height, width): label ids, as in a label map of the data set."""
         label_of = np.full(len(outputs["scores"]), BACKGROUND)
         label_of[self._order] = np.arange(1, len(self._order) + 1)
         return label_of[portable.label_map(self._model, outputs["scores"], placement)]
 
-    def _find(self, sample: Sample, outputs: dict[str, Any], placement: portable.Placement) -> Found:
-        """What the network gives, in pixels of the image."""
+    def _find(self, sample: Sample, outputs: dict[str, Any], placement: portable.Placement) -> Detections:
+        """Decode the network's outputs into detections, in pixels of the image."""
         scores, classes, rows = portable.detect(
             self._model, outputs["boxes"], outputs["scores"], LOWEST_SCORE, most=300
         )
@@ -149,9 +152,9 @@ class Measure:
             turned = np.array([portable.corners_of(shape) for shape in shapes]).reshape(-1, 4, 2)
             corners = placement.to_image(turned)
             boxes = np.concatenate([corners.min(1), corners.max(1)], axis=1)
-            return Found(scores, classes, boxes, corners=corners)
+            return Detections(scores, classes, boxes, corners=corners)
         boxes = placement.to_image(shapes.reshape(-1, 2, 2)).reshape(-1, 4)
-        found = Found(scores, classes, np.clip(boxes, 0, [sample.width, sample.height] * 2))
+        found = Detections(scores, classes, np.clip(boxes, 0, [sample.width, sample.height] * 2))
         if self._task is TaskType.INSTANCE_SEGMENTATION:
             return self._with_masks(found, sample, outputs["coefficients"][rows], outputs["prototypes"], placement)
         if self._task is TaskType.POSE_ESTIMATION:
@@ -160,11 +163,12 @@ class Measure:
         return found
 
     def _with_masks(
-        self, found: Found, sample: Sample, coefficients: Any, prototypes: Any, placement: portable.Placement
-    ) -> Found:
+        self, found: Detections, sample: Sample, coefficients: Any, prototypes: Any, placement: portable.Placement
+    ) -> Detections:
+        """Add masks, in cells of a grid over the whole image."""
         shrink = min(1.0, MASK_SIDE / max(sample.width, sample.height))
         width, height = (max(1, round(side * shrink)) for side in (sample.width, sample.height))
-        grid = Grid(width, height, scale=(width / sample.width, height / sample.height))
+        grid = MaskGrid(width, height, scale=(width / sample.width, height / sample.height))
         small = portable.Placement((width, height), tuple(placement.scale / grid.scale), tuple(placement.offset))
         boxes = (found.boxes * (grid.scale * 2)).tolist()
         masks = [

@@ -1,6 +1,6 @@
-"""Exports: the network in a form that others read, compared with the original on real images.
+"""Exports: the network in a format for other programs, compared with the original on real images.
 
-The libraries that write and read them are imported when they are needed: they carry no types, and no prediction waits.
+The libraries of the formats are imported when they are needed, so that predictions do not wait for them.
 """
 
 import importlib
@@ -15,7 +15,7 @@ from data_kit import Dataset, Split, load_image
 from trainer_kit.inference import portable
 from trainer_kit.inference.bundle import write_bundle
 from trainer_kit.inference.comparing import TOLERANCE, differences
-from trainer_kit.inference.network import Arrays, Compute, LoadNetwork, Network, begin
+from trainer_kit.inference.network import Arrays, Compute, LoadNetwork, Network, load_and_start
 from trainer_kit.inference.predicting import as_json
 from trainer_kit.trainer import OperationRun, TrainingError
 from vision_contracts import ArtifactKind, EndReason, ExportFormat, ExportOperation
@@ -30,22 +30,22 @@ NAMES = {
 
 
 def export(load_network: LoadNetwork) -> Callable[[OperationRun[Any]], None]:
-    """A framework's work of the kind `export`."""
+    """Return a framework's entry point for jobs of the kind `export`."""
 
-    def work(run: OperationRun[Any]) -> None:
-        network = begin(run, load_network)
+    def operation(run: OperationRun[Any]) -> None:
+        network = load_and_start(run, load_network)
         assert isinstance(run.spec.work, ExportOperation)  # noqa: S101 - the spec's promise
         name = NAMES[run.spec.work.format]
         path = run.folder / Path(name).name
         WRITERS[run.spec.work.format](run, network, path)
         run.save_artifact(path, name=name, kind=ArtifactKind.EXPORT)
-        run.report_end({})
+        run.report_finished({})
 
-    return work
+    return operation
 
 
 def write_onnx(run: OperationRun[Any], network: Network, path: Path) -> dict[str, float]:
-    """Returns how far its outputs lie from the original's."""
+    """Write an ONNX file with metadata, and return the differences of its outputs: see `compare`."""
     network.write_onnx(path)
     add_metadata(path, model_facts(run, network))
     return compare(run, network, onnx_compute(path))
@@ -84,7 +84,7 @@ WRITERS: dict[ExportFormat, Callable[[OperationRun[Any], Network, Path], object]
 
 
 def model_facts(run: OperationRun[Any], network: Network) -> dict[str, Any]:
-    """What one must know of the weights: the description, and where they come from."""
+    """Facts needed to use the weights: the network's description, and their name, metrics and data set."""
     work = run.spec.work
     assert isinstance(work, ExportOperation)  # noqa: S101 - the spec's promise
     dataset = {"name": work.dataset_name, "digest": run.spec.dataset.digest}
@@ -92,18 +92,18 @@ def model_facts(run: OperationRun[Any], network: Network) -> dict[str, Any]:
 
 
 def add_metadata(path: Path, facts: dict[str, Any]) -> None:
-    """`model` is all of it as JSON; beside it what is asked for most, one by one."""
+    """Add metadata to an ONNX file: all facts as JSON under `model`, and the most important ones by their own names."""
     onnx: Any = importlib.import_module("onnx")
     model = onnx.load(path)
-    told = {name: facts[name] for name in ("task_type", "class_names", "preprocessing")} | {"model": facts}
+    metadata = {name: facts[name] for name in ("task_type", "class_names", "preprocessing")} | {"model": facts}
     onnx.helper.set_model_props(
-        model, {name: value if isinstance(value, str) else json.dumps(value) for name, value in told.items()}
+        model, {name: value if isinstance(value, str) else json.dumps(value) for name, value in metadata.items()}
     )
     onnx.save(model, path)
 
 
 def onnx_compute(path: Path) -> Compute:
-    """What an ONNX file computes."""
+    """Load an ONNX file, and return a function that runs it."""
     onnxruntime: Any = importlib.import_module("onnxruntime")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
@@ -115,8 +115,10 @@ def onnx_compute(path: Path) -> Compute:
 
 
 def compare(run: OperationRun[Any], network: Network, exported: Compute) -> dict[str, float]:
-    """The largest difference of each output, as a share of its largest value, over real images, by twos: the batch must
-    vary. Raises TrainingError with `export_mismatch` for more than TOLERANCE.
+    """Return the largest difference of each output over real images, as a share of its largest value.
+
+    Batches have two images, or one at the end, since the size of the batch must be variable. Raises TrainingError with
+    `export_mismatch` for differences above TOLERANCE.
     """
     assert run.dataset is not None  # noqa: S101 - an export is given one
     largest: dict[str, float] = {}
@@ -126,11 +128,11 @@ def compare(run: OperationRun[Any], network: Network, exported: Compute) -> dict
             largest[name] = float(np.maximum(largest.get(name, 0.0), difference))  # keeps NaN
         done += len(pixels)
         run.report(done, COMPARED_IMAGES)
-    told = ", ".join(f"{name} {difference:.2g}" for name, difference in largest.items())
+    listed = ", ".join(f"{name} {difference:.2g}" for name, difference in largest.items())
     if not all(difference <= TOLERANCE for difference in largest.values()):
-        message = f"The exported network does not compute what the original does (difference: {told})."
+        message = f"The exported network does not compute what the original does (difference: {listed})."
         raise TrainingError(EndReason.EXPORT_MISMATCH, f"{message} Choose another format, and report it.")
-    run.log(f"Compared with the original on {done} images; largest difference: {told}.")
+    run.log(f"Compared with the original on {done} images; largest difference: {listed}.")
     return largest
 
 

@@ -1,4 +1,4 @@
-"""A trained network, and what one must know of it to use it."""
+"""The interface of a trained network, and the description that is needed to use it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ from trainer_kit.trainer import OperationRun
 from vision_contracts import Message, TaskType
 
 Arrays = dict[str, NDArray[np.float32]]
-"""Outputs by name, of a batch of n images. Which there are depends on the task:
+"""Outputs by name, for a batch of n images. Their names and shapes depend on the task:
 
 image_classification        probabilities (n, classes)
 semantic_segmentation       scores (n, classes, h, w), the largest wins
@@ -24,42 +24,45 @@ all others                  boxes (n, q, 4) as x1, y1, x2, y2 in pixels of the i
 
 
 class Preprocessing(Message):
-    """From an upright RGB image to the network's input: resized, cut or filled to `size`, normalised."""
+    """Steps from an upright RGB image to the network's input: resizing, cropping or padding to `size`, normalising."""
 
     size: tuple[int, int] = Field(description="Height and width of the input.")
     resize: Literal["squash", "shorter_side", "letterbox"] = Field(
         description="Squash: to a square of `resize_to`, else to `size`. Shorter side: to `resize_to`. "
-        "Of what is larger than `size` the middle is cut out. Letterbox: to fit into `size`, and `fill` around it."
+        "An image larger than `size` is cropped to its centre. Letterbox: to fit into `size`, with `fill` around it."
     )
     resize_to: int | None = None
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"
     channels: Literal["rgb", "bgr"] = "rgb"
-    mean: tuple[float, float, float] = Field(default=(0, 0, 0), description="Of pixels from 0 to 1.")
+    mean: tuple[float, float, float] = Field(default=(0, 0, 0), description="Mean of each channel, from 0 to 1.")
     std: tuple[float, float, float] = (1, 1, 1)
     fill: int = 114
 
 
 class Description(Message):
-    """Everything but the weights. `model.json` of a bundle, and the metadata of an ONNX file, have it."""
+    """Description of a network without its weights: `model.json` of a bundle and an ONNX file's metadata contain it."""
 
     framework: str
     model_name: str
     task_type: TaskType
-    class_names: list[str] = Field(description="Of the outputs, in their order.")
+    class_names: list[str] = Field(description="Classes of the outputs, in their order.")
     preprocessing: Preprocessing
     nms_overlap: float | None = Field(
-        default=None, description="Of several boxes of a class that overlap by more, the best stays; null: all stay."
+        default=None, description="IoU above which the worse of two boxes of a class is removed; null: all stay."
     )
-    background: int | None = Field(default=None, description="The class that means: none of the others.")
-    single_class: bool = Field(default=False, description="It was trained to take every object for the one class.")
+    background: int | None = Field(default=None, description="Index of the class that means: none of the others.")
+    single_class: bool = Field(default=False, description="It was trained with all classes merged into one.")
     keypoint_names: list[str] = Field(default=[])
-    skeleton: list[tuple[int, int]] = Field(default=[])
-    versions: dict[str, str] = Field(default={})
-    license: str | None = None
+    skeleton: list[tuple[int, int]] = Field(default=[], description="Pairs of indices of connected keypoints.")
+    versions: dict[str, str] = Field(default={}, description="Versions of the libraries that trained it, by name.")
+    license: str | None = Field(default=None, description="Licence of the architecture's published weights.")
+    license_note: str = Field(
+        default="", description="Terms of the framework for those who pass the weights on; empty: `license` alone."
+    )
 
 
 Compute = Callable[[NDArray[np.float32]], Arrays]
-"""Outputs for a batch (n, 3, height, width), as `Preprocessing` makes it."""
+"""Function that returns the outputs for a batch (n, 3, height, width), preprocessed as `Preprocessing` says."""
 
 
 class Network(Protocol):
@@ -67,36 +70,38 @@ class Network(Protocol):
 
     description: Description
     device: str
+    """`cpu`, `mps` or `cuda:N`."""
 
     def run(self, pixels: NDArray[np.float32]) -> Arrays:
-        """See `Compute`."""
+        """Return the outputs for a batch (n, 3, height, width): see `Compute`."""
         ...
 
     def write_onnx(self, path: Path) -> None:
-        """One input, `image`, whose batch may vary, and the outputs of `run` under their names. Raises TrainingError
-        with `export_not_supported` where the architecture cannot be written so.
+        """Write an ONNX file with one input, `image`, of variable batch size, and the outputs of `run` by their names.
+
+        Raises TrainingError with `export_not_supported` if the architecture cannot be exported.
         """
         ...
 
     def write_torchscript(self, path: Path) -> Compute:
-        """As `write_onnx`; returns what the file computes once it is read again."""
+        """Write a TorchScript file, load it again, and return a function that runs it. Raises as `write_onnx`."""
         ...
 
     def tensors(self) -> dict[str, NDArray[Any]]:
-        """The weights by name."""
+        """Return the weights by name."""
         ...
 
 
 class LoadNetwork(Protocol):
-    """What a framework's works begin with."""
+    """A framework's function that loads a network."""
 
     def __call__(self, run: OperationRun[Any]) -> Network:
-        """The network of `run.checkpoint`. Raises TrainingError."""
+        """Load the network of `run.checkpoint`. Raises TrainingError with `weights_unavailable` if it is unreadable."""
         ...
 
 
-def begin(run: OperationRun[Any], load_network: LoadNetwork) -> Network:
-    """The network, loaded, and told of: the work begins."""
+def load_and_start(run: OperationRun[Any], load_network: LoadNetwork) -> Network:
+    """Load the network, report that the operation begins, and return the network."""
     network = load_network(run)
     description = network.description
     run.start(device=network.device, num_classes=len(description.class_names), versions=description.versions)

@@ -1,6 +1,6 @@
-"""From an image to a network's input, and from its outputs to an answer. Needs numpy and Pillow, and nothing else.
+"""Preparation of images for a network, and decoding of its outputs into predictions. Needs numpy and Pillow only.
 
-The platform's own predictions come from here, and every exported bundle has a copy of this file.
+The platform predicts with this module, and every exported bundle has a copy of it.
 """
 
 import math
@@ -10,13 +10,13 @@ import numpy as np
 from PIL import Image
 
 MOST_OBJECTS = 300
-"""Of one image."""
+"""Limit of the objects of an image."""
 KEPT_BEFORE_NMS = 2000
 INTERPOLATIONS = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}
 
 
 class Placement:
-    """Where an image lies in a network's input: x in the input is `scale[0] * x + offset[0]`."""
+    """Position of an image in a network's input: x in the input is `scale[0] * x + offset[0]`."""
 
     def __init__(self, image_size: tuple[int, int], scale: tuple[float, float], offset: tuple[float, float]) -> None:
         self.width, self.height = image_size
@@ -24,11 +24,11 @@ class Placement:
         self.offset = np.array(offset, dtype=np.float64)
 
     def to_image(self, points: Any) -> Any:
-        """(..., 2) points of the input as points of the image."""
+        """Convert points (..., 2) of the input to points of the image."""
         return (points - self.offset) / self.scale
 
     def window(self, shape: tuple[int, int], input_size: tuple[int, int]) -> tuple[float, float, float, float]:
-        """Left, top, right, bottom of the image in a map of `shape` that covers the input. Sizes are height, width."""
+        """Left, top, right, bottom of the image in a map of `shape` that covers the input. Shapes are height, width."""
         shrink = np.array([shape[1] / input_size[1], shape[0] / input_size[0]])
         start = self.offset * shrink
         end = (self.offset + self.scale * (self.width, self.height)) * shrink
@@ -38,15 +38,15 @@ class Placement:
 
 
 def prepare(image: Image.Image, preprocessing: dict[str, Any]) -> tuple[Any, Placement]:
-    """The input (3, height, width) for an upright RGB image, and where the image lies in it."""
+    """Return the input (3, height, width) for an upright RGB image, and the image's placement in it."""
     height, width = preprocessing["size"]
     resample = Image.Resampling(INTERPOLATIONS[preprocessing["interpolation"]])
-    how = preprocessing["resize"]
-    if how == "squash":
+    mode = preprocessing["resize"]
+    if mode == "squash":
         side = preprocessing["resize_to"]
         new = (side, side) if side else (width, height)
         offset = (-round((new[0] - width) / 2), -round((new[1] - height) / 2))
-    elif how == "letterbox":
+    elif mode == "letterbox":
         shrink = min(width / image.width, height / image.height)
         new = (max(1, round(image.width * shrink)), max(1, round(image.height * shrink)))
         offset = ((width - new[0]) // 2, (height - new[1]) // 2)
@@ -56,7 +56,7 @@ def prepare(image: Image.Image, preprocessing: dict[str, Any]) -> tuple[Any, Pla
         new = (short, long) if image.width <= image.height else (long, short)
         offset = (-round((new[0] - width) / 2), -round((new[1] - height) / 2))
     resized = image.resize(new, resample) if new != image.size else image
-    canvas = Image.new("RGB", (width, height), (preprocessing["fill"],) * 3 if how == "letterbox" else 0)
+    canvas = Image.new("RGB", (width, height), (preprocessing["fill"],) * 3 if mode == "letterbox" else 0)
     canvas.paste(resized, offset)
     pixels = np.asarray(canvas, dtype=np.float32) / 255
     if preprocessing["channels"] == "bgr":
@@ -69,7 +69,10 @@ def prepare(image: Image.Image, preprocessing: dict[str, Any]) -> tuple[Any, Pla
 def decode(
     model: dict[str, Any], outputs: dict[str, Any], placement: Placement, *, threshold: float = 0.25, top_k: int = 5
 ) -> dict[str, Any]:
-    """The answer for one image. `outputs` are those of the network, without the batch; `model` is `model.json`."""
+    """Return the prediction for one image, as JSON: `labels`, `regions` or `objects`, as the task has them.
+
+    `outputs` are those of the network, without the batch; `model` is `model.json`.
+    """
     if "probabilities" in outputs:
         return {"labels": classify(model, outputs["probabilities"], top_k)}
     if "boxes" not in outputs:
@@ -78,13 +81,13 @@ def decode(
 
 
 def classify(model: dict[str, Any], probabilities: Any, top_k: int) -> list[dict[str, Any]]:
-    """The most probable classes."""
+    """Return the `top_k` most probable classes."""
     best = np.argsort(-probabilities, kind="stable")[:top_k]
     return [_label(model, int(index), float(probabilities[index])) for index in best]
 
 
 def label_map(model: dict[str, Any], scores: Any, placement: Placement) -> Any:
-    """(height, width) of the image: which class each pixel is, from scores (classes, h, w)."""
+    """(height, width): the class index of each pixel of the image, from scores (classes, h, w)."""
     window = placement.window(scores.shape[1:], model["preprocessing"]["size"])
     best = np.full((placement.height, placement.width), -np.inf, dtype=np.float32)
     labels = np.zeros(best.shape, dtype=np.int32)
@@ -96,7 +99,7 @@ def label_map(model: dict[str, Any], scores: Any, placement: Placement) -> Any:
 
 
 def regions(model: dict[str, Any], scores: Any, placement: Placement) -> list[dict[str, Any]]:
-    """One mask for each class that occurs, but for the background."""
+    """Return a mask for each class that occurs, except the background, the largest first."""
     labels = label_map(model, scores, placement)
     found: list[dict[str, Any]] = []
     for index in np.unique(labels).tolist():
@@ -111,7 +114,9 @@ def regions(model: dict[str, Any], scores: Any, placement: Placement) -> list[di
 def detect(
     model: dict[str, Any], boxes: Any, scores: Any, threshold: float, most: int = MOST_OBJECTS
 ) -> tuple[Any, Any, Any]:
-    """(score, class, index of the box) of what is found, best first: each box for each of its classes."""
+    """Return scores, class indices and indices of boxes, best first, of all pairs of a box and a class with a score of
+    at least `threshold` that remain after non-maximum suppression.
+    """
     rows, classes = np.nonzero(scores >= threshold)
     found = scores[rows, classes]
     order = np.argsort(-found, kind="stable")[:KEPT_BEFORE_NMS]
@@ -123,7 +128,9 @@ def detect(
 
 
 def suppress(boxes: Any, classes: Any, overlap: float) -> Any:
-    """Indices of the boxes, which come best first, that no better one of their class covers."""
+    """Non-maximum suppression: return the indices of boxes, given best first, that no better one of their class
+    overlaps by more than `overlap`.
+    """
     kept: list[int] = []
     left = np.arange(len(boxes))
     while len(left) and len(kept) < MOST_OBJECTS:
@@ -136,7 +143,7 @@ def suppress(boxes: Any, classes: Any, overlap: float) -> Any:
 
 
 def box_overlap(one: Any, others: Any) -> Any:
-    """Intersection over union of x1, y1, x2, y2."""
+    """Intersection over union of boxes x1, y1, x2, y2: of (4,) with each of (n, 4)."""
     sides = np.minimum(one[2:], others[:, 2:]) - np.maximum(one[:2], others[:, :2])
     shared = np.clip(sides, 0, None).prod(1)
     area, areas = (one[2:] - one[:2]).prod(), (others[:, 2:] - others[:, :2]).prod(1)
@@ -144,7 +151,7 @@ def box_overlap(one: Any, others: Any) -> Any:
 
 
 def rotated_overlap(one: Any, others: Any) -> Any:
-    """Of cx, cy, w, h, angle: the boxes as normal distributions (Llerena et al., arXiv 2106.06072)."""
+    """Overlap of boxes cx, cy, w, h, angle, taken as normal distributions (Llerena et al., arXiv 2106.06072)."""
     a1, b1, c1 = _covariance(one[None])
     a2, b2, c2 = _covariance(others)
     dx, dy = (others[:, :2] - one[:2]).T
@@ -165,7 +172,7 @@ def _covariance(boxes: Any) -> tuple[Any, Any, Any]:
 def objects(
     model: dict[str, Any], outputs: dict[str, Any], placement: Placement, threshold: float
 ) -> list[dict[str, Any]]:
-    """What is found, with masks, keypoints or corners where the network gives them."""
+    """Return the detected objects, with masks, keypoints or corners if the network gives them."""
     scores, classes, rows = detect(model, outputs["boxes"], outputs["scores"], threshold)
     found: list[dict[str, Any]] = []
     for score, class_id, row in zip(scores, classes, rows, strict=True):
@@ -199,7 +206,7 @@ def corners_of(box: Any) -> Any:
 def object_mask(
     model: dict[str, Any], coefficients: Any, prototypes: Any, placement: Placement, box: list[float]
 ) -> Any:
-    """(height, width) of the image: the object's pixels, none outside of its box."""
+    """(height, width): true for the object's pixels of the image, none outside of its box."""
     logits = np.tensordot(coefficients, prototypes, 1).astype(np.float32)
     window = placement.window(logits.shape, model["preprocessing"]["size"])
     mask = _resized(logits, window, placement) > 0
@@ -210,7 +217,7 @@ def object_mask(
 
 
 def encode_rle(mask: Any) -> dict[str, Any]:
-    """COCO's compressed run-length mask."""
+    """Encode a mask in COCO's compressed run-length format."""
     flat = np.asarray(mask, dtype=bool).T.ravel()
     changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     runs = np.diff(np.concatenate([[0], changes, [flat.size]])).tolist()

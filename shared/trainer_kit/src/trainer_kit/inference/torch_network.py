@@ -1,4 +1,4 @@
-"""A network of torch. The framework that has loaded the library hands it over: the kit itself never imports it."""
+"""A network of torch. The kit itself never imports torch: the framework passes the library in."""
 
 import warnings
 from collections.abc import Callable, Generator, Sequence
@@ -15,13 +15,13 @@ from vision_contracts import EndReason
 
 OPSET = 18
 EXAMPLES = 2
-"""Images of the batch that is traced: with one, some architectures take the batch for a constant."""
+"""Batch size of traces: with one image, some architectures treat the batch size as a constant."""
 
 
 class TorchNetwork:
-    """Satisfies `Network` for a module that takes a batch of images and gives a tuple of outputs called `names`.
+    """A `Network` of a torch module that takes a batch of images and returns a tuple of outputs, called `names`.
 
-    `inner` is the part of it that has the weights, under the names that its library knows.
+    `inner` is the part of the module whose state dict has the weights by the names of its own library.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class TorchNetwork:
         return self._compute(self.module)(pixels)
 
     def write_onnx(self, path: Path) -> None:
-        """By torch's older exporter: it needs no further library, and a tenth of the time of the newer one."""
+        """Export with torch's older exporter: it needs no further library, and a tenth of the newer one's time."""
         axes = {name: {0: "batch"} for name in ("image", *self._names)}
         with self._writing("ONNX"):
             self._torch.onnx.export(
@@ -68,10 +68,10 @@ class TorchNetwork:
 
     @contextmanager
     def _writing(self, format: str) -> "Generator[None]":
-        """What cannot be written is said so, whatever error tells of it."""
+        """Convert any error of an exporter to a TrainingError with `export_not_supported`."""
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of tracing, and of the exporter about itself
+                warnings.simplefilter("ignore")  # tracing warns, and the exporter warns of itself
                 yield
         except Exception as error:
             text = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

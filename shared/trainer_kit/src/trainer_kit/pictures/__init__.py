@@ -1,5 +1,5 @@
-"""The pictures of a report, in one look for every framework and task. Imported at the end of a training alone, since
-matplotlib takes a second to load; it is the one library here that draws what print and screen both need.
+"""Plots of a training's report, in one style for every framework and task. Import it at the end of a training only:
+matplotlib takes a second to load.
 """
 
 from trainer_kit.pictures.drawing import Picture, draw_all

@@ -1,6 +1,6 @@
-"""Class by class: what is taken for what, and how well each one is found."""
+"""Plots by class: the confusion matrix, and one metric of each class."""
 
-# matplotlib does not say what its keyword arguments are.
+# matplotlib does not type its keyword arguments.
 # pyright: basic
 
 import numpy as np
@@ -16,11 +16,11 @@ MOST_WITH_NUMBERS = 12
 MOST_WITH_NAMES = 40
 MOST_CONFUSIONS = 12
 MOST_BARS = 40
-"""Classes that get a bar: of more, the worst and the best."""
+"""Limit of the bars: of more classes, the worst and the best get one."""
 
 
 def draw_confusion(evaluation: SplitEvaluation) -> Figure:
-    """Rows are labels, each as shares that add up to one. Of many classes, a list names the commonest confusions."""
+    """Draw the confusion matrix. Rows are labels, as shares that sum to 1; a list has the most frequent confusions."""
     labels = evaluation.confusion.labels
     counts = np.array(evaluation.confusion.counts, dtype=np.float64)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
@@ -32,7 +32,7 @@ def draw_confusion(evaluation: SplitEvaluation) -> Figure:
     image = axes.imshow(shares, cmap=HEAT, norm=Normalize(0, 1), aspect="equal", interpolation="nearest")
     figure.colorbar(image, ax=axes, shrink=0.6, label="share of the label")
     axes.spines[:].set_visible(False)
-    axes.set_title("What is taken for what")
+    axes.set_title("Confusion matrix")
     axes.set_xlabel("predicted")
     axes.set_ylabel("labelled")
     _name_cells(axes, labels)
@@ -61,7 +61,7 @@ def _number_cells(axes: Axes, counts: NDArray[np.float64], shares: NDArray[np.fl
 
 
 def _count(number: float) -> str:
-    """Pixels are many: 33k, 1.9M."""
+    """Format a count, which may be of pixels: 33k, 1.9M."""
     if number < 10_000:
         return f"{number:,.0f}"
     return f"{number / 1000:,.0f}k" if number < 1_000_000 else f"{number / 1_000_000:,.1f}M"
@@ -81,16 +81,16 @@ def _list_confusions(axes: Axes, labels: list[str], counts: NDArray[np.float64],
         axes.text(0.14, height, f"{short(labels[row], 18)} → {short(labels[column], 18)}", transform=axes.transAxes)
 
 
-def draw_classes(evaluation: SplitEvaluation, measure: str, title: str) -> Figure:
-    """A bar for each class, the worst first, with how many labels it has."""
-    known = [one for one in evaluation.classes if one.support and one.values.get(measure) is not None]
-    ordered = sorted(known, key=lambda one: one.values[measure] or 0.0)
+def draw_classes(evaluation: SplitEvaluation, metric: str, title: str) -> Figure:
+    """Draw a bar for each class, the worst first, with the metric and the number of its labels."""
+    known = [one for one in evaluation.classes if one.support and one.values.get(metric) is not None]
+    ordered = sorted(known, key=lambda one: one.values[metric] or 0.0)
     left_out = max(0, len(ordered) - MOST_BARS)
     shown = ordered if not left_out else [*ordered[: MOST_BARS // 2], *ordered[-MOST_BARS // 2 :]]
     figure = new_figure(7.0, 1.3 + 0.2 * max(3, len(shown)))
     axes = figure.subplots()
-    values = [one.values[measure] or 0.0 for one in shown]
-    mean = float(np.mean([one.values[measure] or 0.0 for one in known])) if known else 0.0
+    values = [one.values[metric] or 0.0 for one in shown]
+    mean = float(np.mean([one.values[metric] or 0.0 for one in known])) if known else 0.0
     colors = [VERMILION if value < mean / 2 else ORANGE if value < mean else BLUE for value in values]
     axes.barh(range(len(shown)), values, color=colors, height=0.72)
     axes.set_yticks(range(len(shown)), [short(one.name) for one in shown], fontsize=8)

@@ -1,6 +1,6 @@
-"""Lines: how training went, how precision, recall and F1 trade off, and whether confidence can be believed."""
+"""Line plots: metrics by epoch, precision and recall, F1 by score, and calibration."""
 
-# matplotlib does not say what its keyword arguments are.
+# matplotlib does not type its keyword arguments.
 # pyright: basic
 
 import math
@@ -15,10 +15,10 @@ from trainer_kit.pictures.style import BLUE, DASHES, GREY, ORANGE, PALETTE, VERM
 from vision_contracts import Curve, SplitEvaluation, metric_names
 
 MOST_NAMED = 7
-"""Lines that get a colour and a name; of more, the best and the worst do and the others are grey."""
+"""Limit of the lines with a colour and a name; of more, the best and the worst have them and the others are grey."""
 
 _LOSSES = {metric_names.TRAIN_LOSS: "training", metric_names.VAL_LOSS: "validation"}
-_MEASURES = {
+_METRICS = {
     metric_names.VAL_ACCURACY: "accuracy",
     metric_names.VAL_MAP50_95: "mAP 50-95",
     metric_names.VAL_MAP50: "mAP 50",
@@ -27,17 +27,17 @@ _MEASURES = {
 
 
 def draw_learning(history: History) -> Figure:
-    """Losses and measures by epoch, with the best epoch marked."""
+    """Draw losses and metrics by epoch, with the best epoch marked."""
     figure = new_figure(9.5, 3.6)
-    losses, measures = figure.subplots(1, 2)
+    losses, metrics = figure.subplots(1, 2)
     _draw_series(losses, history, _LOSSES)
-    _draw_series(measures, history, _MEASURES)
+    _draw_series(metrics, history, _METRICS)
     losses.set_title("Loss")
     losses.set_ylim(bottom=0)
     best = history.best[history.primary_metric]
-    measures.set_title(f"Validation: best in epoch {history.best_epoch}, with {best:.3f}")
-    measures.set_ylim(0, 1.02)
-    for axes in (losses, measures):
+    metrics.set_title(f"Validation: best in epoch {history.best_epoch}, with {best:.3f}")
+    metrics.set_ylim(0, 1.02)
+    for axes in (losses, metrics):
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(visible=True)
@@ -57,18 +57,18 @@ def _draw_series(axes: Axes, history: History, names: dict[str, str]) -> None:
 
 
 def draw_precision_recall(evaluation: SplitEvaluation) -> Figure:
-    """Of each class, at overlap 0.5."""
+    """Draw precision by recall of each class, at an overlap of 0.5."""
     precisions = {one.name: one.values.get("map50") for one in evaluation.classes}
     figure = _draw_by_class(evaluation, "precision_recall", precisions, "AP 50")
     axes = figure.axes[0]
     axes.set_title(f"Precision and recall: mAP 50 is {_number(evaluation.values.get('map50'))}")
     axes.set_xlabel("recall: share of the labelled objects that are found")
-    axes.set_ylabel("precision: share of what is found that is right")
+    axes.set_ylabel("precision: share of the detections that are correct")
     return figure
 
 
 def draw_f1(evaluation: SplitEvaluation) -> Figure:
-    """Of each class and of all, by the score from which objects are shown."""
+    """Draw F1 by score threshold, of each class and the mean of all."""
     figure = _draw_by_class(
         evaluation, "f1_confidence", {one.name: one.values.get("f1") for one in evaluation.classes}, "F1"
     )
@@ -80,13 +80,13 @@ def draw_f1(evaluation: SplitEvaluation) -> Figure:
     if best is not None:
         axes.axvline(best, color=GREY, linewidth=1, linestyle=":")
     axes.set_title(f"F1 by score: best at {_number(best, 2)}, where it is {_number(evaluation.values.get('f1'))}")
-    axes.set_xlabel("score from which objects are shown")
+    axes.set_xlabel("score threshold")
     axes.set_ylabel("F1")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 
 
-def _draw_by_class(evaluation: SplitEvaluation, name: str, values: dict[str, float | None], what: str) -> Figure:
+def _draw_by_class(evaluation: SplitEvaluation, name: str, values: dict[str, float | None], legend: str) -> Figure:
     figure = new_figure(7.5, 4.4)
     axes = figure.subplots()
     curves = [curve for curve in _curves(evaluation, name) if curve.class_name is not None]
@@ -107,27 +107,27 @@ def _draw_by_class(evaluation: SplitEvaluation, name: str, values: dict[str, flo
     axes.set_ylim(0, 1.02)
     axes.grid(visible=True)
     if axes.lines:
-        axes.legend(title=what, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        axes.legend(title=legend, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 
 
 def _outstanding(names: Sequence[str], values: dict[str, float | None]) -> list[str]:
-    """All names if they are few, else those of the best three and of the worst three."""
+    """Return all names if they are few, else those of the best three and of the worst three."""
     ordered = sorted(names, key=lambda name: -(values.get(name) or 0.0))
     return ordered if len(ordered) <= MOST_NAMED else [*ordered[:3], *ordered[-3:]]
 
 
 def draw_calibration(evaluation: SplitEvaluation) -> Figure:
-    """How often predictions are right, by how sure they are; and how many are how sure."""
+    """Draw accuracy by confidence, and a histogram of confidence."""
     figure = new_figure(5.2, 5.0)
     curve = next(iter(_curves(evaluation, "calibration")))
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    above.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1, label="as sure as it is right")
+    above.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1, label="perfect calibration")
     above.plot(curve.x, _heights(curve), color=BLUE, marker="o", markersize=5, label="this model")
     above.fill_between(curve.x, curve.x, _heights(curve), color=ORANGE, alpha=0.25, linewidth=0)
     error = evaluation.values.get("expected_calibration_error")
     above.set_title(f"Calibration: expected error {_number(error)}")
-    above.set_ylabel("share that is right")
+    above.set_ylabel("accuracy")
     above.set_ylim(0, 1.02)
     above.legend(loc="upper left")
     below.bar(curve.x, curve.counts or [], width=0.045, color=BLUE)
@@ -148,7 +148,7 @@ def _curves(evaluation: SplitEvaluation, name: str) -> Iterable[Curve]:
 
 
 def _heights(curve: Curve) -> list[float]:
-    """Gaps where a value is not defined."""
+    """Return the values of y, with NaN, which leaves a gap, for undefined ones."""
     return [math.nan if value is None else value for value in curve.y]
 
 

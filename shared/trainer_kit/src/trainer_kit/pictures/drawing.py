@@ -1,4 +1,4 @@
-"""Which pictures a training leaves, and their names."""
+"""The list of a training's plots, and their names."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ from trainer_kit.pictures.style import save
 from vision_contracts import ArtifactKind, SplitEvaluation, TaskType
 
 _OBJECTS = "blue: labelled; orange, dashed: found"
-_RIGHT_OR_WRONG = "✓ right, ✗ wrong"
+_CORRECT_OR_WRONG = "✓ correct, ✗ wrong"
 _LEGENDS = {
-    TaskType.IMAGE_CLASSIFICATION: _RIGHT_OR_WRONG,
+    TaskType.IMAGE_CLASSIFICATION: _CORRECT_OR_WRONG,
     TaskType.SEMANTIC_SEGMENTATION: "coloured: predicted; outlined: labelled",
 }
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A file that is complete."""
+    """A complete file, its name as an artifact, and its kind."""
 
     name: str
     kind: ArtifactKind
@@ -40,7 +40,7 @@ def draw_all(
     evaluation: SplitEvaluation,
     gallery: Gallery,
 ) -> Iterator[Picture]:
-    """Draws one after the other below `folder`, and gives each as soon as it is there."""
+    """Draw the plots into `folder`, and yield each one when it is complete."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, figure in _plots(task_type, history, evaluation):
         save(figure, path := folder / f"{name}.png")
@@ -71,4 +71,5 @@ def _samples(task_type: TaskType, dataset: Dataset, gallery: Gallery) -> Iterato
     if samples := gallery.samples:
         yield "sample_predictions", draw_images(samples, dataset, f"Validation images ({legend})")
     if mistakes := gallery.mistakes:
-        yield "mistakes", draw_images(mistakes, dataset, worst + (f" ({legend})" if legend != _RIGHT_OR_WRONG else ""))
+        title = worst + (f" ({legend})" if legend != _CORRECT_OR_WRONG else "")
+        yield "mistakes", draw_images(mistakes, dataset, title)

@@ -1,6 +1,6 @@
-"""Images with their labels and what was predicted of them."""
+"""Images with their labels and predictions."""
 
-# matplotlib does not say what its keyword arguments are.
+# matplotlib does not type its keyword arguments.
 # pyright: basic
 
 from collections.abc import Callable, Sequence
@@ -14,24 +14,24 @@ from matplotlib.patches import Polygon
 from PIL import Image
 
 from data_kit import Dataset, load_image
-from trainer_kit.evaluation import Found, GalleryImage, TopPrediction, label_map
+from trainer_kit.evaluation import Detections, GalleryImage, TopPrediction, label_map
 from trainer_kit.pictures.style import BLACK, BLUE, ORANGE, PALETTE, VERMILION, new_figure, short
 
 COLUMNS = 4
 LARGEST_SIDE = 360
-"""Pixels of an image in a picture."""
+"""Largest side, in pixels, of an image in a plot."""
 
 Draw = Callable[[Axes, Image.Image, GalleryImage, Sequence[str]], None]
 
 
 def draw_images(shown: Sequence[GalleryImage], dataset: Dataset, title: str) -> Figure:
-    """Up to twelve images in rows of four."""
+    """Draw up to twelve images in rows of four."""
     columns = min(COLUMNS, max(2, len(shown)))
     rows = -(-len(shown) // columns)
     images = [_load(one.sample.image) for one in shown]
     tallest = max(image.height / image.width for image in images)
     width, height = 2.9 * columns, (2.9 * min(tallest, 1.6) + 0.45) * rows + 0.4
-    figure = new_figure(width, height, layout=None)  # known beforehand, and ten times as fast as finding out
+    figure = new_figure(width, height, layout=None)  # a fixed layout takes a tenth of the time
     figure.suptitle(title, fontweight="bold", fontsize=10, x=0.01, y=1 - 0.08 / height, ha="left")
     figure.subplots_adjust(0.005, 0.005, 0.995, 1 - 0.75 / height, wspace=0.03, hspace=0.45 * rows / height)
     axes = np.atleast_1d(figure.subplots(rows, columns)).ravel()
@@ -48,20 +48,20 @@ def _load(path: Path) -> Image.Image:
     return image
 
 
-def _draw_guess(axes: Axes, image: Image.Image, shown: GalleryImage, names: Sequence[str]) -> None:
-    guess: TopPrediction = shown.prediction
+def _draw_class(axes: Axes, image: Image.Image, shown: GalleryImage, names: Sequence[str]) -> None:
+    prediction: TopPrediction = shown.prediction
     label = shown.sample.class_id
     axes.imshow(image)
-    said = f"{short(names[guess.class_id], 20)} ({guess.confidence:.0%})"
-    if guess.class_id == label:
-        axes.set_title(f"✓ {said}", color=BLUE, fontsize=9, fontweight="normal")
+    text = f"{short(names[prediction.class_id], 20)} ({prediction.confidence:.0%})"
+    if prediction.class_id == label:
+        axes.set_title(f"✓ {text}", color=BLUE, fontsize=9, fontweight="normal")
     else:
         truth = short(names[label], 20) if label is not None else "?"
-        axes.set_title(f"✗ {said}\nlabelled {truth}", color=VERMILION, fontsize=9, fontweight="normal")
+        axes.set_title(f"✗ {text}\nlabelled {truth}", color=VERMILION, fontsize=9, fontweight="normal")
 
 
-def _draw_found(axes: Axes, image: Image.Image, shown: GalleryImage, names: Sequence[str]) -> None:
-    found: Found = shown.prediction
+def _draw_objects(axes: Axes, image: Image.Image, shown: GalleryImage, names: Sequence[str]) -> None:
+    found: Detections = shown.prediction
     sample = shown.sample
     factor = image.width / sample.width
     axes.imshow(image)
@@ -92,7 +92,7 @@ def _name(axes: Axes, text: str, x: float, y: float, *, color: str, back: str, v
     axes.text(max(x, 0), y, text, fontsize=6, color=color, va=va, bbox=box, clip_on=True)
 
 
-def _outline_of(found: Found, index: int) -> np.ndarray:
+def _outline_of(found: Detections, index: int) -> np.ndarray:
     if len(found.corners):
         return found.corners[index]
     x1, y1, x2, y2 = found.boxes[index].tolist()
@@ -104,8 +104,8 @@ def _dots(axes: Axes, points: np.ndarray, color: str, marker: str) -> None:
         axes.plot(points[:, 0], points[:, 1], marker, color=color, markersize=3, markeredgewidth=1)
 
 
-def _draw_masks(axes: Axes, found: Found, factor: float, size: tuple[int, int]) -> None:
-    """Cells of a grid over the image, drawn where they lie in it."""
+def _draw_masks(axes: Axes, found: Detections, factor: float, size: tuple[int, int]) -> None:
+    """Draw the masks, which are cells of a grid, at their place in the image."""
     grid = found.grid
     if grid is None or not len(found.masks):
         return
@@ -122,8 +122,8 @@ def _draw_masks(axes: Axes, found: Found, factor: float, size: tuple[int, int]) 
     axes.set_aspect("equal")
 
 
-def _draw_labels(axes: Axes, image: Image.Image, shown: GalleryImage, names: Sequence[str]) -> None:
-    """The image with what was predicted, and as a line where the labels end."""
+def _draw_label_map(axes: Axes, image: Image.Image, shown: GalleryImage, names: Sequence[str]) -> None:
+    """Draw the predicted label map in colour, and outlines of the labels."""
     labels = label_map(shown.sample)
     predicted = np.asarray(Image.fromarray(shown.prediction).resize(image.size, Image.Resampling.NEAREST))
     truth = np.asarray(Image.fromarray(labels).resize(image.size, Image.Resampling.NEAREST))
@@ -140,7 +140,7 @@ def _draw_labels(axes: Axes, image: Image.Image, shown: GalleryImage, names: Seq
         if label:
             axes.contour(truth == label, levels=[0.5], colors="white", linewidths=2.2)
             axes.contour(truth == label, levels=[0.5], colors="black", linewidths=1.0)
-    axes.set_title(f"{np.mean(predicted == truth):.0%} of the pixels right", fontsize=8, fontweight="normal")
+    axes.set_title(f"{np.mean(predicted == truth):.0%} of the pixels correct", fontsize=8, fontweight="normal")
 
 
-_DRAW: dict[type, Draw] = {TopPrediction: _draw_guess, Found: _draw_found, np.ndarray: _draw_labels}
+_DRAW: dict[type, Draw] = {TopPrediction: _draw_class, Detections: _draw_objects, np.ndarray: _draw_label_map}

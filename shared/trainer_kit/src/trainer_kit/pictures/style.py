@@ -1,6 +1,6 @@
-"""Colours, fonts and paper: readable in print, and for people who do not see red and green apart."""
+"""Colours, fonts and sizes of plots: readable in print, and for people with red-green colour blindness."""
 
-# matplotlib does not say what its keyword arguments are.
+# matplotlib does not type its keyword arguments.
 # pyright: basic
 
 import warnings
@@ -16,11 +16,11 @@ from matplotlib.figure import Figure
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#222222",
 )  # fmt: skip
-"""Okabe and Ito's, which differ in lightness too."""
+"""Colours of Okabe and Ito, which differ in lightness too."""
 
 PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 DASHES = ("-", "--", "-.", ":")
-"""A second sign beside the colour, for print in grey."""
+"""Line styles that distinguish lines beside their colours, for print in grey."""
 
 GREY, PALE = "#767676", "#D9D9D9"
 HEAT = "Blues"
@@ -28,7 +28,7 @@ DPI = 120
 
 HANGUL_FONTS = ("NanumGothic", "Noto Sans CJK KR", "Noto Sans KR", "Malgun Gothic", "Apple SD Gothic Neo", "UnDotum",
                 "Noto Sans CJK JP", "Baekmuk Gulim")  # fmt: skip
-"""What draws Korean class names, where one of them is installed."""
+"""Fonts for Korean class names; those that are installed are used."""
 
 
 @cache
@@ -38,7 +38,7 @@ def _families() -> list[str]:
 
 
 def new_figure(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> Figure:
-    """An empty sheet, in inches; with `constrained` nothing that is written lies on something else."""
+    """Return an empty figure of a size in inches; the `constrained` layout keeps texts from overlapping."""
     settings: dict[str, Any] = {
         "font.family": _families(),
         "font.size": 9,
@@ -59,17 +59,17 @@ def new_figure(width: float, height: float, layout: Literal["constrained"] | Non
 
 
 def save(figure: Figure, path: Path) -> None:
-    """As PNG. A sign that no font has becomes an empty box, without a word."""
+    """Write a figure as PNG. A character that no font has becomes an empty box, without a warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         figure.savefig(path, dpi=DPI, facecolor="white")
 
 
 def short(name: str, most: int = 22) -> str:
-    """A name that does not push everything else off the sheet."""
+    """Truncate a name to `most` characters."""
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def shorten(names: Sequence[str], most: int = 22) -> list[str]:
-    """Several of them."""
+    """Truncate each of the names to `most` characters."""
     return [short(name, most) for name in names]

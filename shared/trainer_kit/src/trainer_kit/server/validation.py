@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from data_kit import ObjectStore
 from trainer_kit.adapter import Adapter, entry_point
 from trainer_kit.catalog import Catalog
-from trainer_kit.devices import why_not_together
+from trainer_kit.devices import device_count_error
 from trainer_kit.hyperparameters import max_devices, optimizer_names
 from trainer_kit.runner.inputs import local_path
 from trainer_kit.server.problems import InvalidSpec, field_path
@@ -66,7 +66,7 @@ class SpecValidator:
         if spec.params.num_devices > devices:
             message = f"{spec.framework} trains on {devices} at most, not on {spec.params.num_devices}."
             errors.append(FieldProblem(field="params.num_devices", code="maximum", message=message))
-        elif why_not := why_not_together(spec.params.device, spec.params.num_devices, gpus=self._gpus):
+        elif why_not := device_count_error(spec.params.device, spec.params.num_devices, gpus=self._gpus):
             errors.append(FieldProblem(field="params.num_devices", code="maximum", message=why_not))
         if errors:
             raise InvalidSpec("hyperparameters_invalid", errors)

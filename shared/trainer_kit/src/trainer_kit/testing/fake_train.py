@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from data_kit import Sample, Split, load_image
 from trainer_kit.evaluation import ClassificationEvaluator, History
 from trainer_kit.testing.fake_adapter import FakeHyperparameters
-from trainer_kit.trainer import NetworkFacts, Stopped, TrainingRun, leave_report
+from trainer_kit.trainer import NetworkFacts, Stopped, TrainingRun, write_final_report
 from vision_contracts import metric_names
 
 Floats = NDArray[np.float64]
@@ -78,7 +78,7 @@ def train(run: TrainingRun[FakeHyperparameters]) -> None:
         loss, evaluator = validate(run, model.weights, val_x, val_y, run.dataset["val"])
         run.report_epoch(epoch + 1, {metric_names.VAL_LOSS: loss}, evaluator)
         save(run, model, epoch + 1)
-    leave_report(run, lambda path: BestModel(run, Model.load(path).weights))
+    write_final_report(run, lambda path: FakeBestModel(run, Model.load(path).weights))
     run.finish()
 
 
@@ -125,7 +125,7 @@ def validate(
 
 
 @dataclass
-class BestModel:
+class FakeBestModel:
     """Satisfies `trainer_kit.trainer.BestModel`."""
 
     run: TrainingRun[FakeHyperparameters]

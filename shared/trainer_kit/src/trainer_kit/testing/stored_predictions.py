@@ -17,7 +17,7 @@ from data_kit.images import read_size
 from data_kit.masks import outlines
 from trainer_kit.evaluation import ClassificationEvaluator, DetectionEvaluator, Evaluator, SegmentationEvaluator
 from trainer_kit.inference import Arrays, Description, Preprocessing
-from trainer_kit.inference.evaluating import Measure
+from trainer_kit.inference.evaluating import NetworkEvaluation
 from vision_contracts import DatasetFormat, TaskType
 
 SIDE = 32
@@ -127,7 +127,7 @@ def masks() -> Any:
     return filled
 
 
-def evaluated(dataset: Dataset, task_type: TaskType, outputs: Arrays, **description: Any) -> Evaluator:
+def evaluate_stored(dataset: Dataset, task_type: TaskType, outputs: Arrays, **description: Any) -> Evaluator:
     """By an evaluation of a checkpoint, whose network gives `outputs` for every image."""
     settings: dict[str, Any] = {"class_names": list(dataset.class_names), "resize": "letterbox"} | description
     preprocessing = Preprocessing(size=(SIDE, SIDE), resize=settings.pop("resize"))
@@ -137,10 +137,10 @@ def evaluated(dataset: Dataset, task_type: TaskType, outputs: Arrays, **descript
         ),
         outputs,
     )
-    measure = Measure(network, dataset)
-    for sample in measure.dataset[Split.VAL]:
-        measure.add(sample)
-    return measure.evaluator
+    evaluation = NetworkEvaluation(network, dataset)
+    for sample in evaluation.dataset[Split.VAL]:
+        evaluation.add(sample)
+    return evaluation.evaluator
 
 
 class _Answers:
@@ -165,15 +165,15 @@ class _Answers:
         return {}
 
 
-Told = list[dict[str, Any]]
+EvaluatorUpdates = list[dict[str, Any]]
 
 
 @contextmanager
-def told() -> Generator[Told]:
+def record_updates() -> Generator[EvaluatorUpdates]:
     """All that evaluators are told of images while this is open, as lists that can be compared: truth, and how much of
     it was found.
     """
-    calls: Told = []
+    calls: EvaluatorUpdates = []
     kinds: tuple[Any, ...] = (ClassificationEvaluator, SegmentationEvaluator, DetectionEvaluator)
     originals = [kind.update for kind in kinds]
     for kind, original in zip(kinds, originals, strict=True):
@@ -185,7 +185,7 @@ def told() -> Generator[Told]:
             kind.update = original
 
 
-def _recording(original: Callable[..., None], calls: Told) -> Callable[..., None]:
+def _recording(original: Callable[..., None], calls: EvaluatorUpdates) -> Callable[..., None]:
     names = original.__code__.co_varnames[1 : original.__code__.co_argcount + original.__code__.co_kwonlyargcount]
 
     def update(self: Any, *arguments: Any, **named: Any) -> None:
@@ -196,7 +196,7 @@ def _recording(original: Callable[..., None], calls: Told) -> Callable[..., None
     return update
 
 
-def _of_images(values: dict[str, Any]) -> Told:
+def _of_images(values: dict[str, Any]) -> EvaluatorUpdates:
     """Classes of images and label maps come in batches, objects image by image."""
     if "labels" in values:
         return [{"labels": np.asarray(one).tolist()} for one in values["labels"]]

@@ -1,8 +1,8 @@
-"""What a framework's `train` module and its works import."""
+"""The trainer process, and the objects that a framework's `train` and operations use."""
 
 from trainer_kit.trainer.devices import resolve_device
 from trainer_kit.trainer.errors import Stopped, TrainingError
-from trainer_kit.trainer.final_report import BestModel, NetworkFacts, leave_report
+from trainer_kit.trainer.final_report import BestModel, NetworkFacts, write_final_report
 from trainer_kit.trainer.operation_run import OperationRun
 from trainer_kit.trainer.run import TrainingRun
 
@@ -13,6 +13,6 @@ __all__ = [
     "Stopped",
     "TrainingError",
     "TrainingRun",
-    "leave_report",
     "resolve_device",
+    "write_final_report",
 ]

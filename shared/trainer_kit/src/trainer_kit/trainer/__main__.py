@@ -1,4 +1,4 @@
-"""`python -m trainer_kit.trainer`: started by the runner, in the attempt's folder."""
+"""`python -m trainer_kit.trainer`, which the runner starts in the attempt's folder."""
 
 from trainer_kit.trainer.exiting import exit_now
 from trainer_kit.trainer.main import main

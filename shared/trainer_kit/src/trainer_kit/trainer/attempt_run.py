@@ -1,4 +1,4 @@
-"""What every kind of work knows of its attempt, and how it tells of it."""
+"""One attempt of a job as its entry point sees it: the inputs, and methods to report progress and results."""
 
 import math
 import os
@@ -18,68 +18,71 @@ from trainer_kit.trainer.world import World
 from vision_contracts import ArtifactKind, Finished, JobSpec, Log, LogLevel, ModelCard
 
 MAX_FILES_IN_OUTBOX = 4
-"""One on its way, the best and the newest checkpoint that wait, and one more."""
+"""One that is being uploaded, the best and the newest checkpoint that wait, and one more."""
 
 H = TypeVar("H", bound=BaseModel)
 
 
 @dataclass(kw_only=True)
 class AttemptRun(Generic[H]):
-    """One attempt, seen from inside the trainer process. Its working directory is `folder`."""
+    """One attempt, inside the trainer process. The working directory is `folder`."""
 
     spec: JobSpec
     card: ModelCard
     hyperparameters: H
     folder: Path
     send: Callable[[Message], None]
-    """Gives a message to the runner; blocks only while the pipe is full."""
+    """Sends a message to the runner; blocks only while the socket is full."""
     gpus: Sequence[int] = (0,)
-    """Numbers of the CUDA devices that are meant for this attempt."""
+    """Numbers of the CUDA devices that are reserved for this attempt."""
     world: World = field(default_factory=World)
     clock: Callable[[], float] = time.monotonic
 
     def choose_device(self, *, cuda_devices: int, has_mps: bool) -> str:
-        """`cpu`, `mps` or `cuda:N` for this process, from what the job asks for and what the library sees on this
-        machine.
+        """Return the device of this process, `cpu`, `mps` or `cuda:N`, from the job's `device` and from the devices
+        that the library sees on this machine.
 
-        Raises TrainingError with `bad_hyperparameters` for devices that are not there.
+        Raises TrainingError with `bad_hyperparameters` for devices that this machine does not have.
         """
         return self.choose_devices(cuda_devices=cuda_devices, has_mps=has_mps)[self.world.rank]
 
     def choose_devices(self, *, cuda_devices: int, has_mps: bool) -> list[str]:
-        """As `choose_device`, for each process that trains."""
+        """Return the device of each process that trains, by rank. Raises as `choose_device`."""
         requested, size = self.spec.params.device, self.spec.params.num_devices
         if size > 1:
             return resolve_world_devices(requested, cuda_devices=cuda_devices, gpus=self.gpus, size=size)
         return [resolve_device(requested, cuda_devices=cuda_devices, has_mps=has_mps, gpu=self.gpus[0])]
 
     @property
-    def images_at_once(self) -> int | None:
-        """How many images this process computes with at once, at most. None where nothing trains."""
+    def device_batch_size(self) -> int | None:
+        """Largest number of images in a batch of this process; None for an operation, which does not train."""
         return None
 
     def save_artifact(self, path: Path, *, name: str, kind: ArtifactKind, step: int | None = None) -> None:
-        """Hands over a file under `name`, such as `plots/confusion_matrix.png`."""
-        posted = self._post(path)
-        self.send(FileReport(name=name, kind=kind, path=str(posted.relative_to(self.folder)), step=step))
+        """Publish a copy of a complete file as the artifact `name`, such as `plots/confusion_matrix.png`."""
+        copy = self._copy_to_outbox(path)
+        self.send(FileReport(name=name, kind=kind, path=str(copy.relative_to(self.folder)), step=step))
 
     def log(self, message: str, level: LogLevel = LogLevel.INFO) -> None:
-        """A line for whoever follows this attempt."""
+        """Write a message to the job's log."""
         self.send(Log(level=level, message=message))
 
     def stop_requested(self) -> bool:
-        """Ask after every step. If so: save what can be saved in a few seconds, and raise `Stopped`."""
+        """Return whether the attempt is to be stopped or paused. Call it after every step; if it is true, save a
+        checkpoint within a few seconds and raise `Stopped`.
+        """
         return (self.folder / STOP_FILE).exists()
 
-    def report_end(self, values: Mapping[str, float]) -> None:
-        """Done. `values` are, after a training, the metrics of the best checkpoint."""
+    def report_finished(self, values: Mapping[str, float]) -> None:
+        """Report success. `values` are the metrics of the result; after a training, of the best checkpoint."""
         self.send(Finished(values=finite(values)))
 
-    def _post(self, path: Path) -> Path:
-        """A copy that the runner uploads and removes. (A hard link would change under a trainer that writes in place.)
+    def _copy_to_outbox(self, path: Path) -> Path:
+        """Copy a file for the runner, which uploads and removes the copy. (A hard link would change with a trainer that
+        writes in place.)
 
-        Waits while the runner is behind, so that checkpoints cannot fill the disk; not for a stop, before which little
-        is to come.
+        Waits while the outbox is full, so that checkpoints cannot fill the disk; but not once a stop is requested,
+        since few files follow.
         """
         outbox = self.folder / OUTBOX
         outbox.mkdir(exist_ok=True)
@@ -92,10 +95,10 @@ class AttemptRun(Generic[H]):
 
 
 def _count_files(outbox: Path) -> int:
-    """Those that are complete."""
+    """Number of the complete files in the outbox."""
     return sum(not name.startswith(".") for name in os.listdir(outbox))
 
 
 def finite(values: Mapping[str, float]) -> dict[str, float | None]:
-    """Numbers as the wire has them: null for what is not finite."""
+    """Convert numbers for the wire, which has null for NaN and infinity."""
     return {name: float(value) if math.isfinite(value) else None for name, value in values.items()}

@@ -1,7 +1,4 @@
-"""The trainer's end of its connection with the runner: messages go out, and its end means that the runner is gone.
-
-A replica has one like it to the trainer.
-"""
+"""The trainer's end of the socket pair between it and the runner. A replica has one to the trainer."""
 
 import contextlib
 import os
@@ -13,10 +10,10 @@ from trainer_kit.trainer.messages import Message
 
 
 class Channel:
-    """One half of a socket pair. Messages are lines of JSON; nothing ever comes in.
+    """The writing end of a socket pair. Messages are lines of JSON; the reader sends nothing.
 
-    A process without its reader has nobody to report to and must not keep the device, so it ends itself. (Linux could
-    do that with prctl; this works everywhere, and also for the children of the trainer.)
+    A trainer without its reader must not keep the device, so it ends itself when the reader closes its end. (Linux
+    could do that with prctl; this works everywhere, and also for the children of the trainer.)
     """
 
     def __init__(self, fd: int) -> None:
@@ -25,13 +22,13 @@ class Channel:
         self._mutex = threading.Lock()
 
     def send(self, message: Message) -> None:
-        """Gives a message to the reader; waits while that is busy."""
+        """Send a message; block while the socket is full."""
         line = message.model_dump_json().encode() + b"\n"
         with self._mutex:
             self._socket.sendall(line)
 
-    def end_with_its_reader(self) -> None:
-        """Watches for the other side's end in the background, and then kills this process group."""
+    def exit_with_reader(self) -> None:
+        """Start a thread that kills this process group when the reader closes its end."""
         threading.Thread(target=self._watch, name="reader-watch", daemon=True).start()
 
     def _watch(self) -> None:

@@ -1,8 +1,8 @@
-"""How a training ends early.
+"""Exceptions that end a training or an operation early.
 
 Exception
-├── TrainingError    the user can do something about it
-└── Stopped          it was asked to stop, and did
+├── TrainingError    an error that the user can fix
+└── Stopped          it has obeyed a request to stop or to pause
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from vision_contracts import EndReason
 class TrainingError(Exception):
     """An error with a reason code and a message that says what to do.
 
-    `proposed_changes` are settings with which a retry may go well, as its `changes`.
+    `proposed_changes` are settings with which a retry may succeed, in the form of a retry's `changes`.
     """
 
     def __init__(self, reason: EndReason, message: str, *, proposed_changes: dict[str, Any] | None = None) -> None:
@@ -23,4 +23,4 @@ class TrainingError(Exception):
 
 
 class Stopped(Exception):
-    """Raised by a trainer that has seen `stop_requested()`."""
+    """Raised by an entry point after `stop_requested()` was true."""

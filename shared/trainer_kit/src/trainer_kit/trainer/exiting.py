@@ -1,4 +1,4 @@
-"""How a process of the trainer ends."""
+"""The exit of trainer processes."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ from typing import NoReturn
 
 
 def exit_now(code: int) -> NoReturn:
-    """Ends without waiting for threads and without a framework's clean-up, which may hang after an error."""
+    """End the process without waiting for threads and without a framework's clean-up, which may hang after an error."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

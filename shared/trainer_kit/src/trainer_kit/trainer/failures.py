@@ -1,4 +1,4 @@
-"""What an exception means for the user, told without importing the libraries that raise it."""
+"""Translation of exceptions into reasons and messages for users, without importing the libraries that raise them."""
 
 import errno
 import shutil
@@ -20,8 +20,8 @@ _MORE_MEMORY = "train where there is more memory"
 
 
 def describe_failure(error: BaseException, folder: Path, batch_size: int | None = None) -> Failed:
-    """The reason code and a message that says what to do. `folder` is where the trainer writes; `batch_size` is what
-    it trains with, once that is so.
+    """Return the reason and a message that says what to do. `folder` is where the trainer writes; `batch_size` the
+    number of images in a batch, None if the attempt does not train.
     """
     chain = list(_causes(error))
     for cause in chain:
@@ -35,14 +35,14 @@ def describe_failure(error: BaseException, folder: Path, batch_size: int | None 
         message = "The disk of the training service is full. Free space on it, then retry."
         return Failed(reason=EndReason.DISK_FULL, message=message)
     text = "".join(traceback.format_exception_only(error)).strip()
-    advice = "The log has the whole traceback; if that does not tell you what to change, report it."
+    advice = "The log has the whole traceback; if it does not show what to change, report it."
     return Failed(reason=EndReason.INTERNAL, message=f"{text[:1000]} ({advice})")
 
 
 def report_failure(
     error: BaseException, folder: Path, send: Callable[[Message], None], batch_size: int | None = None
 ) -> None:
-    """As `describe_failure` words it; a defect with its traceback before it."""
+    """Send the failure as `describe_failure` describes it; before it, for a defect, the traceback as a log message."""
     failure = describe_failure(error, folder, batch_size)
     if failure.reason is EndReason.INTERNAL:
         text = "".join(traceback.format_exception(error))
@@ -80,5 +80,5 @@ def _is_full_disk(error: BaseException) -> bool:
 
 
 def _has_no_space(error: BaseException, folder: Path) -> bool:
-    """torch reports a failed write as a RuntimeError without a number; the disk itself tells."""
+    """Check the disk itself, since torch reports a failed write as a RuntimeError without an error number."""
     return isinstance(error, RuntimeError | OSError) and shutil.disk_usage(folder).free < FULL_DISK_BYTES

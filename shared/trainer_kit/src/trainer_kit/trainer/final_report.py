@@ -1,4 +1,4 @@
-"""The end of every training: the best checkpoint is measured once more, and `report.json` says what it is worth."""
+"""The report at the end of every training: the best checkpoint is evaluated once more, on the test split too."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from data_kit import Dataset, Split
-from trainer_kit.devices import name_of
+from trainer_kit.devices import describe_device
 from trainer_kit.evaluation import Evaluator
 from trainer_kit.trainer.errors import Stopped
 from trainer_kit.trainer.run import TrainingRun
@@ -19,41 +19,43 @@ REPORT_NAME = "report.json"
 
 @dataclass(frozen=True)
 class NetworkFacts:
-    """What speed depends on."""
+    """Facts that the speed of a network depends on."""
 
     device: str
-    """Such as `cuda:0`."""
+    """`cpu`, `mps` or `cuda:N`."""
     precision: str
     """`float32`, `bfloat16` or `float16`."""
     image_size: int
     """Side of the square images, in pixels."""
     parameters: int
+    """Number of weights."""
 
 
 class BestModel(Protocol):
     """The network with the weights of the best checkpoint, on the device that trained it."""
 
     def evaluate(self, split: Split) -> Evaluator:
-        """An evaluator that has seen its predictions of a whole split. Raises Stopped where that is asked for."""
+        """Return an evaluator with the predictions of a whole split. Raises Stopped if a stop is requested."""
         ...
 
     def describe(self) -> NetworkFacts:
-        """What its speed depends on."""
+        """Return the facts that its speed depends on."""
         ...
 
     def compute(self, batch_size: int) -> None:
-        """One forward pass over blank images; returns when the device has finished."""
+        """Run one forward pass over `batch_size` blank images; return when the device has finished."""
         ...
 
 
-def leave_report(run: TrainingRun[Any], load: Callable[[Path], BestModel]) -> None:
-    """Hands over `report.json` and pictures; `load` reads the best checkpoint.
+def write_final_report(run: TrainingRun[Any], load: Callable[[Path], BestModel]) -> None:
+    """Evaluate the best checkpoint, which `load` reads, and publish `report.json` and plots.
 
-    A training that has succeeded does not fail over its report: what goes wrong with it is said in the log.
+    A training that has succeeded does not fail because of its report: errors are logged. Raises Stopped if a stop is
+    requested.
     """
     history = run.history
     if run.best_checkpoint is None or not history.best_epoch:
-        run.log("There is no report: the best checkpoint, of an earlier attempt, is not at hand.", LogLevel.WARNING)
+        run.log("There is no report: the best checkpoint, of an earlier attempt, is not available.", LogLevel.WARNING)
         return
     try:
         started_at = time.monotonic()
@@ -66,7 +68,7 @@ def leave_report(run: TrainingRun[Any], load: Callable[[Path], BestModel]) -> No
         if run.draws_pictures:
             _draw(run, report, evaluators[Split.VAL])
         seconds = time.monotonic() - started_at
-        run.log(f"Measured epoch {history.best_epoch}, the best, in {seconds:.1f} s: see {REPORT_NAME}.")
+        run.log(f"Evaluated epoch {history.best_epoch}, the best, in {seconds:.1f} s: see {REPORT_NAME}.")
     except Stopped:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the weights are good
@@ -109,7 +111,7 @@ def _draw(run: TrainingRun[Any], report: EvaluationReport, evaluator: Evaluator)
 
 
 def _is_labelled(dataset: Dataset, split: Split) -> bool:
-    """A test split may come without labels."""
+    """Return whether the split exists and has labels; a test split may have none."""
     return any(sample.class_ids for sample in dataset.splits.get(split, ()))
 
 
@@ -117,7 +119,7 @@ def _measure_speed(model: BestModel, batch_size: int) -> ModelSpeed:
     facts = model.describe()
     return ModelSpeed(
         device=facts.device,
-        device_name=name_of(facts.device),
+        device_name=describe_device(facts.device),
         precision=facts.precision,
         image_size=facts.image_size,
         parameters=facts.parameters,

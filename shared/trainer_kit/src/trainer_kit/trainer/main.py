@@ -1,4 +1,4 @@
-"""The trainer process: one attempt of whatever kind, from its spec to its exit code."""
+"""The trainer process: one attempt of a training or an operation, from its spec to its exit code."""
 
 import argparse
 import faulthandler
@@ -21,7 +21,7 @@ from trainer_kit.trainer.errors import Stopped, TrainingError
 from trainer_kit.trainer.failures import report_failure
 from trainer_kit.trainer.messages import Message
 from trainer_kit.trainer.operation_run import OperationRun
-from trainer_kit.trainer.preflight import PreflightRun, measured
+from trainer_kit.trainer.preflight import PreflightRun, as_preflight
 from trainer_kit.trainer.replicas import run_replicas
 from trainer_kit.trainer.run import TrainingRun
 from vision_contracts import EndReason, Failed, Finished, JobKind, JobSpec, ModelCard, PredictOperation
@@ -40,7 +40,9 @@ PATHS = ("dataset", "resume_from", "best_checkpoint", "initial_checkpoint", "ima
 
 @dataclass(frozen=True)
 class TrainerInputs:
-    """What the runner has laid ready on this machine. As command line arguments, `ps` shows them."""
+    """The adapter, and local copies of the inputs that the runner has fetched. They are command line arguments, which
+    `ps` shows.
+    """
 
     adapter: str
     dataset: Path | None = None
@@ -56,8 +58,10 @@ class TrainerInputs:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs in the attempt's folder, with the runner at the other end of `--channel`."""
-    parser = argparse.ArgumentParser(prog="trainer_kit.trainer", description="Works on one attempt of one job.")
+    """Run an attempt in its folder, the working directory, with the runner at the other end of `--channel`. Return the
+    exit code.
+    """
+    parser = argparse.ArgumentParser(prog="trainer_kit.trainer", description="Runs one attempt of one job.")
     parser.add_argument("--channel", type=int, required=True)
     parser.add_argument("--adapter", required=True)
     for name in PATHS:
@@ -67,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     channel = Channel(options.channel)
-    channel.end_with_its_reader()
+    channel.exit_with_reader()
     return train(AttemptFolder(Path.cwd()), inputs, channel.send)
 
 
@@ -76,7 +80,9 @@ def _option(name: str) -> str:
 
 
 def train(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Message], None]) -> int:
-    """Does the work, tells how it ended, and returns the exit code: 0 if it finished or stopped as it was asked to."""
+    """Run an attempt, report its failure if it fails, and return the exit code: 0 if it has finished, or stopped on
+    request.
+    """
     has_finished, run = False, None
 
     def send_and_watch(message: Message) -> None:
@@ -93,24 +99,28 @@ def train(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Message]
     except Stopped:
         if folder.read_stop() is not None:
             return 0
-        send(Failed(reason=EndReason.INTERNAL, message="The trainer stopped although nobody had asked it to."))
+        send(Failed(reason=EndReason.INTERNAL, message="The trainer stopped without a request to stop."))
         return 1
-    except BaseException as error:  # noqa: BLE001 - whatever it is, the user must learn of it
-        report_failure(error, folder.path, send, run.images_at_once if run is not None else None)
+    except BaseException as error:  # noqa: BLE001 - every failure is reported to the user
+        report_failure(error, folder.path, send, run.device_batch_size if run is not None else None)
         return 1
     if not has_finished:
-        send(Failed(reason=EndReason.INTERNAL, message="The trainer returned without saying that it has finished."))
+        send(Failed(reason=EndReason.INTERNAL, message="The trainer returned without reporting that it has finished."))
     return 0 if has_finished else 1
 
 
 def prepare(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Message], None]) -> tuple[Run, Entry]:
-    """Checks everything that is cheap to check before the framework is imported, which takes seconds."""
+    """Return the run and the entry point to call with it. Everything that is cheap to check is checked before the
+    framework is imported, which takes seconds.
+
+    Raises TrainingError and DatasetError.
+    """
     spec = folder.read_spec()
     adapter = import_adapter(inputs.adapter)
     card = _find_card(adapter, spec)
     name = entry_point(adapter, spec.kind)
     if name is None:
-        raise TrainingError(EndReason.BAD_HYPERPARAMETERS, f"{spec.framework} has no {spec.kind} (any more).")
+        raise TrainingError(EndReason.BAD_HYPERPARAMETERS, f"{spec.framework} does not support {spec.kind}.")
     common: dict[str, Any] = {
         "spec": spec,
         "card": card,
@@ -121,12 +131,11 @@ def prepare(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Messag
         "gpus": folder.read_gpus(),
     }
     if spec.kind not in _TRAININGS:
-        return OperationRun(**common, checkpoint=_checkpoint(inputs), images=_images(inputs, spec)), import_attribute(
-            name
-        )
+        operation = OperationRun(**common, checkpoint=_checkpoint(inputs), images=_images(inputs, spec))
+        return operation, import_attribute(name)
     checkpoints = {name: getattr(inputs, name) for name in ("resume_from", "best_checkpoint", "initial_checkpoint")}
     run = _TRAININGS[spec.kind](**common, **checkpoints)
-    return run, import_attribute(name) if spec.kind is JobKind.TRAIN else measured(import_attribute(name))
+    return run, import_attribute(name) if spec.kind is JobKind.TRAIN else as_preflight(import_attribute(name))
 
 
 def _open_dataset(inputs: TrainerInputs, spec: JobSpec) -> Dataset | None:

@@ -1,7 +1,7 @@
-"""What a trainer tells its runner through the pipe: one JSON object a line.
+"""Messages from a trainer to its runner, one JSON object on each line.
 
-Most messages are event bodies that the runner only numbers and dates. A file is different: the runner stores it
-completely before it appends the event that names it.
+Most of them are event bodies, to which the runner adds a number and a time. A file is different: the runner stores it
+before it appends the event that names it.
 """
 
 from typing import Annotated, Literal
@@ -13,7 +13,7 @@ from vision_contracts import Message as WireMessage
 
 
 class FileReport(WireMessage):
-    """A complete file in the attempt's folder, for the runner to store and then remove."""
+    """A complete file below the attempt's folder, which the runner stores and then removes."""
 
     type: Literal["file"] = "file"
     name: str

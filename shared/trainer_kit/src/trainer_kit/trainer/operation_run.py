@@ -1,4 +1,4 @@
-"""What an entry point of a work works with: what a finished training is to be used for, and whom to tell."""
+"""The argument of an operation's entry point: the checkpoint and the inputs, and methods to report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,23 +12,23 @@ from vision_contracts import Progress, Started
 
 @dataclass(kw_only=True)
 class OperationRun(AttemptRun[H]):
-    """One attempt of a work; `spec.work` says what to do. A short one: it has no checkpoint of its own, and what loses
-    it begins again.
+    """One attempt of an operation, whose settings are `spec.work`. It saves no checkpoints: an attempt that is lost
+    starts from the beginning.
     """
 
     checkpoint: Path
-    """A local copy of the checkpoint that it is about."""
+    """Local copy of the checkpoint that it uses."""
     dataset: Dataset | None = None
-    """None for a prediction."""
+    """The data set; None for a prediction."""
     images: Sequence[Path] = ()
-    """Local copies of the images of a prediction, in their order. Nobody has looked at them yet."""
+    """Local copies of the images of a prediction, in the order of the request. They are not validated yet."""
 
     def start(self, *, device: str, num_classes: int, versions: Mapping[str, str]) -> None:
-        """Everything is loaded: the work begins."""
+        """Report that everything is loaded and the operation begins."""
         self.send(Started(resume_step=0, device=device, versions=dict(versions), num_classes=num_classes))
 
     def report(self, done: int, of: int) -> None:
-        """`done` of so many images are done. Raises Stopped where a user wants an end."""
+        """Report that `done` of `of` images are done. Raises Stopped if a stop is requested."""
         self.send(Progress(epoch=0, epochs=1, step=done, steps=of))
         if self.stop_requested():
             raise Stopped

@@ -1,15 +1,17 @@
-"""What to try when a training does not fit into memory: said to people, and as the `changes` of a retry."""
+"""Advice for a training that does not fit into memory: as a message, and as the `changes` of a retry."""
 
 from vision_contracts import EndReason, Failed
 
 
 def smaller_batch(batch_size: int) -> int | None:
-    """Half of it, rounded down to a power of two; None where there is nothing to halve."""
+    """Return half of the batch size, rounded down to a power of two; None for a batch size of 1."""
     return 1 << (batch_size // 2).bit_length() - 1 if batch_size > 1 else None
 
 
 def out_of_memory(what: str, batch_size: int | None, *, otherwise: str) -> Failed:
-    """The ending of an attempt that trained with `batch_size` (None: nobody knows). `otherwise` is a second way out."""
+    """Return the failure of an attempt that trained with `batch_size` (None: unknown). `what` begins its message, and
+    `otherwise` is an alternative to a smaller batch.
+    """
     smaller = smaller_batch(batch_size) if batch_size is not None else None
     if smaller is not None:
         message = f"{what} with a batch size of {batch_size}. Retry with a batch size of {smaller}, or {otherwise}."

@@ -1,4 +1,4 @@
-"""A dry run: any framework's own `train`, which is watched for a few steps and then stopped as a user would stop it."""
+"""A dry run: it measures a few steps of the framework's own `train`, and stops it as a user would."""
 
 import resource
 import sys
@@ -14,13 +14,14 @@ from trainer_kit.trainer.run import TrainingRun
 from vision_contracts import Metrics, PreflightOperation, Started
 
 WARM_UP_STEPS = 1
-"""The first step allocates and compiles what the others only use."""
+"""Steps that are not measured: the first one allocates memory and compiles."""
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+"""Bytes in a unit of `ru_maxrss`."""
 
 
 @dataclass(kw_only=True)
 class PreflightRun(TrainingRun[H]):
-    """Looks like a training to the framework. Keeps no file, and tells no step."""
+    """A training for the framework that is only measured. It publishes no file and reports no step."""
 
     _began: float = field(init=False)
     _started: float = field(init=False, default=0.0)
@@ -47,14 +48,14 @@ class PreflightRun(TrainingRun[H]):
             Started(resume_step=resume_step, device=device, versions=dict(versions or {}), num_classes=num_classes)
         )
 
-    def reports(self, step: int) -> bool:  # noqa: ARG002 - every step counts
+    def should_report(self, step: int) -> bool:  # noqa: ARG002 - every step counts
         return True
 
     def report_step(self, step: int, values: Mapping[str, float]) -> None:  # noqa: ARG002
         self._step_ends.append(self.clock())
 
     def report_epoch(self, epoch: int, values: Mapping[str, float], evaluator: Evaluator | None = None) -> bool:  # noqa: ARG002
-        """A whole epoch tells enough, however short it is."""
+        """Stop after one epoch, even if it has fewer steps than requested."""
         self._has_epoch = True
         raise Stopped
 
@@ -66,12 +67,12 @@ class PreflightRun(TrainingRun[H]):
 
     @property
     def is_measured(self) -> bool:
-        """Whether enough steps are done."""
+        """True once enough steps are done."""
         assert isinstance(self.spec.work, PreflightOperation)  # noqa: S101 - the spec's promise
         return self._has_epoch or len(self._step_ends) >= WARM_UP_STEPS + self.spec.work.steps
 
-    def conclude(self) -> None:
-        """Tells what was measured, as metrics of the last step."""
+    def report_measurements(self) -> None:
+        """Report the measurements as metrics of the last step, and the end of the dry run."""
         values = {
             "preflight/seconds_per_step": self._seconds_per_step(),
             "preflight/seconds_before_first_step": self._started - self._began,
@@ -81,17 +82,17 @@ class PreflightRun(TrainingRun[H]):
         }
         known = {name: value for name, value in values.items() if value}
         self.send(Metrics(step=len(self._step_ends), epoch=0, values=dict(known)))
-        self.report_end(known)
+        self.report_finished(known)
 
     def _seconds_per_step(self) -> float:
-        """Without the first, unless there is no other."""
+        """Mean duration of the steps after the first, or of the first if there is no other."""
         ends = [self._started, *self._step_ends]
         first = min(WARM_UP_STEPS, max(0, len(ends) - 2))
         return (ends[-1] - ends[first]) / max(1, len(ends) - 1 - first)
 
 
-def measured(train: Callable[[Any], None]) -> Callable[[Any], None]:
-    """`train`, which ends as soon as enough is known."""
+def as_preflight(train: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Return an entry point that runs `train` until enough steps are measured, and reports the measurements."""
 
     def measure(run: PreflightRun[Any]) -> None:
         try:
@@ -99,14 +100,14 @@ def measured(train: Callable[[Any], None]) -> Callable[[Any], None]:
         except Stopped:
             if not run.is_measured:
                 raise
-        run.conclude()
+        run.report_measurements()
 
     return measure
 
 
 def peak_memory() -> int:
-    """Bytes, of the accelerator where there is one, else of this process. torch is asked if it is there: the kit itself
-    never imports it.
+    """Return the peak in bytes: of the CUDA device that reserved most, if torch uses CUDA, else of this process. The
+    kit itself never imports torch.
     """
     torch: Any = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():

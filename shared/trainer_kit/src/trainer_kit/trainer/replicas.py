@@ -1,7 +1,8 @@
-"""The processes that train together, from the first one's side: forked when all is imported and read, and gone with it.
+"""The processes that train one job on several devices: the trainer is the first one, and forks the others (replicas)
+when everything is imported and read.
 
-Each replica holds one end of a channel to the first process, by which it tells why it failed. It ends when that channel
-does. They share the trainer's process group, so that whoever signals the trainer reaches them too.
+Each replica has a channel to the first process. It reports its failure by it, and ends when the channel is closed. The
+replicas share the trainer's process group, so that a signal to the group reaches them too.
 """
 
 import contextlib
@@ -29,7 +30,7 @@ from trainer_kit.trainer.world import HOST, World
 from vision_contracts import EndReason, Failed
 
 CAUSE_SECONDS = 3.0
-"""How long a failed first process waits for another one's failure, which may be why."""
+"""Time that a failed first process waits for the failure of a replica, which may be the cause."""
 FOLDER = "replicas"
 
 Run = TrainingRun[Any]
@@ -37,9 +38,9 @@ Operation = Callable[[Any], None]
 
 
 def run_replicas(run: Run, run_operation: Operation, send: Callable[[Message], None]) -> None:
-    """`run_operation(run)` in as many processes as the job has devices; returns or raises as the first one does.
+    """Call `run_operation(run)` in as many processes as the job has devices; return or raise as the first one does.
 
-    Where another one fails, its failure is sent and this process ends.
+    If a replica fails, its failure is sent and this process ends.
     """
     _check(run)
     replicas = Replicas(send)
@@ -52,32 +53,34 @@ def run_replicas(run: Run, run_operation: Operation, send: Callable[[Message], N
         replicas.yield_to_root_cause()
         raise
     finally:
-        replicas.dismiss()
+        replicas.kill()
 
 
 def _check(run: Run) -> None:
-    """Raises TrainingError for what no framework can train."""
+    """Check that the job can be split. Raises TrainingError for another system than Linux, and for too few images."""
     size, images = run.spec.params.num_devices, len(run.dataset["train"])
     if sys.platform != "linux":  # elsewhere the libraries do not survive a fork
         message = "num_devices: several devices train together on Linux only. Set it to 1."
         raise TrainingError(EndReason.BAD_HYPERPARAMETERS, message)
     if images < size:
-        message = f"num_devices: {images} training images do not go round {size} devices. Set it to {max(1, images)}."
+        message = f"num_devices: {images} training images are too few for {size} devices. Set it to {max(1, images)}."
         raise TrainingError(EndReason.BAD_HYPERPARAMETERS, message)
 
 
 class Replicas:
-    """Started, watched, and ended with the training."""
+    """The other processes of a training: forks them, watches them, and kills them at the end."""
 
     def __init__(self, send: Callable[[Message], None]) -> None:
         self._send = send
         self._pids: list[int] = []
         self._channels: list[socket.socket] = []
-        self._are_dismissed = False
+        self._are_killed = False
         self._one_has_died = threading.Event()
 
     def fork(self, run: Run, run_operation: Operation) -> None:
-        """Makes this process the first one. Must come before a thread that computes, and before any CUDA."""
+        """Fork the replicas, and make this process the first one of the world. Call it before any thread computes and
+        before CUDA is initialised.
+        """
         size = run.spec.params.num_devices
         listening = socket.create_server((HOST, 0))
         port = listening.getsockname()[1]
@@ -96,36 +99,38 @@ class Replicas:
             threading.Thread(target=self._watch, args=(rank, pid), name=f"replica-{rank}", daemon=True).start()
 
     def yield_to_root_cause(self) -> None:
-        """For a failure here that may be the echo of another one's, such as a broken connection: that one is told."""
+        """Wait for the failure of a replica, which may have caused the failure here, such as a broken connection, and
+        is reported instead of it.
+        """
         if self._one_has_died.wait(CAUSE_SECONDS):
-            time.sleep(CAUSE_SECONDS)  # in which the watching thread ends this process
+            time.sleep(CAUSE_SECONDS)  # the watching thread ends this process meanwhile
 
-    def dismiss(self) -> None:
-        """Ends those that are left. They have nothing to keep."""
-        self._are_dismissed = True
+    def kill(self) -> None:
+        """Kill the replicas that are left. They have nothing to save."""
+        self._are_killed = True
         for pid in self._pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
     def _watch(self, rank: int, pid: int) -> None:
-        ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # not reaped, so that its number is not given anew
-        if ended is None or self._are_dismissed or (ended.si_code, ended.si_status) == (os.CLD_EXITED, 0):
+        ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # WNOWAIT: its number must not be used again
+        if ended is None or self._are_killed or (ended.si_code, ended.si_status) == (os.CLD_EXITED, 0):
             return
         self._one_has_died.set()
         if ended.si_code != os.CLD_EXITED:
             _die_by(signal.Signals(ended.si_status), f"Process {rank} of this training was killed by ")
-        silent = Failed(
+        unexplained = Failed(
             reason=EndReason.INTERNAL,
-            message=f"Process {rank} of this training ended with exit code {ended.si_status} and without a word. "
+            message=f"Process {rank} of this training ended with exit code {ended.si_status} and without a message. "
             "Retry it, and report it with its log if it happens again.",
         )
-        for message in self._told_by(rank) or [silent]:
+        for message in self._messages_of(rank) or [unexplained]:
             self._send(message)
         exit_now(1)
 
-    def _told_by(self, rank: int) -> list[Message]:
+    def _messages_of(self, rank: int) -> list[Message]:
         channel, lines = self._channels[rank - 1], b""
-        channel.setblocking(False)  # what the replica has forked may still hold its end
+        channel.setblocking(False)  # children of the replica may still hold its end
         with contextlib.suppress(OSError):
             while chunk := channel.recv(1 << 16):
                 lines += chunk
@@ -133,7 +138,7 @@ class Replicas:
 
 
 def _die_by(number: signal.Signals, text: str) -> NoReturn:
-    """The trainer dies as its replica did: what that means is decided in one place, by the runner."""
+    """End the trainer by the signal that killed its replica: the runner translates it into a reason."""
     sys.stderr.write(f"{text}{number.name}.\n")
     sys.stderr.flush()
     faulthandler.disable()
@@ -144,27 +149,27 @@ def _die_by(number: signal.Signals, text: str) -> NoReturn:
 def _become_replica(
     run: Run, run_operation: Operation, world: World, channel: Channel, not_for_it: Sequence[socket.socket]
 ) -> NoReturn:
-    """Does the same as the first process, tells nothing but a failure, and ends the process."""
+    """Run the entry point in the forked process, report nothing but a failure, and end the process."""
     code = 1
     try:
         for inherited in not_for_it:
             inherited.close()
-        channel.end_with_its_reader()
+        channel.exit_with_reader()
         setproctitle(f"trainer: {AttemptFolder(run.folder)}, process {world.rank}")
         os.environ.update(world.environment())
         folder = run.folder / FOLDER / str(world.rank)
         folder.mkdir(parents=True, exist_ok=True)
         os.chdir(folder)
-        run = replace(run, folder=folder, send=_keep_silent, world=world)
+        run = replace(run, folder=folder, send=_discard, world=world)
         run_operation(run)
         code = 0
     except Stopped:
         code = 0
-    except BaseException as error:  # noqa: BLE001 - whatever it is, the user must learn of it
-        report_failure(error, run.folder, channel.send, run.images_at_once)
+    except BaseException as error:  # noqa: BLE001 - every failure is reported to the user
+        report_failure(error, run.folder, channel.send, run.device_batch_size)
     finally:
         exit_now(code)
 
 
-def _keep_silent(_message: Message) -> None:
-    """The first process tells it."""
+def _discard(_message: Message) -> None:
+    """Ignore a message: the first process sends the same."""

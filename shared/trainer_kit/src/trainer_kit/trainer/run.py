@@ -1,4 +1,4 @@
-"""The one object that a framework's `train` works with: what to train, and whom to tell."""
+"""The argument of a framework's `train`: the job and its inputs, and methods to report progress and checkpoints."""
 
 import math
 import os
@@ -21,19 +21,19 @@ _LOSS_WORDS = {metric_names.TRAIN_LOSS: "training", metric_names.VAL_LOSS: "vali
 
 @dataclass(kw_only=True)
 class TrainingRun(AttemptRun[H]):
-    """One training."""
+    """One attempt of a training."""
 
     dataset: Dataset
     resume_from: Path | None = None
-    """A local copy of the checkpoint to go on from: model, optimizer, schedule, step and random state."""
+    """Local copy of the checkpoint to resume from: model, optimizer, schedule, step and random state."""
     best_checkpoint: Path | None = None
-    """The best checkpoint so far: a local copy of an earlier attempt's, until this attempt has a better one."""
+    """Best checkpoint so far: a local copy of an earlier attempt's, until this attempt has a better one."""
     initial_checkpoint: Path | None = None
-    """A local copy of another job's checkpoint, to take weights from."""
+    """Local copy of another job's checkpoint, whose weights are the initial ones."""
     draws_pictures: bool = True
-    """Whether the end of the training leaves pictures beside its report."""
+    """Draw plots beside the report at the end of the training."""
     history: History = field(init=False)
-    """Every validation of the job. It belongs into checkpoints, and is restored from the one to go on from."""
+    """Metrics of every validation of the job. Save `history.epochs` in checkpoints, and restore it when resuming."""
     _plan: "_Plan" = field(init=False)
     _losses: list[float] = field(init=False, default_factory=list[float])
 
@@ -41,13 +41,13 @@ class TrainingRun(AttemptRun[H]):
         self.history = History(metric_names.PRIMARY[self.spec.task_type])
 
     @property
-    def images_at_once(self) -> int:
-        """A small data set does not fill a large batch."""
+    def device_batch_size(self) -> int:
+        """Largest number of images in a batch of this process; a small data set does not fill the job's batch size."""
         return max(1, min(self.spec.params.batch_size, -(-len(self.dataset["train"]) // self.world.size)))
 
     @property
-    def batches_in_words(self) -> str:
-        """For the log."""
+    def batch_description(self) -> str:
+        """Description for the log, such as `batches of 8 on each of 2 devices (16 images together)`."""
         size, devices = self.spec.params.batch_size, self.world.size
         together = f" on each of {devices} devices ({devices * size} images together)" if devices > 1 else ""
         return f"batches of {size}{together}"
@@ -61,7 +61,10 @@ class TrainingRun(AttemptRun[H]):
         resume_step: int = 0,
         versions: Mapping[str, str] | None = None,
     ) -> None:
-        """Everything is built: training begins with the step after `resume_step`."""
+        """Report that everything is built and training begins, with the step after `resume_step`.
+
+        `versions` are those of the libraries by name; `num_classes` is None where it does not apply.
+        """
         self._plan = _Plan(self.spec.params.epochs, steps_per_epoch, resume_step, self.clock())
         self.send(
             Started(
@@ -72,19 +75,19 @@ class TrainingRun(AttemptRun[H]):
             )
         )
 
-    def reports(self, step: int) -> bool:
-        """Whether `report_step` will tell of this step: ask before computing what is costly to read.
+    def should_report(self, step: int) -> bool:
+        """Return whether `report_step` reports this step: check it before computing values that are slow to read.
 
-        The answer depends on the number of the step alone, so that a resumed run tells of the same steps.
+        It depends on the number of the step alone, so that a resumed run reports the same steps.
         """
-        return self._plan.reports(step)
+        return self._plan.should_report(step)
 
     def report_step(self, step: int, values: Mapping[str, float]) -> None:
-        """An optimizer step is done (`step` counts from 1). Most calls cost nothing: see `reports`.
+        """Report an optimizer step (`step` counts from 1). Steps that `should_report` rejects are ignored.
 
         Raises TrainingError with `nan_loss` for a training loss that is not finite.
         """
-        if not self._plan.reports(step):
+        if not self._plan.should_report(step):
             return
         if (loss := self._finite_loss(metric_names.TRAIN_LOSS, values, step)) is not None:
             self._losses.append(loss)
@@ -93,10 +96,10 @@ class TrainingRun(AttemptRun[H]):
         self.send(self._plan.progress(step, epoch, self.clock()))
 
     def report_epoch(self, epoch: int, values: Mapping[str, float], evaluator: Evaluator | None = None) -> bool:
-        """`epoch` epochs are complete and validated: whether this one is the best so far.
+        """Report the validation after `epoch` complete epochs, and return whether it is the best so far.
 
-        `values` are the trainer's own, `val/loss` among them; `evaluator` has seen the validation's predictions, and
-        gives the others. Points stand at the epoch's last step.
+        `values` are the trainer's own metrics, such as `val/loss`; those of the task come from `evaluator`, which has
+        the predictions of the validation. Their step is the epoch's last.
         Raises TrainingError with `nan_loss` for a validation loss that is not finite.
         """
         step = epoch * self._plan.steps_per_epoch
@@ -109,23 +112,23 @@ class TrainingRun(AttemptRun[H]):
         return self.history.add(epoch, values | trained, evaluator)
 
     def save_checkpoint(self, path: Path, *, step: int, epoch: int) -> None:
-        """Hands over a checkpoint that is written completely; `path` may be replaced by the next one at once.
+        """Publish a copy of a complete checkpoint file; `path` may be overwritten afterwards.
 
-        `epoch` epochs are complete, validated and reported; one that was interrupted has more steps. Of several
-        processes that train together only the first one's is kept.
+        `epoch` is the number of epochs that are complete and reported; a checkpoint within an epoch has more steps.
+        Does nothing in a process that is not `world.is_main`.
         """
         if not self.world.is_main:
             return
         is_validated = step == epoch * self._plan.steps_per_epoch
         is_best = is_validated and epoch == self.history.best_epoch
-        posted = self._post(path)
+        copy = self._copy_to_outbox(path)
         if is_best:
-            self.best_checkpoint = self._keep(posted, name=f"best{path.suffix}")
+            self.best_checkpoint = self._keep(copy, name=f"best{path.suffix}")
         self.send(
             FileReport(
                 name=f"checkpoints/last{path.suffix}",
                 kind=ArtifactKind.CHECKPOINT,
-                path=str(posted.relative_to(self.folder)),
+                path=str(copy.relative_to(self.folder)),
                 step=step,
                 epoch=epoch,
                 is_best=is_best,
@@ -134,28 +137,28 @@ class TrainingRun(AttemptRun[H]):
         )
 
     def finish(self) -> None:
-        """Trained to the end. The metrics of the best checkpoint go with it."""
-        self.report_end(self.history.best)
+        """Report that the training has finished, with the metrics of its best validation."""
+        self.report_finished(self.history.best)
 
     def _finite_loss(self, name: str, values: Mapping[str, float], step: int) -> float | None:
-        """None where there is no such loss. Raises TrainingError."""
+        """Return the loss, or None if `values` has none. Raises TrainingError if it is not finite."""
         loss = values.get(name)
         if loss is None or math.isfinite(loss):
             return loss
         raise TrainingError(
             EndReason.NAN_LOSS,
             f"The {_LOSS_WORDS[name]} loss became {loss} at step {step}. Lower the learning rate "
-            f"(now {self.spec.params.learning_rate:g}), or look at the data set for broken images and labels.",
+            f"(now {self.spec.params.learning_rate:g}), or check the data set for broken images and labels.",
         )
 
-    def _keep(self, posted: Path, name: str) -> Path:
-        """A second name for a file of the outbox, which nobody writes to and the runner removes."""
+    def _keep(self, copy: Path, name: str) -> Path:
+        """Give a file of the outbox, which the runner will remove, a second name in the attempt's folder."""
         partial, kept = self.folder / f".{name}", self.folder / name
         partial.unlink(missing_ok=True)
         try:
-            os.link(posted, partial)
+            os.link(copy, partial)
         except OSError:  # a file system without hard links
-            shutil.copyfile(posted, partial)
+            shutil.copyfile(copy, partial)
         return partial.rename(kept)
 
 
@@ -170,7 +173,7 @@ class _Plan:
     def steps(self) -> int:
         return self.epochs * self.steps_per_epoch
 
-    def reports(self, step: int) -> bool:
+    def should_report(self, step: int) -> bool:
         every = max(1, self.steps_per_epoch // REPORTS_PER_EPOCH)
         return step % every == 0 or step % self.steps_per_epoch == 0
 

@@ -1,4 +1,4 @@
-"""How fast a network is: measured warm, by its forward pass alone."""
+"""Speed of a network: the time of its forward pass alone, after a warm-up."""
 
 import time
 from collections.abc import Callable
@@ -9,13 +9,13 @@ from vision_contracts import BatchTime
 WARM_UP_PASSES = 3
 MOST_PASSES = 30
 MOST_SECONDS = 0.4
-"""For each size of batch; a slow network is timed once."""
+"""Limit of the warm-up, and of the timed passes, for each batch size; at least one pass is timed."""
 
 
 def time_batch(
     compute: Callable[[int], None], batch_size: int, clock: Callable[[], float] = time.perf_counter
 ) -> BatchTime:
-    """The median of some passes. `compute` returns when the device has finished."""
+    """Return the median time of some passes. `compute(batch_size)` returns when the device has finished."""
     begun = clock()
     for _ in range(WARM_UP_PASSES):
         compute(batch_size)

@@ -69,17 +69,17 @@ class StandaloneTrainer:
     def checkpoint(self, step: int | None) -> Path:
         return self.folder.path / f"step-{step}"
 
-    def told(self, kind: type[M]) -> list[M]:
+    def messages_of(self, kind: type[M]) -> list[M]:
         return [message for message in self.messages if isinstance(message, kind)]
 
     def series(self, name: str) -> dict[int, float | None]:
         """Value by step."""
-        return {told.step: told.values[name] for told in self.told(Metrics) if name in told.values}
+        return {metrics.step: metrics.values[name] for metrics in self.messages_of(Metrics) if name in metrics.values}
 
     @property
     def failure(self) -> Failed:
         """Why it failed. Raises ValueError if it did not say."""
-        [failure] = self.told(Failed)
+        [failure] = self.messages_of(Failed)
         return failure
 
 
