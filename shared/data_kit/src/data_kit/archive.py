@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from data_kit.dataset import Dataset
 from data_kit.progress import OnProgress, counted
-from data_kit.report import Report, is_clean
+from data_kit.findings import Report, is_clean
 from data_kit.tree import Tree, is_ignored, join_inside
 
 GIB = 1024**3

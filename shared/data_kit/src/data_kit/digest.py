@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data_kit.dataset import Dataset, Split
 from data_kit.progress import OnProgress, counted
-from data_kit.report import Report
+from data_kit.findings import Report
 from data_kit.tree import Tree
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from data_kit.archive import NESTED_SUFFIXES, ArchiveLimits, OnProgress, check_clashes, check_room
-from data_kit.report import Report
+from data_kit.findings import Report
 from data_kit.storage import ObjectStore
 from data_kit.tree import Tree, is_clean, is_ignored, join_inside
 

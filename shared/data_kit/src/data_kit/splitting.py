@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from data_kit.copies import first_of_copies
+from data_kit.identical_files import first_of_copies
 from data_kit.dataset import Sample, Split
 
 Item = TypeVar("Item")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from data_kit.images import IMAGE_SUFFIXES
-from data_kit.report import Report, is_clean
+from data_kit.findings import Report, is_clean
 
 MAX_TEXT_BYTES = 16 * 1024**2
 """Of a file that is read as a whole, where nothing else is said."""

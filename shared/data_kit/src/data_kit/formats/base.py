@@ -8,7 +8,7 @@ from PIL import Image
 from data_kit.dataset import Instance, Sample, Split
 from data_kit.images import read_size
 from data_kit.inspection import Look, look_at
-from data_kit.report import Report
+from data_kit.findings import Report
 from data_kit.tree import Tree
 from vision_contracts import TaskType
 

@@ -17,7 +17,7 @@ from data_kit.geometry import (
     polygon_instance,
 )
 from data_kit.masks import decode_rle, outlines
-from data_kit.report import Report
+from data_kit.findings import Report
 
 
 class AnnotationError(ValueError):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from data_kit.dataset import Box, Instance, Keypoint
 from data_kit.geometry import OVERSHOOT_PIXELS, clip_box, clip_points, has_area, overshoot, polygon_instance
-from data_kit.report import Report
+from data_kit.findings import Report
 
 TOLERANCE = 0.01
 """How far outside 0…1 a coordinate may lie and still be a rounding error."""

@@ -23,7 +23,7 @@ from obstore.store import LocalStore, from_url
 
 from data_kit.storage.errors import InvalidKey, ObjectNotFound, StorageError
 from data_kit.storage.hooks import before_request
-from data_kit.storage.tally import RunningDigest
+from data_kit.storage.running_digest import RunningDigest
 
 if TYPE_CHECKING:
     from obstore import GetOptions

@@ -6,7 +6,7 @@ from typing import Any
 
 from data_kit.dataset import Dataset, Instance, Split
 from data_kit.geometry import area
-from data_kit.writers.placing import place_images
+from data_kit.writers.image_files import place_images
 
 
 def write_coco(dataset: Dataset, folder: Path) -> Path:

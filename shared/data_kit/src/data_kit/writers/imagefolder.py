@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from data_kit.dataset import Dataset
-from data_kit.writers.placing import place_image
+from data_kit.writers.image_files import place_image
 
 
 def write_imagefolder(dataset: Dataset, folder: Path) -> Path:

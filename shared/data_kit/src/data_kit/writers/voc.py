@@ -4,7 +4,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from data_kit.dataset import Dataset, Sample
-from data_kit.writers.placing import place_image
+from data_kit.writers.image_files import place_image
 
 
 def write_voc(dataset: Dataset, folder: Path) -> Path:

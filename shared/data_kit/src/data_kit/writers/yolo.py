@@ -9,7 +9,7 @@ import yaml
 from numpy.typing import NDArray
 
 from data_kit.dataset import Dataset, Instance, Polygon, Sample
-from data_kit.writers.placing import place_images
+from data_kit.writers.image_files import place_images
 from vision_contracts import TaskType
 
 _MOST_DISTANCES = 100_000

@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 from data_kit.dataset import Split
 from data_kit.formats.base import Labels, Source
 from data_kit.inspection import KINDS
-from data_kit.repeats import Seen, check_kinds, check_repeats
-from data_kit.report import Report
+from data_kit.duplicates import Seen, check_kinds, check_repeats
+from data_kit.findings import Report
 from data_kit.tree import Tree
 
 FEW_IMAGES = 10

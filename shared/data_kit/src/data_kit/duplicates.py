@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from data_kit.dataset import Sample, Split
 from data_kit.inspection import Look
-from data_kit.report import Report
+from data_kit.findings import Report
 
 MOST_BITS = 5
 """Of the 128 bits of a picture's shape so many may differ in a copy."""

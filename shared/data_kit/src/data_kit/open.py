@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from data_kit.checking import check_labels, check_outlines
+from data_kit.label_checks import check_labels, check_outlines
 from data_kit.dataset import Dataset, Sample, Split
 from data_kit.errors import DatasetError
 from data_kit.formats import coco, imagefolder, voc, yolo
 from data_kit.formats.base import MOST_PIXEL_CLASSES, Labels, Reader, Source, tasks_of
 from data_kit.progress import OnProgress
-from data_kit.report import Report, is_clean
+from data_kit.findings import Report, is_clean
 from data_kit.split_file import apply_split_file
 from data_kit.splitting import SPLIT_NAMES, split_off
 from data_kit.tree import Tree, is_ignored
