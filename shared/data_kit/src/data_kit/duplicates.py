@@ -1,86 +1,86 @@
-"""The same picture more than once: in two splits, in one, and with different labels."""
+"""Duplicate images: across splits, within one, and with different labels."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_kit.dataset import Sample, Split
-from data_kit.inspection import Look
-from data_kit.findings import Report
+from data_kit.findings import FindingCollector
+from data_kit.inspection import ImageInspection
 
 MOST_BITS = 5
-"""Of the 128 bits of a picture's shape so many may differ in a copy."""
+"""Bits of the 128 of a perceptual hash that may differ between near duplicates."""
 _BANDS = 8
-"""Two shapes that differ in fewer bits than there are bands agree in at least one of them."""
+"""Two hashes that differ in fewer bits than there are bands agree in at least one band."""
 _NEIGHBOURS = 64
-"""How many pictures of one band are compared with each: more agree only where pictures show next to nothing."""
+"""Images of one band that each is compared with: more agree only if they show next to nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A sample with what is known of its file."""
+class InspectedSample:
+    """A sample with the inspection of its image file."""
 
     name: str
     split: Split
     sample: Sample
-    look: Look
+    inspection: ImageInspection
 
 
-def check_repeats(seen: Sequence[Seen], report: Report) -> None:
-    """Warns of files with the same content, and of pictures that are nearly the same in different splits."""
-    for group in _same_content(seen):
-        _check_group(group, report)
-    for one, other in _nearly_same(seen):
-        report.warning(
+def check_duplicates(samples: Sequence[InspectedSample], findings: FindingCollector) -> None:
+    """Warn of files with the same content, and of near duplicates in different splits."""
+    for group in _same_content(samples):
+        _check_group(group, findings)
+    for one, other in _near_duplicates(samples):
+        findings.warning(
             "split_leakage_similar", one.name,
             f"It is in `{one.split}` and looks like `{other.name}` in `{other.split}`.",
             "If one is a copy of the other, remove it, or put both into one split.",
         )  # fmt: skip
 
 
-def _same_content(seen: Iterable[Seen]) -> Iterator[list[Seen]]:
-    groups: dict[bytes, list[Seen]] = defaultdict(list)
-    for item in sorted(seen, key=lambda item: item.name):
-        groups[item.look.content].append(item)
+def _same_content(samples: Iterable[InspectedSample]) -> Iterator[list[InspectedSample]]:
+    groups: dict[bytes, list[InspectedSample]] = defaultdict(list)
+    for item in sorted(samples, key=lambda item: item.name):
+        groups[item.inspection.content].append(item)
     return (group for group in groups.values() if len(group) > 1)
 
 
-def _check_group(group: Sequence[Seen], report: Report) -> None:
+def _check_group(group: Sequence[InspectedSample], findings: FindingCollector) -> None:
     first, *others = group
     for other in others:
         same = "the same file" if other.name == first.name else f"a copy of `{first.name}`"
         if other.sample.labels != first.sample.labels:
-            report.warning(
+            findings.warning(
                 "label_conflict", other.name, f"It is {same}, but is labelled differently.",
                 "Remove the wrong one of the two, or label them alike.",
             )  # fmt: skip
         if other.split != first.split:
-            report.warning(
+            findings.warning(
                 "split_leakage", other.name, f"It is in `{other.split}`, and {same} in `{first.split}`: "
                 "what a model is measured by, it must not have learned from.",
                 "Remove one of the two, or put both into one split.",
             )  # fmt: skip
         elif other.sample.labels == first.sample.labels:
-            report.warning("image_repeated", other.name, f"It is {same}.", "Remove one of the two.")
+            findings.warning("image_repeated", other.name, f"It is {same}.", "Remove one of the two.")
 
 
-def _nearly_same(seen: Sequence[Seen]) -> Iterator[tuple[Seen, Seen]]:
-    """Each picture outside `train` with one of another split, if there is one."""
-    shown = [item for item in seen if item.look.shape]
-    bits = np.frombuffer(b"".join(item.look.shape for item in shown), np.uint16).reshape(-1, _BANDS)
+def _near_duplicates(samples: Sequence[InspectedSample]) -> Iterator[tuple[InspectedSample, InspectedSample]]:
+    """Yield each image outside `train` with a near duplicate of another split, if there is one."""
+    hashed = [item for item in samples if item.inspection.perceptual_hash]
+    bits = np.frombuffer(b"".join(item.inspection.perceptual_hash for item in hashed), np.uint16).reshape(-1, _BANDS)
     order = list(Split)
-    splits = np.array([order.index(item.split) for item in shown], np.int8)
+    splits = np.array([order.index(item.split) for item in hashed], np.int8)
     partners: list[int] = _partners(bits, splits).tolist()
     for one, other in enumerate(partners):
-        if other >= 0 and shown[one].look.content != shown[other].look.content:
-            yield shown[one], shown[other]
+        if other >= 0 and hashed[one].inspection.content != hashed[other].inspection.content:
+            yield hashed[one], hashed[other]
 
 
 def _partners(bits: NDArray[np.uint16], splits: NDArray[np.int8]) -> NDArray[np.int64]:
-    """For each picture one that is nearly the same in an earlier split, or -1."""
+    """Return for each image the index of a near duplicate in an earlier split, or -1."""
     partners = np.full(len(bits), -1)
     for band in range(_BANDS):
         order = np.lexsort((*bits.T, bits[:, band]))
@@ -96,16 +96,3 @@ def _partners(bits: NDArray[np.uint16], splits: NDArray[np.int8]) -> NDArray[np.
             is_later = splits[one] > splits[other]
             partners[np.where(is_later, one, other)] = np.where(is_later, other, one)
     return partners
-
-
-def check_kinds(looks: Mapping[str, Look], kinds: Mapping[str, str], report: Report) -> None:
-    """Tells once of each unusual way in which images are stored."""
-    for kind, what in kinds.items():
-        names = [name for name, look in looks.items() if look.kind == kind]
-        if not names:
-            continue
-        more = f" and {len(names) - 1} more are" if len(names) > 1 else " is"
-        report.warning(
-            f"image_{kind}", names[0], f"`{names[0]}`{more} {what}.",
-            "Nothing needs to be done, if that is what you want.",
-        )  # fmt: skip

@@ -1,4 +1,4 @@
-"""A data set of classes as ImageFolder."""
+"""Writer of ImageFolder, for classification."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from data_kit.writers.image_files import place_image
 
 
 def write_imagefolder(dataset: Dataset, folder: Path) -> Path:
-    """Writes `<split>/<class>/…` below `folder`, which it returns. Every class has its folder in every split."""
+    """Write `<split>/<class>/…` below `folder`, which it returns. Every class has its folder in every split."""
     for split, samples in dataset.splits.items():
         for name in dataset.class_names:
             (folder / split / name).mkdir(parents=True, exist_ok=True)
