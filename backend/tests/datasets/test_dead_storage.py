@@ -10,7 +10,7 @@ from support.common import problem_of
 from support.dataset_api import DatasetApi, coins
 
 from data_kit import ObjectStore, StoredObject
-from data_kit.storage.store import Timeouts, open_store
+from data_kit.storage import Timeouts, open_store
 
 SHORT = Timeouts(connect=timedelta(seconds=1), retries=0)
 

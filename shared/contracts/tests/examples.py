@@ -159,11 +159,11 @@ PREDICTIONS = PredictionReport(
 )
 
 MODELS: dict[str, BaseModel] = {
-    "export_work": ExportOperation(format=ExportFormat.ONNX, name="a", metrics={"accuracy": 0.5}, dataset_name="b"),
-    "evaluate_work": EvaluateOperation(split="test"),
+    "export_operation": ExportOperation(format=ExportFormat.ONNX, name="a", metrics={"accuracy": 0.5}, dataset_name="b"),
+    "evaluate_operation": EvaluateOperation(split="test"),
     "predict_operation": WORK,
     "prediction_report": PREDICTIONS,
-    "preflight_work": PreflightOperation(steps=3),
+    "preflight_operation": PreflightOperation(steps=3),
     "work_spec": SPEC.model_copy(update={"kind": JobKind.PREDICT, "work": WORK}),
     "evaluation_report": REPORT,
     "job_spec": SPEC,

@@ -1,4 +1,4 @@
-"""What one version forgives another, and what it does not."""
+"""Compatibility between versions: the differences that are tolerated, and those that are not."""
 
 import json
 import math

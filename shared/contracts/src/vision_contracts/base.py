@@ -1,4 +1,4 @@
-"""The two kinds of wire model: what we accept is strict, what a peer sends us may be newer than we are."""
+"""The two kinds of wire model: requests of clients are strict, messages of peers may be of a newer version."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -7,19 +7,19 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Plain
 
 
 class Request(BaseModel):
-    """What a client sends to us: a misspelt field is an error, never ignored."""
+    """Model of a client's request: a misspelt field is an error, never ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Message(BaseModel):
-    """What a peer of another version sends to us: fields that we do not know yet are ignored."""
+    """Model of a message between peers, perhaps of other versions: unknown fields are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 def format_time(moment: datetime) -> str:
-    """`2026-01-31T12:00:00.123Z`: UTC, milliseconds, as every time on the wire."""
+    """Format a time as every time on the wire, in UTC with milliseconds: `2026-01-31T12:00:00.123Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -1,4 +1,4 @@
-"""What an attempt tells: one JSON object a line, in one order, numbered from 1."""
+"""Events of an attempt: one JSON object a line, in order, numbered from 1."""
 
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -10,7 +10,7 @@ from vision_contracts.reasons import EndReason
 
 
 class LogLevel(StrEnum):
-    """As in the standard library's logging."""
+    """Levels of Python's standard logging."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -19,7 +19,7 @@ class LogLevel(StrEnum):
 
 
 class ArtifactKind(StrEnum):
-    """What an artifact is for."""
+    """Purpose of an artifact."""
 
     CHECKPOINT = "checkpoint"
     PLOT = "plot"
@@ -33,14 +33,14 @@ class Started(Message):
     """The trainer has built data and model, and is about to take the step after `resume_step`."""
 
     type: Literal["started"] = "started"
-    resume_step: int = Field(ge=0, description="Optimizer steps already done; points beyond it will come again.")
+    resume_step: int = Field(ge=0, description="Optimizer steps already done; metrics of later steps come again.")
     device: str
-    versions: dict[str, str] = Field(default={}, description="Of the libraries that take part, the framework's own first.")
+    versions: dict[str, str] = Field(default={}, description="Versions of the libraries by name, the framework's first.")
     num_classes: int | None = None
 
 
 class Progress(Message):
-    """How far training is. `epoch` counts completed epochs, `step` optimizer steps."""
+    """Progress of training. `epoch` counts completed epochs, `step` optimizer steps."""
 
     type: Literal["progress"] = "progress"
     epoch: int = Field(ge=0)
@@ -51,7 +51,7 @@ class Progress(Message):
 
 
 class Metrics(Message):
-    """Numbers of one step. A number that is not finite is null."""
+    """Metrics of one step. A number that is not finite is null."""
 
     type: Literal["metrics"] = "metrics"
     step: int = Field(ge=0)
@@ -60,7 +60,7 @@ class Metrics(Message):
 
 
 class Log(Message):
-    """A line for whoever follows the training."""
+    """A line of the training's log."""
 
     type: Literal["log"] = "log"
     level: LogLevel = LogLevel.INFO
@@ -78,11 +78,11 @@ class Checkpoint(Message):
     is_best: bool
     sha256: str
     size_bytes: int = Field(ge=0)
-    values: dict[str, float | None] = Field(default={}, description="Metrics of the validation that it belongs to.")
+    values: dict[str, float | None] = Field(default={}, description="Metrics of its validation.")
 
 
 class Artifact(Message):
-    """A file that the attempt leaves, stored completely."""
+    """A file of the attempt that is stored completely."""
 
     type: Literal["artifact"] = "artifact"
     name: str
@@ -95,43 +95,43 @@ class Artifact(Message):
 
 
 class Finished(Message):
-    """Trained to the end."""
+    """The end of an attempt that was completed."""
 
     type: Literal["finished"] = "finished"
     values: dict[str, float | None] = Field(default={}, description="Metrics of the best checkpoint.")
 
 
-def _known(reason: Any) -> EndReason:
+def _known_or_internal(reason: Any) -> EndReason:
     try:
         return EndReason(reason)
     except ValueError:
         return EndReason.INTERNAL
 
 
-ToldReason = Annotated[EndReason, BeforeValidator(_known)]
-"""One that a newer peer has and we do not is `internal` here: whatever it is, the attempt has ended."""
+ReportedReason = Annotated[EndReason, BeforeValidator(_known_or_internal)]
+"""An end reason as a peer reports it: one that only a newer version knows becomes `internal`."""
 
 
 class Failed(Message):
-    """Ended by an error. `message` says what a user can do."""
+    """The end of an attempt by an error. `message` says what a user can do."""
 
     type: Literal["failed"] = "failed"
-    reason: ToldReason
+    reason: ReportedReason
     message: str
     proposed_changes: dict[str, Any] | None = Field(
-        default=None, description="Settings with which a retry may go well, as its `changes`: `{batch_size: 8}`."
+        default=None, description="Settings with which a retry may succeed, as its `changes`: `{batch_size: 8}`."
     )
 
 
 class Cancelled(Message):
-    """Ended because it was told to stop."""
+    """The end of an attempt by a request to stop."""
 
     type: Literal["cancelled"] = "cancelled"
-    reason: ToldReason = EndReason.STOPPED_BY_USER
+    reason: ReportedReason = EndReason.STOPPED_BY_USER
 
 
 class Paused(Message):
-    """Ended in order to go on later from its last checkpoint."""
+    """The end of an attempt that can be resumed from its last checkpoint."""
 
     type: Literal["paused"] = "paused"
 
@@ -146,7 +146,7 @@ event_body_adapter: TypeAdapter[EventBody] = TypeAdapter(EventBody)
 
 
 class JobEvent(Message):
-    """One line of an attempt's event log: who, when, and a body whose fields stand on the same level."""
+    """One line of an attempt's event log: number, time, and a body whose fields stand on the same level."""
 
     seq: int = Field(ge=1)
     attempt: int = Field(ge=1)
@@ -155,17 +155,17 @@ class JobEvent(Message):
 
     @property
     def is_terminal(self) -> bool:
-        """Nothing comes after this event."""
+        """Return whether it is the attempt's last event."""
         return self.body.type in TERMINAL_TYPES
 
     def to_line(self) -> str:
-        """The event as one line of JSON, without the line's end."""
+        """Return the event as one line of JSON, without a line break."""
         head = self.model_dump(mode="json", exclude={"body"})
         return _json.dump_json(head | self.body.model_dump(mode="json")).decode()
 
     @classmethod
     def from_line(cls, line: str | bytes) -> "JobEvent":
-        """The reverse of `to_line`.
+        """Parse a line, as the reverse of `to_line`.
 
         Raises pydantic's ValidationError for a line that is no event (a newer service's unknown type, say).
         """

@@ -1,4 +1,4 @@
-"""What the backend asks a training service to do."""
+"""The specification of an attempt, which the backend sends to a training service."""
 
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -18,7 +18,7 @@ NAMED_FIELDS = ("epochs", "batch_size", "learning_rate", "optimizer", "device", 
 
 
 class DatasetRef(Message):
-    """Where the images are. A version of the platform's own has a digest; a folder of the user's has none."""
+    """The location of a data set. A version in the platform has a digest; a folder of a user has none."""
 
     uri: str = Field(description="`file:///…` of a folder that the service sees, or an archive in object storage.")
     format: DatasetFormat = DatasetFormat.AUTO
@@ -33,7 +33,7 @@ class CheckpointRef(Message):
 
 
 class TrainingParams(Message):
-    """The settings that every framework has. All of them are decided before a job is sent."""
+    """The settings that every framework has. All have a value before a job is sent."""
 
     epochs: int = Field(ge=1, le=100_000)
     batch_size: int = Field(ge=1, le=65_536)
@@ -49,7 +49,7 @@ class JobSpec(Message):
 
     contract_version: int = CONTRACT_VERSION
     kind: JobKind = JobKind.TRAIN
-    work: Operation | None = Field(default=None, description="What to do, where that is not training.")
+    work: Operation | None = Field(default=None, description="The operation, unless it is training.")
     job_uid: UUID
     attempt: int = Field(ge=1)
     framework: str
@@ -57,7 +57,7 @@ class JobSpec(Message):
     task_type: TaskType
     dataset: DatasetRef
     output_uri: str = Field(description="Prefix in object storage that belongs to this attempt alone.")
-    resume_from_uri: str | None = Field(default=None, description="The checkpoint to go on from, if any.")
+    resume_from_uri: str | None = Field(default=None, description="The checkpoint to resume from, if any.")
     best_checkpoint_uri: str | None = Field(
         default=None,
         description="With `resume_from_uri`: the best checkpoint so far, for the report, unless a better one comes.",

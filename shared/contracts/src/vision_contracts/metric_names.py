@@ -23,4 +23,4 @@ PRIMARY: Mapping[str, str] = {
     TaskType.ORIENTED_OBJECT_DETECTION: VAL_MAP50_95,
     TaskType.SEMANTIC_SEGMENTATION: VAL_MIOU,
 }
-"""By task, the one number that tells the better of two checkpoints or trainings. More is better."""
+"""The metric of each task that two checkpoints or trainings are compared by. Higher is better."""

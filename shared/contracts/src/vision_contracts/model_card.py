@@ -1,4 +1,4 @@
-"""One entry of the catalogue."""
+"""Entries of the catalogue of models."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from vision_contracts.tasks import TaskType
 
 
 class ModelCard(Message):
-    """What a user needs to choose a model and to train it.
+    """The description of a model that a user needs to choose it and to train it.
 
     There is one card for each architecture, and one for each well-known hub checkpoint.
     """
@@ -28,7 +28,7 @@ class ModelCard(Message):
     license: str | None = None
     recommended_batch_size: int = Field(ge=1)
     recommended_lr: float = Field(gt=0)
-    tags: list[str] = Field(default=[], description="Words to find it by.")
+    tags: list[str] = Field(default=[], description="Keywords for a search.")
     priority: int = Field(default=2, ge=0, le=2, description="0 best known … 2.")
     hyperparameters_ref: str = Field(description="Key of the card's schema in `ModelList.schemas`.")
 
@@ -55,13 +55,13 @@ class ModelList(Message):
     schemas: dict[str, dict[str, Any]] = Field(default={}, description="By `hyperparameters_ref`.")
 
     def detail(self, card: ModelCard) -> ModelDetail:
-        """The card with its own schema."""
+        """Return the card with its own schema."""
         schema = describe_named_fields(self.schemas[card.hyperparameters_ref], card)
         return ModelDetail(**card.model_dump(), hyperparameters=schema)
 
 
 def describe_named_fields(schema: dict[str, Any], card: ModelCard) -> dict[str, Any]:
-    """`schema` whose named fields carry this card's own defaults."""
+    """Return `schema` with the card's own defaults of the named fields."""
     named = schema.get("x-named-fields", {})
     own_defaults = {"batch_size": card.recommended_batch_size, "learning_rate": card.recommended_lr}
     return schema | {

@@ -1,4 +1,4 @@
-"""The kinds of work beside training: what a finished training is used for, and what a training to come would need.
+"""The operations beside training: uses of a finished training, and the preflight of a new one.
 
 Each is an attempt like any other: the same slots, runner, events and endings.
 """
@@ -11,11 +11,11 @@ from pydantic import Field
 from vision_contracts.base import Message
 
 MOST_IMAGES = 64
-"""Of one prediction."""
+"""Maximum number of images of one prediction."""
 
 
 class JobKind(StrEnum):
-    """What an attempt does."""
+    """Kind of operation that an attempt runs."""
 
     TRAIN = "train"
     PREDICT = "predict"
@@ -25,7 +25,7 @@ class JobKind(StrEnum):
 
 
 class ExportFormat(StrEnum):
-    """`bundle` is a zip archive: the network as ONNX, what one must know of it, and a program that uses it."""
+    """Format of an export. `bundle` is a zip archive: the network as ONNX, its description, and a program to run it."""
 
     ONNX = "onnx"
     TORCHSCRIPT = "torchscript"
@@ -34,28 +34,28 @@ class ExportFormat(StrEnum):
 
 
 class ImageRef(Message):
-    """An image that somebody sent. It is hostile until it is decoded."""
+    """An image that a user sent. It is untrusted until it is decoded."""
 
-    name: str = Field(description="As its sender calls it; never a path.")
+    name: str = Field(description="Name that the user gave to it; never a path.")
     uri: str
 
 
 class PredictOperation(Message):
-    """Let a checkpoint (`initial_weights`) look at images."""
+    """Predict images with a checkpoint (`initial_weights`)."""
 
     kind: Literal["predict"] = "predict"
     images: list[ImageRef] = Field(min_length=1, max_length=MOST_IMAGES)
     threshold: float = Field(default=0.25, ge=0, le=1, description="Objects below this score are left out.")
-    top_k: int = Field(default=5, ge=1, le=1000, description="Labels of an image that are told.")
+    top_k: int = Field(default=5, ge=1, le=1000, description="Number of labels of an image that are reported.")
 
 
 class ExportOperation(Message):
-    """Write a checkpoint (`initial_weights`) in a form that others read, checked on images of `dataset`."""
+    """Export a checkpoint (`initial_weights`) to another format, verified on images of `dataset`."""
 
     kind: Literal["export"] = "export"
     format: ExportFormat
-    name: str = Field(default="", description="Of the experiment, for people.")
-    metrics: dict[str, float | None] = Field(default={}, description="Of the checkpoint, as the job has them.")
+    name: str = Field(default="", description="Name of the experiment, for people.")
+    metrics: dict[str, float | None] = Field(default={}, description="Metrics of the checkpoint, as the job has them.")
     dataset_name: str = ""
 
 
@@ -67,7 +67,7 @@ class EvaluateOperation(Message):
 
 
 class PreflightOperation(Message):
-    """Train a few real steps, and keep nothing but how long they took and what memory they needed."""
+    """Train a few real steps, and keep nothing but their time and memory."""
 
     kind: Literal["preflight"] = "preflight"
     steps: int = Field(default=4, ge=2, le=50)

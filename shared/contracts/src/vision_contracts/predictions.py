@@ -1,4 +1,4 @@
-"""What a prediction says: the artifact `predictions.json`. Coordinates are pixels of the upright image."""
+"""Results of a prediction: the artifact `predictions.json`. Coordinates are pixels of the upright image."""
 
 from pydantic import Field
 
@@ -30,7 +30,7 @@ class FoundKeypoint(Message):
 
 
 class FoundObject(Message):
-    """One object. Which of the optional parts it has depends on the task."""
+    """One object. The optional parts depend on the task."""
 
     class_id: int
     label: str
@@ -38,7 +38,7 @@ class FoundObject(Message):
     box: tuple[float, float, float, float] = Field(description="Left, top, right, bottom.")
     mask: Mask | None = None
     keypoints: list[FoundKeypoint] | None = None
-    corners: list[float] | None = Field(default=None, description="Of an oriented box: x, y of its four corners.")
+    corners: list[float] | None = Field(default=None, description="x, y of the four corners of an oriented box.")
 
 
 class Region(Message):
@@ -46,19 +46,19 @@ class Region(Message):
 
     class_id: int
     label: str
-    share: float = Field(description="Of the image's pixels, 0 to 1.")
+    share: float = Field(description="Share of the image's pixels, 0 to 1.")
     mask: Mask
 
 
 class ImageError(Message):
-    """Why there is no answer for an image; the others have theirs."""
+    """The reason why an image has no prediction; the others have theirs."""
 
     code: str = Field(description="`image_broken` or `image_too_large`.")
     message: str
 
 
 class ImagePrediction(Message):
-    """One image."""
+    """The prediction for one image."""
 
     name: str
     width: int | None = None
@@ -66,12 +66,12 @@ class ImagePrediction(Message):
     labels: list[Label] = Field(default=[], description="Most probable first (classification).")
     objects: list[FoundObject] = Field(default=[], description="Best first.")
     regions: list[Region] = Field(default=[], description="Largest first.")
-    drawing: str | None = Field(default=None, description="Name of the artifact with the answer drawn into the image.")
+    drawing: str | None = Field(default=None, description="Artifact with the prediction drawn into the image.")
     error: ImageError | None = None
 
 
 class PredictionReport(Message):
-    """Answers in the order of the images."""
+    """Predictions in the order of the images."""
 
     task_type: TaskType
     class_names: list[str]

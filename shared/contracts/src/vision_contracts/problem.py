@@ -8,7 +8,7 @@ PROBLEM_CONTENT_TYPE = "application/problem+json"
 
 
 class FieldProblem(Message):
-    """What is wrong with one field."""
+    """An error in one field."""
 
     field: str = Field(description="Path such as `hyperparameters.lr0`, without `body.`.")
     code: str
@@ -16,7 +16,7 @@ class FieldProblem(Message):
 
 
 class Problem(Message):
-    """`code` is stable and for programs; `detail` is for people and says what to do."""
+    """An error. `code` is stable and for programs; `detail` is for people and says what to do."""
 
     type: str = "about:blank"
     title: str

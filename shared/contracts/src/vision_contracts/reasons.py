@@ -1,10 +1,10 @@
-"""Stable codes that say why a job waits and why it ended. Texts for people stand beside them, never inside them."""
+"""Stable codes of the reasons why a job waits and why it ended. Texts for people are separate."""
 
 from enum import StrEnum
 
 
 class WaitReason(StrEnum):
-    """Why a queued job has not started yet."""
+    """Reason why a queued job has not started yet."""
 
     NO_FREE_SLOT = "no_free_slot"
     SERVICE_UNAVAILABLE = "service_unavailable"
@@ -14,7 +14,7 @@ class WaitReason(StrEnum):
 
 
 class EndReason(StrEnum):
-    """Why an attempt ended otherwise than by finishing."""
+    """Reason why an attempt ended without finishing."""
 
     OUT_OF_MEMORY = "out_of_memory"
     NAN_LOSS = "nan_loss"
@@ -34,4 +34,4 @@ class EndReason(StrEnum):
 
 
 INFRASTRUCTURE_REASONS = frozenset({EndReason.TRAINER_KILLED, EndReason.SERVICE_LOST, EndReason.STORAGE_UNAVAILABLE})
-"""Losses that are nobody's fault: only these are tried again without being asked."""
+"""Failures of the infrastructure: only these are retried automatically."""

@@ -1,4 +1,4 @@
-"""What a finished training says about its best checkpoint: the artifact `report.json`."""
+"""Evaluation of a training's best checkpoint: the artifact `report.json`."""
 
 from pydantic import Field
 
@@ -10,7 +10,7 @@ REPORT_VERSION = 1
 
 
 class ClassEvaluation(Message):
-    """One class by itself. A number that is not defined, such as a recall without labels, is null."""
+    """Evaluation of one class. A number that is not defined, such as a recall without labels, is null."""
 
     name: str
     support: int = Field(ge=0, description="Labelled images, objects or pixels of this class.")
@@ -18,53 +18,53 @@ class ClassEvaluation(Message):
 
 
 class ConfusionMatrix(Message):
-    """How often each label was predicted as each other one; for objects with `background` as the last label."""
+    """Counts of each label's predictions by predicted label; for objects, `background` is the last label."""
 
     labels: list[str]
-    counts: list[list[int]] = Field(description="Row: what is labelled. Column: what was predicted.")
+    counts: list[list[int]] = Field(description="Row: the true label. Column: the predicted label.")
 
 
 class Curve(Message):
     """Points of a curve, in the order in which they are joined."""
 
     name: str = Field(description="`precision_recall`, `f1_confidence` or `calibration`.")
-    class_name: str | None = Field(default=None, description="None: of all classes together.")
+    class_name: str | None = Field(default=None, description="Null for all classes together.")
     x: list[float]
     y: list[float | None]
     counts: list[int] | None = Field(default=None, description="Predictions that a point stands for.")
 
 
 class SplitEvaluation(Message):
-    """One split, seen through the best checkpoint."""
+    """Evaluation of the best checkpoint on one split."""
 
     images: int = Field(ge=0)
-    values: dict[str, float | None] = Field(description="Of all classes together: `accuracy`, `map50_95`, `miou`, …")
+    values: dict[str, float | None] = Field(description="Metrics of all classes: `accuracy`, `map50_95`, `miou`, …")
     classes: list[ClassEvaluation]
     confusion: ConfusionMatrix
     curves: list[Curve] = Field(default=[], description="Points to draw.")
 
 
 class BatchTime(Message):
-    """How long the network takes for one batch: its forward pass alone, without reading images."""
+    """Time of the network for one batch: its forward pass alone, without reading images."""
 
     batch_size: int = Field(ge=1)
-    batch_seconds: float = Field(gt=0, description="Median of the passes that were timed, after some that were not.")
+    batch_seconds: float = Field(gt=0, description="Median of the timed passes, after some to warm up.")
     images_per_second: float = Field(gt=0)
 
 
 class ModelSpeed(Message):
-    """How fast the network is on the device that trained it."""
+    """Speed of the network on the device that trained it."""
 
     device: str = Field(description="Such as `cuda:0` or `cpu`.")
-    device_name: str = Field(description="What the device calls itself, such as `NVIDIA H100 80GB HBM3`.")
-    precision: str = Field(description="In which numbers it was computed: `float32`, `bfloat16`, `float16`.")
+    device_name: str = Field(description="Name that the device reports, such as `NVIDIA H100 80GB HBM3`.")
+    precision: str = Field(description="Type of the numbers it was computed in: `float32`, `bfloat16`, `float16`.")
     image_size: int = Field(ge=1, description="Side of the square images, in pixels.")
     parameters: int = Field(ge=0)
     batches: list[BatchTime] = Field(description="For one image, and for a batch as large as in training.")
 
 
 class EvaluationReport(Message):
-    """The quality of the best checkpoint, in one form for every framework and task."""
+    """Evaluation of the best checkpoint, in one form for every framework and task."""
 
     report_version: int = REPORT_VERSION
     framework: str

@@ -1,4 +1,4 @@
-"""The HTTP interface of a training service: what each route takes and answers."""
+"""Requests and responses of a training service's HTTP interface."""
 
 from typing import Literal
 from uuid import UUID
@@ -9,10 +9,10 @@ from vision_contracts.base import Message, Request
 from vision_contracts.job_spec import CONTRACT_VERSION
 
 HEARTBEAT_SECONDS = 3.0
-"""A followed event stream carries an empty line this often when it has nothing to tell."""
+"""Interval of the empty lines in a followed event stream without new events."""
 
 SILENCE_SECONDS = 12.0
-"""A stream that has been silent for this long is lost."""
+"""Time without a line after which a stream counts as lost."""
 
 
 class DeviceInfo(Message):
@@ -24,18 +24,18 @@ class DeviceInfo(Message):
 
 
 class ServiceReady(Message):
-    """Who answers, and what it can take on now."""
+    """Identity and free capacity of a training service."""
 
-    instance_id: UUID = Field(description="Lives in the data directory: a wiped disk is a new instance.")
-    boot_id: UUID = Field(description="Of this process.")
+    instance_id: UUID = Field(description="Kept in the data directory: a wiped disk is a new instance.")
+    boot_id: UUID = Field(description="Identifies this process.")
     contract_version: int = CONTRACT_VERSION
     framework: str
     framework_version: str
     slots: int
     free_slots: int
-    devices: list[DeviceInfo] = Field(default=[], description="What a job may ask for; the CPU is one of them.")
+    devices: list[DeviceInfo] = Field(default=[], description="Devices that a job may request, the CPU included.")
     draining: bool = False
-    kinds: list[str] = Field(default=["train"], description="`JobKind`s that it can do; an older one trains only.")
+    kinds: list[str] = Field(default=["train"], description="Supported `JobKind`s; an older service has `train` only.")
 
 
 class HeldJob(Message):
@@ -49,7 +49,7 @@ class HeldJob(Message):
 
 
 class StopRequest(Request):
-    """How to end an attempt. `stop` and `pause` leave a checkpoint if it can be written in `grace_seconds`."""
+    """A request to end an attempt. `stop` and `pause` leave a checkpoint if it can be written in `grace_seconds`."""
 
     attempt: int = Field(ge=1)
     mode: Literal["stop", "pause", "kill"] = "stop"

@@ -1,10 +1,10 @@
-"""What a model can be trained for, and the words that go with it."""
+"""Tasks of models, and formats of data sets."""
 
 from enum import StrEnum
 
 
 class TaskType(StrEnum):
-    """The tasks of the catalogue. A data set, a model card and a job each name theirs."""
+    """Task that a model is trained for. A data set, a model card and a job each name theirs."""
 
     IMAGE_CLASSIFICATION = "image_classification"
     OBJECT_DETECTION = "object_detection"

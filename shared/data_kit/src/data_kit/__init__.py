@@ -6,7 +6,7 @@ from data_kit.digest import dataset_digest, dataset_manifest, manifest_digest
 from data_kit.errors import DatasetError, Finding
 from data_kit.images import load_image, load_scaled
 from data_kit.importing import copy_folder, copy_objects
-from data_kit.opening import detect_format, open_dataset
+from data_kit.open import detect_format, open_dataset
 from data_kit.progress import OnProgress
 from data_kit.split_file import write_split_file
 from data_kit.splitting import SplitOptions, assign_splits

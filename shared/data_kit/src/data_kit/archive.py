@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from data_kit.dataset import Dataset
+from data_kit.findings import FindingCollector, is_clean
 from data_kit.progress import OnProgress, counted
-from data_kit.report import Report, is_clean
 from data_kit.tree import Tree, is_ignored, join_inside
 
 GIB = 1024**3
@@ -28,29 +28,29 @@ _BROKEN = (
 _UTF8_FLAG, _ENCRYPTED_FLAG = 0x800, 0x1
 _RATIO_FREE_BYTES = 1024**2
 _DIRECTORY_BYTES_PER_FILE = 1024
-_MARK_BYTES = 4
-"""Some packers begin with a mark of their own."""
+_MARKER_BYTES = 4
+"""Some packers write a marker before the first file."""
 _MAX_NAME_BYTES, _MAX_PART_BYTES, _MAX_FOLDERS = 1024, 255, 64
-"""What every disk holds, below a folder that has a long name itself."""
+"""Limits that every file system allows, below a folder that has a long name itself."""
 _LOCAL_HEADER_BYTES = 30
 _LOCAL_LENGTHS_AT = 26
-"""In the header before a file's content: the lengths of its name and of what follows the name."""
+"""Offset in a local file header of two lengths: of the file's name, and of the extra field behind it."""
 
 
 @dataclass(frozen=True)
 class ArchiveLimits:
-    """What an archive may unpack to."""
+    """Upper bounds of what an archive may unpack to."""
 
     max_files: int = 1_000_000
     max_bytes: int = 500 * GIB
     max_ratio: float = 200.0
-    """Unpacked by packed size of one file; files of up to a MiB may have any."""
+    """Unpacked size divided by packed size of one file; files of up to a MiB may have any ratio."""
 
 
 def extract_archive(
     archive: Path, target: Path, limits: ArchiveLimits | None = None, on_progress: OnProgress | None = None
 ) -> None:
-    """Unpacks `archive` into the new or empty folder `target`.
+    """Unpack `archive` into the new or empty folder `target`.
 
     Raises DatasetError with everything that is wrong with the archive, and OSError if the disk is full. `target` is
     then as it was before. Hidden files and what operating systems leave behind are not unpacked.
@@ -68,8 +68,8 @@ def extract_archive(
 
 
 def write_archive(dataset: Dataset, archive: Path, on_progress: OnProgress | None = None) -> None:
-    """Packs a data set's files, sorted and not compressed: the same content gives the same bytes."""
-    tree = Tree(dataset.root, Report())
+    """Pack a data set's files, sorted and not compressed: the same content gives the same bytes."""
+    tree = Tree(dataset.root, FindingCollector())
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
         for name in counted(tree.names, on_progress):
             entry = zipfile.ZipInfo(name)
@@ -80,7 +80,7 @@ def write_archive(dataset: Dataset, archive: Path, on_progress: OnProgress | Non
 
 
 def stored_files(archive: Path) -> dict[str, tuple[int, int]]:
-    """Where each file of a `write_archive` archive lies in it: first byte and number of bytes."""
+    """Return, by name, the position of each file in a `write_archive` archive: first byte and number of bytes."""
     places: dict[str, tuple[int, int]] = {}
     with archive.open("rb") as file, zipfile.ZipFile(file) as packed:
         for entry in packed.infolist():
@@ -94,14 +94,14 @@ def stored_files(archive: Path) -> dict[str, tuple[int, int]]:
 
 
 def _extract(archive: Path, target: Path, limits: ArchiveLimits, on_progress: OnProgress | None) -> None:
-    report = Report()
+    findings = FindingCollector()
     try:
         with archive.open("rb") as file:
-            _check_directory(file, limits, report)
-            report.raise_errors()
+            _check_directory(file, limits, findings)
+            findings.raise_errors()
             with zipfile.ZipFile(file) as packed:
-                entries = _checked_entries(packed, limits, report)
-                report.raise_errors()
+                entries = _checked_entries(packed, limits, findings)
+                findings.raise_errors()
                 done, total = 0, sum(entry.file_size for _, entry in entries)
                 check_room(target, total)
                 for name, entry in entries:
@@ -110,12 +110,12 @@ def _extract(archive: Path, target: Path, limits: ArchiveLimits, on_progress: On
                     if on_progress is not None:
                         on_progress(done, total)
     except _BROKEN as error:
-        report.error("archive_broken", "", f"The zip archive is broken: {error}.", "Pack it again, and upload it anew.")
-        report.raise_errors()
+        findings.error("archive_broken", "", f"The zip archive is broken: {error}.", "Pack it and upload it again.")
+        findings.raise_errors()
 
 
-def _check_directory(file: BinaryIO, limits: ArchiveLimits, report: Report) -> None:
-    """The list of entries is read as a whole, so its size comes first."""
+def _check_directory(file: BinaryIO, limits: ArchiveLimits, findings: FindingCollector) -> None:
+    """Check the size of the central directory, which is read as a whole, before it is read."""
     end = file.seek(0, 2)
     file.seek(max(0, end - 65_557 - 20))
     tail = file.read()
@@ -130,66 +130,66 @@ def _check_directory(file: BinaryIO, limits: ArchiveLimits, report: Report) -> N
         wide = file.read(56)
         size = struct.unpack_from("<Q", wide, 40)[0] if len(wide) == 56 else size
     if size > limits.max_files * _DIRECTORY_BYTES_PER_FILE:
-        _too_many(limits, report)
+        _too_many(limits, findings)
     file.seek(0)
 
 
-def _too_many(limits: ArchiveLimits, report: Report) -> None:
-    report.error(
+def _too_many(limits: ArchiveLimits, findings: FindingCollector) -> None:
+    findings.error(
         "archive_too_many_files", "", f"The archive has more than {limits.max_files} files.",
         "Split the data set into several.",
     )  # fmt: skip
 
 
 def _checked_entries(
-    packed: zipfile.ZipFile, limits: ArchiveLimits, report: Report
+    packed: zipfile.ZipFile, limits: ArchiveLimits, findings: FindingCollector
 ) -> list[tuple[str, zipfile.ZipInfo]]:
-    entries = [(name, entry) for entry in packed.infolist() if (name := _checked_name(entry, limits, report))]
+    entries = [(name, entry) for entry in packed.infolist() if (name := _checked_name(entry, limits, findings))]
     if len(entries) > limits.max_files:
-        _too_many(limits, report)
-    _check_places(packed, report)
+        _too_many(limits, findings)
+    _check_places(packed, findings)
     total = sum(entry.file_size for _, entry in entries)
     if total > limits.max_bytes:
-        report.error(
+        findings.error(
             "archive_too_large", "", f"The archive unpacks to {total} bytes; {limits.max_bytes} are allowed.",
             "Scale the images down, or split the data set into several.",
         )  # fmt: skip
-    check_clashes([name for name, _ in entries], report)
-    if not entries and not report.has_errors:
-        report.error("dataset_empty", "", "The archive holds no files.", "Put images and labels into it.")
+    check_clashes([name for name, _ in entries], findings)
+    if not entries and not findings.has_errors:
+        findings.error("dataset_empty", "", "The archive holds no files.", "Put images and labels into it.")
     return entries
 
 
-def _check_places(packed: zipfile.ZipFile, report: Report) -> None:
-    """Each file has bytes of its own, one behind the other: else a few could be unpacked again and again."""
+def _check_places(packed: zipfile.ZipFile, findings: FindingCollector) -> None:
+    """Check that no two files share bytes of the archive: else a few bytes could be unpacked again and again."""
     found = sorted(packed.infolist(), key=lambda entry: entry.header_offset)
-    if found and not 0 <= found[0].header_offset <= _MARK_BYTES:
+    if found and not 0 <= found[0].header_offset <= _MARKER_BYTES:
         raise zipfile.BadZipFile("something else stands before its first file")
     starts = [*(entry.header_offset for entry in found), packed.start_dir]
     for entry, end in zip(found, starts[1:], strict=True):
         if entry.header_offset + _LOCAL_HEADER_BYTES + entry.compress_size > end:
             shown, fix = _decoded_name(entry), "Pack it again."
-            report.error("archive_bomb", shown, "Files of the archive overlap, or reach over its end.", fix)
+            findings.error("archive_bomb", shown, "Files of the archive overlap, or reach over its end.", fix)
 
 
-def _checked_name(entry: zipfile.ZipInfo, limits: ArchiveLimits, report: Report) -> str | None:
-    """Where the entry goes; None if it is a folder, ignored or refused."""
+def _checked_name(entry: zipfile.ZipInfo, limits: ArchiveLimits, findings: FindingCollector) -> str | None:
+    """Return the name to unpack the entry to; None if it is a folder, ignored or refused."""
     shown = _decoded_name(entry)
     name = join_inside("", shown) if is_clean(shown) else None
     if name is None:
-        report.error("path_leaves_root", shown, "This name leads out of the archive.", "Pack relative names only.")
+        findings.error("path_leaves_root", shown, "This name leads out of the archive.", "Pack relative names only.")
         return None
     if _is_folder(entry, shown) or not name or any(map(is_ignored, name.split("/"))):
         return None
     problem = _problem(entry, name, limits)
     if problem is not None:
-        report.error(problem[0], name, *problem[1:])
+        findings.error(problem[0], name, *problem[1:])
         return None
     return name
 
 
 def _is_folder(entry: zipfile.ZipInfo, shown: str) -> bool:
-    """Some packers of Windows write `train\\`."""
+    """Return whether it is a folder, which some packers of Windows write as `train\\`."""
     return entry.is_dir() or (shown.endswith("\\") and not entry.file_size)
 
 
@@ -216,7 +216,7 @@ def _is_too_long(name: str) -> bool:
 
 
 def _decoded_name(entry: zipfile.ZipInfo) -> str:
-    """Names without the flag for UTF-8 are often UTF-8 nevertheless, or of a Korean Windows."""
+    """Decode the entry's name: without the flag for UTF-8 it is often UTF-8 nevertheless, or of a Korean Windows."""
     name = entry.orig_filename
     if not entry.flag_bits & _UTF8_FLAG:
         raw = name.encode("cp437")
@@ -229,19 +229,19 @@ def _decoded_name(entry: zipfile.ZipInfo) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def check_clashes(names: list[str], report: Report) -> None:
-    """Names that differ only in case are one file on some disks; a file cannot be a folder too."""
+def check_clashes(names: list[str], findings: FindingCollector) -> None:
+    """Report names that differ only in case, which are one file on some disks, and files that are folders too."""
     seen: dict[str, str] = {}
     for name in names:
         other = seen.get(name.casefold())
         if other is not None:
             message = f"`{other}` has the same name, or one that differs only in case."
-            report.error("archive_name_clash", name, message, "Rename one.")
+            findings.error("archive_name_clash", name, message, "Rename one.")
         seen[name.casefold()] = name
     for name in names:
         for parent in _parents(name):
             if parent in seen:
-                report.error("archive_name_clash", name, f"`{seen[parent]}` is a file and a folder.", "Rename one.")
+                findings.error("archive_name_clash", name, f"`{seen[parent]}` is a file and a folder.", "Rename one.")
 
 
 def _parents(name: str) -> Iterator[str]:
@@ -250,7 +250,7 @@ def _parents(name: str) -> Iterator[str]:
 
 
 def check_room(target: Path, size: int) -> None:
-    """Raises OSError(ENOSPC) if the disk of `target` has less room than `size` bytes."""
+    """Check that the disk of `target` has room for `size` bytes. Raises OSError(ENOSPC)."""
     if size > shutil.disk_usage(target).free:
         raise OSError(errno.ENOSPC, f"No space left to unpack {size} bytes", str(target))
 

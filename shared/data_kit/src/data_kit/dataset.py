@@ -24,7 +24,7 @@ Keypoint = tuple[float, float, int]
 
 
 class Split(StrEnum):
-    """What a sample is for. `val`, `valid` and `validation` are one split."""
+    """The part of a data set that a sample belongs to. `val`, `valid` and `validation` are one split."""
 
     TRAIN = "train"
     VAL = "val"
@@ -46,7 +46,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One image and what is known of it."""
+    """One image with its labels."""
 
     image: Path
     width: int
@@ -57,7 +57,7 @@ class Sample:
 
     @property
     def labels(self) -> tuple[int | None, frozenset[Instance]]:
-        """All that is said of the image, in no order: equal for samples that are labelled alike."""
+        """The image's labels in no order: equal for samples that are labelled alike."""
         return self.class_id, frozenset(self.instances)
 
     @property
@@ -79,7 +79,7 @@ class Dataset:
     splits: dict[Split, Sequence[Sample]]
     keypoint_names: tuple[str, ...] = ()
     keypoint_flip: tuple[int, ...] = ()
-    """For each keypoint the index of its mirror image; empty if not known."""
+    """Index of each keypoint's mirror image; empty if not known."""
     skeleton: tuple[tuple[int, int], ...] = ()
     is_val_split_off: bool = False
     """The files have no `val`: it is a part of their `train`, chosen by seed."""
@@ -92,7 +92,7 @@ class Dataset:
 
     @property
     def own_splits(self) -> dict[Split, Sequence[Sample]]:
-        """What the files themselves say: a `val` that was split off is still a part of `train`."""
+        """The splits of the files themselves: a `val` that was split off is still a part of `train`."""
         if not self.is_val_split_off:
             return self.splits
         others = {split: samples for split, samples in self.splits.items() if split is not Split.VAL}

@@ -1,33 +1,33 @@
-"""The name of a data set's content, the same however it was packed."""
+"""The digest of a data set's content, the same however it was packed."""
 
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from data_kit.dataset import Dataset, Split
+from data_kit.findings import FindingCollector
 from data_kit.progress import OnProgress, counted
-from data_kit.report import Report
 from data_kit.tree import Tree
 
 
 def dataset_manifest(dataset: Dataset, on_progress: OnProgress | None = None) -> list[str]:
-    """A line `path<TAB>size<TAB>sha256<TAB>split` for every file below the root, sorted.
+    """Return a line `path<TAB>size<TAB>sha256<TAB>split` for every file below the root, sorted.
 
-    The path is in NFC with `/`. As split stands what the files themselves say of an image, else nothing; a `val` that
-    was split off by seed is still `train`.
+    The path is in NFC with `/`. The split is that of the files themselves, and empty for a file that is no sample; a
+    `val` that was split off by seed is still `train`.
     """
-    tree = Tree(dataset.root, Report())
+    tree = Tree(dataset.root, FindingCollector())
     splits = {dataset.name_of(sample): split for split, samples in dataset.own_splits.items() for sample in samples}
     return sorted(_line(name, tree.path(name), splits.get(name)) for name in counted(tree.names, on_progress))
 
 
 def manifest_digest(manifest: Sequence[str]) -> str:
-    """SHA-256, in hexadecimal, of the manifest's lines joined by line feeds."""
+    """Return the SHA-256, in hexadecimal, of the manifest's lines joined by line feeds."""
     return hashlib.sha256("\n".join(manifest).encode()).hexdigest()
 
 
 def dataset_digest(dataset: Dataset) -> str:
-    """The name of this content."""
+    """Return the SHA-256 of the data set's manifest: it identifies this content."""
     return manifest_digest(dataset_manifest(dataset))
 
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a data set, said so that its owner can mend it."""
+"""Findings about a data set, written so that its owner can fix it."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from vision_contracts import Message
 
 
 class Finding(Message):
-    """One thing that is wrong: where, what, and what to do. An error blocks training, a warning does not."""
+    """One thing that is wrong: its place, a message, and a fix. An error blocks training, a warning does not."""
 
     severity: Literal["error", "warning"] = "error"
     code: str

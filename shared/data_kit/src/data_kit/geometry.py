@@ -6,47 +6,47 @@ from itertools import pairwise
 from data_kit.dataset import Box, Instance, Keypoint, Polygon
 
 OVERSHOOT_PIXELS = 1.0
-"""How far a label may reach over the edge unmentioned: rounding, and formats that count pixels from 1."""
+"""Distance over the image's edge without a warning: rounding, and formats that count pixels from 1."""
 
 
 def clip_box(box: Box, size: tuple[int, int]) -> Box:
-    """The part of `box` inside the image; it has no area if they do not meet."""
+    """Return the part of `box` inside the image; it has no area if they do not meet."""
     x1, y1, x2, y2 = box
     width, height = size
     return (min(max(x1, 0.0), width), min(max(y1, 0.0), height), min(max(x2, 0.0), width), min(max(y2, 0.0), height))
 
 
 def clip_points(points: Iterable[tuple[float, float]], size: tuple[int, int]) -> Polygon:
-    """Every corner moved to the nearest point of the image, flat."""
+    """Move every corner to the nearest point of the image. Returns a flat tuple."""
     width, height = size
     return tuple(value for x, y in points for value in (min(max(x, 0.0), width), min(max(y, 0.0), height)))
 
 
 def has_area(box: Box) -> bool:
-    """More than a line."""
+    """Return whether it has a width and a height."""
     return box[2] > box[0] and box[3] > box[1]
 
 
 def overshoot(box: Box, size: tuple[int, int]) -> float:
-    """By how many pixels the box leaves the image."""
+    """Return the number of pixels by which the box leaves the image."""
     return max(-box[0], -box[1], box[2] - size[0], box[3] - size[1], 0.0)
 
 
 def bounds(polygons: Iterable[Polygon]) -> Box:
-    """The smallest box around all corners."""
+    """Return the smallest box around all corners."""
     xs = [x for polygon in polygons for x in polygon[0::2]]
     ys = [y for polygon in polygons for y in polygon[1::2]]
     return (min(xs), min(ys), max(xs), max(ys))
 
 
 def area(polygon: Polygon) -> float:
-    """In square pixels, by the shoelace formula."""
+    """Return the area in square pixels, by the shoelace formula."""
     points = list(corners(polygon))
     return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairwise([*points, points[0]]))) / 2
 
 
 def corners(polygon: Polygon) -> Iterable[tuple[float, float]]:
-    """Its corners as pairs."""
+    """Return the corners as pairs."""
     return zip(polygon[0::2], polygon[1::2], strict=True)
 
 
@@ -58,8 +58,8 @@ def polygon_instance(
     keypoints: tuple[Keypoint, ...] = (),
     is_crowd: bool = False,
 ) -> Instance:
-    """An object with an outline. A single polygon of four corners is an oriented box too: files cannot tell them
-    apart, and whether all of a data set's objects have four corners decides what it can train.
+    """Return an object with an outline. A single polygon of four corners is an oriented box too: files do not
+    distinguish them, and whether all of a data set's objects have four corners decides what it can train.
     """
     return Instance(
         class_id,

@@ -15,19 +15,19 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 """Decoders that may run on a user's file. JPEG's opens MPO, several pictures in one file, too."""
 
 LATE_DECODERS = (TiffImagePlugin, WebPImagePlugin)
-"""Registered by being imported; Pillow sees to the others."""
+"""Registered by being imported; Pillow registers the others itself."""
 
 _BROKEN = (SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, struct.error, zlib.error)
-"""What Pillow's decoders raise for broken content, beside OSError."""
+"""Errors that Pillow's decoders raise for broken content, beside OSError."""
 
 _REDUCING_GAP = 3.0
-"""What is scaled down by more is reduced by a whole number first: much faster, and nobody sees it."""
+"""A larger reduction starts with one by a whole number: much faster, and invisible."""
 _TRANSPOSED = frozenset({5, 6, 7, 8})
 DEEP_GRAY = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
 
 
 def read_size(path: Path) -> tuple[int, int]:
-    """Width and height of the upright image; reads the header only.
+    """Return width and height of the upright image; reads the header only.
 
     Raises OSError for a file that is no image, and PIL's DecompressionBombError for one of absurd size.
     """
@@ -37,7 +37,7 @@ def read_size(path: Path) -> tuple[int, int]:
 
 
 def load_image(file: Path | BinaryIO) -> Image.Image:
-    """The image as 8-bit RGB, upright. Of an animation the first frame; what is transparent becomes white.
+    """Return the image as 8-bit RGB, upright: the first frame of an animation, transparent areas in white.
 
     Raises OSError for a file that cannot be decoded completely.
     """
@@ -48,8 +48,10 @@ def load_image(file: Path | BinaryIO) -> Image.Image:
 
 
 def load_scaled(file: Path | BinaryIO, longer_side: int) -> tuple[Image.Image, float]:
-    """As `load_image`, with `longer_side` pixels along its longer side, and the factor that its labels are to be scaled
-    by. A large JPEG is decoded at a fraction of its size, so that a thumbnail of it costs little.
+    """Load the image, as `load_image` does, scaled to `longer_side` pixels along its longer side.
+
+    Returns also the factor to scale its labels by. A large JPEG is decoded at a fraction of its size, so that a
+    thumbnail of it costs little.
     """
     with _opened(file) as opened:
         factor = longer_side / max(opened.size)
@@ -70,7 +72,7 @@ def _opened(file: Path | BinaryIO) -> Generator[Image.Image]:
 
 
 def is_upright(image: Image.Image) -> bool:
-    """Whether its pixels are stored as they are meant to be seen."""
+    """Return whether its pixels are stored in the orientation that they are shown in."""
     return _orientation(image) == 1
 
 

@@ -1,4 +1,4 @@
-"""One complete look at an image file: is it whole, how is it stored, and what does it show."""
+"""Complete inspection of an image file: that it decodes, its content's hashes, and unusual ways of storing it."""
 
 import hashlib
 import io
@@ -12,23 +12,23 @@ from data_kit.images import DEEP_GRAY, FORMATS, is_upright, load_image
 
 _GRID = 9
 _CONTRAST = 12
-"""A picture whose brightness differs less than this (of 255) shows nothing by which it could be known again."""
+"""An image whose brightness differs less than this (of 255) has nothing to recognize it by."""
 _STEP = 2
 """A difference in brightness that is more than noise."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What is kept of an image: a hundred bytes, so that a data set may have many."""
+class ImageInspection:
+    """The result of an inspection: a hundred bytes for each image, so that a data set may have many."""
 
     size: tuple[int, int]
     """Width and height of the upright image."""
     content: bytes
     """A hash of the file's bytes."""
-    shape: bytes
-    """128 bits of which copies differ in a few, however they were scaled and compressed; empty if it shows nothing."""
+    perceptual_hash: bytes
+    """128 bits of which scaled or recompressed copies differ in a few; empty for an image without contrast."""
     kind: str
-    """How it is stored, where that is unusual: a key of `KINDS`; empty for an ordinary image."""
+    """A key of `KINDS` for an unusual way of storing it; empty for an ordinary image."""
 
 
 KINDS = {
@@ -42,12 +42,12 @@ KINDS = {
 }
 
 
-def look_at(path: Path) -> Look:
-    """Decodes all of the image, once. Raises as `load_image` does."""
+def inspect_image(path: Path) -> ImageInspection:
+    """Decode all of the image, once. Raises OSError as `load_image` does."""
     content = path.read_bytes()
     picture = load_image(io.BytesIO(content))
     digest = hashlib.blake2b(content, digest_size=16).digest()
-    return Look(picture.size, digest, _shape(picture), _kind(content))
+    return ImageInspection(picture.size, digest, _perceptual_hash(picture), _kind(content))
 
 
 def _kind(content: bytes) -> str:
@@ -65,15 +65,15 @@ def _kind(content: bytes) -> str:
 
 
 def _is_deep_rgb(image: Image.Image) -> bool:
-    """Pillow reduces 16-bit colour itself, and only the name of the stored mode tells."""
+    """Return whether 16-bit colour was stored: Pillow reduces it itself, and only the raw mode's name shows it."""
     tiles = image.tile if isinstance(image, ImageFile.ImageFile) else []
     return any(";16" in str(tile.args) for tile in tiles)
 
 
-def _shape(picture: Image.Image) -> bytes:
-    """Whether each cell of a small grid is brighter than the next one to the right, and than the next one below.
+def _perceptual_hash(picture: Image.Image) -> bytes:
+    """Return a difference hash: a bit for each cell of a small grid that is brighter than its neighbour.
 
-    The same idea as `imagehash.dhash`, which would bring scipy and PyWavelets with it.
+    Neighbours are to the right and below. The same idea as `imagehash.dhash`, which needs scipy and PyWavelets.
     """
     cells = np.asarray(picture.convert("L").resize((_GRID, _GRID), Image.Resampling.BOX), np.int16)
     if np.ptp(cells) < _CONTRAST:

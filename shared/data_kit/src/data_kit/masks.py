@@ -12,11 +12,11 @@ Mask = NDArray[np.bool_]
 """Height by width."""
 
 _MOST_BITS = 50
-"""Of a number in a compressed mask."""
+"""Longest number in a compressed mask."""
 
 
 def decode_rle(rle: dict[str, Any]) -> Mask:
-    """COCO's `{"size": [height, width], "counts": […] or "…"}`.
+    """Decode COCO's `{"size": [height, width], "counts": […] or "…"}`.
 
     Raises ValueError if the runs do not fill the size exactly.
     """
@@ -31,7 +31,7 @@ def decode_rle(rle: dict[str, Any]) -> Mask:
 
 
 def _unpack(text: str) -> list[int]:
-    """COCO's compressed counts: five bits a character, and from the third run on differences to the run before last."""
+    """Decode COCO's compressed counts: five bits a character, from the third run on differences to the last but one."""
     runs: list[int] = []
     value = shift = 0
     for character in text:
@@ -54,7 +54,7 @@ def _unpack(text: str) -> list[int]:
 
 
 def fill_polygons(polygons: Iterable[Polygon], width: int, height: int) -> Mask:
-    """What lies in any of the polygons: the pixels whose centre does, by the even-odd rule."""
+    """Return the mask of all pixels whose centre lies in any of the polygons, by the even-odd rule."""
     mask = np.zeros((height, width), dtype=np.bool_)
     for polygon in polygons:
         _fill(mask, np.asarray(polygon, dtype=np.float64).reshape(-1, 2))
@@ -62,7 +62,7 @@ def fill_polygons(polygons: Iterable[Polygon], width: int, height: int) -> Mask:
 
 
 def _fill(mask: Mask, points: NDArray[np.float64]) -> None:
-    """Row by row: the inside begins and ends where an edge crosses the height of the pixels' centres."""
+    """Fill row by row: the inside begins and ends where an edge crosses the height of the pixels' centres."""
     height, width = mask.shape
     (left, top), (right, bottom) = points.min(0), points.max(0)
     first_row, last_row = max(0, int(top)), min(height, int(np.ceil(bottom)))
@@ -82,14 +82,14 @@ def _fill(mask: Mask, points: NDArray[np.float64]) -> None:
 
 
 def outlines(mask: Mask) -> tuple[Polygon, ...]:
-    """The outline of each part along the edges of its pixels, exactly: `fill_polygons` gives the mask again.
+    """Return the outline of each part along the edges of its pixels: `fill_polygons` gives the mask again, exactly.
 
     A hole is a part of the outline around it, joined to it by a bridge without width.
     """
     steps = _boundary_steps(mask)
     loops: list[list[_Point]] = []
     while steps:
-        loops.append(_follow(steps))
+        loops.append(_take_loop(steps))
     outer = [loop for loop in loops if _signed_area(loop) > 0]
     bridges = _bridges(loops, [loop for loop in loops if _signed_area(loop) < 0])
     return tuple(_turns(_joined(loop, bridges)) for loop in outer)
@@ -100,7 +100,7 @@ _Steps = dict[_Point, list[_Point]]
 
 
 def _boundary_steps(mask: Mask) -> _Steps:
-    """From each corner of a boundary pixel to the next one, with the mask on the right hand (y points down)."""
+    """Return the steps from corner to corner of boundary pixels, with the mask on the right hand (y points down)."""
     padded = np.pad(mask, 1)
     steps: _Steps = {}
     inside = padded[1:-1, 1:-1]
@@ -116,15 +116,15 @@ def _boundary_steps(mask: Mask) -> _Steps:
     return steps
 
 
-def _follow(steps: _Steps) -> list[_Point]:
-    """Takes one closed loop out of `steps`, with every point where pixels meet."""
+def _take_loop(steps: _Steps) -> list[_Point]:
+    """Remove one closed loop from `steps`, and return it with every point between two pixels."""
     start = point = next(iter(steps))
     loop: list[_Point] = []
     direction: _Point = (0, 0)
     while not loop or point != start:
         loop.append(point)
         choices = steps[point]
-        # Where two parts touch at a corner, turning right keeps each part's outline its own.
+        # Turning right keeps two parts apart that touch at a corner.
         following = min(choices, key=lambda to: to != _turn_right(point, direction))
         choices.remove(following)
         if not choices:
@@ -134,10 +134,10 @@ def _follow(steps: _Steps) -> list[_Point]:
 
 
 def _bridges(loops: Iterable[list[_Point]], holes: Iterable[list[_Point]]) -> dict[_Point, list[_Point]]:
-    """By the point of another loop that lies to the left of a hole's first point, the hole from there on.
+    """Return holes by the point of another loop that lies to the left of their first point.
 
-    The first point is the leftmost of the topmost. Between the two lies nothing but mask, so that the other loop is of
-    the same part; and since a bridge is level, it never crosses the middle of a row of pixels.
+    Each hole begins at that first point, which is the leftmost of the topmost. Between the two lies nothing but mask:
+    the other loop is of the same part. A bridge is level, and so never crosses the middle of a row.
     """
     boundary = {point for loop in loops for point in loop}
     bridges: dict[_Point, list[_Point]] = {}
@@ -152,7 +152,7 @@ def _bridges(loops: Iterable[list[_Point]], holes: Iterable[list[_Point]]) -> di
 
 
 def _joined(loop: list[_Point], bridges: dict[_Point, list[_Point]]) -> Iterator[_Point]:
-    """The loop with a way to each of its holes, around it, and back; and from these holes to others."""
+    """Yield the loop with a bridge to each of its holes, around it, and back; and from these holes to others."""
     paths = [iter(loop)]
     while paths:
         point = next(paths[-1], None)
@@ -166,7 +166,7 @@ def _joined(loop: list[_Point], bridges: dict[_Point, list[_Point]]) -> Iterator
 
 
 def _turns(loop: Iterable[_Point]) -> Polygon:
-    """Without the points at which it goes straight on."""
+    """Return the loop's turning points only."""
     points = np.array(list(loop), dtype=np.float64)
     headings = np.sign(np.roll(points, -1, axis=0) - points)
     is_turn = (headings != np.roll(headings, 1, axis=0)).any(axis=1)
@@ -178,5 +178,5 @@ def _turn_right(point: _Point, direction: _Point) -> _Point:
 
 
 def _signed_area(loop: list[_Point]) -> int:
-    """Twice the area; positive for an outer outline, negative for a hole."""
+    """Return twice the area; positive for an outer outline, negative for a hole."""
     return sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in zip(loop, [*loop[1:], loop[0]], strict=True))

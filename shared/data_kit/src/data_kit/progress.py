@@ -1,4 +1,4 @@
-"""How far a long piece of work is."""
+"""Progress of a long operation."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -6,11 +6,11 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 OnProgress = Callable[[int, int], None]
-"""Called with how much is done, and of how much, again and again: bytes or files, as the work counts them."""
+"""Callback that gets, again and again, the amount done and the total: bytes or files, as the operation counts."""
 
 
 def counted(items: Sequence[Item], on_progress: OnProgress | None) -> Iterator[Item]:
-    """The same items; tells after each of them."""
+    """Yield the same items, and report progress after each of them."""
     for done, item in enumerate(items, start=1):
         yield item
         if on_progress is not None:

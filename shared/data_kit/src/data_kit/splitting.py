@@ -1,4 +1,4 @@
-"""Splits that a data set does not bring itself."""
+"""Splitting of data sets by fraction and seed."""
 
 import random
 from collections import Counter, defaultdict
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from data_kit.copies import first_of_copies
 from data_kit.dataset import Sample, Split
+from data_kit.identical_files import first_identical
 
 Item = TypeVar("Item")
 
@@ -23,26 +23,26 @@ SPLIT_NAMES = {
     "test": Split.TEST,
     "testing": Split.TEST,
 }
-"""What folders, keys and list files are called, in lower case."""
+"""Names of folders, keys and list files, in lower case."""
 
 
 @dataclass(frozen=True)
 class SplitOptions:
-    """How a data set is to be split once and for all. None stands for what is usual."""
+    """Options of a permanent split. None stands for the default."""
 
     val_fraction: float | None = None
     test_fraction: float | None = None
-    """Shares of all images; a split that the data set brings itself is kept, unless all is split anew."""
+    """Fractions are of all images; a split that the data set brings itself is kept, unless `is_whole`."""
     seed: int | None = None
     is_whole: bool = False
-    """Split all images anew, also where the data set has splits of its own."""
+    """Split all images anew, even if the data set has splits of its own."""
 
 
 def assign_splits(splits: Mapping[Split, Sequence[Sample]], options: SplitOptions) -> dict[Split, list[Sample]]:
-    """Splits by fraction and seed, of every class alike. `splits` has what the data set brings itself.
+    """Split by fraction and seed, stratified by class. `splits` are those that the data set brings itself.
 
-    `val` is made unless it is there; `test` is made if a fraction for it is given. Raises ValueError if a split that is
-    asked for, or `train`, would be empty.
+    `val` is made unless it is there; `test` is made if a fraction for it is given. Raises ValueError if a requested
+    split, or `train`, would be empty.
     """
     if options.is_whole:
         splits = {Split.TRAIN: [sample for samples in splits.values() for sample in samples]}
@@ -62,10 +62,10 @@ def assign_splits(splits: Mapping[Split, Sequence[Sample]], options: SplitOption
 def split_off(
     samples: Sequence[Sample], seed: int | str, share: float = VAL_SHARE
 ) -> tuple[list[Sample], list[Sample]]:
-    """`(rest, part)`: a share, a fifth by default, of every class alike, the same for the same seed.
+    """Return `(rest, part)`: a share, a fifth by default, of every class alike, the same for the same seed.
 
-    An image with several classes counts as its rarest one. Exact copies stay together, so that nothing that is learned
-    is measured; where a class is but copies, they are parted nevertheless. Both are non-empty for two samples or more,
+    An image with several classes counts as its rarest one. Exact copies stay together, so that no training image
+    is validated on; a class of nothing but copies is split nevertheless. Both are non-empty for two samples or more,
     if the share is more than nothing.
     """
     ordered = sorted(samples, key=lambda sample: sample.image)
@@ -82,9 +82,9 @@ def split_off(
 
 
 def _groups(strata: Iterable[Sequence[Sample]]) -> dict[Path, Path | None]:
-    """For each image what it has in common with its copies; None if these are of several strata, and contradict it."""
+    """Return for each image the first of its copies; None if these are of several strata: their labels conflict."""
     strata = list(strata)
-    first = first_of_copies(sample.image for stratum in strata for sample in stratum)
+    first = first_identical(sample.image for stratum in strata for sample in stratum)
     homes: dict[Path, set[int]] = defaultdict(set)
     for number, stratum in enumerate(strata):
         for sample in stratum:
@@ -93,8 +93,8 @@ def _groups(strata: Iterable[Sequence[Sample]]) -> dict[Path, Path | None]:
 
 
 def _choose(stratum: Sequence[Sample], groups: Mapping[Path, Path | None], count: int, seed: str) -> Sequence[Sample]:
-    """About `count` samples by chance, in whole groups; what contradicts itself is not chosen, if there is anything
-    else.
+    """Choose about `count` samples at random, in whole groups; images with conflicting labels only if there are no
+    others.
     """
     by_group: dict[Path, list[Sample]] = defaultdict(list)
     for sample in stratum:
@@ -118,7 +118,7 @@ def _shuffled(items: list[Item], seed: str) -> list[Item]:
 
 
 def _counts(sizes: dict[int | None, int], share: float) -> dict[int | None, int]:
-    """How many of each stratum: rounded down, and what is missing given to the largest remainders."""
+    """Return the number for each stratum: rounded down, and the missing ones given to the largest remainders."""
     if not share:
         return dict.fromkeys(sizes, 0)
     counts = {key: int(size * share) for key, size in sizes.items()}

@@ -1,4 +1,4 @@
-"""A data set in numbers."""
+"""Statistics of a data set."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from data_kit.dataset import Dataset, Instance, Sample
 from vision_contracts import Message
 
 SMALL_AREA, LARGE_AREA = 32**2, 96**2
-"""In square pixels: where COCO's small objects end and its large ones begin."""
+"""Upper bound of COCO's small objects and lower bound of its large ones, in square pixels."""
 _SHARES = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 _ASPECTS = (0.25, 1 / 3, 0.5, 2 / 3, 0.75, 0.9, 1.1, 4 / 3, 1.5, 2.0, 3.0, 4.0)
 _MOST_BINS = 20
@@ -25,7 +25,7 @@ class Spread(Message):
 
 
 class Histogram(Message):
-    """How many numbers lie between one edge and the next: `counts` has one entry less than `edges`.
+    """Counts of the numbers between one edge and the next: `counts` has one entry less than `edges`.
 
     A number on an edge belongs to the bin above it; one on the last edge to the last bin.
     """
@@ -35,7 +35,7 @@ class Histogram(Message):
 
 
 class BoxSizes(Message):
-    """Boxes by area as COCO has it: below 32 x 32 pixels of the image as it is stored, below 96 x 96, and above."""
+    """Counts of boxes by area as COCO has it: below 32 x 32 pixels of the stored image, below 96 x 96, and above."""
 
     small: int
     medium: int
@@ -43,7 +43,7 @@ class BoxSizes(Message):
 
 
 class SplitStatistics(Message):
-    """One split in numbers."""
+    """Statistics of one split."""
 
     images: int
     objects: int
@@ -55,7 +55,7 @@ class SplitStatistics(Message):
 
 
 class DatasetStatistics(Message):
-    """All splits, and what the images are like. Boxes are those of crowds too."""
+    """Statistics of all splits and their images. Boxes include those of crowds."""
 
     splits: dict[str, SplitStatistics]
     width: Spread
@@ -70,12 +70,12 @@ class DatasetStatistics(Message):
     aspect_histogram: Histogram | None = None
     objects_per_image_histogram: Histogram | None = None
     box_share_histogram: Histogram | None = None
-    """Its edges grow by a factor of about three."""
+    """The edges grow by a factor of about three."""
     box_sizes: BoxSizes | None = None
 
 
 def describe(dataset: Dataset) -> DatasetStatistics:
-    """Counts what labels and headers say."""
+    """Compute the statistics from labels and image headers."""
     samples = [sample for split in dataset.splits.values() for sample in split]
     splits = {split.value: _split(dataset, samples) for split, samples in dataset.splits.items()}
     widths, heights = [sample.width for sample in samples], [sample.height for sample in samples]
@@ -140,13 +140,13 @@ def _histogram(values: Sequence[float], edges: Sequence[float]) -> Histogram:
 
 
 def _whole_edges(values: Sequence[int]) -> list[float]:
-    """Bins of one whole number each, or of as many that twenty of them are enough."""
+    """Return edges of bins of one whole number each, or of as many that twenty bins are enough."""
     low, high = min(values), max(values) + 1
     step = -(-(high - low) // _MOST_BINS)
     return [float(edge) for edge in range(low, high + step, step)]
 
 
 def _aspect_edges(values: Sequence[float]) -> list[float]:
-    """Around what cameras and people make, and out to what there is."""
+    """Return edges around the usual aspects, widened to the values' range."""
     low, high = min(min(values), _ASPECTS[0]), max(max(values), _ASPECTS[-1])
     return sorted({low, *_ASPECTS, high})

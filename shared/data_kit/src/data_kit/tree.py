@@ -11,32 +11,32 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from data_kit.findings import FindingCollector, is_clean
 from data_kit.images import IMAGE_SUFFIXES
-from data_kit.report import Report, is_clean
 
 MAX_TEXT_BYTES = 16 * 1024**2
-"""Of a file that is read as a whole, where nothing else is said."""
+"""Default limit of a file that is read as a whole."""
 _LINE_BYTES = 64
-"""Of what stands around a name in a list of files."""
+"""Allowance for what stands around a name in a list of files."""
 IGNORED_NAMES = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 
 
 def relative_name(root: Path, path: Path) -> str:
-    """The path inside the data set, in NFC with `/`: as manifests and archives have it."""
+    """Return the path inside the data set, in NFC with `/`, as manifests and archives have it."""
     return unicodedata.normalize("NFC", path.relative_to(root).as_posix())
 
 
 def is_ignored(name: str) -> bool:
-    """Hidden files and what operating systems leave behind."""
+    """Return whether it is hidden, or a file that operating systems leave behind."""
     return name.startswith(".") or name in IGNORED_NAMES
 
 
 class Tree:
-    """All files below `root`, by their relative names with `/`, in NFC."""
+    """Listing of all files below `root`, by their relative names with `/`, in NFC."""
 
-    def __init__(self, root: Path, report: Report) -> None:
+    def __init__(self, root: Path, findings: FindingCollector) -> None:
         self.root = root.resolve()
-        self._report = report
+        self._findings = findings
         self._files: dict[str, str] = {}
         for name in self._scan(self.root, ""):
             self._add(name)
@@ -45,7 +45,7 @@ class Tree:
     def _add(self, stored: str) -> None:
         name = unicodedata.normalize("NFC", stored)
         if name in self._files:
-            self._report.error(
+            self._findings.error(
                 "archive_name_clash",
                 name,
                 "Two files have this name, and differ only in how its letters are composed.",
@@ -66,14 +66,14 @@ class Tree:
 
     def _is_readable(self, entry: os.DirEntry[str], name: str) -> bool:
         if not is_clean(entry.name):
-            shown = name.encode("utf-8", "replace").decode()
-            self._report.error("name_unreadable", shown, "The name is not UTF-8 text of one line.", "Rename the file.")
+            text = name.encode("utf-8", "replace").decode()
+            self._findings.error("name_unreadable", text, "The name is not UTF-8 text of one line.", "Rename the file.")
             return False
         if not entry.is_symlink():
             return True
         target = _target(entry)
         if target is not None and not target.is_relative_to(self.root):
-            self._report.error(
+            self._findings.error(
                 "link_leaves_root",
                 name,
                 "This link leads out of the data set.",
@@ -82,7 +82,7 @@ class Tree:
             return False
         if target is None or not target.is_file():
             what = "Links to folders are not followed" if target and target.is_dir() else "This link leads to no file"
-            self._report.warning("link_ignored", name, f"{what}.", "Put what is meant in its place, or remove it.")
+            self._findings.warning("link_ignored", name, f"{what}.", "Put what is meant in its place, or remove it.")
             return False
         return True
 
@@ -90,51 +90,51 @@ class Tree:
         return name in self._files
 
     def path(self, name: str) -> Path:
-        """The file itself. Raises KeyError for a name that is not listed."""
+        """Return the file's path. Raises KeyError for a name that is not listed."""
         return self.root / self._files[name]
 
     def name(self, path: Path) -> str:
-        """The name of a listed file, as `path` takes it."""
+        """Return the name of a listed file, as `path` takes it."""
         return relative_name(self.root, path)
 
     def below(self, folder: str) -> list[str]:
-        """Names of all files in `folder` and in the folders in it; `""` is the root."""
+        """Return the names of all files in `folder` and its subfolders; `""` is the root."""
         # "0" is the character after "/".
         if not folder:
             return self.names
         return self.names[bisect_left(self.names, f"{folder}/") : bisect_left(self.names, f"{folder}0")]
 
     def images(self, folder: str) -> list[str]:
-        """As `below`, images only."""
+        """Return the names of all images in `folder` and its subfolders."""
         return [name for name in self.below(folder) if is_image(name)]
 
     def folders(self, parent: str = "") -> list[str]:
-        """Names of the folders directly in `parent` that hold a file somewhere."""
+        """Return the names of the folders directly in `parent` that hold a file somewhere."""
         depth = len(parent) + 1 if parent else 0
         found = {name[: name.index("/", depth)] for name in self.below(parent) if "/" in name[depth:]}
         return sorted(found)
 
     def read_list(self, name: str) -> str | None:
-        """As `read_text`, a file that may name every file of the data set, with each character of a name escaped."""
+        """Read a text file that may be long enough to name every file of the data set, with escaped characters."""
         return self.read_text(name, max(MAX_TEXT_BYTES, sum(2 * len(n.encode()) + _LINE_BYTES for n in self.names)))
 
     def read_text(self, name: str, max_bytes: int | None = None) -> str | None:
-        """The file as UTF-8 text; None, and a finding, if it is something else, or longer."""
+        """Read the file as UTF-8 text; None, and a finding, if it is something else, or longer."""
         max_bytes = MAX_TEXT_BYTES if max_bytes is None else max_bytes
         size = self.path(name).stat().st_size
         if size > max_bytes:
             message = f"The file has {size} bytes; {max_bytes} are allowed."
-            self._report.error("file_too_large", name, message, "Split it, or remove what is no label.")
+            self._findings.error("file_too_large", name, message, "Split it, or remove what is no label.")
             return None
         try:
             return self.path(name).read_text("utf-8-sig")
         except (UnicodeDecodeError, OSError) as error:
-            self._report.error("file_unreadable", name, f"Cannot be read as text: {error}.", "Save it as UTF-8 text.")
+            self._findings.error("file_unreadable", name, f"Cannot be read as text: {error}.", "Save it as UTF-8 text.")
             return None
 
 
 def _target(link: os.DirEntry[str]) -> Path | None:
-    """Where it leads in the end; None for links that lead to each other."""
+    """Return the path that the link resolves to; None for a loop of links."""
     try:
         return Path(link.path).resolve()
     except (OSError, RuntimeError):
@@ -142,12 +142,12 @@ def _target(link: os.DirEntry[str]) -> Path | None:
 
 
 def is_image(name: str) -> bool:
-    """By its suffix."""
+    """Return whether its suffix is that of an image format."""
     return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
 
 
 def join_inside(base: str, name: str) -> str | None:
-    """`name`, relative to the folder `base`, as a name in the tree; None if it leaves the root."""
+    """Return `name`, relative to the folder `base`, as a name in the tree; None if it leaves the root."""
     name = unicodedata.normalize("NFC", name.strip().replace("\\", "/"))
     if posixpath.isabs(name) or name[1:2] == ":":
         return None

@@ -11,9 +11,9 @@ import boto3
 import pytest
 from faulty_proxy import FaultyProxy, faulty_proxy
 
-from data_kit.storage import ObjectStore, StorageError, open_store
+from data_kit.storage import ObjectStore, StorageError, Timeouts, open_store
 from data_kit.storage import store as store_module
-from data_kit.storage.store import CHUNK_BYTES, Timeouts
+from data_kit.storage.store import CHUNK_BYTES
 
 CONTENT = os.urandom(2 * CHUNK_BYTES + 12_345)
 HALF_A_SECOND = timedelta(seconds=0.5)

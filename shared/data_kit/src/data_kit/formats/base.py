@@ -1,4 +1,4 @@
-"""What every format's reader is given and gives."""
+"""Input and output of every format's reader."""
 
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 from data_kit.dataset import Instance, Sample, Split
+from data_kit.findings import FindingCollector
 from data_kit.images import read_size
-from data_kit.inspection import Look, look_at
-from data_kit.report import Report
+from data_kit.inspection import ImageInspection, inspect_image
 from data_kit.tree import Tree
 from vision_contracts import TaskType
 
 MOST_PIXEL_CLASSES = 254
-"""A label of a pixel is a byte, of which two values stand for the background and for what is ignored."""
+"""A pixel's label is a byte, of which two values stand for background and ignored pixels."""
 
 
 @dataclass(frozen=True)
 class Labels:
-    """A data set as its files have it: `val` may still be missing."""
+    """Labels of a data set as its files have them: `val` may still be missing."""
 
     class_names: tuple[str, ...]
     splits: dict[Split, list[Sample]]
@@ -30,22 +30,22 @@ class Labels:
 
 @dataclass
 class Source:
-    """Where a reader finds files, says what is wrong, and looks images up."""
+    """A reader's access to files, findings and image sizes."""
 
     tree: Tree
-    report: Report
+    findings: FindingCollector
     task_type: TaskType | None = None
-    """What the labels are wanted for, where that chooses between files."""
+    """Task to train, which may choose between files."""
     deep: bool = False
     """Decode every image completely instead of its header alone."""
     on_image: Callable[[int], None] | None = None
-    """Called with how many images were looked up, after each of them."""
-    looks: dict[str, Look] = field(default_factory=dict[str, Look])
-    """With `deep`, what was seen of each image."""
+    """Callback that gets the number of images looked up so far."""
+    inspections: dict[str, ImageInspection] = field(default_factory=dict[str, ImageInspection])
+    """Inspections by image, if `deep`."""
     _sizes: dict[str, tuple[int, int] | None] = field(default_factory=dict[str, tuple[int, int] | None])
 
     def size(self, image: str) -> tuple[int, int] | None:
-        """Width and height of the upright image; None, and a finding, if it cannot be read."""
+        """Return width and height of the upright image; None, and a finding, if it cannot be read."""
         if image not in self._sizes:
             self._sizes[image] = self._read_size(image)
             if self.on_image is not None:
@@ -53,8 +53,8 @@ class Source:
         return self._sizes[image]
 
     @property
-    def asked(self) -> Set[str]:
-        """Every image that a label or a list has named, also those that cannot be read."""
+    def requested(self) -> Set[str]:
+        """Every image whose size was requested, also those that cannot be read: a label or a list names it."""
         return self._sizes.keys()
 
     def _read_size(self, image: str) -> tuple[int, int] | None:
@@ -62,13 +62,13 @@ class Source:
         try:
             if not self.deep:
                 return read_size(path)
-            look = self.looks[image] = look_at(path)
-            return look.size
+            inspection = self.inspections[image] = inspect_image(path)
+            return inspection.size
         except Image.DecompressionBombError:
-            self.report.error("image_too_large", image, "The image has too many pixels.", "Scale it down.")
+            self.findings.error("image_too_large", image, "The image has too many pixels.", "Scale it down.")
         except OSError:
-            what = "empty" if path.stat().st_size == 0 else "no readable image, or cut off"
-            self.report.error("image_unreadable", image, f"The file is {what}.", "Replace the file, or remove it.")
+            problem = "empty" if path.stat().st_size == 0 else "no readable image, or cut off"
+            self.findings.error("image_unreadable", image, f"The file is {problem}.", "Replace the file, or remove it.")
         return None
 
 
@@ -76,7 +76,7 @@ Reader = Callable[[Source], Labels]
 
 
 def tasks_of(labels: Labels) -> frozenset[TaskType]:
-    """Every task that the labels can train."""
+    """Return every task that the labels can train."""
     samples = [sample for split in labels.splits.values() for sample in split]
     if any(sample.class_id is not None for sample in samples):
         return frozenset({TaskType.IMAGE_CLASSIFICATION})

@@ -7,17 +7,16 @@ from data_kit.dataset import Instance, Sample, Split
 from data_kit.formats.base import Labels, Source
 from data_kit.formats.coco_files import AnnotationFile, CocoImage, annotation_files, looks_like_coco, read_annotations
 from data_kit.formats.coco_instances import InstanceReader
-from data_kit.formats.keypoints import mirrored
 from data_kit.tree import Tree, join_inside
 
 
 def recognize(tree: Tree) -> bool:
-    """A JSON file that begins as COCO's do."""
+    """Return whether a JSON file begins as COCO's do."""
     return any(looks_like_coco(tree, name) for name in tree.names if name.endswith(".json"))
 
 
 def read(source: Source) -> Labels:
-    """Classes are the categories by id; files of several splits agree on them by name."""
+    """Read the labels. Classes are the categories by id; files of several splits agree on them by name."""
     files: list[AnnotationFile] = []
     for name, split in annotation_files(source):
         annotations = read_annotations(source, name, split)
@@ -30,19 +29,23 @@ def read(source: Source) -> Labels:
     for file in files:
         splits.setdefault(file.split, []).extend(_read_file(source, file, classes))
     return Labels(
-        tuple(classes.names), splits, classes.keypoint_names, mirrored(classes.keypoint_names), classes.skeleton
+        tuple(classes.names),
+        splits,
+        classes.keypoint_names,
+        _mirrored_keypoints(classes.keypoint_names),
+        classes.skeleton,
     )
 
 
 @dataclass
 class _Classes:
-    """Classes over all files, and for each file which id means which."""
+    """Classes over all files, and for each file the class of each category id."""
 
     names: dict[str, int] = field(default_factory=dict[str, int])
     by_category: dict[str, dict[int, int]] = field(default_factory=dict[str, dict[int, int]])
     keypoint_names: tuple[str, ...] = ()
     num_keypoints: int = 0
-    """As the first file tells that has any."""
+    """Taken from the first file that has any."""
     skeleton: tuple[tuple[int, int], ...] = ()
 
     def add(self, file: AnnotationFile) -> None:
@@ -55,8 +58,23 @@ class _Classes:
         self.by_category[file.name] = ids
 
 
+_SIDES = {"left": "right", "right": "left", "l": "r", "r": "l"}
+
+
+def _mirrored_keypoints(names: tuple[str, ...]) -> tuple[int, ...]:
+    """Return the index of each keypoint's mirror image, by `left` and `right` in their names.
+
+    Empty if no name has a side, or the other side of one is missing: then nothing is known.
+    """
+    words = [tuple(name.lower().replace("-", "_").split("_")) for name in names]
+    other = [tuple(_SIDES.get(word, word) for word in parts) for parts in words]
+    if other == words or not all(parts in words for parts in other):
+        return ()
+    return tuple(words.index(parts) for parts in other)
+
+
 def _read_file(source: Source, file: AnnotationFile, classes: _Classes) -> list[Sample]:
-    reader = InstanceReader(source.report, file.name, classes.by_category[file.name], classes.num_keypoints)
+    reader = InstanceReader(source.findings, file.name, classes.by_category[file.name], classes.num_keypoints)
     finder = _ImageFinder(source.tree, file)
     samples: list[Sample] = []
     for image in file.images:
@@ -80,14 +98,14 @@ def _find(source: Source, finder: "_ImageFinder", file: AnnotationFile, image: C
     if found is not None:
         return found
     if not candidates:
-        source.report.error(
+        source.findings.error(
             "path_leaves_root",
             file.name,
             f"Image {image.id}: `{image.file_name}` leads out of the data set.",
             "Write file names relative to the folder of images.",
         )
     else:
-        source.report.error(
+        source.findings.error(
             "image_missing",
             file.name,
             f"Image {image.id}: there is no file `{image.file_name}`.",
@@ -111,7 +129,7 @@ class _ImageFinder:
         self._folders = list(dict.fromkeys(folders))
 
     def candidates(self, file_name: str) -> list[str]:
-        """Where `file_name` may be; nothing if it would leave the root from everywhere."""
+        """Return the possible places of `file_name`; none if it would leave the root from every folder."""
         joined = (join_inside(folder, file_name) for folder in self._folders)
         return [name for name in joined if name is not None]
 
@@ -119,7 +137,7 @@ class _ImageFinder:
 def _has_size(source: Source, file: AnnotationFile, image: CocoImage, size: tuple[int, int]) -> bool:
     if image.size in (None, size):
         return True
-    source.report.error(
+    source.findings.error(
         "image_size_differs",
         file.name,
         f"Image {image.id}: `{image.file_name}` is {size[0]}x{size[1]} upright, but `images` says "

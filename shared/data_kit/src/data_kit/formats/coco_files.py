@@ -1,4 +1,4 @@
-"""COCO's JSON files: which belong to a data set, and what stands in them."""
+"""COCO's JSON files: their selection and their content."""
 
 import json
 from collections import Counter
@@ -51,11 +51,11 @@ class AnnotationFile:
     categories: list[Category]
     images: list[CocoImage]
     annotations: dict[int, list[dict[str, Any]]]
-    """By image id, still as written."""
+    """Raw annotations by image id."""
 
     @property
     def folder_names(self) -> frozenset[str]:
-        """What the folder of its images may be called, in lower case: `instances_train2017` → `train2017`, `train`."""
+        """Possible names of its image folder, in lower case: `instances_train2017` → `train2017`, `train`."""
         words = set(split_text(r"[_.\-\s]", PurePosixPath(self.name).stem.lower()))
         return frozenset({word for word in words if _split_of_word(word) is self.split} | _names_of(self.split))
 
@@ -69,7 +69,7 @@ def _split_of_word(word: str) -> Split | None:
 
 
 def looks_like_coco(tree: Tree, name: str) -> bool:
-    """By its first bytes, so that a large file costs nothing."""
+    """Check the first bytes only, so that a large file costs nothing."""
     try:
         with tree.path(name).open("rb") as file:
             return bool(_COCO_KEY.search(file.read(_HEAD_BYTES).decode("utf-8", "replace")))
@@ -78,19 +78,19 @@ def looks_like_coco(tree: Tree, name: str) -> bool:
 
 
 def annotation_files(source: Source) -> list[tuple[str, Split]]:
-    """One kind of file, each with its split: COCO's own archive has instances, keypoints and captions side by side."""
+    """Return files of one kind with their splits: COCO's own archive has instances, keypoints and captions."""
     names = [n for n in source.tree.names if n.endswith(".json") and looks_like_coco(source.tree, n)]
     kinds: dict[str, list[tuple[str, Split]]] = {}
     for name in names:
         split, kind = _split_and_kind(name)
         kinds.setdefault(kind, []).append((name, split))
     if not kinds:
-        source.report.error("annotations_missing", "annotations", "There is no COCO annotation file.", _FIX)
+        source.findings.error("annotations_missing", "annotations", "There is no COCO annotation file.", _FIX)
         return []
     chosen = min(kinds, key=lambda kind: (_rank(kind, source.task_type), -len(kinds[kind]), kind))
     for kind in kinds.keys() - {chosen}:
         for name, _ in kinds[kind]:
-            source.report.warning(
+            source.findings.warning(
                 "annotations_ignored",
                 name,
                 f"Only `{kinds[chosen][0][0]}` and its like are read.",
@@ -116,17 +116,17 @@ def _rank(kind: str, task_type: TaskType | None) -> int:
 
 
 def read_annotations(source: Source, name: str, split: Split) -> AnnotationFile | None:
-    """The file's content; None, and a finding, if it is not as COCO has it."""
+    """Read the file; None, and a finding, if it is not as COCO has it."""
     text = source.tree.read_text(name, _MAX_BYTES)
     if text is None:
         return None
     try:
         return _parse(name, split, json.loads(text))
     except json.JSONDecodeError as error:
-        source.report.error("json_malformed", name, f"This is not JSON: {error.msg}.", _FIX, line=error.lineno)
+        source.findings.error("json_malformed", name, f"This is not JSON: {error.msg}.", _FIX, line=error.lineno)
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         what = f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error)
-        source.report.error("annotations_malformed", name, f"This is not as COCO has it: {what}.", _FIX)
+        source.findings.error("annotations_malformed", name, f"This is not as COCO has it: {what}.", _FIX)
     return None
 
 
@@ -140,7 +140,7 @@ def _parse(name: str, split: Split, content: Any) -> AnnotationFile:
     _check_ids("images", [image.id for image in images])
     unknown = annotations.keys() - {image.id for image in images}
     if unknown:
-        raise ValueError(f"`annotations` speak of image {min(unknown, key=str)}, which is not in `images`")
+        raise ValueError(f"`annotations` name image {min(unknown, key=str)}, which is not in `images`")
     return AnnotationFile(name, split, categories, images, annotations)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from data_kit.dataset import Box, Instance, Keypoint, Polygon
+from data_kit.findings import FindingCollector
 from data_kit.geometry import (
     OVERSHOOT_PIXELS,
     area,
@@ -17,37 +18,36 @@ from data_kit.geometry import (
     polygon_instance,
 )
 from data_kit.masks import decode_rle, outlines
-from data_kit.report import Report
 
 
 class AnnotationError(ValueError):
-    """One annotation is wrong."""
+    """An error in one annotation."""
 
-    def __init__(self, code: str, message: str, fix: str = "Mend or remove this annotation.") -> None:
+    def __init__(self, code: str, message: str, fix: str = "Fix or remove this annotation.") -> None:
         super().__init__(message)
         self.code, self.message, self.fix = code, message, fix
 
 
 @dataclass
 class InstanceReader:
-    """Reads annotations of one file."""
+    """Reader of one file's annotations."""
 
-    report: Report
+    findings: FindingCollector
     file: str
     class_ids: dict[int, int]
     """Class by category id."""
     num_keypoints: int = 0
-    """Of every object. Where no category names them, the first object that has any tells; 0 until then."""
+    """Number for every object. If no category names them, that of the first object with any; 0 until then."""
 
     def read(self, annotation: dict[str, Any], size: tuple[int, int]) -> Instance | None:
-        """None, and a finding, for an annotation that is wrong or empty."""
+        """Read an annotation; None, and a finding, if it is wrong or empty."""
         label = f"Annotation {annotation.get('id', '?')} of image {annotation['image_id']}"
         try:
             return self._read(annotation, size, label)
         except AnnotationError as error:
-            self.report.error(error.code, self.file, f"{label}: {error.message}", error.fix)
+            self.findings.error(error.code, self.file, f"{label}: {error.message}", error.fix)
         except (TypeError, ValueError, KeyError, IndexError, OverflowError) as error:
-            self.report.error(
+            self.findings.error(
                 "label_malformed",
                 self.file,
                 f"{label}: {error}.",
@@ -61,7 +61,7 @@ class InstanceReader:
             raise AnnotationError(
                 "class_unknown",
                 f"category {annotation['category_id']} is not in `categories`.",
-                "Add the category, or mend the annotation.",
+                "Add the category, or fix the annotation.",
             )
         polygons = self._polygons(annotation.get("segmentation"), size, label)
         given = _box(annotation["bbox"]) if annotation.get("bbox") else (bounds(polygons) if polygons else None)
@@ -84,15 +84,15 @@ class InstanceReader:
         cut = [(polygon, clip_points(corners(polygon), size)) for polygon in given]
         kept = [(polygon, clipped) for polygon, clipped in cut if area(clipped) > 0]
         if len(kept) < len(given):
-            self.report.warning(
+            self.findings.warning(
                 "outline_empty",
                 self.file,
                 f"{label}: {len(given) - len(kept)} of the {len(given)} polygons of its outline have no area inside "
                 "the image, and are left out.",
-                "Mend or remove them.",
+                "Fix or remove them.",
             )
         if any(overshoot(bounds([polygon]), size) > OVERSHOOT_PIXELS for polygon, _ in kept):
-            self.report.warning(
+            self.findings.warning(
                 "outline_clipped",
                 self.file,
                 f"{label}: the outline reaches over the edge of the image, and is cut there.",
@@ -104,7 +104,7 @@ class InstanceReader:
         clipped = clip_box(box, size)
         if has_area(clipped):
             if overshoot(box, size) > OVERSHOOT_PIXELS:
-                self.report.warning(
+                self.findings.warning(
                     "box_clipped",
                     self.file,
                     f"{label}: the box reaches over the edge of the image, and is cut there.",
@@ -117,11 +117,11 @@ class InstanceReader:
                 "its box lies outside the image.",
                 "Write `bbox` as `[x, y, width, height]` in pixels.",
             )
-        self.report.warning(
+        self.findings.warning(
             "box_empty",
             self.file,
             f"{label}: it has no area, and is left out.",
-            "Mend or remove it.",
+            "Fix or remove it.",
         )
         return None
 

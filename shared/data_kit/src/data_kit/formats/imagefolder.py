@@ -9,12 +9,12 @@ from data_kit.tree import Tree, is_image
 
 
 def recognize(tree: Tree) -> bool:
-    """Folders of images, nothing else: the format to try last."""
+    """Return whether there is any image: the format to try last."""
     return any(is_image(name) for name in tree.names)
 
 
 def read(source: Source) -> Labels:
-    """Classes are the folders' names in alphabetical order, over all splits."""
+    """Read the labels. Classes are the folders' names in alphabetical order, over all splits."""
     folders = _split_folders(source.tree)
     classes = {folder: _classes(source, folder) for folder in folders}
     names = sorted(set[str]().union(*classes.values()))
@@ -32,13 +32,13 @@ def _split_folders(tree: Tree) -> dict[str, Split]:
 
 
 def _classes(source: Source, folder: str) -> set[str]:
-    """Names of the class folders that hold images."""
+    """Return the names of the class folders that hold images."""
     found: set[str] = set()
     for path in source.tree.folders(folder):
         if source.tree.images(path):
             found.add(PurePosixPath(path).name)
         elif folder:
-            source.report.warning(
+            source.findings.warning(
                 "class_empty",
                 path,
                 "This folder holds no images, so it is no class here.",
@@ -46,7 +46,7 @@ def _classes(source: Source, folder: str) -> set[str]:
             )
     for image in source.tree.images(folder):
         if PurePosixPath(image).parent.as_posix() == (folder or "."):
-            source.report.error(
+            source.findings.error(
                 "image_without_class",
                 image,
                 "This image lies in no class folder.",
@@ -59,14 +59,14 @@ def _check_classes(source: Source, folders: dict[str, Split], classes: dict[str,
     trained = set[str]().union(*(classes[folder] for folder, split in folders.items() if split is Split.TRAIN))
     for folder, split in folders.items():
         for name in sorted(classes[folder] - trained) if trained else []:
-            source.report.error(
+            source.findings.error(
                 "class_unknown",
                 f"{folder}/{name}",
                 f"Class `{name}` is in `{split}` but not in `train`.",
                 f"Add a folder `train/{name}` with images, or rename or remove this one.",
             )
     if len(names) == 1:
-        source.report.error(
+        source.findings.error(
             "too_few_classes",
             "",
             f"There is one class only, `{names[0]}`.",

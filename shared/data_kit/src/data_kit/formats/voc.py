@@ -1,6 +1,6 @@
 """Pascal VOC: `Annotations/….xml`, `JPEGImages/…`, and `ImageSets/Main/train.txt` with a name a line.
 
-Without lists of names, folders such as `train/` and `valid/` tell the splits. Pixels are counted from 1, and a box
+Without lists of names, folders such as `train/` and `valid/` are the splits. Pixels are counted from 1, and a box
 includes its last one.
 """
 
@@ -21,7 +21,7 @@ _FIX = "Export it as Pascal VOC again: `object` with `name` and `bndbox` (`xmin`
 
 
 def recognize(tree: Tree) -> bool:
-    """The first XML file is an annotation."""
+    """Return whether the first XML file is an annotation."""
     first = next((name for name in tree.names if name.endswith(".xml")), None)
     if first is None:
         return False
@@ -30,11 +30,11 @@ def recognize(tree: Tree) -> bool:
 
 
 def read(source: Source) -> Labels:
-    """Classes are the names of all objects in alphabetical order: VOC has no list of them."""
+    """Read the labels. Classes are the names of all objects in alphabetical order: VOC has no list of them."""
     splits: dict[Split, list[tuple[Sample, list[tuple[str, Box]]]]] = {}
     found = VocFiles(source)
     if not found.annotations:
-        source.report.error("annotations_missing", "Annotations", "There is no annotation file (`.xml`).", _FIX)
+        source.findings.error("annotations_missing", "Annotations", "There is no annotation file (`.xml`).", _FIX)
     for split, files in found.splits().items():
         splits[split] = [read for file in files if (read := _read_file(source, file, found)) is not None]
     names = sorted({name for rows in splits.values() for _, objects in rows for name, _ in objects})
@@ -61,7 +61,7 @@ def _read_file(source: Source, file: str, found: VocFiles) -> tuple[Sample, list
         try:
             name, box = _object(element)
         except ValueError as error:
-            source.report.error("label_malformed", file, f"Object {number}: {error}.", _FIX)
+            source.findings.error("label_malformed", file, f"Object {number}: {error}.", _FIX)
             continue
         if _fits(source, file, number, box, size):
             objects.append((name, clip_box(box, size)))
@@ -75,9 +75,9 @@ def _parse(source: Source, file: str) -> Element | None:
     try:
         return fromstring(text)
     except ParseError as error:
-        source.report.error("xml_malformed", file, f"This is not XML: {error.msg}.", _FIX, line=error.position[0])
+        source.findings.error("xml_malformed", file, f"This is not XML: {error.msg}.", _FIX, line=error.position[0])
     except (DefusedXmlException, ValueError) as error:
-        source.report.error("xml_malformed", file, f"This XML is not accepted: {error}.", _FIX)
+        source.findings.error("xml_malformed", file, f"This XML is not accepted: {error}.", _FIX)
     return None
 
 
@@ -88,7 +88,7 @@ def _has_size(source: Source, file: str, root: Element, size: tuple[int, int]) -
         given = (0, 0)
     if 0 in given or given == size:
         return True
-    source.report.error(
+    source.findings.error(
         "image_size_differs", file,
         f"The image is {size[0]}x{size[1]} upright, but `size` says {given[0]}x{given[1]}.",
         "Use the images that were labelled, turned as they were labelled.",
@@ -111,12 +111,12 @@ def _object(element: Element) -> tuple[str, Box]:
 
 def _fits(source: Source, file: str, number: int, box: Box, size: tuple[int, int]) -> bool:
     if not has_area(clip_box(box, size)):
-        source.report.error(
-            "label_outside_image", file, f"Object {number}: its box lies outside the image.", "Mend or remove it."
+        source.findings.error(
+            "label_outside_image", file, f"Object {number}: its box lies outside the image.", "Fix or remove it."
         )
         return False
     if overshoot(box, size) > OVERSHOOT_PIXELS:
-        source.report.warning(
+        source.findings.warning(
             "box_clipped", file, f"Object {number}: the box reaches over the edge of the image, and is cut there.",
             "Nothing needs to be done; or cut it in the label.",
         )  # fmt: skip

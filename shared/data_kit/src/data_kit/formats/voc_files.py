@@ -1,4 +1,4 @@
-"""Which files of a Pascal VOC data set belong together: lists of names, annotations and images.
+"""Matching of a Pascal VOC data set's files: lists of names, annotations and images.
 
 An archive may hold several roots side by side, such as `VOC2007` and `VOC2012`. Each has names of its own.
 """
@@ -16,13 +16,13 @@ from data_kit.tree import Tree, is_image
 _LISTS = "ImageSets"
 _LIST_STEMS = frozenset({*SPLIT_NAMES, "trainval"})
 _KIND_FOLDERS = frozenset({"annotations", "images", "jpegimages", "xmls"})
-"""They say what is in them, and nothing about where it belongs."""
+"""Folders named by the kind of their files: they are ignored in matching."""
 _MASK_FOLDERS = frozenset({"segmentationclass", "segmentationobject"})
-"""Their images are labels of pixels."""
+"""Folders whose images are labels of pixels."""
 
 
 class VocFiles:
-    """Finds a data set's annotations by its lists, and the image of each."""
+    """Finder of a data set's annotations by its lists, and of the image of each."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -33,7 +33,7 @@ class VocFiles:
                 self._images[PurePosixPath(name).stem].append(name)
 
     def splits(self) -> dict[Split, list[str]]:
-        """Annotations of each split: by the lists of names, else by folders such as `train/` and `valid/`."""
+        """Return each split's annotations: by the lists of names, else by folders such as `train/` and `valid/`."""
         lists = _split_lists(self._source.tree)
         if not lists:
             return self._splits_of_folders()
@@ -52,7 +52,7 @@ class VocFiles:
         return splits
 
     def _by_stem(self, root: str) -> dict[str, list[str]]:
-        """The root's annotations, or all where it has none. Those in its `Annotations` hide others of their names."""
+        """Return the root's annotations, or all if it has none. Those in `Annotations` hide others of their name."""
         own = [file for file in self.annotations if file.startswith(_join(root, ""))] or self.annotations
         by_stem: dict[str, list[str]] = defaultdict(list)
         for file in own:
@@ -70,19 +70,19 @@ class VocFiles:
             files = by_stem.get(stem, [])
             found += files[:1]
             if len(files) > 1:
-                self._source.report.error(
+                self._source.findings.error(
                     "annotations_ambiguous", name, f"`{stem}` may be {_enumerate(files)}.",
                     "Give each annotation and its image a name of their own.", line=number,
                 )  # fmt: skip
             elif not files:
-                self._source.report.error(
+                self._source.findings.error(
                     "annotations_missing", name, f"There is no annotation file for `{stem}`.",
                     f"Add `{_join(root, f'Annotations/{stem}.xml')}`, or remove this line.", line=number,
                 )  # fmt: skip
         return found
 
     def image_of(self, file: str, file_name: str) -> str | None:
-        """The image of the annotation's name, the nearest one if there are several.
+        """Return the image of the annotation's name, the nearest one if there are several.
 
         `file_name`, which stands in the annotation and is often out of date, decides between equally near ones.
         None, and a finding, if there is none, or if nothing decides.
@@ -92,13 +92,13 @@ class VocFiles:
         if len(nearest) == 1:
             return nearest[0]
         if nearest:
-            self._source.report.error(
+            self._source.findings.error(
                 "image_ambiguous", file, f"Its image may be {_enumerate(nearest)}.",
                 "Keep one, or put the images into the same folders below `JPEGImages` as their annotations below "
                 "`Annotations`.",
             )  # fmt: skip
         else:
-            self._source.report.error(
+            self._source.findings.error(
                 "image_missing", file, f"There is no image `{stem}.jpg`.",
                 "Add it to `JPEGImages`, or remove this file.",
             )  # fmt: skip
@@ -106,10 +106,10 @@ class VocFiles:
 
 
 def _split_lists(tree: Tree) -> dict[str, dict[Split, str]]:
-    """For each root its `train.txt`, `val.txt` and `test.txt`, of one folder below its `ImageSets`.
+    """Return each root's `train.txt`, `val.txt` and `test.txt`, of one folder below its `ImageSets`.
 
-    That is `Main`, where there is one: others name the images that have masks, or parts of persons. Without `train`,
-    what `trainval` names is to be split.
+    That is `Main`, if there is one: others name the images that have masks, or parts of persons. Without `train`,
+    `trainval` is to be split.
     """
     by_folder: dict[PurePosixPath, dict[str, str]] = defaultdict(dict)
     for name in tree.names:
@@ -141,7 +141,7 @@ def _all_best(names: Iterable[str], rank: Callable[[str], tuple[int, ...]]) -> l
 
 
 def _nearness(image: str, file: str, file_name: str) -> tuple[int, ...]:
-    """The larger, the more surely they belong together: `images/train/1.jpg` and `annotations/train/1.xml`."""
+    """Return a pair's rank: high for `images/train/1.jpg` and `annotations/train/1.xml`, which belong together."""
     places = [["" if part in _KIND_FOLDERS else part for part in _folders(name)] for name in (image, file)]
     one, other = ([part for part in place if part] for place in places)
     given = PurePosixPath(normalize("NFC", file_name.strip().replace("\\", "/"))).name
@@ -155,7 +155,7 @@ def _nearness(image: str, file: str, file_name: str) -> tuple[int, ...]:
 
 
 def _num_shared(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many they have in common from the start on."""
+    """Return the length of their common beginning."""
     differ = (index for index, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
     return next(differ, min(len(one), len(other)))
 

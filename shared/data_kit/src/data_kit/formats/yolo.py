@@ -1,4 +1,4 @@
-"""YOLO: `data.yaml` names splits and classes; `labels/….txt` stands beside `images/….jpg`."""
+"""YOLO: `data.yaml` names splits and classes; `labels/….txt` belongs to `images/….jpg`."""
 
 from pathlib import PurePosixPath
 
@@ -10,19 +10,19 @@ from data_kit.tree import Tree, is_image, join_inside
 
 
 def recognize(tree: Tree) -> bool:
-    """A YAML file at the top, or folders `images` and `labels` of text files without one."""
+    """Return whether there is a YAML file at the top, or else a folder `labels` of text files."""
     return bool(config_names(tree)) or any(
         name.endswith(".txt") and "labels" in PurePosixPath(name).parts[:-1] for name in tree.names
     )
 
 
 def read(source: Source) -> Labels:
-    """Everything that `data.yaml` names. Its `path:` is ignored: a data set is where it lies."""
+    """Read all that `data.yaml` names. Its `path:` is ignored: a data set is where it lies."""
     config = read_config(source)
     if config is None:
         return Labels((), {})
     splits = {split: _read_split(source, config, split) for split in config.splits}
-    _check_orphans(source)
+    _check_labels_without_image(source)
     return Labels(
         config.class_names,
         splits,
@@ -40,13 +40,13 @@ def _read_split(source: Source, config: YoloConfig, split: Split) -> list[Sample
     )
     labels = {image: label_name(image) for image in images}
     if images and not any(label in source.tree for label in labels.values()):
-        source.report.error(
+        source.findings.error(
             "labels_missing",
             labels[images[0]],
             f"None of the {len(images)} images of `{split}` has a label file.",
             "Put `labels/….txt` beside `images/…`, one file for each image and of its name.",
         )
-    parser = LabelParser(source.report, len(config.class_names), config.keypoint_shape)
+    parser = LabelParser(source.findings, len(config.class_names), config.keypoint_shape)
     samples: list[Sample] = []
     for image, label in labels.items():
         size = source.size(image)
@@ -57,28 +57,28 @@ def _read_split(source: Source, config: YoloConfig, split: Split) -> list[Sample
 
 
 def _without_label(source: Source, image: str, label: str) -> str:
-    source.report.warning(
+    source.findings.warning(
         "image_without_label", image, f"There is no label file `{label}`, so this image has no objects.",
         "Add the file, an empty one if there is nothing to see; or remove the image.",
     )  # fmt: skip
     return ""
 
 
-def _check_orphans(source: Source) -> None:
-    """Label files whose image is missing, in the folders that hold the labels of others."""
+def _check_labels_without_image(source: Source) -> None:
+    """Warn of label files whose image is missing, in the folders that hold the labels of others."""
     labels = {label_name(image) for image in source.tree.images("")}
-    folders = {PurePosixPath(label_name(image)).parent for image in source.asked}
+    folders = {PurePosixPath(label_name(image)).parent for image in source.requested}
     for name in source.tree.names:
         path = PurePosixPath(name)
         is_label = path.suffix == ".txt" and path.parent in folders and "labels" in path.parts[:-1]
         if is_label and name not in labels and path.name != "classes.txt":
-            source.report.warning(
+            source.findings.warning(
                 "label_without_image", name, "There is no image of this name.", "Add the image, or remove this file."
             )
 
 
 def label_name(image: str) -> str:
-    """`images` becomes `labels` in the last place where it stands; else the label lies beside the image."""
+    """Return the label file's name: the last folder `images` becomes `labels`; else it lies beside the image."""
     parts = list(PurePosixPath(image).with_suffix(".txt").parts)
     for index in range(len(parts) - 2, -1, -1):
         if parts[index] == "images":
@@ -88,10 +88,10 @@ def label_name(image: str) -> str:
 
 
 def _images_of(source: Source, config: str, split: Split, entry: str) -> list[str]:
-    """The images of one entry of `train:` or `val:`: a folder, an image, or a list of images in a text file."""
+    """Return the images of one entry of `train:` or `val:`: a folder, an image, or a list of images in a text file."""
     name = _locate(source.tree, entry)
     if name is None:
-        source.report.error(
+        source.findings.error(
             "path_leaves_root",
             config,
             f"`{split}: {entry}` leads out of the data set.",
@@ -102,17 +102,17 @@ def _images_of(source: Source, config: str, split: Split, entry: str) -> list[st
         return _images_of_list(source, name)
     found = [name] if name in source.tree and is_image(name) else source.tree.images(name)
     if not found:
-        source.report.error(
+        source.findings.error(
             "images_missing",
             config,
             f"`{split}: {entry}` names no folder with images.",
-            f"Put images into `{name or '.'}`, or mend the path; it is relative to this file.",
+            f"Put images into `{name or '.'}`, or fix the path; it is relative to this file.",
         )
     return found
 
 
 def _locate(tree: Tree, entry: str) -> str | None:
-    """Where `entry` is. `../train/images`, which some exports write for `train/images`, is read as the latter."""
+    """Return the entry's name in the tree. Some exports write `../train/images` for `train/images`."""
     name = join_inside("", entry)
     if name is None and entry.startswith("../"):
         name = join_inside("", entry.removeprefix("../"))
@@ -134,7 +134,7 @@ def _images_of_list(source: Source, listing: str) -> list[str]:
         if image is not None:
             found.append(image)
         elif not inside:
-            source.report.error(
+            source.findings.error(
                 "path_leaves_root",
                 listing,
                 f"`{line.strip()}` leads out of the data set.",
@@ -142,7 +142,7 @@ def _images_of_list(source: Source, listing: str) -> list[str]:
                 line=number,
             )
         else:
-            source.report.error(
+            source.findings.error(
                 "image_missing",
                 listing,
                 f"There is no image `{line.strip()}`.",

@@ -1,4 +1,4 @@
-"""`data.yaml`: what the classes are and where the images lie."""
+"""`data.yaml`: classes, and the folders of images."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from data_kit.tree import Tree
 USUAL_NAMES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _MAX_BYTES, _MAX_DEPTH = 1024**2, 20
 _KEY = pattern(rb"""^(?:\xef\xbb\xbf)?(?:\{\s*)?["']?(?:train|names)["']?\s*:""", MULTILINE)
-"""At the start of a line."""
+"""A data set's key at the start of a line."""
 _EXAMPLE = "Write `train: images/train`, `val: images/val` and `names: [first, second]`."
 
 
@@ -36,7 +36,7 @@ class YoloConfig:
 
 
 class ConfigError(Exception):
-    """One key of `data.yaml` is wrong."""
+    """An error in one key of `data.yaml`."""
 
     def __init__(self, message: str, fix: str = _EXAMPLE) -> None:
         super().__init__(message)
@@ -44,7 +44,7 @@ class ConfigError(Exception):
 
 
 def config_names(tree: Tree) -> list[str]:
-    """YAML files at the top that have a key of a data set, or are called as usual: those with a key first."""
+    """Return the YAML files at the top that have a data set's key or a usual name: those with a key first."""
     found = [name for name in tree.names if "/" not in name and name.endswith((".yaml", ".yml"))]
     with_key = {name for name in found if _has_key(tree, name)}
     named = [name for name in found if name in with_key or name in USUAL_NAMES]
@@ -57,10 +57,10 @@ def _has_key(tree: Tree, name: str) -> bool:
 
 
 def read_config(source: Source) -> YoloConfig | None:
-    """The first of `config_names`; None, and a finding, if there is none or it is wrong."""
+    """Read the first of `config_names`; None, and a finding, if there is none or it is wrong."""
     names = config_names(source.tree)
     if not names:
-        source.report.error("config_missing", "data.yaml", "There is no `data.yaml`.", f"Add one. {_EXAMPLE}")
+        source.findings.error("config_missing", "data.yaml", "There is no `data.yaml`.", f"Add one. {_EXAMPLE}")
         return None
     text = source.tree.read_text(names[0], _MAX_BYTES)
     if text is None:
@@ -71,9 +71,9 @@ def read_config(source: Source) -> YoloConfig | None:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark is not None else None
         problem = getattr(error, "problem", None) or "cannot be parsed"
-        source.report.error("config_malformed", names[0], f"This is not YAML: {problem}.", _EXAMPLE, line=line)
+        source.findings.error("config_malformed", names[0], f"This is not YAML: {problem}.", _EXAMPLE, line=line)
     except ConfigError as error:
-        source.report.error("config_malformed", names[0], error.message, error.fix)
+        source.findings.error("config_malformed", names[0], error.message, error.fix)
     return None
 
 
@@ -82,7 +82,7 @@ def _load(text: str) -> Mapping[str, Any]:
     loader = yaml.SafeLoader(text)
     try:
         root = loader.get_single_node()
-        _take_names_as_text(root)
+        _keep_names_as_text(root)
         content: Any = loader.construct_document(root) if root is not None else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     except (ValueError, RecursionError) as error:  # a date that does not exist, brackets without end
         raise ConfigError(f"A value cannot be read: {error}.") from error
@@ -91,28 +91,28 @@ def _load(text: str) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", content)
 
 
-def _take_names_as_text(root: yaml.Node | None) -> None:
-    """`no` and `007` are names, though YAML takes them for False and 7 elsewhere."""
+def _keep_names_as_text(root: yaml.Node | None) -> None:
+    """Keep names such as `no` and `007` as text: YAML would read them as False and 7."""
     if not isinstance(root, yaml.MappingNode):
         return
     for key, value in cast("list[tuple[yaml.Node, yaml.Node]]", root.value):
         if key.value in ("names", "kpt_names") and isinstance(value, yaml.CollectionNode):
-            _take_as_text(value)
+            _keep_as_text(value)
 
 
-def _take_as_text(node: yaml.Node) -> None:
+def _keep_as_text(node: yaml.Node) -> None:
     if isinstance(node, yaml.ScalarNode):
         node.tag = "tag:yaml.org,2002:str"
     elif isinstance(node, yaml.MappingNode):
         for _, value in cast("list[tuple[yaml.Node, yaml.Node]]", node.value):
-            _take_as_text(value)
+            _keep_as_text(value)
     else:
         for item in cast("list[yaml.Node]", node.value):
-            _take_as_text(item)
+            _keep_as_text(item)
 
 
 def _check_events(events: Iterable[object]) -> None:
-    """Aliases let a few lines grow to gigabytes, and brackets in brackets take for ever; no data set needs them."""
+    """Refuse aliases, with which a few lines grow to gigabytes, and deep nesting, which takes for ever to parse."""
     depth = 0
     for event in events:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -192,7 +192,7 @@ def _keypoint_flip(value: object, shape: tuple[int, int] | None) -> tuple[int, .
 
 
 def _keypoint_names(value: object, shape: tuple[int, int] | None) -> tuple[str, ...]:
-    """Ultralytics has a list for each class; they are the same for all, since the shape is."""
+    """Return the names of the first class: Ultralytics has a list for each, of one shape."""
     if isinstance(value, dict):
         value = next(iter(cast("dict[Any, Any]", value).values()), None)
     if shape is None or not isinstance(value, list) or len(cast("list[Any]", value)) != shape[0]:
@@ -201,7 +201,7 @@ def _keypoint_names(value: object, shape: tuple[int, int] | None) -> tuple[str, 
 
 
 def _skeleton(value: object, shape: tuple[int, int] | None) -> tuple[tuple[int, int], ...]:
-    """Pairs of keypoints, counted from 0. Ultralytics has none, and lets it stand."""
+    """Return pairs of keypoints, counted from 0. Ultralytics has no such key, and ignores it."""
     if value is None or shape is None:
         return ()
     places = range(shape[0])

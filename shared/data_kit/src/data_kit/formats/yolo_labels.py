@@ -8,17 +8,17 @@ import math
 from dataclasses import dataclass
 
 from data_kit.dataset import Box, Instance, Keypoint
+from data_kit.findings import FindingCollector
 from data_kit.geometry import OVERSHOOT_PIXELS, clip_box, clip_points, has_area, overshoot, polygon_instance
-from data_kit.report import Report
 
 TOLERANCE = 0.01
-"""How far outside 0…1 a coordinate may lie and still be a rounding error."""
+"""Distance outside 0…1 that still counts as a rounding error."""
 
 _PIXELS = "Coordinates are shares of the image between 0 and 1: divide x by the width and y by the height."
 
 
 class LineError(Exception):
-    """One line is wrong."""
+    """An error in one line."""
 
     def __init__(self, code: str, message: str, fix: str) -> None:
         super().__init__(message)
@@ -27,20 +27,20 @@ class LineError(Exception):
 
 @dataclass(frozen=True)
 class LabelParser:
-    """Reads label files of one data set."""
+    """Parser of one data set's label files."""
 
-    report: Report
+    findings: FindingCollector
     num_classes: int
     keypoint_shape: tuple[int, int] | None
 
     def parse(self, file: str, text: str, size: tuple[int, int]) -> tuple[Instance, ...]:
-        """The objects of one file. A wrong line is a finding and the others are still read."""
+        """Parse the objects of one file. A wrong line is a finding, and the others are still read."""
         instances: dict[str, Instance] = {}
         for number, line in enumerate(text.splitlines(), start=1):
             if not line.strip():
                 continue
             if line in instances:
-                self.report.warning(
+                self.findings.warning(
                     "label_repeated",
                     file,
                     "This line stands here twice.",
@@ -51,7 +51,7 @@ class LabelParser:
             try:
                 instance = self._parse_line(line, size)
             except LineError as error:
-                self.report.error(error.code, file, error.message, error.fix, line=number)
+                self.findings.error(error.code, file, error.message, error.fix, line=number)
                 continue
             self._warn(file, number, instance, size)
             if has_area(clip_box(instance.box, size)):
@@ -60,15 +60,15 @@ class LabelParser:
 
     def _warn(self, file: str, number: int, instance: Instance, size: tuple[int, int]) -> None:
         if not has_area(clip_box(instance.box, size)):
-            self.report.warning(
+            self.findings.warning(
                 "box_empty",
                 file,
                 "This object has no area, and is left out.",
-                "Mend or remove it.",
+                "Fix or remove it.",
                 line=number,
             )
         elif overshoot(instance.box, size) > OVERSHOOT_PIXELS + TOLERANCE * max(size):
-            self.report.warning(
+            self.findings.warning(
                 "box_clipped",
                 file,
                 "This box reaches over the edge of the image, and is cut there.",
@@ -102,7 +102,7 @@ class LabelParser:
             raise LineError(
                 "class_unknown",
                 f"Class {columns[0]} does not exist: `names` in data.yaml has {self.num_classes}, counted from 0.",
-                "Mend the number, or add the class to `names`.",
+                "Fix the number, or add the class to `names`.",
             )
         return int(first), values
 
@@ -141,7 +141,7 @@ def _keypoints(values: list[float], dimensions: int, size: tuple[int, int]) -> t
         x, y = values[index : index + 2]
         seen = values[index + 2] if dimensions == 3 else 2.0 * ((x, y) != (0.0, 0.0))
         if seen not in (0.0, 1.0, 2.0):
-            raise LineError("label_malformed", f"Visibility {seen:g} must be 0, 1 or 2.", "Mend the keypoint.")
+            raise LineError("label_malformed", f"Visibility {seen:g} must be 0, 1 or 2.", "Fix the keypoint.")
         if seen:
             _check_inside([x, y])
         keypoints.append((x * size[0], y * size[1], int(seen)) if seen else (0.0, 0.0, 0))
@@ -149,7 +149,7 @@ def _keypoints(values: list[float], dimensions: int, size: tuple[int, int]) -> t
 
 
 def _clipped(instance: Instance, size: tuple[int, int]) -> Instance:
-    """Boxes end at the image's edge. Outlines were cut before."""
+    """Clip boxes at the image's edge. Outlines were clipped before."""
     if instance.polygons:
         return instance
     return Instance(instance.class_id, clip_box(instance.box, size), keypoints=instance.keypoints)

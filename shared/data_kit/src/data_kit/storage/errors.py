@@ -1,4 +1,4 @@
-"""What can go wrong with stored objects.
+"""Errors of object storage.
 
 OSError with ENOSPC    the disk of a local store is full
 StorageError

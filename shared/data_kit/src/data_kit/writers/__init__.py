@@ -1,4 +1,4 @@
-"""Data sets written anew, in the layout that a framework wants."""
+"""Writers of data sets, in the layout that a framework needs."""
 
 from data_kit.writers.coco import write_coco
 from data_kit.writers.imagefolder import write_imagefolder

@@ -1,4 +1,4 @@
-"""A data set as COCO."""
+"""Writer of COCO."""
 
 import json
 from pathlib import Path
@@ -6,11 +6,11 @@ from typing import Any
 
 from data_kit.dataset import Dataset, Instance, Split
 from data_kit.geometry import area
-from data_kit.writers.placing import place_images
+from data_kit.writers.image_files import place_images
 
 
 def write_coco(dataset: Dataset, folder: Path) -> Path:
-    """Writes `images/<split>/` and `annotations/instances_<split>.json` below `folder`; returns the latter's folder."""
+    """Write `images/<split>/` and `annotations/instances_<split>.json` below `folder`; returns the latter's folder."""
     annotations = folder / "annotations"
     annotations.mkdir(parents=True, exist_ok=True)
     for split in dataset.splits:

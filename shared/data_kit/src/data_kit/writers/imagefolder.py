@@ -1,13 +1,13 @@
-"""A data set of classes as ImageFolder."""
+"""Writer of ImageFolder, for classification."""
 
 from pathlib import Path
 
 from data_kit.dataset import Dataset
-from data_kit.writers.placing import place_image
+from data_kit.writers.image_files import place_image
 
 
 def write_imagefolder(dataset: Dataset, folder: Path) -> Path:
-    """Writes `<split>/<class>/…` below `folder`, which it returns. Every class has its folder in every split."""
+    """Write `<split>/<class>/…` below `folder`, which it returns. Every class has its folder in every split."""
     for split, samples in dataset.splits.items():
         for name in dataset.class_names:
             (folder / split / name).mkdir(parents=True, exist_ok=True)

@@ -1,14 +1,14 @@
-"""A data set of boxes as Pascal VOC."""
+"""Writer of Pascal VOC, for boxes."""
 
 from pathlib import Path
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from data_kit.dataset import Dataset, Sample
-from data_kit.writers.placing import place_image
+from data_kit.writers.image_files import place_image
 
 
 def write_voc(dataset: Dataset, folder: Path) -> Path:
-    """Writes `JPEGImages`, `Annotations` and `ImageSets/Main` below `folder`, which it returns. Crowds are left out."""
+    """Write `JPEGImages`, `Annotations` and `ImageSets/Main` below `folder`, which it returns. Crowds are left out."""
     images, annotations, lists = folder / "JPEGImages", folder / "Annotations", folder / "ImageSets" / "Main"
     for created in (images, annotations, lists):
         created.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def _annotation(dataset: Dataset, sample: Sample, image: str) -> Element:
 
 
 def _pixels(start: float, end: float) -> tuple[float, float]:
-    """First and last pixel, counted from 1. What is narrower than a pixel becomes as wide as one."""
+    """Return first and last pixel, counted from 1. A side shorter than a pixel becomes one pixel."""
     first = max(1.0, min(start + 1, end))
     return first, max(first, end)
 

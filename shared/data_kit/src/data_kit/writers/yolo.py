@@ -1,4 +1,4 @@
-"""A data set as YOLO."""
+"""Writer of YOLO."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,15 +9,15 @@ import yaml
 from numpy.typing import NDArray
 
 from data_kit.dataset import Dataset, Instance, Polygon, Sample
-from data_kit.writers.placing import place_images
+from data_kit.writers.image_files import place_images
 from vision_contracts import TaskType
 
 _MOST_DISTANCES = 100_000
-"""Between points of two outlines at a time."""
+"""Distances between points of two outlines that are computed at a time."""
 
 
 def write_yolo(dataset: Dataset, folder: Path, task_type: TaskType) -> Path:
-    """Writes images and the labels of one task below `folder`; returns its `data.yaml`. Crowds are left out.
+    """Write images and the labels of one task below `folder`; returns its `data.yaml`. Crowds are left out.
 
     Nothing moves by more than a hundred-thousandth of a pixel, in images of up to 4,000 pixels.
     """
@@ -77,13 +77,13 @@ def _keypoints(instance: Instance, sample: Sample, num_keypoints: int) -> list[s
 
 
 def _shares(values: Sequence[float], sample: Sample) -> list[str]:
-    """x, y, x, y … in shares of width and height. Nine digits: exact in images of any size."""
+    """Format x, y, x, y … as shares of width and height. Nine digits: exact in images of any size."""
     sides = (sample.width, sample.height)
     return [f"{value / sides[index % 2]:.9g}" for index, value in enumerate(values)]
 
 
 def join_polygons(polygons: Sequence[Polygon]) -> Polygon:
-    """One outline around all parts: YOLO has one for each object. Parts are joined by the shortest bridges."""
+    """Join all parts to one outline, since YOLO has one for each object, by the shortest bridges."""
     first, *others = (np.reshape(polygon, (-1, 2)).astype(np.float64) for polygon in polygons)
     joined = first
     for part in others:
@@ -93,7 +93,7 @@ def join_polygons(polygons: Sequence[Polygon]) -> Polygon:
 
 
 def _closest(one: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[int, int]:
-    """Indices of two points that are nearest to each other."""
+    """Return the indices of the two points that are nearest to each other."""
     rows = max(1, _MOST_DISTANCES // len(other))
     x, y = other.T
     best, found = np.inf, (0, 0)

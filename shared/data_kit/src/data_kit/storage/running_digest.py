@@ -1,11 +1,11 @@
-"""What is known of bytes once they have passed."""
+"""Size and SHA-256 of a stream of bytes."""
 
 import hashlib
 from collections.abc import Iterator
 
 
 class RunningDigest:
-    """Counts and hashes what passes through."""
+    """Size and hash of the bytes that were added so far."""
 
     def __init__(self) -> None:
         self.size_bytes = 0
@@ -13,16 +13,16 @@ class RunningDigest:
 
     @property
     def sha256(self) -> str:
-        """In hexadecimal."""
+        """The hash in hexadecimal."""
         return self._hash.hexdigest()
 
     def add(self, chunk: bytes) -> None:
-        """The next bytes."""
+        """Add the next bytes."""
         self.size_bytes += len(chunk)
         self._hash.update(chunk)
 
     def through(self, first: bytes, second: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-        """`first`, which is counted already, and the rest."""
+        """Yield all chunks and add them, except `first`, which was added before."""
         yield first
         self.add(second)
         yield second

@@ -1,24 +1,24 @@
-"""One way in: which format a folder has, and the data set that is in it."""
+"""Detection of a folder's format, and reading of the data set in it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from data_kit.checking import check_labels, check_outlines
 from data_kit.dataset import Dataset, Sample, Split
 from data_kit.errors import DatasetError
+from data_kit.findings import FindingCollector, is_clean
 from data_kit.formats import coco, imagefolder, voc, yolo
 from data_kit.formats.base import MOST_PIXEL_CLASSES, Labels, Reader, Source, tasks_of
+from data_kit.label_checks import check_labels, check_outlines
 from data_kit.progress import OnProgress
-from data_kit.report import Report, is_clean
 from data_kit.split_file import apply_split_file
 from data_kit.splitting import SPLIT_NAMES, split_off
 from data_kit.tree import Tree, is_ignored
 from vision_contracts import DatasetFormat, TaskType
 
 MAX_NAME = 200
-"""Of a class or a keypoint."""
+"""Longest name of a class or a keypoint, in characters."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ _FORMATS = {
     DatasetFormat.VOC: _Format(voc.recognize, voc.read),
     DatasetFormat.IMAGEFOLDER: _Format(imagefolder.recognize, imagefolder.read),
 }
-"""In the order in which they are tried: an ImageFolder is whatever holds images."""
+"""Formats in the order in which they are tried: any folder of images counts as an ImageFolder."""
 
 
 def detect_format(root: Path) -> DatasetFormat:
-    """The format, by what the folder holds. Raises DatasetError if it is none."""
-    report = Report()
-    found = _detect(_list(root, report), report)
-    report.raise_errors()
+    """Return the format, by what the folder holds. Raises DatasetError if it is none."""
+    findings = FindingCollector()
+    found = _detect(_list(root, findings), findings)
+    findings.raise_errors()
     return found
 
 
@@ -53,24 +53,24 @@ def open_dataset(
     deep: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Dataset:
-    """Reads all labels, and of each image the header; with `deep`, decodes every image, and warns of all that its
-    owner should know: copies, unused images, small classes, unusual pixels.
+    """Read all labels, and of each image the header; with `deep`, decode every image, and warn of all that its owner
+    should know: duplicates, unused images, small classes, unusual pixel formats.
 
-    A `splits.json` at the top decides what an image is for. Where there is no `val`, a fifth of `train` becomes it:
+    A `splits.json` at the top decides which split an image is in. Without `val`, a fifth of `train` becomes it:
     stratified, and the same for the same `seed`. `on_progress` counts images.
     Raises DatasetError with everything that is wrong: it cannot be trained on, or not for `task_type`.
     """
-    report = Report()
-    tree = _list(root, report)
+    findings = FindingCollector()
+    tree = _list(root, findings)
     if format == DatasetFormat.AUTO:
-        format = _detect(tree, report)
-    on_image = partial(_tell, on_progress, len(tree.images(""))) if on_progress is not None else None
-    labels = _read(Source(tree, report, task_type, deep, on_image), DatasetFormat(format))
-    _check_splits(labels, report)
-    _check_names(labels, report)
+        format = _detect(tree, findings)
+    on_image = partial(_report_progress, on_progress, len(tree.images(""))) if on_progress is not None else None
+    labels = _read(Source(tree, findings, task_type, deep, on_image), DatasetFormat(format))
+    _check_splits(labels, findings)
+    _check_names(labels, findings)
     tasks = tasks_of(labels)
-    _check_tasks(tasks, task_type, report)
-    report.raise_errors()
+    _check_tasks(tasks, task_type, findings)
+    findings.raise_errors()
     splits: dict[Split, list[Sample]] = dict(labels.splits)
     has_val = Split.VAL in splits
     if not has_val:
@@ -85,11 +85,11 @@ def open_dataset(
         keypoint_flip=labels.keypoint_flip,
         skeleton=labels.skeleton,
         is_val_split_off=not has_val,
-        findings=tuple(report.findings),
+        findings=tuple(findings.collected),
     )
 
 
-def _tell(on_progress: OnProgress, total: int, done: int) -> None:
+def _report_progress(on_progress: OnProgress, total: int, done: int) -> None:
     on_progress(done, total)
 
 
@@ -102,19 +102,19 @@ def _read(source: Source, format: DatasetFormat) -> Labels:
     return labels
 
 
-def _list(root: Path, report: Report) -> Tree:
+def _list(root: Path, findings: FindingCollector) -> Tree:
     if not root.is_dir():
-        report.error("dataset_missing", "", f"There is no folder `{root}`.", "Mend the path.")
-        report.raise_errors()
-    tree = Tree(_unwrap(root), report)
-    if not tree.names and not report.has_errors:
-        report.error("dataset_empty", "", "The folder holds no files.", "Put images and labels into it.")
-    report.raise_errors()
+        findings.error("dataset_missing", "", f"There is no folder `{root}`.", "Fix the path.")
+        findings.raise_errors()
+    tree = Tree(_unwrap(root), findings)
+    if not tree.names and not findings.has_errors:
+        findings.error("dataset_empty", "", "The folder holds no files.", "Put images and labels into it.")
+    findings.raise_errors()
     return tree
 
 
 def _unwrap(root: Path) -> Path:
-    """An archive often holds one folder, and that the data set."""
+    """Return the data set's folder: an archive often holds one folder, and that the data set."""
     while True:
         entries = [entry for entry in root.iterdir() if not is_ignored(entry.name)]
         if len(entries) != 1 or entries[0].is_symlink() or not entries[0].is_dir():
@@ -124,52 +124,52 @@ def _unwrap(root: Path) -> Path:
         root = entries[0]
 
 
-def _detect(tree: Tree, report: Report) -> DatasetFormat:
+def _detect(tree: Tree, findings: FindingCollector) -> DatasetFormat:
     for name, candidate in _FORMATS.items():
         if candidate.recognize(tree):
             return name
-    report.error(
+    findings.error(
         "format_unknown",
         "",
         "This is no data set: there are neither images in class folders, nor a data.yaml, nor "
         "COCO or Pascal VOC annotations.",
         "Lay it out as one of ImageFolder, YOLO, COCO and Pascal VOC.",
     )
-    raise DatasetError(report.findings)
+    raise DatasetError(findings.collected)
 
 
-def _check_splits(labels: Labels, report: Report) -> None:
-    if report.has_errors:
+def _check_splits(labels: Labels, findings: FindingCollector) -> None:
+    if findings.has_errors:
         return
     for split in (Split.TRAIN, Split.VAL):
         if not labels.splits.get(split, True):
-            report.error("split_empty", "", f"`{split}` has no images.", "Add images to it.")
+            findings.error("split_empty", "", f"`{split}` has no images.", "Add images to it.")
     train = labels.splits.get(Split.TRAIN)
     if train is None:
-        report.error("split_missing", "", "There is no `train`.", "Put the images to learn from into `train`.")
+        findings.error("split_missing", "", "There is no `train`.", "Put the images to learn from into `train`.")
     elif len(train) == 1 and Split.VAL not in labels.splits:
-        report.error("too_few_images", "", "There is one image only.", "Add images: at least two, better hundreds.")
+        findings.error("too_few_images", "", "There is one image only.", "Add images: at least two, better hundreds.")
     elif train and not any(sample.class_id is not None or sample.instances for sample in train):
-        report.error("labels_missing", "", "No image of `train` has an object.", "Label objects in the images.")
+        findings.error("labels_missing", "", "No image of `train` has an object.", "Label objects in the images.")
 
 
-def _check_names(labels: Labels, report: Report) -> None:
+def _check_names(labels: Labels, findings: FindingCollector) -> None:
     for what, names in (("class", labels.class_names), ("keypoint", labels.keypoint_names)):
         for name in names:
             if not is_clean(name) or not 0 < len(name) <= MAX_NAME:
                 message = f"The {what} name `{name}` has control characters, is empty, or is longer than {MAX_NAME}."
-                report.error(f"{what}_name_malformed", "", message, f"Rename the {what}.")
+                findings.error(f"{what}_name_malformed", "", message, f"Rename the {what}.")
 
 
-def _check_tasks(tasks: frozenset[TaskType], wanted: TaskType | None, report: Report) -> None:
-    if wanted is None or wanted in tasks or report.has_errors:
+def _check_tasks(tasks: frozenset[TaskType], task_type: TaskType | None, findings: FindingCollector) -> None:
+    if task_type is None or task_type in tasks or findings.has_errors:
         return
     able = ", ".join(sorted(tasks)) or "nothing"
-    report.error(
+    findings.error(
         "task_not_supported",
         "",
-        f"These labels cannot train {wanted}; they can train {able}.",
-        f"Choose another task, or label {_NEEDS[wanted]}.",
+        f"These labels cannot train {task_type}; they can train {able}.",
+        f"Choose another task, or label {_NEEDS[task_type]}.",
     )
 
 

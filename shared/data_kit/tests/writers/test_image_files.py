@@ -5,7 +5,7 @@ from building import put_image
 from PIL import Image
 
 from data_kit.images import load_image
-from data_kit.writers.placing import place_image
+from data_kit.writers.image_files import place_image
 
 
 def test_a_plain_image_is_linked_and_keeps_its_name(tmp_path: Path) -> None:

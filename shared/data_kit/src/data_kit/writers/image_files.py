@@ -1,4 +1,4 @@
-"""Images of a data set that is written anew: linked where that is safe, so that nothing is stored twice."""
+"""Image files of a written data set: linked if that is safe, so that nothing is stored twice."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ _PLAIN_FORMATS = frozenset({"BMP", "JPEG", "PNG"})
 
 
 def place_images(samples: Sequence[Sample], folder: Path) -> list[Path]:
-    """Puts the samples' images into `folder` in their order, under names of their own.
+    """Put the samples' images into `folder` in their order, under unique names.
 
     Plain 8-bit images are linked. Others are written as upright RGB PNG, so that every reader sees the same pixels.
     """
@@ -26,7 +26,7 @@ def place_images(samples: Sequence[Sample], folder: Path) -> list[Path]:
 
 
 def place_image(image: Path, folder: Path, index: int) -> Path:
-    """As `place_images`, one."""
+    """Put one image into `folder`, as `place_images` does. Returns its path."""
     stem = f"{index:06d}-{image.stem}".encode()[:_MAX_STEM_BYTES].decode(errors="ignore")
     if not _is_plain(image):
         target = folder / f"{stem}.png"
@@ -51,7 +51,7 @@ def _is_plain(path: Path) -> bool:
 
 
 def _is_complete(path: Path) -> bool:
-    """Whether a JPEG has its end mark. Ultralytics rewrites one that has not, where it lies: never through a link."""
+    """Return whether a JPEG has its end mark: Ultralytics rewrites one without it in place, even through a link."""
     if path.suffix.lower() not in (".jpg", ".jpeg"):
         return True
     with path.open("rb") as file:

@@ -9,18 +9,18 @@ from pathlib import Path
 _END_BYTES = 4096
 
 
-def first_of_copies(files: Iterable[Path]) -> dict[Path, Path]:
-    """For each file the first one, in the order given, with exactly the same bytes: itself, where it has no copies.
+def first_identical(files: Iterable[Path]) -> dict[Path, Path]:
+    """Return for each file the first one, in the order given, with the same bytes: itself if it has no copies.
 
     Cheap: of files that differ in size nothing is read, and of others the ends first.
     """
     groups: list[Sequence[Path]] = [list(dict.fromkeys(files))]
     for key in (_size, _ends, _content):
-        groups = [part for group in groups for part in _parted(group, key)]
+        groups = [part for group in groups for part in _partition(group, key)]
     return {file: group[0] for group in groups for file in group}
 
 
-def _parted(group: Sequence[Path], key: Callable[[Path], Hashable]) -> Iterable[Sequence[Path]]:
+def _partition(group: Sequence[Path], key: Callable[[Path], Hashable]) -> Iterable[Sequence[Path]]:
     if len(group) == 1:
         return [group]
     parts: dict[Hashable, list[Path]] = defaultdict(list)
