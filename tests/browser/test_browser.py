@@ -55,7 +55,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "{\n admin off\n auto_https off\n}\n"
         f"https://api.localhost:{api} {{\n {tls}\n {proxied}\n}}\n"
         f"http://api.localhost:{plain} {{\n {proxied}\n}}\n"
-        f"https://app.localhost:{app} {{\n {tls}\n root * {ROOT}/tests/operations/frontend\n file_server\n}}\n"
+        f"https://app.localhost:{app} {{\n {tls}\n root * {ROOT}/tests/browser/frontend\n file_server\n}}\n"
     )
     home = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     command = (str(CADDY), "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile")
