@@ -1,4 +1,4 @@
-"""The rules of the house that a linter can hold."""
+"""Rules of imports and calls between modules."""
 
 import ast
 import os
@@ -51,7 +51,7 @@ def test_imports_go_one_way() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_only_one_room_of_the_backend_speaks_http_to_others() -> None:
+def test_only_training_services_sends_http_requests() -> None:
     offenders = [
         str(path.relative_to(BACKEND)) for path, tree in modules(BACKEND)
         if "httpx" in imported_names(tree) and path.parent.name != "training_services"
@@ -60,8 +60,8 @@ def test_only_one_room_of_the_backend_speaks_http_to_others() -> None:
     assert offenders == []
 
 
-def test_what_leaves_the_backend_is_guarded_in_sessions() -> None:
-    """Every module that starts a process or opens a client asks `forbid_in_session` first."""
+def test_processes_and_clients_are_guarded_against_database_sessions() -> None:
+    """Every module that starts a process or opens a client calls `forbid_in_session` first."""
     offenders = [
         str(path.relative_to(BACKEND)) for path, tree in modules(BACKEND)
         if {"AsyncClient", "create_subprocess_exec", "create_subprocess_shell", "Popen"} & set(called_methods(tree))
@@ -80,7 +80,7 @@ def test_only_the_session_module_commits() -> None:
     assert offenders == []
 
 
-def test_only_one_door_changes_a_jobs_status() -> None:
+def test_only_switch_status_changes_a_jobs_status() -> None:
     """`switch_status()` in training_jobs/status.py is the only code that assigns `.status` of a job."""
     offenders = [
         f"{path.relative_to(BACKEND)}:{node.lineno}"
@@ -96,7 +96,7 @@ def test_only_one_door_changes_a_jobs_status() -> None:
 
 @pytest.mark.parametrize("service", sorted(path.name for path in (ROOT / "services").iterdir() if path.is_dir()))
 def test_a_services_app_is_one_line(service: str) -> None:
-    """Everything that is not its framework belongs to the kit."""
+    """Code that is not about the framework belongs to the kit."""
     tree = ast.parse((ROOT / f"services/{service}/src/{service}_service/app.py").read_text())
 
     statements = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom | ast.Expr)]

@@ -1,4 +1,4 @@
-"""A chaos run: undisturbed trainings, the same ones while parts of the platform are killed, and a check of the outcome."""
+"""A chaos run: undisturbed trainings, the same ones while parts of the platform are killed, and a final check."""
 
 import random
 import statistics

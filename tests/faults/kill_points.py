@@ -93,7 +93,6 @@ def _when(
         return was_reached
 
 
-
 def with_a_new_job(kill_point: KillPoint) -> KillPoint:
     """Create and start a training while the kill point is awaited."""
 
