@@ -1,4 +1,4 @@
-# The verbs of the platform. `make` alone lists them; CI calls the same ones.
+# Commands of the platform. `make` alone lists them; CI calls the same ones.
 PYTHON ?= python3
 COMPOSE := $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 SETUP := $(PYTHON) scripts/setup.py
@@ -10,7 +10,7 @@ TYPED := $(wildcard shared/*) backend $(wildcard services/*)
 .PHONY: help setup run env up down logs backup restore usage test test-thorough test-kills test-compose chaos check imports
 .PHONY: format lock catalog catalog-check catalog-page bench docs clean
 
-help: ## list the verbs
+help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 setup: ## set up every environment, with what the tests need
@@ -32,52 +32,52 @@ down: ## stop the containers; volumes stay
 logs: ## follow the containers' logs
 	@$(COMPOSE) logs --follow --tail 100
 
-backup: ## keep database and storage of `make run` in one file (FILE=backup.tar)
+backup: ## write database and storage of `make run` into one file (FILE=backup.tar)
 	@backend/.venv/bin/python -m vision_api.backup create $(FILE)
 
-restore: ## bring a backup back (FILE=backup.tar, ARGS=--replace over what is there)
+restore: ## restore a backup (FILE=backup.tar, ARGS=--replace over existing accounts)
 	@backend/.venv/bin/python -m vision_api.backup restore $(FILE) $(ARGS)
 
-usage: ## show what lies in storage, by project (ARGS=--json, ARGS=--repair)
+usage: ## show the use of storage by project (ARGS=--json, ARGS=--repair)
 	@backend/.venv/bin/python -m vision_api.usage $(ARGS)
 
 test: setup ## run every suite of every project
 	@$(PYTHON) scripts/test.py
 
-test-thorough: setup ## what takes too long for `make test`: hostile archives, large uploads, every export
+test-thorough: setup ## run tests that take too long for `make test`: hostile archives, large uploads, every export
 	@$(PYTHON) scripts/test.py --thorough backend services/huggingface services/timm services/ultralytics
 
-test-kills: setup ## long lives of jobs, a lost disk, and a short `make chaos` (wants a machine with nothing else to do)
+test-kills: setup ## run lifecycles of jobs, a lost disk and a short `make chaos` (needs an otherwise idle machine)
 	@$(PYTHON) scripts/test.py --thorough tests
 
-test-compose: setup ## the same scenarios and more on real containers, kills, upgrade, backup included (needs a Docker engine)
+test-compose: setup ## run the scenarios on real containers, and kills, an upgrade and a backup (needs a Docker engine)
 	@cd tests && IN_CONTAINERS=1 .venv/bin/python -m pytest -q scenarios/test_0* compose -m "compose or not thorough"
 	@cd shared/trainer_kit && .venv/bin/python -m pytest -q tests/supervisor/test_container_launcher.py -m compose
 
-chaos: setup ## kill everything again and again while jobs train, and look whether anything is lost (SEED=… repeats)
+chaos: setup ## kill every part of the platform while jobs train, and check that nothing is lost (SEED=… repeats a run)
 	@cd tests && .venv/bin/python -m faults $(SEED)
 
-check: setup ## lint, format, types, import rules
+check: setup ## check lint, format, types and import rules
 	@$(TOOLS)/ruff check .
 	@$(TOOLS)/ruff format --check .
 	@$(MAKE) --no-print-directory imports
 	@for project in $(TYPED); do echo "types: $$project"; $(TOOLS)/basedpyright --project $$project || exit 1; done
 
-imports: ## who may import whom
+imports: ## check the import rules
 	@$(TOOLS)/python tests/architecture/import_contracts.py
 
-format: setup ## put every file into its form
+format: setup ## format every file
 	@$(TOOLS)/ruff check --fix .
 	@$(TOOLS)/ruff format .
 
-lock: ## resolve every lock anew from the pyproject.toml files
+lock: ## resolve every lock again from the pyproject.toml files
 	@$(PYTHON) scripts/lock.py --upgrade
 
-catalog: setup ## rebuild the catalogues whose library has another version now
+catalog: setup ## rebuild the catalogues whose library has another version
 	@for service in services/*/; do name=$$(basename $$service); \
 	  $$service/.venv/bin/python -m $${name}_service.catalog || exit 1; done
 
-catalog-check: setup ## take a training step with every card; writes docs/catalog.md (goes on where it was interrupted)
+catalog-check: setup ## take a training step with every card; writes docs/catalog.md (continues after an interruption)
 	@for service in services/*/; do name=$$(basename $$service); mkdir -p build/catalog-check; \
 	  $$service/.venv/bin/python -m $${name}_service.catalog_check --output build/catalog-check $(ARGS) || failed=1; done; \
 	  $(MAKE) --no-print-directory catalog-page; exit $${failed:-0}
@@ -88,7 +88,7 @@ catalog-page:
 bench: setup ## measure against named peers; writes build/bench.json
 	@cd tests && .venv/bin/python -m bench
 
-docs: setup ## regenerate what is made from the code: openapi.json, DATABASE_SCHEMA.md
+docs: setup ## regenerate openapi.json and DATABASE_SCHEMA.md from the code
 	@backend/.venv/bin/python -m vision_api.openapi > docs/openapi.json
 	@backend/.venv/bin/python -m vision_api.schema_page > docs/architecture/DATABASE_SCHEMA.md
 

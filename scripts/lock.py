@@ -1,6 +1,6 @@
-"""Writes the hash-pinned locks of every project from its pyproject.toml (`make lock`). Standard library only.
+"""Write the hash-pinned locks of every project from its pyproject.toml (`make lock`). Standard library only.
 
-The locks name no package index, and leave out our own packages: a path has no hash to check.
+Locks name no package index, and leave out the repository's own packages: a path has no hash to check.
 """
 
 import subprocess

@@ -1,4 +1,4 @@
-"""Writes `.env` with strong random secrets for docker-compose (`make env`); never overwrites one that exists.
+"""Write `.env` with strong random secrets for docker-compose (`make env`); never overwrites an existing file.
 
 The secrets are followed by the settings of `.env.example`, all of them optional.
 """

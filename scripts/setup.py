@@ -1,4 +1,4 @@
-"""Sets up the environment of every project from its hash-pinned lock. Standard library only.
+"""Set up the virtual environment of every project from its hash-pinned lock. Standard library only.
 
     python3 scripts/setup.py [--dev] [PROJECT ...]
 
@@ -25,7 +25,7 @@ TORCH_PACKAGES = re.compile(r"^(torch|torchvision|triton|nvidia-[a-z0-9-]+|cuda-
 
 
 class SetupError(Exception):
-    """Something that the user can mend; its text is the one line that says how."""
+    """A problem that the user can fix; its message is one line that says how."""
 
 
 def say(text: str) -> None:
@@ -34,7 +34,7 @@ def say(text: str) -> None:
 
 
 def find_projects(*, dev: bool) -> list[Path]:
-    """`make run` needs the backend and the services; the tests need every project."""
+    """Return the projects that are needed: the backend and the services; with `dev` every project."""
     services = sorted(path.parent for path in ROOT.glob("services/*/pyproject.toml"))
     if not dev:
         return [ROOT / "backend", *services]
@@ -43,7 +43,7 @@ def find_projects(*, dev: bool) -> list[Path]:
 
 
 def find_uv() -> str:
-    """The uv on the PATH, else one of our own in `.tools`."""
+    """Return the path of uv: the one on the PATH, else one in `.tools`, which is installed if it is missing."""
     if found := shutil.which("uv"):
         return found
     own = TOOLS / "bin" / "uv"
@@ -78,7 +78,7 @@ def lock_of(project: Path, *, dev: bool) -> Path:
 
 
 def fingerprint(project: Path, *, dev: bool) -> str:
-    """Changes whenever the environment would come out differently."""
+    """Return a digest of everything that decides what an environment contains."""
     digest = hashlib.sha256(f"{sys.version_info[:2]} {os.environ.get('TORCH_BACKEND', '')}".encode())
     digest.update(str(project).encode())
     for file in (lock_of(project, dev=dev), project / "pyproject.toml"):
@@ -95,7 +95,7 @@ def is_current(project: Path, *, dev: bool) -> bool:
 
 
 def path_dependencies(project: Path) -> list[Path]:
-    """Our own packages that this one needs, and the project itself if it is a package."""
+    """Return the packages of this repository that a project needs, with itself if it is a package."""
     config = tomllib.loads((project / "pyproject.toml").read_text())
     sources = config.get("tool", {}).get("uv", {}).get("sources", {})
     own = [(project / source["path"]).resolve() for source in sources.values() if "path" in source]
@@ -103,7 +103,7 @@ def path_dependencies(project: Path) -> list[Path]:
 
 
 def split_torch(lock: Path) -> tuple[str, list[str]]:
-    """The lock without torch and what only torch needs, and torch's pins: another index has other hashes."""
+    """Split a lock into its text without torch's packages, and the pins of torch: another index has other hashes."""
     entries = re.split(r"\n(?=[a-z0-9])", lock.read_text())
     torch = [entry for entry in entries if TORCH_PACKAGES.match(entry)]
     pins = [entry.split(" ", 1)[0].rstrip("\\").strip() for entry in torch if re.match(r"^torch(vision)?==", entry)]
@@ -111,7 +111,7 @@ def split_torch(lock: Path) -> tuple[str, list[str]]:
 
 
 def install_locked(uv: str, project: Path, *, dev: bool) -> None:
-    """Everything of others, exactly as the lock says."""
+    """Install third-party packages exactly as locked."""
     name = str(project.relative_to(ROOT))
     python = project / ".venv" / "bin" / "python"
     if not python.exists():
@@ -130,7 +130,7 @@ def install_locked(uv: str, project: Path, *, dev: bool) -> None:
 
 
 def install_own(uv: str, project: Path, *, dev: bool) -> None:
-    """Our own packages, editable; with them the environment is complete."""
+    """Install the repository's own packages as editable, and write the stamp: the environment is complete."""
     python = project / ".venv" / "bin" / "python"
     for package in path_dependencies(project):
         command = [uv, "pip", "install", "--quiet", "--python", str(python), "--no-deps", "--editable", str(package)]

@@ -1,12 +1,12 @@
-"""Runs the tests of every project, each in its own environment, and prints one total (`make test`).
+"""Run the tests of every project, each in its own environment, and print one total (`make test`).
 
     python3 scripts/test.py [PROJECT ...]
-    python3 scripts/test.py --thorough PROJECT ...      only what is marked `thorough`, which the first leaves out
+    python3 scripts/test.py --thorough PROJECT ...      only tests marked `thorough`, which the first form leaves out
 
-Three suites run side by side, since each waits for something a third of its time; a suite's output is shown when it
-ends. Up to three failures of a suite run once more by themselves: what passes then is counted as unsteady, to be looked
-into, and what fails again as failed. A test that hangs is ended by pytest (`faulthandler_timeout` in its
-pyproject.toml), a suite that hangs by this script; both show where every thread stood.
+Three suites run in parallel, since each waits a third of its time; the output of a suite is shown when it ends. Up to
+three failures of a suite run again while nothing else runs: those that pass then are counted as unsteady, the others as
+failed. A test that hangs is ended by pytest (`faulthandler_timeout` in its configuration), a suite that hangs by this
+script; both print the stack of every thread.
 """
 
 import os
@@ -27,15 +27,17 @@ LONGEST_FIRST = (
     "tests", "backend", "services/ultralytics", "services/huggingface", "services/timm", "shared/trainer_kit",
 )  # fmt: skip
 WORKERS = {"backend": 2}
-"""Of a suite that is long and waits most of its time: its tests run in so many processes (pytest-xdist)."""
+"""Number of processes (pytest-xdist) of a suite that is long and waits most of its time."""
 SUITE_SECONDS = 1800
 MOST_UNSTEADY = 3
 TESTS_FAILED = 1
-"""What pytest exits with when it has run to its end."""
+"""Exit code of pytest when all tests ran and some failed."""
 
 
 @dataclass
 class Result:
+    """Exit code, counts and output of a suite."""
+
     name: str
     exit_code: int
     seconds: float
@@ -66,8 +68,8 @@ def run_suite(project: Path, reports: Path, selection: Sequence[str]) -> Result:
     return result
 
 
-def look_again(project: Path, reports: Path, selection: Sequence[str], result: Result) -> None:
-    """Run what failed once more, now that nothing runs beside it."""
+def retry_failures(project: Path, reports: Path, selection: Sequence[str], result: Result) -> None:
+    """Run the failed tests of a suite again while no other suite runs."""
     again = run_suite(project, reports, (*selection, "--last-failed"))
     say(f"\n===== {result.name}, once more =====\n{again.output.rstrip()}")
     if again.exit_code == 0 and again.passed == result.failed:
@@ -112,7 +114,7 @@ def main() -> int:
             say(f"\n===== {result.name} ({result.seconds:.0f} s) =====\n{result.output.rstrip()}")
     for result in results:
         if result.exit_code == TESTS_FAILED and result.failed <= MOST_UNSTEADY:
-            look_again(ROOT / result.name, reports, selection, result)
+            retry_failures(ROOT / result.name, reports, selection, result)
     say("")
     for result in results:
         broken = result.exit_code and not result.failed

@@ -1,4 +1,4 @@
-"""A client that knows the API's pages and nothing of the code behind it."""
+"""A client of the API that shares no code with the backend."""
 
 import time
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ FINAL = ("completed", "failed", "cancelled")
 
 
 class Client:
-    """One signed-in user of the platform."""
+    """A signed-in user of the platform."""
 
     opened: ClassVar[list["Client"]] = []
 
@@ -53,7 +53,7 @@ class Client:
         return answer.json() if answer.content else None
 
     def wait_for(self, job_id: int, *statuses: str, seconds: float = 150) -> dict[str, Any]:
-        """The job as soon as it has one of `statuses`; fails at once when it has ended otherwise."""
+        """Return the job once it has one of `statuses`; fails at once if it ends with another one."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             job = self.get(f"/training/jobs/{job_id}")
@@ -67,12 +67,12 @@ class Client:
         return self.http.get(f"/training/jobs/{job_id}/logs", headers={"Accept": "text/plain"}).text[-3000:]
 
     def follow(self, job_id: int, last_event_id: int | None = None) -> Iterator[ServerSentEvent]:
-        """The job's events until `end`, as a browser's EventSource would see them."""
+        """Yield the job's events until `end`, as a browser's EventSource would."""
         headers = {"Last-Event-ID": str(last_event_id)} if last_event_id is not None else {}
         path = f"/training/jobs/{job_id}/events"
         with connect_sse(self.http, "GET", path, headers=headers, timeout=httpx.Timeout(30, read=60)) as source:
             for event in source.iter_sse():
-                if event.data:  # without data it only sets the retry time, and a browser dispatches nothing
+                if event.data:  # an event without data sets the retry time only, and a browser dispatches nothing
                     yield event
                 if event.event == "end":
                     return

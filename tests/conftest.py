@@ -1,4 +1,4 @@
-"""Fixtures of the tests from outside: a platform that runs, and somebody who uses it."""
+"""Fixtures of the tests from outside: a running platform and its users."""
 
 import os
 import secrets
@@ -43,7 +43,7 @@ def admin(platform: Platform) -> Client:
 
 @pytest.fixture
 def user(platform: Platform) -> Client:
-    """Somebody new, with nothing yet."""
+    """A new user without projects."""
     return Client.register(platform.url, f"{secrets.token_hex(6)}@example.com")
 
 
@@ -63,7 +63,7 @@ def coins(platform: Platform) -> Path:
 
 
 def problem_of(answer: Any) -> tuple[int, str]:
-    """Status and code of an error, which must be problem+json."""
+    """Return status and code of an error, which must be problem+json."""
     assert answer.headers["content-type"].startswith("application/problem+json"), answer.text
     body = answer.json()
     assert {"type", "title", "status", "detail", "code"} <= body.keys()

@@ -1,4 +1,4 @@
-"""A server that speaks S3's protocol, as a process of its own."""
+"""An S3-compatible server as a process of its own."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ BUCKET = "platform"
 
 @contextmanager
 def s3_storage(folder: Path) -> Iterator[dict[str, str]]:
-    """The settings that reach an empty bucket of it."""
+    """Start a server with an empty bucket; yields the settings that reach it."""
     port = free_port()
     command = (str(ROOT / "shared/data_kit/.venv/bin/python"), "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port))
     server = Process("s3", command, {}, folder / "s3.log")

@@ -35,7 +35,7 @@ def free_port() -> int:
 
 @dataclass
 class Process:
-    """One process of the platform with its log."""
+    """A process of the platform with its log."""
 
     name: str
     command: Sequence[str]
@@ -53,7 +53,7 @@ class Process:
             )  # fmt: skip
 
     def _isolated(self) -> list[str]:
-        """In a mount namespace of its own where an empty file system covers what it must not see (Linux, as root)."""
+        """Return the command, in a mount namespace in which an empty file system covers `hidden` (Linux, as root)."""
         if not self.hidden or os.geteuid() != 0 or not shutil.which("unshare"):
             return list(self.command)
         covers = " && ".join(f"mount -t tmpfs none '{folder}'" for folder in self.hidden)
@@ -80,7 +80,7 @@ class Process:
             popen.wait()
 
     def wait_until_it_listens(self, port: int) -> None:
-        """Something listens there."""
+        """Wait until a process listens on the port."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2):
@@ -102,7 +102,7 @@ class Process:
 
 
 def clean_environment() -> dict[str, str]:
-    """The machine's environment without what would configure the platform."""
+    """Return the machine's environment without variables that would configure the platform."""
     own = ("DATABASE_URL", "JWT_SECRET", "DATA_DIR", "STORAGE_URL", "DATASET_ROOTS", "PORT", "HOST", "ENVIRONMENT")
     return {name: value for name, value in os.environ.items() if name not in own and not name.endswith("_SERVICE_URL")}
 
@@ -120,13 +120,13 @@ def backend_environment(folder: Path, datasets: Path, port: int) -> dict[str, st
 
 
 GUARD = "error:No network call inside a database session"
-"""A warning of the backend's, as an error."""
+"""Filter that turns the backend's warning of network calls in sessions into an error."""
 BACKEND_COMMAND = (str(ROOT / "backend/.venv/bin/python"), "-W", GUARD, "-m", "vision_api")
 
 
 @dataclass
 class LocalPlatform:
-    """One command; everything else is the backend's business."""
+    """The platform as `make run` starts it: one backend, which starts the services."""
 
     folder: Path
     name: str = "local"
@@ -152,7 +152,7 @@ class LocalPlatform:
 
 @dataclass
 class DeployedPlatform:
-    """As with containers: every process has a data directory that no other can read."""
+    """The platform as in containers: every process has a data directory that no other can read."""
 
     folder: Path
     frameworks: Sequence[str] = FRAMEWORKS
@@ -160,7 +160,7 @@ class DeployedPlatform:
     storage: Mapping[str, str] = field(default_factory=dict)
     """Settings that name the object storage; without them it is a folder that all can see."""
     settings: Mapping[str, str] = field(default_factory=dict)
-    """Of the backend."""
+    """Further environment variables of the backend."""
     url: str = field(init=False)
     datasets: Path = field(init=False)
     backend: Process = field(init=False)
@@ -217,7 +217,7 @@ class DeployedPlatform:
         self.backend.wait_until_it_answers(f"{self.url}/ready")
 
     def stop(self) -> None:
-        with ExitStack() as stack:  # whatever one of them does, all are stopped
+        with ExitStack() as stack:  # all are stopped, also when one of them fails
             stack.callback(self.database.cleanup)
             for process in (*self.services.values(), self.backend):
                 stack.callback(process.stop)

@@ -1,4 +1,4 @@
-"""What Railway and Docker are told exists here, and has the form that they take."""
+"""Files for Railway and Docker: they name what exists, in the form that the platforms accept."""
 
 import fnmatch
 import re
@@ -28,7 +28,7 @@ SCHEMA: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 """https://docs.railway.com/config-as-code/reference. A number in quotes is refused by Railway's parser."""
 LONGEST_STOP_SECONDS = 10 + 5 + 30
-"""Grace of a trainer, SIGTERM, and its last uploads: `trainer_kit.server.process`."""
+"""Seconds for a trainer's grace, SIGTERM and its last uploads: `trainer_kit.server.process`."""
 
 
 @pytest.fixture(params=FILES, ids=str)
@@ -86,7 +86,7 @@ def test_a_trainer_has_time_for_its_checkpoint(config: dict[str, Any]) -> None:
     assert config["deploy"]["drainingSeconds"] >= LONGEST_STOP_SECONDS
 
 
-def test_images_listen_on_both_protocols_as_nobody_special(config: dict[str, Any]) -> None:
+def test_images_listen_on_both_protocols_as_an_unprivileged_user(config: dict[str, Any]) -> None:
     dockerfile = _dockerfile(config)
     assert "HOST=::" in dockerfile
     assert "USER platform" in dockerfile

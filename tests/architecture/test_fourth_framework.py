@@ -1,4 +1,4 @@
-"""A fourth framework is a folder and a setting: no edit in the backend, the kit or another service."""
+"""A fourth framework is a folder and a setting: it changes neither the backend, nor the kit, nor another service."""
 
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ Platform = LocalPlatform | DeployedPlatform
 
 
 def with_a_folder(folder: Path) -> LocalPlatform:
-    """Locally: one more folder beside the others, with an environment whose console script serves it."""
+    """Make a local platform with one more service folder, whose environment has the console script."""
     platform = LocalPlatform(folder)
     script = folder / f"services/{NEWCOMER}/.venv/bin/training-service"
     script.parent.mkdir(parents=True)
@@ -29,7 +29,7 @@ def with_a_folder(folder: Path) -> LocalPlatform:
 
 
 def with_a_url(folder: Path) -> DeployedPlatform:
-    """Deployed: one more container, and `TOYVISION_SERVICE_URL`."""
+    """Make a deployed platform with one more service, reached by `TOYVISION_SERVICE_URL`."""
     platform = DeployedPlatform(folder, frameworks=(NEWCOMER,))
     service = platform.services[NEWCOMER]
     platform.services[NEWCOMER] = Process(
@@ -44,7 +44,7 @@ def with_a_url(folder: Path) -> DeployedPlatform:
 
 @pytest.fixture(params=[with_a_folder, with_a_url], ids=["local", "deployed"])
 def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Platform]:
-    """A platform whose only service is one that nobody has heard of."""
+    """A platform whose only service is of an unknown framework."""
     running: Platform = request.param(tmp_path)
     shutil.copytree(ROOT / "samples/digits", running.datasets / "digits")
     try:

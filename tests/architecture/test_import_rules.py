@@ -140,7 +140,7 @@ def test_backend_and_shared_code_name_no_framework() -> None:
     assert named == FRAMEWORK_NAMED.keys()
 
 
-def test_only_one_room_of_the_backend_speaks_http_to_others() -> None:
+def test_only_training_services_sends_http_requests() -> None:
     offenders = [
         str(path.relative_to(BACKEND)) for path, tree in modules(BACKEND)
         if "httpx" in imported_names(tree) and path.parent.name != "training_services"
@@ -149,8 +149,8 @@ def test_only_one_room_of_the_backend_speaks_http_to_others() -> None:
     assert offenders == []
 
 
-def test_what_leaves_the_backend_is_guarded_in_sessions() -> None:
-    """Every module that starts a process or opens a client asks `forbid_in_session` first."""
+def test_processes_and_clients_are_guarded_against_database_sessions() -> None:
+    """Every module that starts a process or opens a client calls `forbid_in_session` first."""
     offenders = [
         str(path.relative_to(BACKEND)) for path, tree in modules(BACKEND)
         if {"AsyncClient", "create_subprocess_exec", "create_subprocess_shell", "Popen"} & set(called_methods(tree))
@@ -169,7 +169,7 @@ def test_only_the_session_module_commits() -> None:
     assert offenders == []
 
 
-def test_only_one_door_changes_a_jobs_status() -> None:
+def test_only_switch_status_changes_a_jobs_status() -> None:
     """`switch_status()` in training_jobs/status.py is the only code that assigns `.status` of a job."""
     offenders = [
         f"{path.relative_to(BACKEND)}:{node.lineno}"

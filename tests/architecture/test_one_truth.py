@@ -1,4 +1,4 @@
-"""Labels become truth in one module. Nothing else that measures may draw them or tell an evaluator what is true."""
+"""Ground truth is made of labels in one module. No other measuring code draws labels or passes them to an evaluator."""
 
 import ast
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ MEASURES = [*sorted(KIT.rglob("*.py")), *sorted(ROOT.glob("services/*/src/**/*.p
 
 
 def imported(path: Path) -> set[str]:
-    """Full names, of modules and of what is taken from them."""
+    """Return the full names of imported modules, and of what is imported from them."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -24,7 +24,7 @@ def imported(path: Path) -> set[str]:
 
 
 def calls_of(path: Path, method: str) -> Iterator[str]:
-    """Objects whose `method` is called, as written."""
+    """Return the expressions whose `method` is called, as written."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == method:
             yield ast.unparse(node.func.value)
@@ -43,9 +43,9 @@ def test_pillow_draws_pictures_alone() -> None:
 
 
 def test_evaluators_are_given_samples_and_never_labels() -> None:
-    told = [
+    calls = [
         f"{path.relative_to(ROOT)}: {of}.update()" for path in MEASURES for of in calls_of(path, "update")
         if of.endswith("evaluator")
     ]  # fmt: skip
 
-    assert told == []
+    assert calls == []

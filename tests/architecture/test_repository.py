@@ -1,4 +1,4 @@
-"""What must never be committed, and what must stand where."""
+"""Files that must not be committed, and links and paths of pages that must exist."""
 
 import re
 import subprocess
@@ -40,7 +40,7 @@ def test_every_document_that_a_page_links_to_exists() -> None:
 
 
 def test_every_code_path_that_a_page_names_exists() -> None:
-    """Pages name files as `backend/src/…`: a moved file must not leave them lying."""
+    """Pages name files as `backend/src/…`: a page must change with a file that moves."""
     pattern = re.compile(r"`((?:backend|shared|services|tests|scripts|docs)/[\w./-]+\.\w+)`")
     missing = [
         f"{name} → {target}" for name in tracked_files() if name.endswith(".md")

@@ -1,4 +1,4 @@
-"""What a user sees when the machine cannot be set up: one clear line."""
+"""Failures of the set-up are one clear line."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout of which only the contracts are left, without any environment."""
+    """A checkout with the contracts alone, without any environment."""
     (tmp_path / "scripts").mkdir()
     shutil.copy(ROOT / "scripts/setup.py", tmp_path / "scripts")
     for name in ("pyproject.toml", "requirements.lock"):
@@ -42,7 +42,7 @@ def set_up(checkout: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_python_without_venv_is_told_how_to_get_it(checkout: Path) -> None:
+def test_a_missing_venv_module_is_reported_with_its_package(checkout: Path) -> None:
     done = set_up(checkout, "-c", WITHOUT_ENSUREPIP)
 
     assert done.returncode == 1

@@ -1,1 +1,1 @@
-"""Speed as ratios: each number of ours is measured beside a named peer, in turn, in the same run."""
+"""Benchmarks as ratios: the platform and a named peer are measured in turn in the same run."""

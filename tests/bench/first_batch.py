@@ -1,4 +1,4 @@
-"""From pressing start to the first training batch that a client hears of, against the framework's own script."""
+"""Time from a start to the first training batch that a client sees, against the framework's own script."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ WARM_UP_SECONDS = 120.0
 
 
 def measure(folder: Path) -> list[Row]:
-    """Warm as a service is by default, and cold as without a warm parent."""
+    """Measure each framework with a warm parent, the default, and without one."""
     rows = []
     for state, target, environment in (("warm", "<=0.15", {}), ("cold", "<=1.5", {"WARM_IDLE_SECONDS": "0"})):
         with running(folder / state, environment) as (platform, admin):
@@ -82,7 +82,7 @@ def seconds_on_the_platform(client: Client, project_id: int, dataset: Path, fram
 
 
 def seconds_of_the_script(framework: str, dataset: Path) -> float:
-    """From the shell's command to the script's first line."""
+    """Return the seconds from the shell's command to the script's first line."""
     with tempfile.TemporaryDirectory() as folder:
         offline = {"YOLO_CONFIG_DIR": folder, "YOLO_OFFLINE": "true", "HF_HUB_OFFLINE": "1"}
         python = ROOT / f"services/{framework}/.venv/bin/python"

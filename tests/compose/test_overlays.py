@@ -1,4 +1,4 @@
-"""The overlays for TLS and an S3-compatible store: one training through both."""
+"""Overlays for TLS and an S3-compatible store: one training through both."""
 
 import hashlib
 import os
@@ -22,7 +22,7 @@ STANDINS = ROOT / "tests/compose/standins"
 
 
 class PublicStack(ComposeStack):
-    """Behind Caddy, with files in a bucket; only timm trains."""
+    """A stack behind Caddy with files in a bucket; timm is its only service."""
 
     overlays = ("docker-compose.tls.yml", "docker-compose.s3.yml")
     project = "vision-overlays"
@@ -46,12 +46,12 @@ class PublicStack(ComposeStack):
         self.wait_until_ready()
 
     def authority(self) -> str:
-        """The certificate of Caddy's own authority, which signs for localhost."""
+        """Return the certificate of Caddy's own authority, which signs for localhost."""
         return self.compose("exec", "-T", "proxy", "cat", "/data/caddy/pki/authorities/local/root.crt").decode()
 
 
 def _have(image: str) -> None:
-    """Pulled, or where no registry answers a stand-in."""
+    """Pull an image, or build a stand-in where no registry answers."""
     for command in (("docker", "image", "inspect", image), ("docker", "pull", image)):
         if subprocess.run(command, capture_output=True, check=False).returncode == 0:
             return
@@ -84,7 +84,7 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicStack]:
 
 @pytest.fixture
 def user(public: PublicStack) -> Client:
-    """Signed in over HTTPS."""
+    """A user who is signed in over HTTPS."""
     tls = ssl.create_default_context(cadata=public.authority())
     api = httpx.Client(base_url=f"https://localhost:{public.https_port}/api/v1", verify=tls, timeout=60)
     answer = api.post("/auth/login", json={"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD}).raise_for_status()
@@ -103,9 +103,9 @@ def test_a_training_over_https_with_its_files_in_a_bucket(public: PublicStack, u
         dataset = user.http.post("/datasets", **form).raise_for_status().json()
     _wait_until_ready(user, dataset["id"])
     project = user.post("/projects", {"name": "In a bucket"})
-    wanted = {"project_id": project["id"], "framework": "timm", "model_name": "resnet10t", "epochs": 2}
-    wanted |= {"task_type": "image_classification", "dataset_id": dataset["id"]}
-    job = user.post("/training/jobs", wanted)
+    settings = {"project_id": project["id"], "framework": "timm", "model_name": "resnet10t", "epochs": 2}
+    settings |= {"task_type": "image_classification", "dataset_id": dataset["id"]}
+    job = user.post("/training/jobs", settings)
     user.post(f"/training/jobs/{job['id']}/start")
 
     done = user.wait_for(job["id"], "completed", seconds=300)
@@ -124,8 +124,8 @@ def _wait_until_ready(user: Client, dataset_id: int, seconds: float = 60) -> Non
         time.sleep(0.3)
 
 
-def test_nobody_passes_the_proxy_by_unseen(public: PublicStack) -> None:
-    """Who reaches the backend itself may claim what he likes: it is not believed, and sent to HTTPS."""
+def test_forwarded_headers_are_ignored_without_the_proxy(public: PublicStack) -> None:
+    """A request that bypasses the proxy is redirected to HTTPS, whatever its headers claim."""
     forged = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.7"}
     answer = httpx.get(f"{public.url}/api/v1/projects", headers=forged)
     assert answer.status_code == 308

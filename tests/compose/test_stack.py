@@ -1,4 +1,4 @@
-"""What only containers can show: scaling, killed containers, wiped disks, an upgrade, a backup and its restoring.
+"""Tests that need containers: scaling, killed containers, wiped disks, an upgrade, backup and restore.
 
 `make test-compose` runs it after the six scenarios, on the same stack.
 """
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.compose
 
 NEXT_VERSION = 'FROM vision-backend\nLABEL org.opencontainers.image.version="next"\n'
 BACKEND_BYTES = 400 * 10**6
-"""On top of its base image."""
+"""Bound on the size of the backend's image beyond its base image."""
 
 
 @pytest.fixture
@@ -34,13 +34,13 @@ def _sign_in(stack: ComposeStack) -> Client:
 
 
 def _start(user: Client, stack: ComposeStack, **settings: Any) -> dict[str, Any]:
-    """An experiment on the digits that goes on for a while."""
+    """Start a long experiment on the digits."""
     project = user.post("/projects", {"name": "In containers"})
-    wanted = {
+    body = {
         "project_id": project["id"], "framework": "timm", "model_name": "resnet10t", "epochs": 500,
         "task_type": "image_classification", "dataset_path": str(stack.datasets / "digits"),
     }  # fmt: skip
-    job = user.post("/training/jobs", wanted | settings)
+    job = user.post("/training/jobs", body | settings)
     return user.post(f"/training/jobs/{job['id']}/start")
 
 
@@ -61,7 +61,7 @@ def _steps(user: Client, job: dict[str, Any]) -> list[int]:
 
 
 def _best(user: Client, job: dict[str, Any]) -> str:
-    """SHA-256 of the best checkpoint, as it is served; the one that was told."""
+    """Return the SHA-256 of the best checkpoint; the download and the artifact list must agree."""
     artifacts = user.get(f"/training/jobs/{job['id']}/artifacts")
     best = next(one for one in artifacts if one["name"].startswith("checkpoints/best"))
     content = user.http.get(f"/training/jobs/{job['id']}/artifacts/{best['name']}").content
@@ -70,7 +70,7 @@ def _best(user: Client, job: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("name", ["backend", *FRAMEWORKS])
-def test_images_are_labelled_and_run_as_nobody_special(stack: ComposeStack, name: str) -> None:
+def test_images_are_labelled_and_run_as_an_unprivileged_user(stack: ComposeStack, name: str) -> None:
     config = json.loads(docker("image", "inspect", f"vision-{name}"))[0]["Config"]
     assert config["User"] == "platform"
     assert config["Labels"]["org.opencontainers.image.version"]
@@ -94,9 +94,9 @@ def test_only_the_backend_is_published(stack: ComposeStack) -> None:
 @pytest.mark.parametrize("service", ["backend", "timm"])
 def test_file_systems_are_read_only_and_nobody_is_root(stack: ComposeStack, service: str) -> None:
     command = "touch /app/x 2>&1; id -u; touch /data/x /tmp/x && echo writable"
-    said = stack.compose("exec", "-T", service, "sh", "-c", command).decode()
-    assert "Read-only file system" in said
-    assert "10001\nwritable" in said
+    output = stack.compose("exec", "-T", service, "sh", "-c", command).decode()
+    assert "Read-only file system" in output
+    assert "10001\nwritable" in output
 
 
 def test_metrics_need_their_token_and_count_instances(stack: ComposeStack) -> None:

@@ -12,7 +12,7 @@ from client import Client
 from platform_under_test import ROOT, DeployedPlatform, Process
 
 OLD_COMMIT = "5aab22c4b8c98919f00769accece795073c82e16"
-"""Of the oldest service that has to work: a later one may take its place with a release."""
+"""Commit of the oldest supported service; a release may replace it by a later one."""
 DISTRIBUTIONS = ("contracts", "data_kit", "trainer_kit")
 FRAMEWORK = "fake"
 COMMAND = (
@@ -24,7 +24,7 @@ SLOW = {"epochs": 1000, "hyperparameters": {"step_seconds": 0.02}}
 
 @pytest.fixture(scope="module")
 def old_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`shared/` as it was."""
+    """The folder `shared/` of the old commit."""
     sources = [f"shared/{name}/src" for name in DISTRIBUTIONS]
     archive = subprocess.run(["git", "archive", OLD_COMMIT, *sources], cwd=ROOT, capture_output=True, check=False)
     if archive.returncode != 0:
@@ -36,7 +36,7 @@ def old_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def platform(old_sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedPlatform]:
-    """Today's backend with one service, whose code is found before what its environment has installed."""
+    """Today's backend with one service, whose old code comes before its installed packages on the path."""
     running = DeployedPlatform(tmp_path_factory.mktemp("platform"), frameworks=(FRAMEWORK,))
     today = running.services[FRAMEWORK]
     path = ":".join(str(old_sources / name / "src") for name in DISTRIBUTIONS)
@@ -69,7 +69,7 @@ def wait_for_checkpoint(user: Client, job_id: int) -> None:
 
 
 def result_of(user: Client, accepted: httpx.Response) -> dict[str, Any]:
-    """The answer to a prediction, an export, an evaluation or a dry run, once it has ended."""
+    """Return the result of a prediction, an export, an evaluation or a dry run once it has ended."""
     assert accepted.is_success, accepted.text
     path = accepted.headers["Location"].removeprefix("/api/v1")
     user.wait_for(int(path.rsplit("/", 1)[1]), "completed")

@@ -1,4 +1,4 @@
-"""The platform while things die: trainers, runners, warm parents, services, backends, PostgreSQL and the network.
+"""Fault injection: kills of trainers, runners, warm parents, services, backends and PostgreSQL, and a failing network.
 
-`make chaos` plays the long version; `make test-kills` a short one.
+`make chaos` runs the long version, `make test-kills` a short one.
 """

@@ -1,4 +1,4 @@
-"""`make chaos`: prints the seed, the kills by kind and the recovery times. `python -m faults SEED` plays one again."""
+"""`make chaos`: prints the seed, the kills by kind and the recovery times. `python -m faults SEED` repeats a run."""
 
 import secrets
 import shutil
@@ -6,21 +6,21 @@ import sys
 import tempfile
 from pathlib import Path
 
-from faults.chaos import Script, play
+from faults.chaos import ChaosPlan, run_chaos
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
 def main(arguments: list[str]) -> int:
     seed = int(arguments[0]) if arguments else secrets.randbelow(10**6)
-    folder = Path(tempfile.mkdtemp(prefix="vision-chaos-stage-"))
-    say(f"seed {seed}; logs and data are in {folder}, and stay there if something is wrong")
-    report = play(folder, Script.long(seed), say)
-    say("\n" + "\n".join(report.lines()))
-    if report.complaints:
+    folder = Path(tempfile.mkdtemp(prefix="vision-chaos-"))
+    log(f"seed {seed}; logs and data are in {folder}, and stay there if something is wrong")
+    report = run_chaos(folder, ChaosPlan.long(seed), log)
+    log("\n" + "\n".join(report.lines()))
+    if report.violations:
         return 1
     shutil.rmtree(folder)
     return 0

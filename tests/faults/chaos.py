@@ -1,4 +1,4 @@
-"""One performance: undisturbed trainings, then the same ones while everything around them dies, then the verdict."""
+"""A chaos run: undisturbed trainings, the same ones while parts of the platform are killed, and a final check."""
 
 import random
 import statistics
@@ -9,73 +9,73 @@ from pathlib import Path
 
 from platform_under_test import ROOT
 
-from faults.audience import Person
+from faults.clients import ApiClient
+from faults.environment import Environment
+from faults.invariants import RecoveryTimes, violations
 from faults.jobs import JobFeed, make_dataset
+from faults.kill_points import KILL_POINTS
 from faults.kills import Kills, Loss
-from faults.moments import MOMENTS
-from faults.stage import Stage
-from faults.verdict import Numbers, complaints
 
 KINDS = ("trainer", "runner", "warm_parent", "service", "instance", "backend", "postgres", "network")
 ATTEMPT_LOSSES = ("trainer", "runner", "instance")
 PAUSE_SECONDS = (0.3, 3.0)
 REFERENCE_SECONDS = 180.0
-NOTHING_TO_HURT_SECONDS = 60.0
+NO_TARGET_SECONDS = 60.0
 STUCK_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
-class Script:
-    """How much of what."""
+class ChaosPlan:
+    """The seed, and the number of kills of a run."""
 
     seed: int
     each_kind: int
-    moments: Sequence[str]
+    kill_points: Sequence[str]
     alone: int
-    """How often an attempt is taken away while nothing else dies, to see how soon that is mended."""
+    """Number of kills of each kind while nothing else dies, to measure the time of recovery."""
     frameworks: Sequence[str] = ("timm", "ultralytics", "huggingface")
     jobs_of_a_framework: int = 2
 
     @classmethod
-    def long(cls, seed: int) -> "Script":
-        return cls(seed, each_kind=10, moments=tuple(MOMENTS), alone=3)
+    def long(cls, seed: int) -> "ChaosPlan":
+        return cls(seed, each_kind=10, kill_points=tuple(KILL_POINTS), alone=3)
 
-    def scenes(self) -> list[str]:
-        """Kinds and moments, shuffled."""
-        scenes = [*(kind for kind in KINDS for _ in range(self.each_kind)), *self.moments]
-        random.Random(self.seed).shuffle(scenes)
-        return scenes
+    def steps(self) -> list[str]:
+        """Kinds and kill points in random order."""
+        steps = [*(kind for kind in KINDS for _ in range(self.each_kind)), *self.kill_points]
+        random.Random(self.seed).shuffle(steps)
+        return steps
 
 
 @dataclass
 class Report:
-    """What there is to say afterwards."""
+    """Results of a run: kills, recovery times and violated invariants."""
 
     seed: int
     kills: Kills
     jobs: int
     seconds: float
     reconnects: int
-    complaints: list[str] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         counts = self.kills.counts
         kinds = ", ".join(f"{kind} {counts[kind]}" for kind in KINDS)
         text = [
             f"seed {self.seed}: {counts.total()} kills in {self.seconds:.0f} s ({kinds})",
-            f"{len(self.kills.moments)} of them at a chosen moment of the flow: {'; '.join(self.kills.moments)}",
-            f"{self.jobs} trainings completed; their followers reconnected {self.reconnects} times",
+            f"{len(self.kills.kill_points)} of them at a kill point of the flow: {'; '.join(self.kills.kill_points)}",
+            f"{self.jobs} trainings completed; their streams reconnected {self.reconnects} times",
         ]
         text += recovery_lines("alone", self.kills.alone)
         text += recovery_lines("among others", [each for each in self.kills.losses if each not in self.kills.alone])
-        return [*text, *(f"WRONG: {complaint}" for complaint in self.complaints)]
+        return [*text, *(f"WRONG: {violation}" for violation in self.violations)]
 
 
 def recovery_lines(how: str, losses: Sequence[Loss]) -> list[str]:
-    """How soon the loss of an attempt was noticed, and how soon it trained again where it did not wait on purpose."""
+    """Seconds until a loss was noticed, and until the job trained again unless it backed off on purpose."""
     lines = []
     for kind in ATTEMPT_LOSSES:
-        numbers = [Numbers.of(loss) for loss in losses if loss.kind.startswith(kind)]
+        numbers = [RecoveryTimes.of(loss) for loss in losses if loss.kind.startswith(kind)]
         for what, found in (
             ("noticed", [each.noticed_seconds for each in numbers]),
             ("trains again", [each.again_seconds for each in numbers]),
@@ -88,87 +88,87 @@ def recovery_lines(how: str, losses: Sequence[Loss]) -> list[str]:
     return lines
 
 
-def play(folder: Path, script: Script, say: Callable[[str], object]) -> Report:
-    """Raises AssertionError only if the stage itself cannot be set up."""
-    stage = Stage(folder)
+def run_chaos(folder: Path, plan: ChaosPlan, log: Callable[[str], object]) -> Report:
+    """Run the plan and report. Raises AssertionError only if the environment cannot be set up."""
+    environment = Environment(folder)
     try:
-        stage.start()
-        chance = random.Random(script.seed)
-        person = Person([backend.client_way.url for backend in stage.backends], chance)
-        project = person.create("/projects", {"name": "chaos"})
-        dataset = make_dataset(ROOT / "samples/digits", stage.datasets / "digits")
-        feed = JobFeed(stage, person, project["id"], dataset, chance)
-        references = {framework: feed.add(framework) for framework in script.frameworks}
+        environment.start()
+        rng = random.Random(plan.seed)
+        client = ApiClient([backend.client_proxy.url for backend in environment.backends], rng)
+        project = client.create("/projects", {"name": "chaos"})
+        dataset = make_dataset(ROOT / "samples/digits", environment.datasets / "digits")
+        feed = JobFeed(environment, client, project["id"], dataset, rng)
+        references = {framework: feed.add(framework) for framework in plan.frameworks}
         wait_for_all(feed, REFERENCE_SECONDS)
         expected = {framework: feed.metrics_of(job) for framework, job in references.items()}
-        say(f"undisturbed: {', '.join(f'{name} {len(points)} points' for name, points in expected.items())}")
+        log(f"undisturbed: {', '.join(f'{name} {len(points)} points' for name, points in expected.items())}")
 
         started_at = time.monotonic()
-        kills = Kills(stage, feed, chance)
-        strike_alone(script, feed, kills, say)
-        perform(script, feed, kills, say)
+        kills = Kills(environment, feed, rng)
+        kill_alone(plan, feed, kills, log)
+        kill_at_random(plan, feed, kills, log)
         stuck = wait_for_all(feed, STUCK_SECONDS)
         seconds = time.monotonic() - started_at
-        wrong = [f"job {job.id} ({job.framework}) is stuck: {job.follower.last_status()}" for job in stuck]
-        wrong += complaints(stage, person, feed, expected)
+        wrong = [f"job {job.id} ({job.framework}) is stuck: {job.stream.last_status()}" for job in stuck]
+        wrong += violations(environment, client, feed, expected)
         feed.close()
-        person.close()
-        reconnects = sum(job.follower.reconnects for job in feed.jobs)
-        return Report(script.seed, kills, len(feed.jobs) - len(stuck), seconds, reconnects, wrong)
+        client.close()
+        reconnects = sum(job.stream.reconnects for job in feed.jobs)
+        return Report(plan.seed, kills, len(feed.jobs) - len(stuck), seconds, reconnects, wrong)
     finally:
-        stage.close()
+        environment.close()
 
 
-def strike_alone(script: Script, feed: JobFeed, kills: Kills, say: Callable[[str], object]) -> None:
-    """Each loss of an attempt by itself, until its job trains again."""
-    for kind in (kind for kind in ATTEMPT_LOSSES for _ in range(script.alone)):
-        deadline = time.monotonic() + NOTHING_TO_HURT_SECONDS
+def kill_alone(plan: ChaosPlan, feed: JobFeed, kills: Kills, log: Callable[[str], object]) -> None:
+    """Kill one attempt after the other while nothing else dies, each until its job trains again."""
+    for kind in (kind for kind in ATTEMPT_LOSSES for _ in range(plan.alone)):
+        deadline = time.monotonic() + NO_TARGET_SECONDS
         already = len(kills.losses)
         while len(kills.losses) == already and time.monotonic() < deadline:  # an instance may have had no job
-            keep_busy(script, feed)
-            kills.strike(kind)
+            keep_busy(plan, feed)
+            kills.kill(kind)
             time.sleep(0.2)
         for loss in kills.losses[already:]:
             kills.alone.append(loss)
-            while Numbers.of(loss).again_seconds is None and time.monotonic() < deadline:
+            while RecoveryTimes.of(loss).again_seconds is None and time.monotonic() < deadline:
                 time.sleep(0.1)
-        say(f"{kind} alone")
+        log(f"{kind} alone")
 
 
-def perform(script: Script, feed: JobFeed, kills: Kills, say: Callable[[str], object]) -> None:
-    """Scene after scene, with trainings enough to be hurt."""
-    for number, scene in enumerate(scenes := script.scenes(), start=1):
-        time.sleep(kills.chance.uniform(*PAUSE_SECONDS))
-        deadline = time.monotonic() + NOTHING_TO_HURT_SECONDS
+def kill_at_random(plan: ChaosPlan, feed: JobFeed, kills: Kills, log: Callable[[str], object]) -> None:
+    """Take the steps of the plan while trainings of every framework run."""
+    for number, step in enumerate(steps := plan.steps(), start=1):
+        time.sleep(kills.rng.uniform(*PAUSE_SECONDS))
+        deadline = time.monotonic() + NO_TARGET_SECONDS
         while True:
-            keep_busy(script, feed)
-            if strike(kills, scene):
+            keep_busy(plan, feed)
+            if take_step(kills, step):
                 break
             if time.monotonic() > deadline:
-                say(f"[{number}/{len(scenes)}] {scene}: nothing to hurt for {NOTHING_TO_HURT_SECONDS:.0f} s")
+                log(f"[{number}/{len(steps)}] {step}: nothing to kill for {NO_TARGET_SECONDS:.0f} s")
                 break
             time.sleep(0.2)
-        say(f"[{number}/{len(scenes)}] {scene}; {len(feed.unfinished())} trainings are not done")
+        log(f"[{number}/{len(steps)}] {step}; {len(feed.unfinished())} trainings are not done")
 
 
-def strike(kills: Kills, scene: str) -> bool:
-    """False if there is nothing to hurt now, or its moment has not come."""
-    if scene not in MOMENTS:
-        return kills.strike(scene)
-    has_come = MOMENTS[scene](kills)
-    if has_come:
-        kills.moments.append(scene)
-    return has_come
+def take_step(kills: Kills, step: str) -> bool:
+    """Take one step. Returns False if there is nothing to kill, or the kill point was not reached."""
+    if step not in KILL_POINTS:
+        return kills.kill(step)
+    was_reached = KILL_POINTS[step](kills)
+    if was_reached:
+        kills.kill_points.append(step)
+    return was_reached
 
 
-def keep_busy(script: Script, feed: JobFeed) -> None:
-    for framework in script.frameworks:
-        while len(feed.unfinished(framework)) < script.jobs_of_a_framework:
+def keep_busy(plan: ChaosPlan, feed: JobFeed) -> None:
+    for framework in plan.frameworks:
+        while len(feed.unfinished(framework)) < plan.jobs_of_a_framework:
             feed.add(framework)
 
 
 def wait_for_all(feed: JobFeed, seconds: float) -> list:
-    """Those that have not ended in time."""
+    """Wait until all jobs have ended; returns those that have not in time."""
     deadline = time.monotonic() + seconds
     while feed.unfinished() and time.monotonic() < deadline:
         time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""The trainings that are shaken, and what they come to when nobody shakes them."""
+"""Trainings that run while parts of the platform are killed, with their settings and tolerances."""
 
 import json
 import os
@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import psutil
 
-from faults.audience import Follower, Person
-from faults.stage import Instance, Stage
+from faults.clients import ApiClient, StreamClient
+from faults.environment import Environment, Instance
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "timm": {"model_name": "test_resnet", "epochs": 40, "hyperparameters": {"image_size": 32}},
@@ -26,35 +26,35 @@ MAX_RESTARTS = 4
 
 @dataclass(eq=False)
 class Job:
-    """A training with somebody who follows it."""
+    """A training and the client that reads its event stream."""
 
     id: int
     uid: str
     framework: str
-    follower: Follower
+    stream: StreamClient
 
     @property
     def is_over(self) -> bool:
-        return self.follower.has_seen_the_end
+        return self.stream.has_ended
 
     @property
     def attempt(self) -> int:
-        return self.follower.told[-1].data["attempt"] if self.follower.told else 0
+        return self.stream.events[-1].data["attempt"] if self.stream.events else 0
 
     @property
     def may_lose_its_attempt(self) -> bool:
-        """It trains, has left a checkpoint since it last started, and has restarts left."""
-        if self.is_over or self.attempt > MAX_RESTARTS or self.follower.last_status().get("status") != "running":
+        """Return whether the job trains, has a checkpoint of this attempt, and has restarts left."""
+        if self.is_over or self.attempt > MAX_RESTARTS or self.stream.last_status().get("status") != "running":
             return False
-        return any(each.event == "checkpoint" and each.data["attempt"] == self.attempt for each in self.follower.told)
+        return any(each.event == "checkpoint" and each.data["attempt"] == self.attempt for each in self.stream.events)
 
     def folder(self, instances: list[Instance]) -> Path | None:
-        """Where its newest attempt is, on whichever instance."""
+        """Return the folder of the newest attempt on any of the instances."""
         found = [path for each in instances for path in each.data_dir.glob(f"jobs/{self.uid}/*") if path.name.isdigit()]
         return max(found, key=lambda path: int(path.name), default=None)
 
     def kill(self, role: Literal["runner", "trainer"], instances: list[Instance]) -> bool:
-        """False if there is no such process."""
+        """Kill a process of the newest attempt. Returns False if there is none."""
         folder = self.folder(instances)
         return folder is not None and kill_in(folder, role)
 
@@ -71,7 +71,7 @@ def kill_in(folder: Path, role: Literal["runner", "trainer"]) -> bool:
 
 
 def make_dataset(source: Path, folder: Path, *, classes: int = 4, train: int = 12, val: int = 6) -> Path:
-    """A few of the bundled digits, linked."""
+    """Link a few of the bundled digits into a new data set."""
     for split, count in (("train", train), ("val", val)):
         for digit in range(classes):
             target = folder / split / str(digit)
@@ -82,42 +82,44 @@ def make_dataset(source: Path, folder: Path, *, classes: int = 4, train: int = 1
 
 
 class JobFeed:
-    """Creates trainings of one shape for each framework, so that all of a framework must come to the same numbers."""
+    """Creates equal trainings for each framework, so that all of a framework must have equal metrics."""
 
-    def __init__(self, stage: Stage, person: Person, project_id: int, dataset: Path, chance: random.Random) -> None:
+    def __init__(
+        self, environment: Environment, client: ApiClient, project_id: int, dataset: Path, rng: random.Random
+    ) -> None:
         self.jobs: list[Job] = []
-        self._stage = stage
-        self._person = person
+        self._environment = environment
+        self._client = client
         self._project_id = project_id
         self._dataset = dataset
-        self._chance = chance
+        self._rng = rng
 
     def unfinished(self, framework: str | None = None) -> list[Job]:
         return [job for job in self.jobs if not job.is_over and framework in (None, job.framework)]
 
     def add(self, framework: str) -> Job:
         job = self.create(framework)
-        self._person.start(job.id)
+        self._client.start(job.id)
         return job
 
     def create(self, framework: str) -> Job:
-        """Pending, and already followed."""
+        """Create a pending job whose stream is already read."""
         body = {
             "project_id": self._project_id, "framework": framework, "task_type": "image_classification",
             "dataset_path": str(self._dataset), "batch_size": 8, "seed": 7, "device": "cpu", **SETTINGS[framework],
         }  # fmt: skip
-        created = self._person.create("/training/jobs", body)
-        follower = Follower(created["id"], self._person.token, lambda: self._chance.choice(self._person.urls))
-        job = Job(created["id"], created["job_uid"], framework, follower)
+        created = self._client.create("/training/jobs", body)
+        stream = StreamClient(created["id"], self._client.token, lambda: self._rng.choice(self._client.urls))
+        job = Job(created["id"], created["job_uid"], framework, stream)
         self.jobs.append(job)
         return job
 
     def metrics_of(self, job: Job) -> dict[tuple[str, int], float | None]:
-        """As stored."""
-        curves = self._person.get(f"/training/jobs/{job.id}/metrics", max_points=100_000)
+        """Return the metric points that the API has stored."""
+        curves = self._client.get(f"/training/jobs/{job.id}/metrics", max_points=100_000)
         return {(curve["name"], point["step"]): point["value"] for curve in curves for point in curve["points"]}
 
     def close(self) -> None:
         for job in self.jobs:
             with suppress(RuntimeError):
-                job.follower.close()
+                job.stream.close()

@@ -1,4 +1,4 @@
-"""Every way in which the stage is hurt. `moments.py` chooses the moment, `chaos.py` leaves it to chance."""
+"""Kills of every kind. `kill_points.py` times them by the flow, `chaos.py` at random."""
 
 import random
 import threading
@@ -6,15 +6,15 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+from faults.environment import Backend, Environment, Instance
 from faults.jobs import Job, JobFeed
-from faults.stage import Backend, Instance, Stage
 
 LONGEST_ABSENCE_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
 class Loss:
-    """An attempt that was taken from a job, to see how soon that is noticed and mended."""
+    """A killed attempt, to measure how soon the loss is noticed and the job trains again."""
 
     job: Job
     kind: str
@@ -24,21 +24,21 @@ class Loss:
 
 @dataclass
 class Kills:
-    """Hurts, counts, and puts back what an operator would put back."""
+    """Kills parts of the environment, counts the kills, and restarts what an operator would restart."""
 
-    stage: Stage
+    environment: Environment
     feed: JobFeed
-    chance: random.Random
+    rng: random.Random
     counts: Counter[str] = field(default_factory=Counter)
-    moments: list[str] = field(default_factory=list)
+    kill_points: list[str] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
     alone: list[Loss] = field(default_factory=list)
-    """Those of them while nothing else died."""
+    """Losses while nothing else died."""
     lock: threading.RLock = field(default_factory=threading.RLock)
-    """One at a time: what was killed is back before the next one is."""
+    """Lock of one kill at a time: the killed part is back before the next kill."""
 
-    def strike(self, kind: str) -> bool:
-        """Hurts once. False if there is nothing of that kind to hurt now."""
+    def kill(self, kind: str) -> bool:
+        """Kill one part of a kind. Returns False if there is none to kill now."""
         with self.lock:
             return bool(getattr(self, f"_kill_{kind}")())
 
@@ -52,22 +52,22 @@ class Kills:
         candidates = [job for job in self.feed.jobs if job.may_lose_its_attempt]
         if not candidates:
             return False
-        job = self.chance.choice(candidates)
+        job = self.rng.choice(candidates)
         attempt, at = job.attempt, time.monotonic()
-        if not job.kill("runner" if role == "runner" else "trainer", self.stage.instances):
+        if not job.kill("runner" if role == "runner" else "trainer", self.environment.instances):
             return False
         self.losses.append(Loss(job, role, attempt, at))
         return self.count(role)
 
     def _kill_warm_parent(self) -> bool:
-        parent = self.chance.choice(self.stage.instances).warm_parent()
+        parent = self.rng.choice(self.environment.instances).warm_parent()
         if parent is None:
             return False
         parent.kill()
         return self.count("warm_parent")
 
     def _kill_service(self) -> bool:
-        self.restart_service(self.chance.choice(self.stage.instances))
+        self.restart_service(self.rng.choice(self.environment.instances))
         return True
 
     def restart_service(self, instance: Instance) -> None:
@@ -77,8 +77,8 @@ class Kills:
         instance.process.start()
 
     def _kill_instance(self) -> bool:
-        """The whole machine with its disk; another one of the same framework may be there, or this one comes back."""
-        instance = self.chance.choice(self.stage.instances)
+        """Kill a whole machine with its disk; it comes back empty, and another one of its framework may take over."""
+        instance = self.rng.choice(self.environment.instances)
         held = [job for job in self.feed.unfinished() if _is_at(job, instance)]
         if not all(job.may_lose_its_attempt for job in held):
             return False
@@ -91,7 +91,7 @@ class Kills:
         return True
 
     def _kill_backend(self) -> bool:
-        self.restart_backends([self.chance.choice(self.stage.backends)])
+        self.restart_backends([self.rng.choice(self.environment.backends)])
         return True
 
     def restart_backends(self, backends: list[Backend]) -> None:
@@ -107,29 +107,29 @@ class Kills:
         return True
 
     def restart_postgres(self) -> None:
-        self.stage.kill_postgres()
+        self.environment.kill_postgres()
         self.count("postgres")
         self._absence()
-        self.stage.start_postgres()
+        self.environment.start_postgres()
 
     def _kill_network(self) -> bool:
-        ways = [
-            *(instance.way for instance in self.stage.instances),
-            *(backend.database_way for backend in self.stage.backends),
-            *(backend.client_way for backend in self.stage.backends),
+        proxies = [
+            *(instance.proxy for instance in self.environment.instances),
+            *(backend.database_proxy for backend in self.environment.backends),
+            *(backend.client_proxy for backend in self.environment.backends),
         ]
-        way, how = self.chance.choice(ways), self.chance.choice(("cut", "stall", "slow"))
-        seconds = self.chance.uniform(0.0, 6.0)
+        proxy, how = self.rng.choice(proxies), self.rng.choice(("cut", "stall", "slow"))
+        seconds = self.rng.uniform(0.0, 6.0)
         if how == "cut":
-            way.cut(seconds)
+            proxy.cut(seconds)
         elif how == "stall":
-            way.stall(seconds)
+            proxy.stall(seconds)
         else:
-            way.slow(seconds, delay_seconds=0.2)
+            proxy.slow(seconds, delay_seconds=0.2)
         return self.count("network")
 
     def _absence(self) -> None:
-        time.sleep(self.chance.uniform(0.0, LONGEST_ABSENCE_SECONDS))
+        time.sleep(self.rng.uniform(0.0, LONGEST_ABSENCE_SECONDS))
 
     def count(self, kind: str) -> bool:
         self.counts[kind] += 1

@@ -1,4 +1,4 @@
-"""A machine that is switched off, and whose disk is gone."""
+"""Loss of a machine together with its disk."""
 
 import shutil
 from contextlib import suppress
@@ -8,7 +8,7 @@ import psutil
 
 
 def processes_on(disk: Path) -> list[psutil.Process]:
-    """A service, its warm parent, runners and trainers, whoever their parent is by now."""
+    """Return a service, its warm parent, runners and trainers, also those that were adopted by another parent."""
     found: list[psutil.Process] = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
@@ -18,7 +18,7 @@ def processes_on(disk: Path) -> list[psutil.Process]:
 
 
 def switch_off(disk: Path) -> None:
-    """Ends whatever runs on the disk, also what is being forked meanwhile, and deletes it."""
+    """Kill every process on the disk, also those that are forked meanwhile, and delete it."""
     while doomed := processes_on(disk):
         for process in doomed:
             with suppress(psutil.NoSuchProcess):

@@ -1,4 +1,4 @@
-"""A network that can be cut, stalled and slowed down, and that can act at the moment when certain bytes pass."""
+"""A network that can be cut, stalled and slowed down, and that can run an action when certain bytes pass."""
 
 import asyncio
 import contextlib
@@ -15,14 +15,14 @@ Direction = Literal["request", "answer"]
 
 
 @dataclass(eq=False)
-class Moment:
-    """Once `pattern` passes in `direction`, `action` runs before it goes on; then it is delivered, or lost."""
+class ByteTrigger:
+    """An action that runs when `pattern` passes in `direction`; then the bytes are delivered or lost."""
 
     pattern: bytes
     direction: Direction
     action: Callable[[], object]
     is_delivered: bool
-    has_come: threading.Event = field(default_factory=threading.Event)
+    is_triggered: threading.Event = field(default_factory=threading.Event)
 
 
 class Network:
@@ -35,7 +35,7 @@ class Network:
         self._thread.start()
 
     def add(self, name: str, target: int | Path) -> "Proxy":
-        """A way to a port on loopback, or to a Unix socket."""
+        """Add a proxy to a port on loopback, or to a Unix socket."""
         proxy = Proxy(name, target, self)
         self._servers.append(self.run(proxy.listen()))
         return proxy
@@ -62,7 +62,7 @@ class Network:
 
 
 class Proxy:
-    """One way between two parts of the platform."""
+    """A TCP proxy between two parts of the platform."""
 
     def __init__(self, name: str, target: int | Path, network: Network) -> None:
         self.name = name
@@ -74,7 +74,7 @@ class Proxy:
         self._is_open.set()
         self._is_cut = False
         self._delay_seconds = 0.0
-        self._moments: list[Moment] = []
+        self._triggers: list[ByteTrigger] = []
 
     async def listen(self) -> asyncio.Server:
         server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
@@ -86,23 +86,23 @@ class Proxy:
         return f"http://127.0.0.1:{self.port}"
 
     def cut(self, seconds: float) -> None:
-        """Every connection breaks, and new ones are refused for a while."""
+        """Break every connection, and refuse new ones for a while."""
         self._network.start(self._cut(seconds))
 
     def stall(self, seconds: float) -> None:
-        """Nothing moves, and nobody is told."""
+        """Hold back all bytes for a while, without closing a connection."""
         self._network.start(self._stall(seconds))
 
     def slow(self, seconds: float, *, delay_seconds: float) -> None:
-        """Every chunk takes longer."""
+        """Delay every chunk for a while."""
         self._network.start(self._slow(seconds, delay_seconds))
 
-    def await_moment(self, moment: Moment) -> None:
-        self._moments.append(moment)
+    def add_trigger(self, trigger: ByteTrigger) -> None:
+        self._triggers.append(trigger)
 
-    def forget_moment(self, moment: Moment) -> None:
+    def remove_trigger(self, trigger: ByteTrigger) -> None:
         with contextlib.suppress(ValueError):
-            self._moments.remove(moment)
+            self._triggers.remove(trigger)
 
     async def _cut(self, seconds: float) -> None:
         self._is_cut = True
@@ -159,10 +159,10 @@ class Proxy:
                 await writer.drain()
 
     async def _may_pass(self, chunk: bytes, direction: Direction) -> bool:
-        for moment in list(self._moments):
-            if moment.direction == direction and moment.pattern in chunk and not moment.has_come.is_set():
-                self.forget_moment(moment)
-                moment.has_come.set()
-                await asyncio.to_thread(moment.action)
-                return moment.is_delivered
+        for trigger in list(self._triggers):
+            if trigger.direction == direction and trigger.pattern in chunk and not trigger.is_triggered.is_set():
+                self.remove_trigger(trigger)
+                trigger.is_triggered.set()
+                await asyncio.to_thread(trigger.action)
+                return trigger.is_delivered
         return True

@@ -1,24 +1,23 @@
-"""A short performance of `make chaos`: every kind of kill once, and a few chosen moments."""
+"""A short version of `make chaos`: every kind of kill once, and a few kill points."""
 
 import sys
 from pathlib import Path
 
 import pytest
 
-from faults.chaos import KINDS, Script, play
+from faults.chaos import KINDS, ChaosPlan, run_chaos
 
-MOMENTS = (
-    "an attempt is taken on, its answer is lost",
-    "a checkpoint is stored, and not told",
+KILL_POINTS = (
+    "an attempt is accepted, its answer is lost",
+    "a checkpoint is stored, its event is not",
     "a commit is done, and not answered",
 )
 
 
 @pytest.mark.thorough
 def test_nothing_is_lost_doubled_or_stuck_whatever_dies(tmp_path: Path) -> None:
-    report = play(
-        tmp_path, Script(seed=1, each_kind=1, moments=MOMENTS, alone=0, jobs_of_a_framework=1), sys.stdout.write
-    )
-    assert report.complaints == []
+    plan = ChaosPlan(seed=1, each_kind=1, kill_points=KILL_POINTS, alone=0, jobs_of_a_framework=1)
+    report = run_chaos(tmp_path, plan, sys.stdout.write)
+    assert report.violations == []
     assert set(report.kills.counts) == set(KINDS)
-    assert set(report.kills.moments) == set(MOMENTS)
+    assert set(report.kills.kill_points) == set(KILL_POINTS)

@@ -1,4 +1,4 @@
-"""A service's machine goes with its whole disk, and comes back empty: what lasts is in object storage."""
+"""Loss of a service's machine with its whole disk: a job continues from what is in object storage."""
 
 import hashlib
 import io
@@ -33,7 +33,7 @@ def platform(tmp_path: Path) -> Iterator[DeployedPlatform]:
 
 
 def lose(platform: DeployedPlatform, framework: str) -> None:
-    """The machine and its disk at once; a new one takes its place."""
+    """Replace the service's machine by a new one with an empty disk."""
     service = platform.services[framework]
     disk = Path(service.environment["DATA_DIR"])
     assert len(processes_on(disk)) >= 3, "a service, a runner and a trainer"
@@ -44,7 +44,7 @@ def lose(platform: DeployedPlatform, framework: str) -> None:
 
 
 def packed_digits() -> bytes:
-    """The bundled digits as somebody would upload them."""
+    """Return a zip of the bundled digits, as a user would upload it."""
     source, buffer = ROOT / "samples" / "digits", io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as packed:
         for path in sorted(source.glob("*/[0-3]/*.png")):
@@ -66,7 +66,7 @@ def upload(user: Client) -> int:
 
 
 def checkpoints_before_the_loss(user: Client, job_id: int) -> int:
-    """The step of the newest one once there are a few."""
+    """Return the step of the newest checkpoint once there are a few."""
     steps = []
     for event in user.follow(job_id):
         assert event.event != "end", user.log_text(job_id)
@@ -78,7 +78,7 @@ def checkpoints_before_the_loss(user: Client, job_id: int) -> int:
 
 
 def check_downloads(user: Client, path: str, artifact: dict[str, Any]) -> None:
-    """Whole, in part, and from the store itself."""
+    """Check a download of the whole file, of a range, and from the store itself."""
     whole = user.http.get(path)
     assert hashlib.sha256(whole.content).hexdigest() == artifact["sha256"]
     part = user.http.get(path, headers={"Range": "bytes=-7"})
@@ -88,7 +88,7 @@ def check_downloads(user: Client, path: str, artifact: dict[str, Any]) -> None:
 
 
 @pytest.mark.thorough
-def test_a_job_goes_on_from_storage_after_its_service_lost_its_disk(platform: DeployedPlatform) -> None:
+def test_a_job_continues_from_storage_after_its_service_lost_its_disk(platform: DeployedPlatform) -> None:
     user = Client.sign_in(platform.url, ADMIN_EMAIL, ADMIN_PASSWORD)
     project = user.post("/projects", {"name": "Lost"})
     job_id = user.post("/training/jobs", {

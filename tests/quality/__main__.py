@@ -1,6 +1,6 @@
 """`python -m quality FOLDER …`: trains every run both ways, and writes docs/frameworks.md.
 
-FOLDER holds the data sets by name. What is done stands in build/quality.jsonl; interrupted, it goes on there.
+FOLDER holds the data sets by name. Results are kept in build/quality.jsonl; an interrupted command continues there.
 """
 
 import argparse
@@ -24,17 +24,17 @@ HERE = Path(__file__).parent
 LIMIT_SECONDS = 3600
 
 
-class Made(NamedTuple):
-    """A data set that is made of another, by a script in the environment of a project."""
+class Recipe(NamedTuple):
+    """A data set that a script makes of another one, in the environment of a project."""
 
     source: str
     script: str
     project: str
 
 
-MADE = {
-    "coins_tiny_obb": Made("coins_tiny_seg", "oriented_boxes.py", "services/ultralytics"),
-    "digits": Made("digits_tiny", "more_digits.py", "shared/trainer_kit"),
+RECIPES = {
+    "coins_tiny_obb": Recipe("coins_tiny_seg", "oriented_boxes.py", "services/ultralytics"),
+    "digits": Recipe("digits_tiny", "more_digits.py", "shared/trainer_kit"),
 }
 
 
@@ -68,16 +68,16 @@ def main() -> int:
 
 
 def read_results() -> dict[tuple[str, str], Side]:
-    """By run and side."""
+    """Read earlier results by run and side."""
     lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
     return {(run, side): Side(**result) for run, side, result in map(json.loads, lines)}
 
 
 def find_data(folder: Path, name: str) -> Path | None:
-    """A data set, or one that is made of another."""
+    """Return the folder of a data set, making it of another one if there is a recipe."""
     if (folder / name).is_dir():
         return folder / name
-    recipe = MADE.get(name)
+    recipe = RECIPES.get(name)
     if recipe is None or not (folder / recipe.source).is_dir():
         return None
     made = RESULTS.parent / "quality-data" / name
@@ -89,7 +89,7 @@ def find_data(folder: Path, name: str) -> Path | None:
 
 
 def train(run: Run, script: Path, data: Path, weights: Path | None) -> Side:
-    """In the environment of the framework's service, on one thread."""
+    """Train a run by a script, in the environment of the framework's service and on one thread."""
     settings = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     if weights:
         settings["TORCH_HOME"] = str(weights.resolve())

@@ -1,6 +1,6 @@
-"""`python -m quality.estimates`: what a pre-flight says, beside the training that follows; writes docs/estimates.md.
+"""`python -m quality.estimates`: compares pre-flights with the trainings that follow; writes docs/estimates.md.
 
-A platform of its own trains the samples of the checkout, one experiment after the other.
+A platform of its own trains on the samples of the checkout, one experiment after the other.
 """
 
 import shutil
@@ -34,7 +34,7 @@ Made by `cd tests && .venv/bin/python -m quality.estimates`.
 
 @dataclass(frozen=True)
 class Trial:
-    """One experiment."""
+    """Settings of one experiment."""
 
     framework: str
     model: str
@@ -85,35 +85,35 @@ def _wait_for_services(url: str, seconds: float = 120) -> None:
 
 
 def _try(user: Client, project: int, datasets: Path, trial: Trial) -> tuple[str, str]:
-    """The device, and a row of the table."""
-    wanted = {
+    """Return the device and a row of the table."""
+    settings = {
         "project_id": project, "framework": trial.framework, "model_name": trial.model, "task_type": trial.task_type,
         "dataset_path": str(datasets / trial.dataset), "epochs": EPOCHS, "batch_size": trial.batch_size,
         "hyperparameters": {"image_size": trial.image_size},
     }  # fmt: skip
-    looked = user.post("/training/jobs/preflight", wanted | {"dry_run": True})
-    work = looked["dry_run"]
-    while work["status"] not in ("completed", "failed", "cancelled"):
+    preflight = user.post("/training/jobs/preflight", settings | {"dry_run": True})
+    dry_run = preflight["dry_run"]
+    while dry_run["status"] not in ("completed", "failed", "cancelled"):
         time.sleep(0.5)
-        work = user.get(f"/training/jobs/preflight/{work['id']}")
-    assert work["status"] == "completed", work
-    job = user.post("/training/jobs", wanted)
+        dry_run = user.get(f"/training/jobs/preflight/{dry_run['id']}")
+    assert dry_run["status"] == "completed", dry_run
+    job = user.post("/training/jobs", settings)
     user.post(f"/training/jobs/{job['id']}/start")
     job = user.wait_for(job["id"], "completed", seconds=900)
     (epochs,) = user.get(f"/training/jobs/{job['id']}/metrics", names="time/epoch_seconds")
     artifacts = user.get(f"/training/jobs/{job['id']}/artifacts")
     checkpoint = next(one["size_bytes"] for one in artifacts if one["name"].startswith("checkpoints/last"))
-    said, measured = looked["estimates"], work["values"]
+    estimates, measured = preflight["estimates"], dry_run["values"]
     dry = measured["preflight/seconds_per_step"] * measured["preflight/steps_per_epoch"]
     memory, checkpoint = (
         f"{estimate / 1e6:.0f} / {real / 1e6:.0f}"
         for estimate, real in (
-            (said["memory_bytes"], measured["preflight/peak_memory_bytes"]),
-            (said["checkpoint_bytes"], checkpoint),
+            (estimates["memory_bytes"], measured["preflight/peak_memory_bytes"]),
+            (estimates["checkpoint_bytes"], checkpoint),
         )
     )
     cells = [trial.framework, f"`{trial.model}`", trial.task_type, trial.image_size, trial.batch_size]
-    cells += [memory, checkpoint, f"{said['epoch_seconds']:.1f}", said["time_basis"]]
+    cells += [memory, checkpoint, f"{estimates['epoch_seconds']:.1f}", estimates["time_basis"]]
     cells += [f"{dry:.1f}", f"{epochs['points'][-1]['value']:.1f}"]
     row = "| " + " | ".join(map(str, cells)) + " |\n"
     sys.stderr.write(row)

@@ -1,4 +1,4 @@
-"""`more_digits.py DIGITS_TINY NEW`: its training images, validated on the 1,297 others of scikit-learn's digits.
+"""`more_digits.py DIGITS_TINY NEW`: the same training images, and the 1,297 other digits of scikit-learn to validate.
 
 A hundred validation images tell two trainings apart only when one is far better. Executed by the Python of the trainer
 kit, which has scikit-learn in its tests.
@@ -14,7 +14,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 TAKEN = 50
-"""The first of each class are those of digits_tiny."""
+"""Number of images of each class that digits_tiny already has, which are the first ones."""
 SIDE = 32
 
 
@@ -34,7 +34,7 @@ def main(source: Path, target: Path) -> None:
 
 
 def picture(pixels: np.ndarray) -> Image.Image:
-    """Of (8, 8) from 0 to 16, in the size and colours of digits_tiny."""
+    """Convert pixels of shape (8, 8), from 0 to 16, into an image of the size and colours of digits_tiny."""
     image = Image.fromarray((pixels * 255 / 16).round().astype(np.uint8))
     return image.resize((SIDE, SIDE), Image.Resampling.BICUBIC).convert("RGB")
 

@@ -1,4 +1,4 @@
-"""`oriented_boxes.py OUTLINES NEW`: a YOLO set of outlines as one of the smallest turned boxes around them.
+"""`oriented_boxes.py OUTLINES NEW`: converts a YOLO data set of outlines into one of their smallest oriented boxes.
 
 Executed by the Python of the ultralytics service, which has OpenCV.
 """
@@ -29,7 +29,7 @@ def main(source: Path, target: Path) -> None:
 
 
 def turned_box(line: str, size: tuple[int, int]) -> str:
-    """`class x y x y …` as `class` and four corners, in shares of the image."""
+    """Convert a line `class x y x y …` into `class` and four corners, as fractions of the image."""
     class_id, *numbers = line.split()
     points = np.array(numbers, dtype=float).reshape(-1, 2) * size
     corners = np.clip(cv2.boxPoints(cv2.minAreaRect(points.astype(np.float32))) / size, 0, 1)

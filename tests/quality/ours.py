@@ -1,4 +1,4 @@
-"""A run through the kit's trainer process, as the platform starts it; executed by the service's own Python.
+"""A run through the kit's trainer, as the platform starts it; executed by the service's own Python.
 
 Reads a run from its first argument, and prints `{"value": …, "epochs_seconds": […]}` as its last line.
 """

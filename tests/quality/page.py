@@ -1,4 +1,4 @@
-"""docs/frameworks.md."""
+"""The page docs/frameworks.md."""
 
 import json
 from collections import defaultdict
@@ -33,7 +33,7 @@ measure of speed: that is `make bench`.
 
 @dataclass(frozen=True)
 class Side:
-    """What one way of training has given."""
+    """Result of training a run one way."""
 
     value: float
     seconds: float
@@ -41,7 +41,7 @@ class Side:
 
 
 def write_page(results: Mapping[tuple[str, str], Side]) -> None:
-    """Runs that were trained both ways, by their JSON and `ours` or `bare`."""
+    """Write the runs that were trained both ways. Keys are a run's JSON and `ours` or `bare`."""
     rows: dict[str, list[tuple[Side, Side]]] = defaultdict(list)
     for key, side in results:
         if side == "ours" and (key, "bare") in results:

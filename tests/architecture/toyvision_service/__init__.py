@@ -1,1 +1,1 @@
-"""A fourth framework, which exists only here."""
+"""A fourth framework that exists for tests only."""

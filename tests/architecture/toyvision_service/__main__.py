@@ -1,4 +1,4 @@
-"""What the console script of a real service does; the catalogue is made on the spot."""
+"""Entry point of the toy service, as the console script of a real one; it builds its catalogue at each start."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The six members, most of them borrowed from the kit's fake framework."""
+"""The adapter of the toy framework, which takes most members from the kit's fake framework."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The peer of the list routes: a FastAPI endpoint that does the least possible work."""
+"""Peer of the list routes: a FastAPI endpoint that does the least possible work."""
 
 from fastapi import FastAPI
 

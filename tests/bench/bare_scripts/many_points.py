@@ -1,4 +1,4 @@
-"""A training service that tells a great many metric points as fast as it is asked, and trains nothing.
+"""A training service that reports a great many metric points as fast as they are read, and trains nothing.
 
 python many_points.py PORT EVENTS POINTS_PER_EVENT      with SERVICE_TOKEN in the environment
 """
@@ -71,16 +71,16 @@ def events(after: int) -> StreamingResponse:
 
 
 def make_lines() -> list[str]:
-    """The events of a first attempt, made before anybody asks: what is measured is not how fast this script is."""
+    """Make the events of a first attempt before the first request: the speed of this script is not measured."""
     bodies: list[EventBody] = [Started(resume_step=0, device="cpu", versions={}, num_classes=2)]
     bodies += [
         Metrics(step=step, epoch=1, values={f"points/{number}": step / 7 for number in range(POINTS)})
         for step in range(1, EVENTS + 1)
     ]
-    told = [*bodies, Finished(values={})]
+    bodies.append(Finished(values={}))
     return [
         JobEvent(seq=seq, attempt=1, time=datetime.now(UTC), body=body).to_line() + "\n"
-        for seq, body in enumerate(told, start=1)
+        for seq, body in enumerate(bodies, start=1)
     ]
 
 

@@ -1,4 +1,4 @@
-"""The library's own way to train: prints a line after the first optimizer step, and ends after the epochs."""
+"""The library's own training: prints a line after the first optimizer step, and ends after the epochs."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""How good a model of the bare script is, by the platform's evaluator: the library has none of its own."""
+"""Measures for models of the bare script, by the platform's evaluator: the library has none of its own."""
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ def measure(model, run: dict, batches, classes: int) -> float:
 
 
 def add_objects(evaluator: DetectionEvaluator, scores, kinds, overlaps, true_kinds) -> None:
-    """One image's, all taken as of middle size."""
+    """Add the objects of an image to an evaluator, all with a middle size."""
     evaluator.update(
         overlaps, scores=scores.numpy(), classes=kinds.numpy(), areas=np.full(len(scores), 1e4),
         true_classes=true_kinds.numpy(), true_areas=np.full(len(true_kinds), 1e4),
@@ -46,7 +46,7 @@ def add_objects(evaluator: DetectionEvaluator, scores, kinds, overlaps, true_kin
 
 
 def best_class(logits: torch.Tensor, classes: int):
-    """Of each query. An output more than there are classes stands for no object."""
+    """Return score and class of each query. An output beyond the classes stands for no object."""
     return (logits.softmax(-1)[:, :-1] if logits.shape[-1] > classes else logits.sigmoid()).max(1)
 
 

@@ -38,7 +38,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Images(torch.utils.data.Dataset):
-    """Reads an ImageFolder or COCO, and augments as the platform does by default."""
+    """Reader of an ImageFolder or COCO, with the platform's default augmentation."""
 
     def __init__(self, run: dict, data: Path, split: str) -> None:
         self.task, size = run["task_type"], run["image_size"]
@@ -89,7 +89,7 @@ def coco_items(data: Path, split: str) -> list:
 
 
 def draw(size: tuple, objects: list) -> np.ndarray:
-    """Labels are data, so that both sides have the same: the pixels whose centre lies in an outline."""
+    """Return the label map of an image, by the same rule on both sides: a pixel is in an outline if its centre is."""
     canvas = np.zeros(size[::-1], dtype=np.uint8)
     for _, label, outlines in sorted(objects, key=lambda one: -np.prod(np.subtract(one[0][2:], one[0][:2]))):
         canvas[fill_polygons(outlines, *size)] = label + 1

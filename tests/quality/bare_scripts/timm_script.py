@@ -56,7 +56,7 @@ def main(run: dict, data: Path, _folder: Path) -> None:
 
 
 def cached_weights(name: str) -> dict:
-    """Those that lie in the cache of torch.hub, where timm would look for them on the Hugging Face hub first."""
+    """Return arguments that load weights from the cache of torch.hub; timm would ask the Hugging Face hub first."""
     file = Path(torch.hub.get_dir()) / "checkpoints" / Path(get_pretrained_cfg(name).url).name
     return {"pretrained": True, "pretrained_cfg_overlay": {"file": str(file)}}
 

@@ -1,4 +1,4 @@
-"""The library's own way to train, told the same settings."""
+"""The library's own training with the same settings."""
 
 import json
 import os
@@ -24,7 +24,7 @@ METRICS = {
 
 def main(run: dict, data: Path, folder: Path) -> None:
     settings.update({name: False for name, value in settings.items() if value is True})
-    shutil.copytree(data, folder / "data", symlinks=True, copy_function=os.symlink)  # it writes beside the labels
+    shutil.copytree(data, folder / "data", symlinks=True, copy_function=os.symlink)  # written to by the library
     is_classifier = run["task_type"] == "image_classification"
     if not is_classifier:
         description = (data / "data.yaml").read_text()

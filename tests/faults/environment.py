@@ -1,4 +1,4 @@
-"""The platform with everything twice that may be there twice, and a network between its parts that can fail."""
+"""The platform under test, each part replicated where that is allowed, with a network that can fail between them."""
 
 import os
 import signal
@@ -22,17 +22,17 @@ from faults.proxy import Network, Proxy
 FRAMEWORKS = ("timm", "timm", "ultralytics", "huggingface")
 """One instance for each; timm has two."""
 BACKENDS = 2
-MARK = "CHAOS_STAGE"
+MARK = "CHAOS_ENVIRONMENT"
 POSTGRES_SECONDS = 20.0
 
 
 @dataclass
 class Backend:
-    """One of the processes that share the work."""
+    """A backend process, and the proxies between it, its clients and the database."""
 
     process: Process
-    database_way: Proxy
-    client_way: Proxy
+    database_proxy: Proxy
+    client_proxy: Proxy
 
     @property
     def pid(self) -> int:
@@ -42,15 +42,15 @@ class Backend:
 
 @dataclass
 class Instance:
-    """One running copy of a training service."""
+    """A running copy of a training service."""
 
     framework: str
     process: Process
     data_dir: Path
-    way: Proxy
+    proxy: Proxy
 
     def processes(self) -> list[psutil.Process]:
-        """Its warm parent, runners and trainers, whoever their parent is by now."""
+        """Return its warm parent, runners and trainers, also those that were adopted by another parent."""
         return [each for each in processes_on(self.data_dir) if each.pid != self.pid]
 
     def warm_parent(self) -> psutil.Process | None:
@@ -61,14 +61,14 @@ class Instance:
         return self.process.popen.pid if self.process.popen is not None else 0
 
     def vanish(self) -> None:
-        """With its whole disk."""
+        """Kill every process of the instance and delete its disk."""
         switch_off(self.data_dir)
         self.process.kill()
 
 
 @dataclass
-class Stage:
-    """Two backends on one PostgreSQL, four instances, and a proxy on every way between them."""
+class Environment:
+    """Two backends on one PostgreSQL, four instances, and a proxy on every connection between them."""
 
     folder: Path
     mark: str = field(default_factory=lambda: uuid4().hex)
@@ -110,20 +110,20 @@ class Stage:
         return Instance(framework, process, data_dir, self.network.add(name, port))
 
     def _make_backend(self, name: str, common: dict[str, str]) -> Backend:
-        database_way = self.network.add(f"{name} to PostgreSQL", self._postgres_socket())
+        database_proxy = self.network.add(f"{name} to PostgreSQL", self._postgres_socket())
         port = free_port()
         urls: dict[str, list[str]] = {}
         for instance in self.instances:
-            urls.setdefault(f"{instance.framework.upper()}_SERVICE_URL", []).append(instance.way.url)
+            urls.setdefault(f"{instance.framework.upper()}_SERVICE_URL", []).append(instance.proxy.url)
         environment = backend_environment(self._make_folder(name), self.datasets, port) | common
         environment |= {variable: ",".join(places) for variable, places in urls.items()}
         environment |= {
             "TRAINING_EXECUTION_MODE": "http",
             "JWT_SECRET": "a-secret-for-tests-that-is-long-enough-0123456789",
-            "DATABASE_URL": f"postgresql://postgres:@127.0.0.1:{database_way.port}/postgres",
+            "DATABASE_URL": f"postgresql://postgres:@127.0.0.1:{database_proxy.port}/postgres",
         }
         process = Process(name, BACKEND_COMMAND, environment, self.folder / f"{name}.log")
-        return Backend(process, database_way, self.network.add(f"clients to {name}", port))
+        return Backend(process, database_proxy, self.network.add(f"clients to {name}", port))
 
     def _postgres_socket(self) -> Path:
         info = self.postgres.get_postmaster_info()
@@ -140,28 +140,28 @@ class Stage:
             process.start()
         self._keeper.start()
         for backend in self.backends:
-            backend.process.wait_until_it_answers(f"{backend.client_way.url}/ready")
+            backend.process.wait_until_it_answers(f"{backend.client_proxy.url}/ready")
 
     def processes(self) -> list[Process]:
         return [each.process for each in (*self.instances, *self.backends)]
 
     def _keep_running(self) -> None:
-        """As a container engine does: what has ended by itself is started again."""
+        """Restart processes that ended by themselves, as a container engine does."""
         while not self._is_over.wait(0.5):
             for process in self.processes():
-                popen = process.popen  # None while somebody keeps it dead on purpose
+                popen = process.popen  # None while a kill keeps it down on purpose
                 if popen is not None and popen.poll() is not None and popen is process.popen:
                     process.start()
 
     def kill_postgres(self) -> None:
-        """The postmaster dies at once, and its children notice."""
+        """Kill the postmaster, and wait until its children have ended too."""
         info = self.postgres.get_postmaster_info()
         doomed = [psutil.Process(info.pid), *psutil.Process(info.pid).children(recursive=True)]
         os.kill(info.pid, signal.SIGKILL)
         psutil.wait_procs(doomed, timeout=POSTGRES_SECONDS)
 
     def start_postgres(self) -> None:
-        """Recovers from its log, on the same socket as before."""
+        """Start PostgreSQL on the same socket; it recovers from its log."""
         deadline = time.monotonic() + POSTGRES_SECONDS
         while True:
             try:
@@ -188,7 +188,7 @@ class Stage:
         self.network.close()
 
     def left_over(self) -> list[psutil.Process]:
-        """Whatever still runs and was started by this stage."""
+        """Return processes that this environment started and that still run."""
         return list(self._marked())
 
     def _marked(self) -> Iterator[psutil.Process]:
@@ -211,4 +211,4 @@ def _title(process: psutil.Process) -> str:
         return ""
 
 
-__all__ = ["ADMIN_PASSWORD", "Backend", "Instance", "Stage"]
+__all__ = ["ADMIN_PASSWORD", "Backend", "Environment", "Instance"]

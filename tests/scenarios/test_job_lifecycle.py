@@ -1,6 +1,6 @@
-"""What can be done to a training besides letting it run, on every framework (`make test` takes the quickest).
+"""Pause, resume, extend, fork, retry and time-out of a training, on every framework (`make test` takes the quickest).
 
-Deployed only: both environments have the same services, and the life of a job is the same in both.
+Deployed only: both environments have the same services, and a job's lifecycle is the same in both.
 """
 
 import json
@@ -18,7 +18,7 @@ MANY_EPOCHS = 1000
 @pytest.fixture(autouse=True)
 def _deployed_only(platform: Platform) -> None:
     if platform.name != "deployed":
-        pytest.skip("the services and the life of a job are the same in both environments")
+        pytest.skip("the services and the lifecycle of a job are the same in both environments")
 
 
 @pytest.fixture(params=["timm", *(pytest.param(other, marks=pytest.mark.thorough) for other in list(MODELS)[1:])])
@@ -37,7 +37,7 @@ def begin(user: Client, settings: dict[str, Any], **fields: Any) -> int:
 
 
 def wait_for_checkpoint(user: Client, job_id: int, *, attempt: int = 1) -> int:
-    """The step of the first checkpoint that this attempt leaves."""
+    """Return the step of the first checkpoint of this attempt."""
     for event in user.follow(job_id):
         data = json.loads(event.data)
         if event.event == "checkpoint" and data["attempt"] == attempt:
@@ -60,8 +60,8 @@ def test_pause_resume_and_extend(user: Client, settings: dict[str, Any]) -> None
     assert paused["progress"]["step"] > 0
 
     user.post(f"/training/jobs/{job_id}/resume")
-    went_on_to = wait_for_checkpoint(user, job_id, attempt=2)
-    assert went_on_to > paused["progress"]["step"] - paused["progress"]["steps"] // MANY_EPOCHS
+    resumed_step = wait_for_checkpoint(user, job_id, attempt=2)
+    assert resumed_step > paused["progress"]["step"] - paused["progress"]["steps"] // MANY_EPOCHS
     user.post(f"/training/jobs/{job_id}/stop")
     stopped = user.wait_for(job_id, "cancelled", seconds=40)
     assert (stopped["status_reason"], stopped["attempt"]) == ("stopped_by_user", 2)
@@ -87,7 +87,7 @@ def test_extend_a_finished_run_and_fork_its_checkpoint(user: Client, settings: d
     assert "tensors" in user.log_text(fork["id"]).lower() or "weights" in user.log_text(fork["id"]).lower()
 
 
-def test_retry_with_changes_begins_anew(user: Client, settings: dict[str, Any]) -> None:
+def test_retry_with_changes_starts_from_scratch(user: Client, settings: dict[str, Any]) -> None:
     job_id = begin(user, settings, epochs=1)
     done = user.wait_for(job_id, "completed")
     user.post(f"/training/jobs/{job_id}/retry", {"changes": {"batch_size": 50, "learning_rate": 0.0005}})

@@ -1,4 +1,4 @@
-"""A browser on another origin, over HTTPS, through a proxy that ends TLS: what a frontend's developer will see."""
+"""A frontend in a browser: another origin, over HTTPS, through a proxy that ends TLS."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ pytestmark = [
 
 @dataclass
 class Site:
-    """The platform as the public sees it, and a page of somebody else's."""
+    """The platform behind a proxy, and a page of another origin."""
 
     platform: DeployedPlatform
     api: str
@@ -55,7 +55,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "{\n admin off\n auto_https off\n}\n"
         f"https://api.localhost:{api} {{\n {tls}\n {proxied}\n}}\n"
         f"http://api.localhost:{plain} {{\n {proxied}\n}}\n"
-        f"https://app.localhost:{app} {{\n {tls}\n root * {ROOT}/tests/operations/frontend\n file_server\n}}\n"
+        f"https://app.localhost:{app} {{\n {tls}\n root * {ROOT}/tests/browser/frontend\n file_server\n}}\n"
     )
     home = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     command = (str(CADDY), "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile")
@@ -79,7 +79,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def browser(tmp_path: Path) -> Iterator[Chrome]:
     options = ChromeOptions()
     options.binary_location = str(BROWSER)
-    options.accept_insecure_certs = True  # of an authority that was made a moment ago
+    options.accept_insecure_certs = True  # signed by a temporary authority
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", f"--user-data-dir={tmp_path}"):
         options.add_argument(argument)
     chrome = Chrome(options, ChromeService(str(DRIVER)))
@@ -88,7 +88,7 @@ def browser(tmp_path: Path) -> Iterator[Chrome]:
 
 
 def _visit(browser: Chrome, site: Site, seconds: float) -> dict[str, object]:
-    """Open the page and wait for its end: what each of its steps said."""
+    """Open the page and wait for its end; returns the output of each step."""
     query = {"api": site.api, "email": ADMIN_EMAIL, "password": ADMIN_PASSWORD}
     query["dataset"] = str(site.platform.datasets / "digits")
     browser.get(f"{site.app}/?{urlencode(query)}")
@@ -109,7 +109,7 @@ def test_a_page_of_another_origin_signs_in_creates_starts_and_follows(site: Site
 
 
 def _ask(site: Site, path: str, scheme: str = "https", **headers: str) -> httpx.Response:
-    """Under the public name, which only browsers look up as this machine."""
+    """Send a request under the public name, which only browsers resolve to this machine."""
     place = httpx.URL(site.api if scheme == "https" else site.plain)
     headers["Host"] = place.netloc.decode()
     with httpx.Client(verify=site.tls) as client:
@@ -118,15 +118,15 @@ def _ask(site: Site, path: str, scheme: str = "https", **headers: str) -> httpx.
         )
 
 
-def test_http_is_sent_to_https_and_browsers_are_told_to_stay(site: Site) -> None:
+def test_http_is_redirected_to_https_and_hsts_is_sent(site: Site) -> None:
     plain = _ask(site, "/api/v1/projects", "http")
     assert plain.status_code == 308
     assert plain.headers["Location"].startswith("https://api.localhost/api/v1/projects")
     assert _ask(site, "/health").headers["Strict-Transport-Security"] == "max-age=60; includeSubDomains"
 
 
-def test_what_a_client_claims_of_itself_is_not_believed(site: Site) -> None:
-    """The proxy replaces it, and the backend believes the proxy alone."""
+def test_a_clients_forwarded_headers_are_ignored(site: Site) -> None:
+    """The proxy replaces them, and the backend trusts the proxy alone."""
     path = "/api/v1/auth/me"
     assert _ask(site, path, "http", **{"X-Forwarded-Proto": "https"}).status_code == 308
     assert _ask(site, path, "https", **{"X-Forwarded-Proto": "http"}).status_code == 401

@@ -1,4 +1,4 @@
-"""What is watched is measured: the dashboard and the alerts of deploy/, against what running processes tell."""
+"""Metrics of the dashboard and the alerts in deploy/, against those of running processes."""
 
 import json
 import re
@@ -15,10 +15,10 @@ from platform_under_test import ROOT, SERVICE_TOKEN, DeployedPlatform
 
 DEPLOY = ROOT / "deploy"
 ALERTS = DEPLOY / "prometheus/alerts.yml"
-OF_PROMETHEUS = {"up"}
-OF_SERVICES = ("service_", "trainer_", "gpu_")
+PROMETHEUS_METRICS = {"up"}
+SERVICE_PREFIXES = ("service_", "trainer_", "gpu_")
 WORD = re.compile(r"[a-z][a-z_]{5,}")
-LANGUAGE = {"histogram_quantile", "increase", "instance", "framework", "reason", "status"}
+PROMQL_WORDS = {"histogram_quantile", "increase", "instance", "framework", "reason", "status"}
 
 needs_promtool = pytest.mark.skipif(
     shutil.which("promtool") is None, reason="promtool (of Prometheus) is not installed"
@@ -35,9 +35,9 @@ def _expressions() -> list[str]:
 
 
 def _metrics_in(expression: str) -> set[str]:
-    """The names in it, without labels, their values and the words of the language."""
+    """Return the names of metrics in an expression, without labels and words of the language."""
     bare = re.sub(r"\{[^}]*\}|\"[^\"]*\"|\b(by|on)\s*\([^)]*\)", " ", expression)
-    return {re.sub(r"_bucket$", "", word) for word in WORD.findall(bare)} - LANGUAGE - OF_PROMETHEUS
+    return {re.sub(r"_bucket$", "", word) for word in WORD.findall(bare)} - PROMQL_WORDS - PROMETHEUS_METRICS
 
 
 def _families(url: str, token: str | None = None) -> set[str]:
@@ -46,7 +46,7 @@ def _families(url: str, token: str | None = None) -> set[str]:
     return set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
 
 
-def test_everything_that_is_watched_is_measured(platform: Platform) -> None:
+def test_every_metric_of_dashboard_and_alerts_is_exported(platform: Platform) -> None:
     measured = _families(platform.url)
     if isinstance(platform, DeployedPlatform):
         for service in platform.services.values():
@@ -54,12 +54,12 @@ def test_everything_that_is_watched_is_measured(platform: Platform) -> None:
     watched = set().union(*map(_metrics_in, _expressions()))
     missing = watched - measured
     if not isinstance(platform, DeployedPlatform):  # the tokens of its services are known to it alone
-        missing = {name for name in missing if not name.startswith(OF_SERVICES)}
+        missing = {name for name in missing if not name.startswith(SERVICE_PREFIXES)}
     assert len(watched) > 20
     assert missing == set()
 
 
-def test_panels_have_a_place_of_their_own_and_say_what_they_show() -> None:
+def test_panels_do_not_overlap_and_have_descriptions() -> None:
     panels = _panels()
     places = {(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels}
     assert len(places) == len({panel["id"] for panel in panels}) == len(panels)
