@@ -6,8 +6,8 @@ import pytest
 import timm
 from trainings import get_card
 
-from timm_service.abilities import Abilities
 from timm_service.adapter import adapter
+from timm_service.capabilities import Abilities
 from timm_service.catalog import make_card, pretrained_tags, recommended_batch_size, training_bytes
 from timm_service.naming import BEST_KNOWN, display_name
 from timm_service.probe import probe

@@ -11,9 +11,9 @@ import torch
 from trainings import StartTraining
 
 from data_kit import Split, load_image
+from timm_service.build import build_setup, build_state
 from timm_service.checkpoint import TrainingState, read_checkpoint, write_checkpoint
 from timm_service.model import build_model
-from timm_service.setup import build_setup, build_state
 from trainer_kit.evaluation import History
 from vision_contracts import metric_names
 

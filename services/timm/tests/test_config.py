@@ -11,11 +11,11 @@ from torch import nn
 from torchvision.transforms import v2
 from trainings import StartTraining, Training, get_card
 
-from timm_service.abilities import Abilities, ImageSizes, hyperparameters_for
 from timm_service.adapter import adapter
+from timm_service.build import Setup, build_setup, build_state
+from timm_service.capabilities import Abilities, ImageSizes, hyperparameters_for
 from timm_service.model import build_model, choose_image_size
 from timm_service.optimization import set_learning_rate
-from timm_service.setup import Setup, build_setup, build_state
 from timm_service.transforms import POLICIES
 from trainer_kit.catalog import load_catalog
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from types import MappingProxyType
 
-from timm_service.abilities import Abilities, hyperparameters_for
+from timm_service.capabilities import Abilities, hyperparameters_for
 from timm_service.config import Hyperparameters
 from vision_contracts import JobKind, ModelCard
 

@@ -15,8 +15,8 @@ from timm.optim import create_optimizer_v2, get_optimizer_info, list_optimizers
 from timm.optim.kron import Kron
 from torch import nn
 
-from timm_service.abilities import Abilities, hyperparameters_for
 from timm_service.adapter import adapter
+from timm_service.capabilities import Abilities, hyperparameters_for
 from timm_service.naming import BEST_KNOWN, display_name
 from timm_service.presets import presets
 from timm_service.probe import Architecture, probe

@@ -7,7 +7,7 @@ import timm
 from torch import nn
 
 from data_kit import Dataset
-from timm_service.abilities import LARGEST_IMAGE, Abilities
+from timm_service.capabilities import LARGEST_IMAGE, Abilities
 from timm_service.config import Hyperparameters
 from timm_service.data import natural_size
 from timm_service.weights import create_pretrained, take_weights

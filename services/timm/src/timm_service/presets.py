@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from timm_service.abilities import Abilities
+from timm_service.capabilities import Abilities
 from trainer_kit.hyperparameters import Preset
 
 _STRONG = {

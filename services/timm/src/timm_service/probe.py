@@ -11,7 +11,7 @@ from timm.layers import DropPath
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from timm_service.abilities import Abilities, ImageSizes
+from timm_service.capabilities import Abilities, ImageSizes
 from timm_service.model import image_size_option
 
 BATCH = 2

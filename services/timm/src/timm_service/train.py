@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from timm_service.build import Run, Setup, build_setup, build_state, choose_device, versions
 from timm_service.checkpoint import (
     TrainingState,
     read_checkpoint,
@@ -16,11 +17,10 @@ from timm_service.checkpoint import (
     write_checkpoint,
 )
 from timm_service.data import Batch, epoch_seed
+from timm_service.log_messages import report_end, tell_beginning, tell_epoch
 from timm_service.model import build_model, choose_image_size, set_training_mode
-from timm_service.narration import report_end, tell_beginning, tell_epoch
 from timm_service.optimization import learning_rate, set_learning_rate
 from timm_service.parallel import keep_gradients, mean_of
-from timm_service.setup import Run, Setup, build_setup, build_state, choose_device, versions
 from timm_service.validation import BestModel, validate
 from trainer_kit.evaluation import ClassificationEvaluator
 from trainer_kit.trainer import Stopped, TrainingError, leave_report

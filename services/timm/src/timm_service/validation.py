@@ -8,10 +8,10 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from data_kit import Split
+from timm_service.build import Run, Setup
 from timm_service.checkpoint import TrainingState, read_best_weights
 from timm_service.data import Batches, Images, make_loader
 from timm_service.model import count_parameters
-from timm_service.setup import Run, Setup
 from trainer_kit.evaluation import ClassificationEvaluator
 from trainer_kit.trainer import NetworkFacts, Stopped
 

@@ -1,9 +1,9 @@
 """What a training says in its log, in plain words."""
 
 from data_kit import Split
+from timm_service.build import Run, Setup
 from timm_service.checkpoint import TrainingState
 from timm_service.model import count_parameters
-from timm_service.setup import Run, Setup
 from vision_contracts import metric_names
 
 
