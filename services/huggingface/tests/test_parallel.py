@@ -10,7 +10,7 @@ import torch
 from attempts import CLASSIFIER, make_spec
 from conftest import StartTraining
 
-from huggingface_service.loading import EpochSampler
+from huggingface_service.data import EpochSampler
 from trainer_kit.testing.standalone_trainer import KillAt, StandaloneTrainer, stop_at
 from trainer_kit.trainer import TrainingError
 from trainer_kit.trainer.main import TrainerInputs

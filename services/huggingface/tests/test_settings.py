@@ -14,15 +14,15 @@ from torchvision.transforms import v2
 
 from huggingface_service.adapter import adapter
 from huggingface_service.architectures import build_model, find_architecture
-from huggingface_service.backbones import freeze_backbone
 from huggingface_service.config import HYPERPARAMETERS, schemas
+from huggingface_service.data import make_loaders
 from huggingface_service.devices import computes_in_bfloat16
-from huggingface_service.images import training_transform
-from huggingface_service.loading import make_loaders
-from huggingface_service.loop import trainer_arguments
+from huggingface_service.image_size import choose_image_size
+from huggingface_service.model import freeze_backbone
 from huggingface_service.optimization import make_optimizer, make_schedule
-from huggingface_service.sizes import choose_image_size
 from huggingface_service.tasks import TASKS
+from huggingface_service.trainer import trainer_arguments
+from huggingface_service.transforms import training_transform
 from trainer_kit.catalog import load_catalog
 from vision_contracts import TaskType
 

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from huggingface_service import weights
 from huggingface_service.architectures import build_model, find_architecture
 from huggingface_service.checkpoint import read_checkpoint
-from huggingface_service.position_tables import resample_tables
+from huggingface_service.position_embeddings import resample_tables
 from trainer_kit.trainer import TrainingError
 from vision_contracts import EndReason, TaskType
 

@@ -6,10 +6,10 @@ import pytest
 import timm
 from trainings import get_card
 
-from timm_service.abilities import Abilities
 from timm_service.adapter import adapter
-from timm_service.catalog import make_card, pretrained_tags, recommended_batch_size, training_bytes
-from timm_service.naming import BEST_KNOWN, display_name
+from timm_service.architectures import pretrained_tags
+from timm_service.capabilities import Capabilities
+from timm_service.cards import BEST_KNOWN, display_name, make_card, recommended_batch_size, training_bytes
 from timm_service.probe import probe
 from trainer_kit.catalog import build_command, load_catalog
 
@@ -63,7 +63,7 @@ def test_every_cards_settings_are_those_of_its_schema() -> None:
     for card in CATALOG.models:
         settings = adapter.hyperparameters(card)
         assert set(CATALOG.schemas[card.hyperparameters_ref]["properties"]) == set(settings.model_fields)
-        assert Abilities.from_ref(card.hyperparameters_ref).ref == card.hyperparameters_ref
+        assert Capabilities.from_ref(card.hyperparameters_ref).ref == card.hyperparameters_ref
         settings()
 
 

@@ -11,9 +11,9 @@ import torch
 from trainings import StartTraining
 
 from data_kit import Split, load_image
-from timm_service.checkpoint import TrainingState, read_checkpoint, write_checkpoint
+from timm_service.build import build_setup, build_state
+from timm_service.checkpoint import TrainingState, restore_training, save_checkpoint
 from timm_service.model import build_model
-from timm_service.setup import build_setup, build_state
 from trainer_kit.evaluation import History
 from vision_contracts import metric_names
 
@@ -38,10 +38,10 @@ def new_state(training: StartTraining) -> TrainingState:
 def test_a_full_disk_keeps_the_checkpoint_before_and_leaves_no_rest(training: StartTraining, tmp_path: Path) -> None:
     state, history, folder = new_state(training), History(metric_names.VAL_ACCURACY), tmp_path / "checkpoints"
     folder.mkdir()
-    path = write_checkpoint(folder, state, history, {})
+    path = save_checkpoint(folder, state, history, {})
     before = path.read_bytes()
     with largest_file(10_000), pytest.raises((OSError, RuntimeError)) as caught:
-        write_checkpoint(folder, state, history, {})
+        save_checkpoint(folder, state, history, {})
     causes = [caught.value, caught.value.__cause__, caught.value.__context__]
     assert any(isinstance(cause, OSError) and cause.errno for cause in causes)
     assert path.read_bytes() == before
@@ -52,9 +52,9 @@ def test_a_training_with_a_gradient_scaler_goes_on_from_one_without(training: St
     run, without, with_scaler = training().run, new_state(training), new_state(training)
     with_scaler.scaler = torch.amp.GradScaler("cpu", init_scale=64.0)
     facts = build_setup(run, without.model, 32, torch.device("cpu")).facts
-    path = write_checkpoint(tmp_path, without, run.history, facts)
+    path = save_checkpoint(tmp_path, without, run.history, facts)
 
-    read_checkpoint(path, with_scaler, run.history, facts)
+    restore_training(path, with_scaler, run.history, facts)
 
     assert with_scaler.scaler.get_scale() == 64
 

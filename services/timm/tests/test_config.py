@@ -11,15 +11,16 @@ from torch import nn
 from torchvision.transforms import v2
 from trainings import StartTraining, Training, get_card
 
-from timm_service.abilities import Abilities, ImageSizes, hyperparameters_for
 from timm_service.adapter import adapter
-from timm_service.model import build_model, choose_image_size
+from timm_service.build import Setup, build_setup, build_state
+from timm_service.capabilities import Capabilities, ImageSizes, hyperparameters_for
+from timm_service.image_size import choose_image_size
+from timm_service.model import build_model
 from timm_service.optimization import set_learning_rate
-from timm_service.setup import Setup, build_setup, build_state
 from timm_service.transforms import POLICIES
 from trainer_kit.catalog import load_catalog
 
-EVERYTHING = Abilities(ImageSizes(smallest=32, step=32), drop_path=True, dropout=True)
+EVERYTHING = Capabilities(ImageSizes(smallest=32, step=32), drop_path=True, dropout=True)
 MODELS = load_catalog(adapter.catalog_file).models
 CPU = torch.device("cpu")
 
@@ -174,20 +175,20 @@ def test_a_form_can_be_made_from_every_schema(schema: dict[str, Any]) -> None:
 
 def test_the_committed_schemas_are_those_of_the_code() -> None:
     for ref, schema in MODELS.schemas.items():
-        settings = hyperparameters_for(Abilities.from_ref(ref))
+        settings = hyperparameters_for(Capabilities.from_ref(ref))
         assert set(schema["properties"]) == set(settings.model_fields)
         assert schema["properties"].items() >= settings.model_json_schema()["properties"].items()
 
 
 @pytest.mark.parametrize(
-    "abilities", [EVERYTHING, Abilities(None, drop_path=False, dropout=True), Abilities(None, False, False)]
+    "capabilities", [EVERYTHING, Capabilities(None, drop_path=False, dropout=True), Capabilities(None, False, False)]
 )
-def test_abilities_survive_their_name(abilities: Abilities) -> None:
-    assert Abilities.from_ref(abilities.ref) == abilities
+def test_capabilities_survive_their_name(capabilities: Capabilities) -> None:
+    assert Capabilities.from_ref(capabilities.ref) == capabilities
 
 
 def test_a_setting_that_the_architecture_lacks_is_refused() -> None:
-    fixed = hyperparameters_for(Abilities(None, drop_path=False, dropout=False))
+    fixed = hyperparameters_for(Capabilities(None, drop_path=False, dropout=False))
     for name in ("image_size", "drop_path_rate", "drop_rate"):
         with pytest.raises(ValidationError, match="Extra inputs"):
             fixed(**{name: 0})

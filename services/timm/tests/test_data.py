@@ -9,7 +9,8 @@ from trainings import open_shapes
 from data_kit import Split
 from timm_service import data
 from timm_service.config import Hyperparameters
-from timm_service.data import Batches, Images, choose_workers, fits_shared_memory, make_loader, natural_size
+from timm_service.data import Batches, Images, choose_workers, fits_shared_memory, make_loader
+from timm_service.image_size import natural_size
 from timm_service.transforms import training_transform
 
 CPU = torch.device("cpu")

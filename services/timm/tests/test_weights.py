@@ -53,7 +53,7 @@ def first_weights(training: Training) -> dict[str, torch.Tensor]:
     return build_model(training.run, 32).state_dict()
 
 
-def write_checkpoint(path: Path, content: object) -> Path:
+def save_checkpoint(path: Path, content: object) -> Path:
     torch.save(content, path)
     return path
 
@@ -126,7 +126,7 @@ def test_a_checkpoint_that_would_run_code_is_refused_unrun(training: StartTraini
             return os.mkdir, (str(mark),)
 
     with pytest.raises(TrainingError, match="cannot be read") as caught:
-        training(initial_checkpoint=write_checkpoint(tmp_path / "bad.pt", {"model": Malicious()})).train()
+        training(initial_checkpoint=save_checkpoint(tmp_path / "bad.pt", {"model": Malicious()})).train()
     assert caught.value.reason is EndReason.WEIGHTS_UNAVAILABLE
     assert not mark.exists()
 
@@ -141,7 +141,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(training: StartTraining, tmp_pa
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(training: StartTraining, tmp_path: Path) -> None:
-    other = write_checkpoint(tmp_path / "other.pt", {"model": {"somewhere.else": torch.zeros(3)}})
+    other = save_checkpoint(tmp_path / "other.pt", {"model": {"somewhere.else": torch.zeros(3)}})
     with pytest.raises(TrainingError, match="same architecture") as caught:
         training(initial_checkpoint=other).train()
     assert caught.value.reason is EndReason.WEIGHTS_UNAVAILABLE

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from data_kit import Dataset, open_dataset
 from timm_service.adapter import adapter
-from timm_service.setup import Run
+from timm_service.build import Run
 from timm_service.train import train
 from trainer_kit.catalog import load_catalog
 from trainer_kit.trainer.messages import FileReport, Message

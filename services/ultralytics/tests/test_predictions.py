@@ -10,10 +10,10 @@ from shapes import write_bars
 from data_kit import Split
 from trainer_kit.evaluation import Evaluator
 from ultralytics_service.architectures import find_architecture
-from ultralytics_service.arguments import library_arguments
+from ultralytics_service.build import library_arguments
 from ultralytics_service.data import lay_out
-from ultralytics_service.job_trainer import JOBS, JobMixin
 from ultralytics_service.library import torch
+from ultralytics_service.trainer import JOBS, JobMixin
 
 NETWORKS = {
     "detect": "yolo11n",

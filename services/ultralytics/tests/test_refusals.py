@@ -10,7 +10,7 @@ from shapes import write_bars, write_blank
 
 from ultralytics_service import weights
 from ultralytics_service.architectures import find_architecture
-from ultralytics_service.networks import build_network
+from ultralytics_service.model import build_network
 from vision_contracts import EndReason
 
 

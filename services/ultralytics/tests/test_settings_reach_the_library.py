@@ -13,13 +13,13 @@ from shapes import write_bars, write_blank
 from data_kit import open_dataset
 from trainer_kit.trainer import TrainingRun
 from ultralytics_service.architectures import find_architecture
-from ultralytics_service.arguments import library_arguments
+from ultralytics_service.build import library_arguments
 from ultralytics_service.catalog import OPTIMIZERS
 from ultralytics_service.config import HYPERPARAMETERS
 from ultralytics_service.data import lay_out
-from ultralytics_service.job_trainer import JOBS, JobMixin
 from ultralytics_service.kinds import Kind
 from ultralytics_service.library import torch
+from ultralytics_service.trainer import JOBS, JobMixin
 from vision_contracts import DatasetRef, JobSpec, TrainingParams
 
 SMALLEST = {

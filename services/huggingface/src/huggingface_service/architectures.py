@@ -1,7 +1,7 @@
 """What transformers can build from a configuration alone, and how one is fitted to a data set.
 
 One architecture is one entry of the catalogue: a model type with its default configuration, or a well-known checkpoint
-whose configuration stands in `checkpoints.py`.
+whose configuration stands in `known_models`.
 """
 
 import math
@@ -20,7 +20,7 @@ from transformers import (
 )
 from transformers.models.auto import modeling_auto
 
-from huggingface_service.checkpoints import CHECKPOINTS
+from huggingface_service.known_models import CHECKPOINTS
 from vision_contracts import TaskType
 
 CLASSIFICATION = TaskType.IMAGE_CLASSIFICATION

@@ -8,9 +8,9 @@ from torch.utils.data import DataLoader
 
 from data_kit import Split
 from huggingface_service.checkpoint import read_checkpoint
-from huggingface_service.loading import batches_like
-from huggingface_service.loop import TaskTrainer
+from huggingface_service.data import batches_like
 from huggingface_service.model_inputs import model_inputs
+from huggingface_service.trainer import TaskTrainer
 from trainer_kit.evaluation import Evaluator
 from trainer_kit.trainer import NetworkFacts, Stopped, TrainingRun
 

@@ -13,10 +13,10 @@ from huggingface_service.architectures import Architecture, build_model, find_ar
 from huggingface_service.checkpoint import Checkpoint, read_checkpoint
 from huggingface_service.config import Hyperparameters
 from huggingface_service.devices import choose_device, describe_versions
-from huggingface_service.images import NORMALIZATIONS
-from huggingface_service.loop import silence_library
 from huggingface_service.model_inputs import model_inputs
 from huggingface_service.tasks.instances import sureness
+from huggingface_service.trainer import silence_library
+from huggingface_service.transforms import NORMALIZATIONS
 from trainer_kit.evaluation import BACKGROUND, label_names
 from trainer_kit.inference import Description, Preprocessing, TorchNetwork
 from trainer_kit.trainer import OperationRun, TrainingError

@@ -10,9 +10,9 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
 
-from huggingface_service.backbones import find_backbone
 from huggingface_service.checkpoint import Checkpoint
 from huggingface_service.config import DetectionHyperparameters, Hyperparameters
+from huggingface_service.model import find_backbone
 from trainer_kit.trainer import TrainingError, TrainingRun
 from vision_contracts import EndReason, LogLevel, TrainingParams
 

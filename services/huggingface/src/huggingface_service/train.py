@@ -6,10 +6,10 @@ import torch
 from transformers import set_seed
 
 from huggingface_service.best_model import BestModel
+from huggingface_service.build import Setup, build_setup
 from huggingface_service.config import Hyperparameters
 from huggingface_service.devices import choose_device, computes_in_bfloat16, describe_versions
-from huggingface_service.loop import silence_library
-from huggingface_service.setup import Setup, build_setup
+from huggingface_service.trainer import silence_library
 from trainer_kit.trainer import TrainingRun, write_final_report
 
 

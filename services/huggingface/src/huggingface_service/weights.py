@@ -12,7 +12,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from huggingface_service.architectures import AUTO_MODELS, Architecture, build_model
 from huggingface_service.checkpoint import Checkpoint
 from huggingface_service.config import Hyperparameters
-from huggingface_service.position_tables import resample_tables
+from huggingface_service.position_embeddings import resample_tables
 from trainer_kit.trainer import TrainingError, TrainingRun
 from vision_contracts import EndReason, LogLevel, TaskType
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from types import MappingProxyType
 
-from timm_service.abilities import Abilities, hyperparameters_for
+from timm_service.capabilities import Capabilities, hyperparameters_for
 from timm_service.config import Hyperparameters
 from vision_contracts import JobKind, ModelCard
 
@@ -25,7 +25,7 @@ class TimmAdapter:
 
     def hyperparameters(self, card: ModelCard) -> type[Hyperparameters]:
         """The settings that this architecture has: one without stochastic depth has no `drop_path_rate`."""
-        return hyperparameters_for(Abilities.from_ref(card.hyperparameters_ref))
+        return hyperparameters_for(Capabilities.from_ref(card.hyperparameters_ref))
 
 
 adapter = TimmAdapter()

@@ -6,14 +6,10 @@ from vision_contracts import ModelCard
 
 
 def count_card(card: ModelCard) -> int:
-    """Parameters of the card's network, built without memory for them."""
-    import timm
-    import torch
+    """Count the parameters of the card's network, built without memory for them."""
+    from timm_service.probe import count_parameters
 
-    from timm_service.model import count_parameters
-
-    with torch.device("meta"):
-        return count_parameters(timm.create_model(card.model_name))
+    return count_parameters(card.model_name)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """All that a training changes, and its way to a file and back."""
 
 import os
+import pickle
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,6 @@ import torch
 from timm.utils import ModelEmaV3
 from torch import nn
 
-from timm_service.weights import read_torch_file
 from trainer_kit.evaluation import History
 from trainer_kit.trainer import TrainingError
 from vision_contracts import EndReason
@@ -36,7 +36,7 @@ class TrainingState:
         return self.ema.module if self.ema else self.model
 
 
-def write_checkpoint(folder: Path, state: TrainingState, history: History, facts: dict[str, Any]) -> Path:
+def save_checkpoint(folder: Path, state: TrainingState, history: History, facts: dict[str, Any]) -> Path:
     """The file is always complete: a kill while writing leaves the one before.
 
     `facts` are what whoever uses the weights must know: architecture, class names, image size, normalisation.
@@ -64,9 +64,23 @@ def write_checkpoint(folder: Path, state: TrainingState, history: History, facts
     return path
 
 
-def read_checkpoint(path: Path, state: TrainingState, history: History, facts: dict[str, Any]) -> dict[str, Any]:
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Tensors and plain values only: a checkpoint is a user's file, and unpickling anything else runs its code."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
+        raise TrainingError(
+            EndReason.WEIGHTS_UNAVAILABLE,
+            f"The checkpoint cannot be read: {first_line(error)} Choose one that a timm training has written.",
+        ) from error
+    if not isinstance(content, dict):
+        raise TrainingError(EndReason.WEIGHTS_UNAVAILABLE, "The checkpoint holds no named tensors. Choose another one.")
+    return content
+
+
+def restore_training(path: Path, state: TrainingState, history: History, facts: dict[str, Any]) -> dict[str, Any]:
     """Puts `state` and `history` where they were, and returns the random state to go on from within an epoch."""
-    content = read_torch_file(path)
+    content = load_checkpoint(path)
     for name in ("model_name", "class_names", "image_size"):
         if content.get(name) != facts[name]:
             raise TrainingError(
@@ -88,9 +102,9 @@ def read_checkpoint(path: Path, state: TrainingState, history: History, facts: d
     return content["random"]
 
 
-def read_best_weights(path: Path, state: TrainingState) -> nn.Module:
+def load_best_weights(path: Path, state: TrainingState) -> nn.Module:
     """The network that was validated, with the weights of the best checkpoint."""
-    content = read_torch_file(path)
+    content = load_checkpoint(path)
     model = state.evaluated_model()
     model.load_state_dict(content["ema"] or content["model"])
     return model.eval()
@@ -124,3 +138,8 @@ def seed_everything(seed: int) -> None:
     """torch's generators on every device, and Python's own."""
     random.seed(seed)
     torch.manual_seed(seed)
+
+
+def first_line(error: BaseException) -> str:
+    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return text[:200] if text.endswith(".") else f"{text[:200]}."

@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 from typing import Literal
 
 import torch
@@ -154,8 +153,3 @@ def fits_shared_memory(workers: int, batch_bytes: int) -> bool:
     """Workers hand batches over in /dev/shm, of which a container has 64 MB by default."""
     needed = workers * BATCHES_PER_WORKER * batch_bytes
     return not SHARED_MEMORY.is_dir() or shutil.disk_usage(SHARED_MEMORY).free >= needed
-
-
-def natural_size(dataset: Dataset) -> int:
-    """The median of the training images' shorter sides, in pixels."""
-    return int(median(min(sample.width, sample.height) for sample in dataset[Split.TRAIN]))

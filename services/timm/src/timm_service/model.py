@@ -1,21 +1,14 @@
 """The network: built by timm for this data set's classes and image size, with the weights that the job asks for."""
 
-import math
 from typing import Any
 
 import timm
 from torch import nn
 
-from data_kit import Dataset
-from timm_service.abilities import LARGEST_IMAGE, Abilities
 from timm_service.config import Hyperparameters
-from timm_service.data import natural_size
-from timm_service.weights import create_pretrained, take_weights
+from timm_service.weights import copy_weights, load_pretrained
 from trainer_kit.trainer import TrainingError, TrainingRun
 from vision_contracts import EndReason, LogLevel, ModelCard
-
-SMALLEST_AUTO_SIZE = 64
-"""Below it the deepest features of most networks are a single point."""
 
 
 def build_model(run: TrainingRun[Hyperparameters], side: int) -> nn.Module:
@@ -23,10 +16,10 @@ def build_model(run: TrainingRun[Hyperparameters], side: int) -> nn.Module:
     options = model_options(run.card, run.hyperparameters, side) | {"num_classes": run.dataset.num_classes}
     weights = run.spec.initial_weights
     if weights == "pretrained" and run.resume_from is None:
-        return create_pretrained(run.card, run.hyperparameters.pretrained_tag, options, log=run.log)
+        return load_pretrained(run.card, run.hyperparameters.pretrained_tag, options, log=run.log)
     model = timm.create_model(run.card.model_name, **options)
     if run.resume_from is None and run.initial_checkpoint is not None:
-        take_weights(model, run.initial_checkpoint, log=run.log)
+        copy_weights(model, run.initial_checkpoint, log=run.log)
     elif run.resume_from is None and run.hyperparameters.freeze_backbone:
         run.log("Only the classifier is trained, on top of random weights: expect little.", LogLevel.WARNING)
     return model
@@ -42,17 +35,6 @@ def image_size_option(model_name: str, side: int) -> dict[str, int]:
     config = timm.get_pretrained_cfg(model_name)
     own_side = config.input_size[-1] if config else None
     return {"img_size": side} if config and config.fixed_input_size and side != own_side else {}
-
-
-def choose_image_size(card: ModelCard, settings: Hyperparameters, dataset: Dataset) -> int:
-    """The side that the job asks for, or for `auto` what fits images and architecture."""
-    sizes = Abilities.from_ref(card.hyperparameters_ref).sizes
-    requested = getattr(settings, "image_size", card.input_size)
-    if requested != "auto":
-        return int(requested)
-    assert sizes is not None  # noqa: S101 - else the settings have no image_size
-    wanted = max(natural_size(dataset), SMALLEST_AUTO_SIZE, sizes.smallest)
-    return min(math.ceil(wanted / sizes.step) * sizes.step, card.input_size, LARGEST_IMAGE)
 
 
 def freeze_backbone(model: nn.Module) -> list[nn.Module]:
@@ -87,6 +69,6 @@ def quicken_batch_norm(model: nn.Module, steps: int) -> None:
             module.momentum = min(0.5, max(module.momentum, 10 / steps))
 
 
-def count_parameters(model: nn.Module) -> int:
+def parameter_count(model: nn.Module) -> int:
     """Trainable and frozen together."""
     return sum(parameter.numel() for parameter in model.parameters())

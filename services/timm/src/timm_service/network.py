@@ -7,8 +7,8 @@ import timm
 import torch
 from torch import nn
 
+from timm_service.checkpoint import load_checkpoint
 from timm_service.config import Hyperparameters
-from timm_service.weights import read_torch_file
 from trainer_kit.inference import Description, Preprocessing, TorchNetwork
 from trainer_kit.trainer import OperationRun, TrainingError
 from vision_contracts import EndReason
@@ -29,7 +29,7 @@ class Probabilities(nn.Sequential):
 
 def load_network(run: Run) -> TorchNetwork:
     """The averaged weights where there are some, since they are what was validated. Raises TrainingError."""
-    content = read_torch_file(run.checkpoint)
+    content = load_checkpoint(run.checkpoint)
     try:
         weights = content["ema"] or content["model"]
         module = timm.create_model(

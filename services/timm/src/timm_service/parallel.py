@@ -10,7 +10,7 @@ from torch.nn.parallel import DistributedDataParallel
 from trainer_kit.trainer.world import World
 
 
-def in_parallel(model: nn.Module, world: World) -> nn.Module:
+def parallelize(model: nn.Module, world: World) -> nn.Module:
     """What training steps call in place of the model, which becomes that of the first process."""
     if world.size == 1:
         return model

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from timm_service.abilities import Abilities
+from timm_service.capabilities import Capabilities
 from trainer_kit.hyperparameters import Preset
 
 _STRONG = {
@@ -12,9 +12,9 @@ _STRONG = {
 """Recipe parts that pay off when there are many epochs, after timm's own."""
 
 
-def presets(abilities: Abilities) -> Mapping[str, Preset]:
+def presets(capabilities: Capabilities) -> Mapping[str, Preset]:
     """Only with settings that the architecture has."""
-    strong = _STRONG | ({"drop_path_rate": 0.1} if abilities.drop_path else {})
+    strong = _STRONG | ({"drop_path_rate": 0.1} if capabilities.drop_path else {})
     return {
         "quick": Preset("A first look at what the data gives.", {"epochs": 5}, {"min_crop": 0.8}),
         "balanced": Preset("The defaults: a good result in reasonable time."),

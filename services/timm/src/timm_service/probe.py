@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import timm
@@ -11,7 +10,8 @@ from timm.layers import DropPath
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from timm_service.abilities import Abilities, ImageSizes
+from timm_service.architectures import Architecture
+from timm_service.capabilities import Capabilities, ImageSizes
 from timm_service.model import image_size_option
 
 BATCH = 2
@@ -32,22 +32,6 @@ UNUSUAL_RATE = 0.4375
 """No architecture has it by itself: a layer with this rate has been told."""
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """Facts about one architecture, at its own input size and with its own head."""
-
-    name: str
-    params: int
-    input_size: int
-    gmacs: float
-    activation_bytes: int
-    """What one image of a training batch keeps in memory until the backward pass, in 32 bits."""
-    abilities: Abilities
-    has_batch_norm: bool
-    has_attention: bool
-    has_convolutions: bool
-
-
 def probe(name: str) -> Architecture | None:
     """Builds it, sends a batch through it, and tries what it can be asked for. None for an encoder of other models,
     which has no classifier.
@@ -64,20 +48,25 @@ def probe(name: str) -> Architecture | None:
         input_size=side,
         gmacs=round(flops / 2e9, 3),
         activation_bytes=activation_bytes,
-        abilities=_abilities(name),
+        capabilities=_capabilities(name),
         has_batch_norm=any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in modules),
         has_attention=any("attention" in type(module).__name__.lower() for module in modules),
         has_convolutions=sum(isinstance(module, nn.Conv2d) and max(module.kernel_size) > 1 for module in modules) > 4,
     )
 
 
-def _abilities(name: str) -> Abilities:
+def count_parameters(name: str) -> int:
+    """Count the parameters of an architecture with its own head, without memory for them."""
+    return sum(parameter.numel() for parameter in _build(name).parameters())
+
+
+def _capabilities(name: str) -> Capabilities:
     model, taken = _build_with_options(name)
     drop_path = any(isinstance(module, DropPath) and module.drop_prob for module in model.modules())
     dropout = getattr(model, "drop_rate", 0) == UNUSUAL_RATE or any(
         isinstance(module, nn.Dropout) and module.p == UNUSUAL_RATE for module in model.modules()
     )
-    return Abilities(
+    return Capabilities(
         sizes=_image_sizes(name, model),
         drop_path="drop_path_rate" in taken and drop_path,
         dropout="drop_rate" in taken and dropout,

@@ -8,20 +8,22 @@ from typing import Any
 import torch
 from torch import nn
 
+from timm_service.best_model import BestModel
+from timm_service.build import Run, Setup, build
 from timm_service.checkpoint import (
     TrainingState,
-    read_checkpoint,
     restore_random_state,
+    restore_training,
+    save_checkpoint,
     seed_everything,
-    write_checkpoint,
 )
 from timm_service.data import Batch, epoch_seed
-from timm_service.model import build_model, choose_image_size, set_training_mode
-from timm_service.narration import report_end, tell_beginning, tell_epoch
+from timm_service.devices import choose_device, library_versions
+from timm_service.log_messages import log_end, log_epoch, log_start
+from timm_service.model import set_training_mode
 from timm_service.optimization import learning_rate, set_learning_rate
 from timm_service.parallel import keep_gradients, mean_of
-from timm_service.setup import Run, Setup, build_setup, build_state, choose_device, versions
-from timm_service.validation import BestModel, validate
+from timm_service.validation import validate
 from trainer_kit.evaluation import ClassificationEvaluator
 from trainer_kit.trainer import Stopped, TrainingError, write_final_report
 from vision_contracts import EndReason, metric_names
@@ -32,19 +34,16 @@ def train(run: Run) -> None:
     device = choose_device(run)
     run.world.join(torch, device)
     seed_everything(run.spec.params.seed)
-    side = choose_image_size(run.card, run.hyperparameters, run.dataset)
-    model = build_model(run, side).to(device)
-    setup = build_setup(run, model, side, device)
-    state = build_state(run, model, setup)
-    random_state = read_checkpoint(run.resume_from, state, run.history, setup.facts) if run.resume_from else None
+    setup, state = build(run, device)
+    random_state = restore_training(run.resume_from, state, run.history, setup.facts) if run.resume_from else None
     run.start(
         device=str(device),
         num_classes=run.dataset.num_classes,
         steps_per_epoch=setup.steps_per_epoch,
         resume_step=state.step,
-        versions=versions(),
+        versions=library_versions(),
     )
-    tell_beginning(run, state, setup)
+    log_start(run, state, setup)
     for _ in range(state.epoch, run.spec.params.epochs):
         started_at = time.monotonic()
         train_loss = train_epoch(run, state, setup, random_state)
@@ -54,7 +53,7 @@ def train(run: Run) -> None:
             state.epoch += 1
     if run.world.is_main:
         write_final_report(run, partial(BestModel, run, state, setup))
-        report_end(run)
+        log_end(run)
     run.finish()
 
 
@@ -64,10 +63,10 @@ def train_epoch(run: Run, state: TrainingState, setup: Setup, random_state: dict
     total_steps = params.epochs * setup.steps_per_epoch
     steps_done = begin_epoch(run, state, setup, random_state)
     total_loss = torch.zeros((), device=setup.device)
-    for batches in take(iter(setup.train_loader), settings.accumulation_steps):
+    for batches in group_batches(iter(setup.train_loader), settings.accumulation_steps):
         rate = learning_rate(state.step + 1, total_steps, params.learning_rate, settings)
         set_learning_rate(state.optimizer, rate)
-        draw_by_itself(run, state)
+        seed_process(run, state)
         loss = take_step(state, setup, batches, settings.clip_grad_norm)
         total_loss += loss
         if run.should_report(state.step):
@@ -91,13 +90,13 @@ def begin_epoch(run: Run, state: TrainingState, setup: Setup, random_state: dict
     return steps_done
 
 
-def draw_by_itself(run: Run, state: TrainingState) -> None:
+def seed_process(run: Run, state: TrainingState) -> None:
     """Of several processes each has random numbers of its own, by the number of the step: they need not be kept."""
     if run.world.size > 1:
         seed_everything(epoch_seed(run.spec.params.seed, state.step * run.world.size + run.world.rank))
 
 
-def take(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
+def group_batches(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
     """Up to `size` batches together."""
     while found := [batch for _, batch in zip(range(size), batches, strict=False)]:
         yield found
@@ -147,7 +146,7 @@ def complete_epoch(run: Run, state: TrainingState, setup: Setup, train_loss: flo
     state.epoch += 1
     values = {metric_names.VAL_LOSS: loss, metric_names.EPOCH_SECONDS: seconds}
     is_best = run.report_epoch(state.epoch, values, evaluator)
-    tell_epoch(run, train_loss, is_best=is_best)
+    log_epoch(run, train_loss, is_best=is_best)
     save(run, state, setup)
 
 
@@ -162,7 +161,7 @@ def validate_epoch(run: Run, state: TrainingState, setup: Setup) -> tuple[float,
 
 def save(run: Run, state: TrainingState, setup: Setup) -> None:
     """Writes a checkpoint and hands it over."""
-    path = write_checkpoint(run.folder, state, run.history, setup.facts)
+    path = save_checkpoint(run.folder, state, run.history, setup.facts)
     run.save_checkpoint(path, step=state.step, epoch=state.epoch)
 
 

@@ -4,7 +4,6 @@ Without a network this must be clear within seconds, and weights that lie in a m
 """
 
 import os
-import pickle
 import socket
 import urllib.error
 import urllib.request
@@ -18,27 +17,28 @@ import timm
 import torch
 from torch import nn
 
+from timm_service.checkpoint import first_line, load_checkpoint
 from trainer_kit.trainer import TrainingError
 from vision_contracts import EndReason, LogLevel, ModelCard
 
-PATIENCE_SECONDS = 5.0
+TIMEOUT_SECONDS = 5.0
 SHOWN_NAMES = 6
 
 Log = Callable[..., None]
 """`TrainingRun.log`."""
 
 
-def create_pretrained(card: ModelCard, tag: str, options: dict[str, Any], *, log: Log) -> nn.Module:
+def load_pretrained(card: ModelCard, tag: str, options: dict[str, Any], *, log: Log) -> nn.Module:
     """Raises TrainingError with `weights_unavailable` and what to do about it."""
     name = _pretrained_name(card, tag)
     try:
-        with _impatient_sockets():
-            _look_only_in_the_cache_if_offline()
+        with _socket_timeouts():
+            _use_only_the_cache_if_offline()
             model = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=_cached_file(name), **options)
     except (OSError, RuntimeError, ValueError) as error:
         raise TrainingError(
             EndReason.WEIGHTS_UNAVAILABLE,
-            f"The pretrained weights {name!r} could not be loaded: {_first_line(error)} "
+            f"The pretrained weights {name!r} could not be loaded: {first_line(error)} "
             "Give the training service a network, mount a cache that holds them (HF_HOME or TORCH_HOME), start from "
             "an earlier job's checkpoint, or train from scratch.",
         ) from error
@@ -62,13 +62,13 @@ def _pretrained_name(card: ModelCard, tag: str) -> str:
     return f"{card.model_name}.{tag or card.pretrained_tags[0]}"
 
 
-def _look_only_in_the_cache_if_offline() -> None:
+def _use_only_the_cache_if_offline() -> None:
     """The hub's client tries again for most of a minute; one question beforehand tells whether that makes sense."""
     if huggingface_hub.constants.HF_HUB_OFFLINE:
         return
     question = urllib.request.Request(huggingface_hub.constants.ENDPOINT, method="HEAD")  # noqa: S310 - of the hub
     try:
-        with urllib.request.urlopen(question, timeout=PATIENCE_SECONDS):  # noqa: S310
+        with urllib.request.urlopen(question, timeout=TIMEOUT_SECONDS):  # noqa: S310
             pass
     except urllib.error.HTTPError:
         pass  # it answers, and that was the question
@@ -77,10 +77,10 @@ def _look_only_in_the_cache_if_offline() -> None:
 
 
 @contextmanager
-def _impatient_sockets() -> Iterator[None]:
+def _socket_timeouts() -> Iterator[None]:
     """torch.hub downloads without any time-out of its own."""
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(6 * PATIENCE_SECONDS)
+    socket.setdefaulttimeout(6 * TIMEOUT_SECONDS)
     try:
         yield
     finally:
@@ -96,7 +96,7 @@ def _cached_file(name: str) -> dict[str, str] | None:
     return {"file": str(path)} if path.is_file() else None
 
 
-def take_weights(model: nn.Module, path: Path, *, log: Log) -> None:
+def copy_weights(model: nn.Module, path: Path, *, log: Log) -> None:
     """Copies every tensor that fits by name and shape. A classifier of other classes stays new."""
     given = _read_weights(path)
     own = model.state_dict()
@@ -116,29 +116,10 @@ def take_weights(model: nn.Module, path: Path, *, log: Log) -> None:
 
 def _read_weights(path: Path) -> dict[str, torch.Tensor]:
     """The averaged weights where there are some, since they are what was validated."""
-    content = read_torch_file(path)
+    content = load_checkpoint(path)
     found = content.get("ema") or content.get("model") or content.get("state_dict") or content
     tensors = {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
     return {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
-
-
-def read_torch_file(path: Path) -> dict[str, Any]:
-    """Tensors and plain values only: a checkpoint is a user's file, and unpickling anything else runs its code."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
-        raise TrainingError(
-            EndReason.WEIGHTS_UNAVAILABLE,
-            f"The checkpoint cannot be read: {_first_line(error)} Choose one that a timm training has written.",
-        ) from error
-    if not isinstance(content, dict):
-        raise TrainingError(EndReason.WEIGHTS_UNAVAILABLE, "The checkpoint holds no named tensors. Choose another one.")
-    return content
-
-
-def _first_line(error: BaseException) -> str:
-    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return text[:200] if text.endswith(".") else f"{text[:200]}."
 
 
 def _some(names: list[str]) -> str:

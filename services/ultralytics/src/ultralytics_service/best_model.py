@@ -6,8 +6,8 @@ from data_kit import Split
 from trainer_kit.evaluation import Evaluator
 from trainer_kit.trainer import NetworkFacts
 from ultralytics_service.checkpoint import read_checkpoint
-from ultralytics_service.job_trainer import JobMixin
 from ultralytics_service.library import torch
+from ultralytics_service.trainer import JobMixin
 
 
 class BestModel:

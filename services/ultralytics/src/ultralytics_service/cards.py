@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ultralytics_service.architectures import Architecture, architectures, published_weights
 from ultralytics_service.kinds import Kind
 from ultralytics_service.library import heads, torch
-from ultralytics_service.networks import build_network
+from ultralytics_service.model import build_network
 from vision_contracts import ModelCard
 
 _PURPOSES = {

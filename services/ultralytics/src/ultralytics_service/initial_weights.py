@@ -9,7 +9,7 @@ from ultralytics_service.architectures import find_architecture
 from ultralytics_service.checkpoint import SavedTraining, read_checkpoint
 from ultralytics_service.config import CommonHyperparameters
 from ultralytics_service.library import torch
-from ultralytics_service.networks import build_network
+from ultralytics_service.model import build_network
 from ultralytics_service.weights import load_published
 from vision_contracts import EndReason
 

@@ -7,14 +7,14 @@ from logging import Handler, LogRecord
 
 from trainer_kit.trainer import TrainingError, TrainingRun, write_final_report
 from ultralytics_service.architectures import find_architecture
-from ultralytics_service.arguments import library_arguments
 from ultralytics_service.best_model import BestModel
+from ultralytics_service.build import library_arguments
 from ultralytics_service.checkpoint import read_checkpoint
 from ultralytics_service.config import CommonHyperparameters
 from ultralytics_service.data import lay_out
 from ultralytics_service.initial_weights import find_weights
-from ultralytics_service.job_trainer import JOBS
 from ultralytics_service.library import LOGGER, torch
+from ultralytics_service.trainer import JOBS
 from vision_contracts import EndReason, LogLevel
 
 

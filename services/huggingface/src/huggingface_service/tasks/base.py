@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 
 from data_kit import Dataset, Sample
 from huggingface_service.config import Hyperparameters
-from huggingface_service.images import Example
+from huggingface_service.transforms import Example
 from trainer_kit.evaluation import Evaluator
 
 Batch = dict[str, Any]

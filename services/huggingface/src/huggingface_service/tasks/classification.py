@@ -11,8 +11,8 @@ from transformers import PreTrainedModel
 
 from data_kit import Dataset, Sample
 from huggingface_service.config import LabelingHyperparameters
-from huggingface_service.images import Example, read_image
 from huggingface_service.model_inputs import model_inputs
+from huggingface_service.transforms import Example, read_image
 from trainer_kit.evaluation import ClassificationEvaluator
 
 

@@ -12,8 +12,8 @@ from transformers import PreTrainedModel
 
 from data_kit import Dataset, Sample
 from huggingface_service.config import DetectionHyperparameters
-from huggingface_service.images import Example, read_image
 from huggingface_service.model_inputs import model_inputs
+from huggingface_service.transforms import Example, read_image
 from trainer_kit.evaluation import Detections, ObjectEvaluator
 from trainer_kit.trainer import TrainingError
 from vision_contracts import EndReason, TaskType

@@ -13,9 +13,9 @@ from transformers import PreTrainedModel
 
 from data_kit import Dataset, Sample
 from huggingface_service.config import DetectionHyperparameters
-from huggingface_service.images import Example, read_image
 from huggingface_service.model_inputs import model_inputs
 from huggingface_service.tasks.detection import detections, finite_weights
+from huggingface_service.transforms import Example, read_image
 from trainer_kit.evaluation import Detections, MaskGrid, ObjectEvaluator
 from vision_contracts import TaskType
 

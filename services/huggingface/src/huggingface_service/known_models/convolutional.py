@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from huggingface_service.checkpoints.base import IMAGENET, IMAGENET_22K, HubCheckpoint, classifier
+from huggingface_service.known_models.base import IMAGENET, IMAGENET_22K, HubCheckpoint, classifier
 
 _WIDE = {"hidden_sizes": [256, 512, 1024, 2048], "layer_type": "bottleneck"}
 _NARROW = {"hidden_sizes": [64, 128, 256, 512], "layer_type": "basic"}

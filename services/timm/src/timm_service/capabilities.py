@@ -20,8 +20,8 @@ class ImageSizes:
 
 
 @dataclass(frozen=True)
-class Abilities:
-    """Cards with the same abilities share a schema, which `ref` names."""
+class Capabilities:
+    """Cards with the same capabilities share a schema, which `ref` names."""
 
     sizes: ImageSizes | None
     """None: it takes no other size than its card's."""
@@ -35,7 +35,7 @@ class Abilities:
         return "-".join([size, *["drop_path"] * self.drop_path, *["dropout"] * self.dropout])
 
     @classmethod
-    def from_ref(cls, ref: str) -> "Abilities":
+    def from_ref(cls, ref: str) -> "Capabilities":
         """The reverse of `ref`."""
         size, *names = ref.split("-")
         numbers = size.removeprefix("size_").split("_")
@@ -44,14 +44,14 @@ class Abilities:
 
 
 @lru_cache
-def hyperparameters_for(abilities: Abilities) -> type[Hyperparameters]:
+def hyperparameters_for(capabilities: Capabilities) -> type[Hyperparameters]:
     """The settings of an architecture: those that it does not have are refused, not ignored."""
     fields: dict[str, Any] = {}
-    if abilities.sizes:
-        fields["image_size"] = _image_size(abilities.sizes)
-    if abilities.drop_path:
+    if capabilities.sizes:
+        fields["image_size"] = _image_size(capabilities.sizes)
+    if capabilities.drop_path:
         fields["drop_path_rate"] = _DROP_PATH_RATE
-    if abilities.dropout:
+    if capabilities.dropout:
         fields["drop_rate"] = _DROP_RATE
     return create_model("Hyperparameters", __base__=Hyperparameters, __doc__="Settings of a timm training.", **fields)
 

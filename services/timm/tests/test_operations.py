@@ -9,10 +9,10 @@ from trainings import Training, draw_shapes, get_card, make_spec, open_shapes
 
 from data_kit import Split, load_image
 from timm_service.adapter import adapter
+from timm_service.checkpoint import load_checkpoint
 from timm_service.data import Images
 from timm_service.network import preprocessing
 from timm_service.transforms import validation_transform
-from timm_service.weights import read_torch_file
 from trainer_kit.inference import portable
 from trainer_kit.testing.operations import FinishedOperation, predict_operation, run_operation
 from trainer_kit.trainer import TrainingRun
@@ -62,7 +62,7 @@ def test_a_prediction_names_the_right_class_of_every_validation_image(
 
 
 def test_images_are_prepared_exactly_as_in_the_validation_of_the_training(shapes: Path, checkpoint: Path) -> None:
-    config = read_torch_file(checkpoint)["data_config"]
+    config = load_checkpoint(checkpoint)["data_config"]
     for changes in ({}, {"crop_pct": 0.9, "interpolation": "bilinear"}, {"crop_mode": "squash"}):
         changed = config | changes
         theirs = Images(open_shapes(shapes), Split.VAL, validation_transform(changed))
@@ -98,7 +98,7 @@ def test_an_evaluation_finds_the_accuracy_that_the_training_told(
     shapes: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
     done = work(tmp_path, EvaluateOperation(split="val"), checkpoint, dataset=shapes)
-    history = read_torch_file(checkpoint)["history"]
+    history = load_checkpoint(checkpoint)["history"]
     best = max(values["val/accuracy"] for values in history.values())
     assert done.values == {"val/accuracy": best}
     report = EvaluationReport.model_validate_json(done.files["evaluations/folder-val.json"].read_bytes())

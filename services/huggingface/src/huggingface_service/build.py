@@ -8,15 +8,15 @@ import torch
 from torch.utils.data import DataLoader
 
 from huggingface_service.architectures import find_architecture
-from huggingface_service.backbones import freeze_backbone
+from huggingface_service.callback import Progress
 from huggingface_service.checkpoint import read_initial, read_resumed
 from huggingface_service.config import Hyperparameters
-from huggingface_service.loading import make_loaders
-from huggingface_service.loop import TaskTrainer, trainer_arguments
+from huggingface_service.data import make_loaders
+from huggingface_service.image_size import choose_image_size
+from huggingface_service.model import freeze_backbone
 from huggingface_service.optimization import make_optimizer, make_schedule, restore_optimizer
-from huggingface_service.progress import Progress
-from huggingface_service.sizes import choose_image_size
 from huggingface_service.tasks import TASKS
+from huggingface_service.trainer import TaskTrainer, trainer_arguments
 from huggingface_service.weights import initial_model
 from trainer_kit.trainer import TrainingRun
 

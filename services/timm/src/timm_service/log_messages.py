@@ -1,13 +1,13 @@
 """What a training says in its log, in plain words."""
 
 from data_kit import Split
+from timm_service.build import Run, Setup
 from timm_service.checkpoint import TrainingState
-from timm_service.model import count_parameters
-from timm_service.setup import Run, Setup
+from timm_service.model import parameter_count
 from vision_contracts import metric_names
 
 
-def tell_beginning(run: Run, state: TrainingState, setup: Setup) -> None:
+def log_start(run: Run, state: TrainingState, setup: Setup) -> None:
     """What is trained on what, and how."""
     params, dataset = run.spec.params, run.dataset
     side, trainable = setup.facts["image_size"], sum(p.numel() for p in state.model.parameters() if p.requires_grad)
@@ -16,7 +16,7 @@ def tell_beginning(run: Run, state: TrainingState, setup: Setup) -> None:
         f"of {dataset.num_classes} classes, seen at {side} by {side} pixels."
     )
     run.log(
-        f"Model: {run.card.model_name} with {count_parameters(state.model):,} parameters, "
+        f"Model: {run.card.model_name} with {parameter_count(state.model):,} parameters, "
         f"of which {trainable:,} are trained."
     )
     run.log(
@@ -27,7 +27,7 @@ def tell_beginning(run: Run, state: TrainingState, setup: Setup) -> None:
         run.log(f"Going on after step {state.step}, with {state.epoch} epochs complete.")
 
 
-def tell_epoch(run: Run, train_loss: float, *, is_best: bool) -> None:
+def log_epoch(run: Run, train_loss: float, *, is_best: bool) -> None:
     """How an epoch went."""
     epoch, values = max(run.history.epochs.items())
     run.log(
@@ -37,6 +37,6 @@ def tell_epoch(run: Run, train_loss: float, *, is_best: bool) -> None:
     )
 
 
-def report_end(run: Run) -> None:
+def log_end(run: Run) -> None:
     """What came out."""
     run.log(f"Finished. The best validation accuracy was {run.history.best[metric_names.VAL_ACCURACY]:.1%}.")

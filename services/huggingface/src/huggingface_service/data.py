@@ -16,8 +16,8 @@ from torchvision.transforms import v2
 
 from data_kit import Sample
 from huggingface_service.config import Hyperparameters
-from huggingface_service.images import Example, training_transform, validation_transform
 from huggingface_service.tasks import Task
+from huggingface_service.transforms import Example, training_transform, validation_transform
 from trainer_kit.trainer import TrainingError, TrainingRun
 from vision_contracts import EndReason, LogLevel
 

@@ -4,8 +4,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from huggingface_service.checkpoints.base import IMAGENET, HubCheckpoint, classifier
-from huggingface_service.checkpoints.convolutional import stages
+from huggingface_service.known_models.base import IMAGENET, HubCheckpoint, classifier
+from huggingface_service.known_models.convolutional import stages
 from vision_contracts import TaskType
 
 ADE20K = {"num_labels": 150}

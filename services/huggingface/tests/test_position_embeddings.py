@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from huggingface_service.architectures import build_model, find_architecture
-from huggingface_service.position_tables import resample_tables
+from huggingface_service.position_embeddings import resample_tables
 
 TYPES = ["clip", "deit", "dpt", "eomt", "hiera", "imagegpt", "perceiver", "pvt", "rf_detr", "siglip", "vit", "vit_msn"]
 

@@ -8,8 +8,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from huggingface_service.checkpoint import Checkpoint, write_checkpoint
 from huggingface_service.config import Hyperparameters
-from huggingface_service.loading import stable_seed
-from huggingface_service.loop import TaskTrainer
+from huggingface_service.data import stable_seed
+from huggingface_service.trainer import TaskTrainer
 from trainer_kit.trainer import Stopped, TrainingRun
 from vision_contracts import metric_names
 

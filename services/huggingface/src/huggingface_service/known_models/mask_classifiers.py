@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from huggingface_service.checkpoints.base import HubCheckpoint
+from huggingface_service.known_models.base import HubCheckpoint
 from vision_contracts import TaskType
 
 COCO = {"num_labels": 80}

@@ -9,14 +9,14 @@ from attempts import CLASSIFIER
 from conftest import StartTraining
 
 from data_kit import open_dataset
-from huggingface_service import loading
+from huggingface_service import data
 from huggingface_service.architectures import find_architecture
 from huggingface_service.checkpoint import read_checkpoint, read_initial
 from huggingface_service.config import LabelingHyperparameters
-from huggingface_service.images import training_transform, validation_transform
-from huggingface_service.loading import EpochSampler, ImageSet, usable_workers
-from huggingface_service.sizes import choose_image_size
+from huggingface_service.data import EpochSampler, ImageSet, usable_workers
+from huggingface_service.image_size import choose_image_size
 from huggingface_service.tasks.classification import ImageClassification
+from huggingface_service.transforms import training_transform, validation_transform
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -94,8 +94,8 @@ def test_loader_processes_fit_into_shared_memory(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, wanted: int, device: torch.device, free: int, expected: int
 ) -> None:
     usage = namedtuple("usage", "total used free")(2**40, 0, free)
-    monkeypatch.setattr(loading, "SHARED_MEMORY", tmp_path)
-    monkeypatch.setattr(loading.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(data, "SHARED_MEMORY", tmp_path)
+    monkeypatch.setattr(data.shutil, "disk_usage", lambda _: usage)
 
     workers, remark = usable_workers(wanted, device)
 

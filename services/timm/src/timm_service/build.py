@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-import timm
 import torch
 from timm.data import resolve_model_data_config
 from timm.utils import ModelEmaV3
@@ -16,9 +15,11 @@ from data_kit import Split
 from timm_service.checkpoint import TrainingState
 from timm_service.config import Hyperparameters
 from timm_service.data import Batches, Images, choose_workers, fits_shared_memory, make_loader
-from timm_service.model import freeze_backbone, model_options, quicken_batch_norm
+from timm_service.devices import half_precision, library_versions
+from timm_service.image_size import choose_image_size
+from timm_service.model import build_model, freeze_backbone, model_options, quicken_batch_norm
 from timm_service.optimization import Loss, Mix, make_loss, make_mix, make_optimizer, sample_weights
-from timm_service.parallel import in_parallel
+from timm_service.parallel import parallelize
 from timm_service.transforms import training_transform, validation_transform
 from trainer_kit.trainer import TrainingRun
 from vision_contracts import LogLevel
@@ -51,10 +52,12 @@ class Setup:
         return torch.autocast(self.device.type, dtype=self.half, enabled=self.half is not None)
 
 
-def choose_device(run: Run) -> torch.device:
-    """Raises TrainingError where the machine does not have what the job asks for."""
-    has_mps = torch.backends.mps.is_available()
-    return torch.device(run.choose_device(cuda_devices=torch.cuda.device_count(), has_mps=has_mps))
+def build(run: Run, device: torch.device) -> tuple[Setup, TrainingState]:
+    """Build the model and everything that trains it, before the first step or the checkpoint to resume from."""
+    side = choose_image_size(run.card, run.hyperparameters, run.dataset)
+    model = build_model(run, side).to(device)
+    setup = build_setup(run, model, side, device)
+    return setup, build_state(run, model, setup)
 
 
 def build_setup(run: Run, model: nn.Module, side: int, device: torch.device) -> Setup:
@@ -84,7 +87,7 @@ def build_setup(run: Run, model: nn.Module, side: int, device: torch.device) -> 
         loss=make_loss(settings, dataset[Split.TRAIN], dataset.num_classes, device),
         mix=make_mix(settings, dataset.num_classes),
         trained_modules=freeze_backbone(model) if settings.freeze_backbone else [model],
-        half=_half_precision(device) if settings.mixed_precision else None,
+        half=half_precision(device) if settings.mixed_precision else None,
         memory_format=torch.channels_last if settings.channels_last else torch.contiguous_format,
         steps_per_epoch=steps_per_epoch,
         facts=_facts(run, side, data_config, steps_per_epoch),
@@ -97,16 +100,11 @@ def build_state(run: Run, model: nn.Module, setup: Setup) -> TrainingState:
     model = model.to(memory_format=setup.memory_format)
     return TrainingState(
         model=model,
-        trained=in_parallel(model, run.world),
+        trained=parallelize(model, run.world),
         optimizer=make_optimizer(model, run.spec.params, settings),
         scaler=torch.amp.GradScaler(setup.device.type, enabled=setup.half == torch.float16),
         ema=ModelEmaV3(model, decay=settings.ema_decay, use_warmup=True) if settings.ema_decay else None,
     )
-
-
-def versions() -> dict[str, str]:
-    """Of the libraries that decide the result."""
-    return {"timm": timm.__version__, "torch": str(torch.__version__)}
 
 
 def _count_workers(run: Run, side: int, device: torch.device) -> int:
@@ -115,13 +113,6 @@ def _count_workers(run: Run, side: int, device: torch.device) -> int:
         return workers
     run.log("Images are read without workers: /dev/shm is too small for them (`shm_size: 1gb`).", LogLevel.WARNING)
     return 0
-
-
-def _half_precision(device: torch.device) -> torch.dtype | None:
-    """bfloat16 where CUDA has it in hardware, float16 on older cards, nothing elsewhere."""
-    if device.type != "cuda":
-        return None
-    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
 def _facts(run: Run, side: int, data_config: dict[str, Any], steps_per_epoch: int) -> dict[str, Any]:
@@ -133,5 +124,5 @@ def _facts(run: Run, side: int, data_config: dict[str, Any], steps_per_epoch: in
         "data_config": data_config,
         "optimizer_name": run.spec.params.optimizer,
         "steps_per_epoch": steps_per_epoch,
-        "versions": versions(),
+        "versions": library_versions(),
     }

@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from huggingface_service.checkpoints.base import IMAGENET, IMAGENET_22K, HubCheckpoint, classifier
+from huggingface_service.known_models.base import IMAGENET, IMAGENET_22K, HubCheckpoint, classifier
 
 
 def vit(width: int, layers: int, heads: int, **more: Any) -> dict[str, Any]:
