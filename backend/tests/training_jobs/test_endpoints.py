@@ -379,4 +379,4 @@ async def test_a_list_takes_the_same_statements_however_many_jobs(
             assert (await api.get(f"/api/v1/projects/{project.id}/experiments")).status_code == 200
         counts.append(len(statements))
 
-    assert counts == [4, 4]  # who asks, their role, the page with its total, the queue
+    assert counts == [4, 4]  # user, role, page with its total, queue

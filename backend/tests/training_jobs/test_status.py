@@ -53,7 +53,7 @@ def test_every_status_can_be_reached_from_pending() -> None:
     assert reached == set(S)
 
 
-async def test_a_change_is_told_with_its_reason_and_the_next_id(database: Database, make_job: MakeJob) -> None:
+async def test_a_change_appends_an_event_with_its_reason_and_the_next_id(database: Database, make_job: MakeJob) -> None:
     job = await make_job(status=S.RUNNING)
 
     async with database.transaction() as session:

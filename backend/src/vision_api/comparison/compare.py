@@ -16,7 +16,7 @@ from vision_api.comparison.schemas import (
     EpochPoint,
     EqualSetting,
 )
-from vision_api.training_jobs.resolution.hyperparameters import fill_in
+from vision_api.training_jobs.resolution.hyperparameters import fill_in_defaults
 from vision_contracts import ClassEvaluation, metric_names
 
 SETTINGS = (
@@ -47,7 +47,7 @@ def compare_settings(compared_jobs: Sequence[ComparedJob]) -> ComparedSettings:
 def _settings(compared_job: ComparedJob) -> dict[str, Any]:
     """Return the settings as a flat dictionary. Hyperparameters that were not given have the card's defaults."""
     job = compared_job.job
-    hyperparameters = fill_in(compared_job.card, job.hyperparameters)
+    hyperparameters = fill_in_defaults(compared_job.card, job.hyperparameters)
     environment = job.environment or {}
     versions: Mapping[str, str] = environment.get("versions", {})
     return (

@@ -63,7 +63,7 @@ async def _load_compared_jobs(
 ) -> list[ComparedJob]:
     """Load the experiments in the order of `job_ids`. The number of statements does not depend on their number."""
     async with database.snapshot() as session:
-        jobs = await list_trainings_for(session, user, job_ids, asked="compared")
+        jobs = await list_trainings_for(session, user, job_ids, action="compared")
         results = {(each.job_id, each.name == REPORT): each for each in await repository.list_results(session, job_ids)}
         points = await list_points(session, job_ids, names=None, after_step=None, max_points=max_points)
         best = {job_id: each for (job_id, is_report), each in results.items() if not is_report}

@@ -158,7 +158,7 @@ async def download_model_version(
         sha256=found.sha256,
         content_type=found.content_type,
     )
-    return await downloads.answer(request, store, file, presign=presign)
+    return await downloads.respond(request, store, file, presign=presign)
 
 
 @router.get(VERSIONS + "/{version}/model-card", response_class=Response, responses={200: {"content": {MARKDOWN: {}}}})

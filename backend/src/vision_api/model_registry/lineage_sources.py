@@ -16,7 +16,7 @@ from vision_api.datasets.repository import get_version
 from vision_api.model_registry.lineage import Lineage, LineageData, LineageFile, LineageJob, LineageModel
 from vision_api.models import Artifact, Dataset, DatasetVersion, TrainingJob
 from vision_api.training_jobs.repository import find_artifact
-from vision_api.training_jobs.resolution.hyperparameters import fill_in
+from vision_api.training_jobs.resolution.hyperparameters import fill_in_defaults
 from vision_api.training_jobs.results.reports import REPORT, FoundReport, find_report
 from vision_api.training_jobs.serializers import read_primary_metric
 from vision_contracts import TaskType
@@ -71,7 +71,7 @@ async def build_lineage(store: ObjectStore, catalog: Catalog, source: LineageSou
         dataset=_data(source),
         model=_model(card, job),
         environment=job.environment or {},
-        settings=_columns(job, SETTINGS) | {"hyperparameters": fill_in(card, job.hyperparameters)},
+        settings=_columns(job, SETTINGS) | {"hyperparameters": fill_in_defaults(card, job.hyperparameters)},
         primary_metric=read_primary_metric(job).name,
         metrics=_metrics(source, report),
         speed=report.report.speed if report.report is not None else None,

@@ -90,7 +90,7 @@ async def _get_source(session: AsyncSession, user: User, project_id: int, reques
 async def _get_job(session: AsyncSession, user: User, project_id: int, job_id: int) -> TrainingJob:
     missing = Invalid(f"There is no experiment {job_id} in this project.", field="job_id")
     try:
-        job = await access.get_training_for(session, user, job_id, asked="registered")
+        job = await access.get_training_for(session, user, job_id, action="registered")
     except NotFound as error:
         raise missing from error
     if job.project_id != project_id:

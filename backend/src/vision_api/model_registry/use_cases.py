@@ -110,7 +110,7 @@ async def render_job_card(
 ) -> str:
     """Render the card of an experiment's artifact. Raises NotFound, also for an artifact that does not exist yet."""
     async with database.snapshot() as session:
-        job = await get_training_for(session, user, job_id, asked="described")
+        job = await get_training_for(session, user, job_id, action="described")
         source = await find_lineage_source(session, job, artifact)
     if source is None:
         raise NotFound(f"This experiment has no artifact {artifact!r}: there is no model to describe yet.")

@@ -1,4 +1,4 @@
-"""The files that a training left."""
+"""Files that a training produced."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from vision_api.db.base import Base, BigInt
 
 
 class Artifact(Base):
-    """A file under its logical name. A newer file of that name takes the row; the older object becomes garbage."""
+    """A file under its logical name. A newer file of that name replaces it; the older object becomes garbage."""
 
     __tablename__ = "artifacts"
 

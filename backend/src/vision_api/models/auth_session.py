@@ -11,7 +11,7 @@ from vision_api.kit.clock import utc_now
 
 
 class AuthSession(Base):
-    """The family of every token that one login led to. Revoked, none of them is good any more."""
+    """The family of all tokens that one login led to. Once it is revoked, none of them is valid."""
 
     __tablename__ = "auth_sessions"
 

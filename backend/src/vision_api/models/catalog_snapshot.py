@@ -8,7 +8,7 @@ from vision_api.db.base import Base
 
 
 class CatalogSnapshot(Base):
-    """What a training service said it can train. It serves while no instance of the framework answers."""
+    """Catalogue that a training service has reported. It is used while no instance of the framework answers."""
 
     __tablename__ = "catalog_snapshots"
 

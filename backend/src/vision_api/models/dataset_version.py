@@ -13,7 +13,7 @@ from vision_api.kit.clock import utc_now
 
 
 class DatasetStatus(StrEnum):
-    """`invalid` is the data set's fault and `failed` is ours."""
+    """Status of a version. `invalid` is an error of the data set, `failed` one of the platform."""
 
     PROCESSING = "processing"
     READY = "ready"
@@ -22,7 +22,7 @@ class DatasetStatus(StrEnum):
 
 
 class DatasetVersion(Claimable, Base):
-    """What was uploaded, and what was found in it. Its files lie in storage under its digest."""
+    """One upload or import, with the facts that processing found. Its files lie in storage under its digest."""
 
     __tablename__ = "dataset_versions"
     __table_args__ = (
@@ -42,17 +42,17 @@ class DatasetVersion(Claimable, Base):
     upload_uri: Mapped[str | None]
     """The archive as it came, or the folder of its parts, with a slash at the end; removed once it is processed."""
     import_uri: Mapped[str | None]
-    """Where it was imported from, for a version that was not uploaded. What lies there is never touched."""
+    """Source of an imported version. The files there are never changed."""
     upload_bytes: Mapped[int] = mapped_column(BigInt)
     """0 for an import."""
     split_options: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    """How it is to be split, as was asked for with it; null where it is left as it comes."""
+    """Split that was requested with the version; null if it keeps its own splits."""
 
     progress_stage: Mapped[str | None] = mapped_column(String(16))
-    """What the processor is at; None while nobody is."""
+    """Stage of the processing; null while it is not processed."""
     progress_percent: Mapped[int | None]
 
-    # What was found in it.
+    # Facts that processing found.
     archive_uri: Mapped[str | None]
     digest: Mapped[str | None] = mapped_column(String(64), index=True)
     size_bytes: Mapped[int | None] = mapped_column(BigInt)
@@ -61,12 +61,14 @@ class DatasetVersion(Claimable, Base):
     class_names: Mapped[list[str]] = mapped_column(JSON, default=list)
     keypoint_names: Mapped[list[str]] = mapped_column(JSON, default=list)
     skeleton: Mapped[list[list[int]]] = mapped_column(JSON, default=list)
-    """Pairs of keypoints, by their place, with a line between."""
+    """Pairs of indices of keypoints that are connected by a line."""
     splits: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """`{split: {images}}`."""
     num_images: Mapped[int | None]
     is_val_split_off: Mapped[bool | None]
-    """It brings no `val`: each training splits it off `train` by its seed. None: processed before this was kept."""
+    """True if it has no `val`, so that each training splits it off `train` by its seed. Null: processed before this was
+    stored.
+    """
     error_count: Mapped[int] = mapped_column(default=0)
     warning_count: Mapped[int] = mapped_column(default=0)
     findings: Mapped[list[Any]] = mapped_column(JSON, default=list, deferred=True)
@@ -74,5 +76,5 @@ class DatasetVersion(Claimable, Base):
 
     @classmethod
     def is_waiting(cls) -> ColumnElement[bool]:
-        """It is being processed, or is to be."""
+        """Return the condition that a version is being processed or waits for it."""
         return cls.status == DatasetStatus.PROCESSING

@@ -1,4 +1,4 @@
-"""Objects in storage that nothing names any more."""
+"""Objects in storage that no row refers to any more."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from vision_api.db.base import Base
 
 
 class GarbageObject(Base):
-    """To be deleted from storage once `due_at` has passed: an attempt may be reading it until then.
+    """An object to be deleted from storage once `due_at` has passed: an attempt may be reading it until then.
 
     A `uri` that ends with a slash is a folder: that of a job whose row is gone.
     """

@@ -10,7 +10,7 @@ from vision_api.kit.clock import utc_now
 
 
 class IdempotencyRecord(Base):
-    """What one `Idempotency-Key` of one user on one path led to. Written together with what it created."""
+    """Result of one `Idempotency-Key` of one user on one path, written in the transaction that created it."""
 
     __tablename__ = "idempotency_records"
 

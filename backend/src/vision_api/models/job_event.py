@@ -1,4 +1,4 @@
-"""What is told about a job to whoever follows it."""
+"""Events of a job, as its stream sends them to clients."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a training wrote."""
+"""Log of a training."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""The numbers of a training."""
+"""Metrics of a training."""
 
 from datetime import datetime
 

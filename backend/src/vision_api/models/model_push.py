@@ -12,7 +12,7 @@ from vision_api.kit.clock import utc_now
 
 
 class PushStatus(StrEnum):
-    """Whether it has arrived."""
+    """Status of a push."""
 
     PUSHING = "pushing"
     PUSHED = "pushed"
@@ -20,7 +20,7 @@ class PushStatus(StrEnum):
 
 
 class ModelPush(Claimable, Base):
-    """Whoever has leased the row pushes; the hub takes the files of a version in one commit, or none of them."""
+    """A push by the backend that has leased the row; the hub takes all files of a version in one commit, or none."""
 
     __tablename__ = "model_pushes"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -40,5 +40,5 @@ class ModelPush(Claimable, Base):
 
     @classmethod
     def is_waiting(cls) -> ColumnElement[bool]:
-        """It is on its way, or is to be."""
+        """Return the condition that a push is in progress or waits for it."""
         return cls.status == PushStatus.PUSHING

@@ -1,4 +1,4 @@
-"""One result that has a name: weights of its own, and where they come from."""
+"""Versions of registered models: weights of their own, with their lineage."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +13,7 @@ from vision_api.kit.clock import utc_now
 
 
 class ModelStage(StrEnum):
-    """What a version is good for, as people decide."""
+    """Stage of a version, as users decide."""
 
     NONE = "none"
     STAGING = "staging"
@@ -25,7 +25,7 @@ _IS_IN_PRODUCTION = text("stage = 'production'")
 
 
 class ModelVersion(Base):
-    """Only `stage` and `notes` ever change. Its weights are a copy: they outlive the job that they come from."""
+    """A version, of which only `stage` and `notes` ever change. Its weights are a copy and outlive their job."""
 
     __tablename__ = "model_versions"
     __table_args__ = (
@@ -42,7 +42,7 @@ class ModelVersion(Base):
 
     id: Mapped[IdColumn]
     uid: Mapped[UUID] = mapped_column(Uuid, unique=True)
-    """Its name in storage."""
+    """Name of its folder in storage."""
     model_id: Mapped[int] = mapped_column(BigInt, ForeignKey("registered_models.id", ondelete="CASCADE"))
     number: Mapped[int]
     stage: Mapped[ModelStage] = mapped_column(Enum(ModelStage, native_enum=False, length=16, values_callable=list))
@@ -52,7 +52,7 @@ class ModelVersion(Base):
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
 
     job_id: Mapped[int | None] = mapped_column(BigInt, ForeignKey("training_jobs.id", ondelete="SET NULL"), index=True)
-    """Null once the job is gone; `lineage` has what it was."""
+    """Null once the job is deleted; `lineage` keeps its settings and results."""
     artifact: Mapped[str] = mapped_column(String(255))
     uri: Mapped[str]
     size_bytes: Mapped[int] = mapped_column(BigInt)

@@ -1,4 +1,4 @@
-"""What experiments and people are gathered in."""
+"""Projects: experiments and the users who may see them."""
 
 from datetime import datetime
 
@@ -10,10 +10,10 @@ from vision_api.kit.clock import utc_now
 
 
 class Project(Base):
-    """Its members decide who sees it."""
+    """A project. Its members, and administrators, may see it."""
 
     __tablename__ = "projects"
-    __table_args__ = ({"sqlite_autoincrement": True},)  # an id never comes back, as on PostgreSQL
+    __table_args__ = ({"sqlite_autoincrement": True},)  # ids are never reused, as on PostgreSQL
 
     id: Mapped[IdColumn]
     name: Mapped[str] = mapped_column(String(200))
@@ -22,4 +22,4 @@ class Project(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
     experiment_count: Mapped[int] = mapped_column(default=0, server_default=text("0"))
-    """Kept, so that no list counts: written only in the transaction that makes or deletes a training job."""
+    """Stored, so that lists need not count: written only in transactions that create or delete a training job."""

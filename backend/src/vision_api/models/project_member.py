@@ -1,4 +1,4 @@
-"""Who may do what in a project."""
+"""Members of projects and their roles."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from vision_api.kit.clock import utc_now
 
 
 class ProjectRole(StrEnum):
-    """Each role may do what the ones before it may."""
+    """Role in a project. Each includes the rights of the ones before it."""
 
     VIEWER = "viewer"
     EDITOR = "editor"
@@ -19,7 +19,7 @@ class ProjectRole(StrEnum):
 
     @property
     def rank(self) -> int:
-        """Larger is more powerful."""
+        """Rank of the role: a larger one has more rights."""
         return list(ProjectRole).index(self)
 
 

@@ -1,4 +1,4 @@
-"""Tokens that buy a new access token, once."""
+"""Tokens that can be exchanged for a new access token, once."""
 
 from datetime import datetime
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""A name under which the results of a project are kept."""
+"""Registered models: names of a project's results."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from vision_api.kit.clock import utc_now
 
 
 class RegisteredModel(Base):
-    """Its row is locked while a version is added or moves to another stage."""
+    """A registered model. Its row is locked while a version is added or moves to another stage."""
 
     __tablename__ = "registered_models"
     __table_args__ = (
@@ -23,7 +23,7 @@ class RegisteredModel(Base):
     project_id: Mapped[int] = mapped_column(BigInt, ForeignKey("projects.id", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(String(100))
     latest_version: Mapped[int] = mapped_column(default=0)
-    """The highest number that was ever given: that of a deleted version never comes back."""
+    """The highest number so far: numbers of deleted versions are not reused."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     hub_repository: Mapped[str | None] = mapped_column(String(200))
-    """Where its versions are pushed to: no two models share a repository."""
+    """Hub repository of its versions: no two models share one."""

@@ -1,4 +1,4 @@
-"""An archive that arrives in pieces, over as many requests as it takes."""
+"""Uploads of an archive over several requests (tus)."""
 
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -11,7 +11,7 @@ from vision_api.kit.clock import utc_now
 
 
 class ResumableUpload(Base):
-    """Its bytes lie in storage as parts; the row says how many of them count."""
+    """An upload whose bytes lie in storage as parts; the row has the number of valid bytes."""
 
     __tablename__ = "resumable_uploads"
 
@@ -19,13 +19,13 @@ class ResumableUpload(Base):
     user_id: Mapped[int] = mapped_column(BigInt, ForeignKey("users.id"), index=True)
     length: Mapped[int] = mapped_column(BigInt)
     offset: Mapped[int] = mapped_column(BigInt, default=0)
-    """How many bytes are stored, from the first one on without a gap."""
+    """Number of bytes that are stored, from the first one without a gap."""
     writer: Mapped[int] = mapped_column(default=0)
-    """Counts the requests that brought bytes. Only the newest may move `offset`."""
+    """Number of the newest request that sends bytes. Only that one may change `offset`."""
     upload_metadata: Mapped[str] = mapped_column(default="")
-    """The header `Upload-Metadata` as it came."""
+    """The header `Upload-Metadata`, unchanged."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime] = mapped_column(index=True)
     dataset_id: Mapped[int | None] = mapped_column(BigInt, ForeignKey("datasets.id", ondelete="SET NULL"), index=True)
-    """Once every byte is there: the data set that came of it."""
+    """The data set that was created once the upload was complete."""
     version: Mapped[int | None]

@@ -1,4 +1,4 @@
-"""Tickets that open one path for what cannot send a header: `EventSource` and `<img>`."""
+"""Tickets that open one path to clients that cannot send a header: `EventSource` and `<img>`."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,7 +11,7 @@ from vision_api.kit.clock import utc_now
 
 
 class StreamTicket(Base):
-    """Bound to a path and to the sign-in that asked for it."""
+    """A ticket, bound to a path and to the login session that requested it."""
 
     __tablename__ = "stream_tickets"
 

@@ -1,4 +1,4 @@
-"""A training job: what to train, where it runs, and how far it is."""
+"""Training jobs: settings, status, attempt and progress."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +14,7 @@ from vision_contracts import JobKind
 
 
 class JobStatus(StrEnum):
-    """Where a job is. Only `training_jobs.status` moves it."""
+    """Status of a job. Only `training_jobs.status` changes it."""
 
     PENDING = "pending"
     QUEUED = "queued"
@@ -28,22 +28,22 @@ class JobStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-def _index_of_the_few(column: str) -> Index:
-    """An index of the rows that have a value. One of all rows would tempt SQLite to look for NULL in it."""
+def _index_of_values(column: str) -> Index:
+    """Return an index of the rows that have a value. SQLite would search an index of all rows for NULL."""
     has_value = text(f"{column} IS NOT NULL")
     return Index(f"ix_training_jobs_{column}", column, sqlite_where=has_value, postgresql_where=has_value)
 
 
-def _index_of_the_completed(*columns: str) -> Index:
-    """The leaderboard's: its order, of the jobs that have a place on it."""
+def _leaderboard_index(*columns: str) -> Index:
+    """Return the leaderboard's index: its order, of the jobs that are ranked on it."""
     is_ranked = text("status = 'completed' AND deleted_at IS NULL")
     return Index("ix_training_jobs_leaderboard", *columns, sqlite_where=is_ranked, postgresql_where=is_ranked)
 
 
 class TrainingJob(Base):
-    """The row is the truth about a job; users call it an experiment.
+    """A job; users call it an experiment. The row is the only record of its state.
 
-    Other kinds of work are rows too, so that they are queued, sent, followed and freed as trainings are.
+    Operations (export, evaluation, prediction, pre-flight) are rows of another `kind`, with the same queue and loops.
     """
 
     __tablename__ = "training_jobs"
@@ -52,31 +52,31 @@ class TrainingJob(Base):
         Index("ix_training_jobs_project_id_status", "project_id", "kind", "status", "deleted_at", "id"),
         Index("ix_training_jobs_project_id_updated_at", "project_id", "updated_at"),
         Index("ix_training_jobs_status_framework", "status", "framework", "priority", "queued_at"),
-        _index_of_the_completed("project_id", "task_type", "dataset_digest", "validation_split", "primary_value", "id"),
-        _index_of_the_few("deleted_at"),
-        _index_of_the_few("instance_id"),
-        _index_of_the_few("parent_id"),
+        _leaderboard_index("project_id", "task_type", "dataset_digest", "validation_split", "primary_value", "id"),
+        _index_of_values("deleted_at"),
+        _index_of_values("instance_id"),
+        _index_of_values("parent_id"),
         {"sqlite_autoincrement": True},
     )
 
     id: Mapped[IdColumn]
     job_uid: Mapped[UUID] = mapped_column(Uuid, unique=True)
-    """Its name outside this database: in specs, service URLs and storage."""
+    """Identifier outside this database: in specs, service URLs and storage."""
     project_id: Mapped[int | None] = mapped_column(BigInt, ForeignKey("projects.id", ondelete="SET NULL"))
-    """Null once the project is gone: then nobody sees the job, and the sweep removes it as a deleted one."""
+    """Null once the project is deleted: the job is invisible then, and the sweep removes it as a deleted one."""
     created_by_id: Mapped[int] = mapped_column(BigInt, ForeignKey("users.id"), index=True)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime] = mapped_column(onupdate=utc_now)
     deleted_at: Mapped[datetime | None]
-    """Invisible from then on; the sweep stops it, frees everything and removes the row."""
+    """Time from which it is invisible; the loops stop it and delete its files and its row."""
     kind: Mapped[str] = mapped_column(String(16), default=JobKind.TRAIN, server_default=JobKind.TRAIN)
     """`vision_contracts.JobKind`: lists and counts of experiments show trainings alone."""
     parent_id: Mapped[int | None] = mapped_column(BigInt)
-    """Of a work: the training that it is about, with which it is deleted."""
+    """Training of an operation, with which it is deleted."""
     work: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    """Of a work: what to do, as `vision_contracts.Work`."""
+    """Parameters of an operation, as `vision_contracts.Work`."""
 
-    # What to train: decided before the start.
+    # Settings, which are decided before the start.
     name: Mapped[str] = mapped_column(String(200))
     notes: Mapped[str]
     framework: Mapped[str] = mapped_column(String(64))
@@ -89,7 +89,7 @@ class TrainingJob(Base):
     dataset_format: Mapped[str] = mapped_column(String(16))
     dataset_digest: Mapped[str | None] = mapped_column(String(64))
     validation_split: Mapped[str] = mapped_column(String(32), default="val", server_default=text("'val'"))
-    """What it is measured on: `val`, or `val-seed-7` where the seed splits it off, since the data set brings none."""
+    """Split of the validation: `val`, or `val-seed-7` if the data set has none and the seed splits it off."""
     output_uri: Mapped[str]
     epochs: Mapped[int]
     batch_size: Mapped[int]
@@ -104,40 +104,40 @@ class TrainingJob(Base):
     timeout_seconds: Mapped[float | None] = mapped_column(Float(53))
     hyperparameters: Mapped[dict[str, Any]] = mapped_column(JSON)
 
-    # Where it is. Only `training_jobs.status` writes these.
+    # Status. Only `training_jobs.status` writes it and its reason.
     status: Mapped[JobStatus] = mapped_column(Enum(JobStatus, native_enum=False, length=16, values_callable=list))
     status_reason: Mapped[str | None] = mapped_column(String(32))
     status_message: Mapped[str | None]
     error_message: Mapped[str | None]
     proposed_changes: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    """Of a failed job: settings with which a retry may go well, as its `changes`."""
+    """Settings with which a retry of a failed job may succeed, as its `changes`."""
     queued_at: Mapped[datetime | None]
     request_id: Mapped[str | None] = mapped_column(String(64))
-    """Of the request that queued it last: the logs of backend, service and runner carry it."""
+    """Id of the request that queued it last; the logs of backend, service and runner carry it."""
     started_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
 
-    # Who works on it.
+    # Lease and attempt.
     lease_owner: Mapped[UUID | None] = mapped_column(Uuid)
     lease_expires_at: Mapped[datetime | None]
-    """By the database's clock. While it lasts, nobody but the owner dispatches, collects or cleans up this job."""
+    """End of the lease, by the database's clock. Until then only the owner dispatches, collects or removes this job."""
     attempt: Mapped[int] = mapped_column(default=0)
     attempt_floor: Mapped[int] = mapped_column(default=0, server_default=text("0"))
-    """The next attempt has a greater number: those up to it may have been made by a database that was lost since."""
+    """Lower bound: the next attempt has a greater number. Numbers up to it may have been used before a restore."""
     instance_id: Mapped[UUID | None] = mapped_column(Uuid)
-    """Where the current attempt is, or is being sent; committed before it is sent, null as soon as it is over."""
+    """Instance of the current attempt; committed before it is sent there, null as soon as it is over."""
     dispatched_at: Mapped[datetime | None]
     service_cursor: Mapped[int] = mapped_column(default=0)
     """`seq` of the last collected event of the current attempt."""
     not_before: Mapped[datetime | None]
     restarts: Mapped[int] = mapped_column(default=0)
-    """Restarts after a loss of infrastructure since a user last started it."""
+    """Number of restarts after a loss of infrastructure since a user last started it."""
     idle_restarts: Mapped[int] = mapped_column(default=0)
-    """Those of them since the newest checkpoint."""
+    """Number of these restarts since the newest checkpoint."""
 
-    # How far it is.
+    # Progress and results.
     checkpoint_uri: Mapped[str | None]
-    """The newest collected checkpoint, from which the next attempt goes on."""
+    """The newest collected checkpoint, from which the next attempt resumes."""
     checkpoint_step: Mapped[int | None]
     progress_epoch: Mapped[int] = mapped_column(default=0)
     progress_step: Mapped[int] = mapped_column(default=0)
@@ -145,7 +145,7 @@ class TrainingJob(Base):
     eta_seconds: Mapped[float | None] = mapped_column(Float(53))
     num_classes: Mapped[int | None]
     environment: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    """What the newest attempt trains with: `{device, versions: {library: version}, platform}`."""
+    """Environment of the newest attempt: `{device, versions: {library: version}, platform}`."""
     accuracy: Mapped[float | None] = mapped_column(Float(53))
     loss: Mapped[float | None] = mapped_column(Float(53))
     primary_value: Mapped[float | None] = mapped_column(Float(53))

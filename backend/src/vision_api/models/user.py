@@ -1,4 +1,4 @@
-"""Who may sign in."""
+"""Accounts of users."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from vision_api.kit.clock import utc_now
 
 
 class UserRole(StrEnum):
-    """An administrator sees and may do everything."""
+    """Role of an account. An administrator sees and may do everything."""
 
     USER = "user"
     ADMIN = "admin"
@@ -34,5 +34,5 @@ class User(Base):
 
     @property
     def is_admin(self) -> bool:
-        """Whether everything is visible to this user."""
+        """True if this user sees and may do everything."""
         return self.role == UserRole.ADMIN

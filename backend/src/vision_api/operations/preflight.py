@@ -58,7 +58,7 @@ async def _queue_dry_run(context: OperationContext, user: User, columns: dict[st
         session.add(row)
         await session.flush()
         switch_status(session, row, JobStatus.QUEUED)
-    context.notifier.job_asked(row.id)
+    context.notifier.notify_job_requested(row.id)
     return row.id
 
 

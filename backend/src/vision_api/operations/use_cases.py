@@ -201,7 +201,7 @@ async def _queue(
             return OperationCreated(id=row.id)
 
         created = await idempotency.once(session, user_id=user.id, body=body, result_type=OperationCreated, create=add)
-    context.notifier.job_asked(created.id)
+    context.notifier.notify_job_requested(created.id)
     return created.id
 
 
@@ -231,7 +231,7 @@ def new_operation(
 async def wait(context: OperationContext, operation_id: int, *, seconds: float = WAIT_SECONDS) -> bool:
     """Wait for the end of an operation, and return whether it has ended. No session is open while it waits."""
     deadline = time.monotonic() + seconds
-    with context.notifier.subscribe(operation_id) as wakeup:
+    with context.notifier.subscribe_job(operation_id) as wakeup:
         while True:
             async with context.database.snapshot() as session:
                 row = await jobs.get_job(session, operation_id)

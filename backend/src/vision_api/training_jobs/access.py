@@ -1,4 +1,4 @@
-"""Who may see and change which job: whoever may do so in its project."""
+"""Access to jobs: a user may see and change a job according to the role in its project."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -16,38 +16,40 @@ MISSING = "There is no such experiment, or you are not a member of its project."
 
 
 async def get_job_for(session: AsyncSession, user: User, job_id: int, role: Role = "viewer") -> TrainingJob:
-    """A job that `user` may see, with at least `role` in its project. Raises NotFound or Forbidden."""
+    """Return a job in whose project `user` has at least `role`. Raises NotFound or Forbidden."""
     return await _check(session, user, await repository.get_job(session, job_id), role)
 
 
-async def get_training_for(session: AsyncSession, user: User, job_id: int, *, asked: str) -> TrainingJob:
-    """As `get_job_for`, of an experiment that is to be `asked`, such as "compared"."""
+async def get_training_for(session: AsyncSession, user: User, job_id: int, *, action: str) -> TrainingJob:
+    """Return a visible experiment for an `action` such as "compared". Raises as `get_job_for`, or InvalidTransition."""
     job = await get_job_for(session, user, job_id)
-    require_training(job, asked)
+    require_training(job, action)
     return job
 
 
 async def list_trainings_for(
-    session: AsyncSession, user: User, job_ids: Sequence[int], *, asked: str
+    session: AsyncSession, user: User, job_ids: Sequence[int], *, action: str
 ) -> list[TrainingJob]:
-    """As `get_training_for`, of several in the order of `job_ids`, in one statement."""
+    """Return several experiments in the order of `job_ids`, with one statement. Raises as `get_training_for`."""
     found = {job.id: job for job in await repository.list_jobs(session, user, job_ids)}
     for job_id in job_ids:
         if job_id not in found:
             raise NotFound(MISSING)
-        require_training(found[job_id], asked)
+        require_training(found[job_id], action)
     return [found[job_id] for job_id in job_ids]
 
 
 async def lock_job_for(session: AsyncSession, user: User, job_id: int, role: Role = "editor") -> TrainingJob:
-    """As `get_job_for`, with the row locked until the transaction ends."""
+    """Return a job and lock its row until the transaction ends. Raises NotFound or Forbidden."""
     return await _check(session, user, await repository.get_job_for_update(session, job_id), role)
 
 
-def require_training(job: TrainingJob, asked: str) -> None:
-    """Raises InvalidTransition for another kind of work."""
+def require_training(job: TrainingJob, action: str) -> None:
+    """Require that a job is an experiment. Raises InvalidTransition for an operation."""
     if job.kind != JobKind.TRAIN:
-        raise InvalidTransition(f"This is no experiment but its {job.kind}, which cannot be {asked}: ask for it anew.")
+        raise InvalidTransition(
+            f"This is not an experiment but its {job.kind}, which cannot be {action}: request a new one instead."
+        )
 
 
 async def _check(session: AsyncSession, user: User, job: TrainingJob | None, role: Role) -> TrainingJob:

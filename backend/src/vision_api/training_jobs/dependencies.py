@@ -1,4 +1,4 @@
-"""What the endpoints get from the application."""
+"""Dependencies that endpoints get from the application."""
 
 from typing import Annotated
 

@@ -46,9 +46,9 @@ async def create_training_job(
     request: Request,
     response: Response,
 ) -> TrainingJobRead:
-    """Make a new experiment, `pending`. Everything is checked now; nothing runs before it is started.
+    """Create an experiment, `pending`. Everything is checked now; nothing runs before it is started.
 
-    What is left out comes from the model's card: `epochs`, `batch_size`, `learning_rate`, `optimizer`.
+    Omitted values of `epochs`, `batch_size`, `learning_rate` and `optimizer` come from the model's card.
     """
     job = await use_cases.create(resolver, user=user, request=body, idempotency=idempotency)
     return _locate(request, response, job)
@@ -65,11 +65,11 @@ async def list_training_jobs(
     status: Status = None,
     framework: Framework = None,
 ) -> list[TrainingJobRead]:
-    """The experiments of all your projects, newest first."""
+    """List the experiments of all your projects, newest first."""
     if project_id is not None:
         await get_project_for(session, user, project_id)
-    wanted = repository.visible_jobs(user, project_id=project_id, status=status, framework=framework)
-    return await _page(session, wanted, params, request, response)
+    query = repository.visible_jobs(user, project_id=project_id, status=status, framework=framework)
+    return await _page(session, query, params, request, response)
 
 
 @router.get("/projects/{project_id}/experiments")
@@ -85,25 +85,25 @@ async def list_project_experiments(
     task_type: Annotated[TaskType | None, Query(description="Only those of one task.")] = None,
     q: Annotated[str | None, Query(max_length=200, description="In name, model and notes.")] = None,
 ) -> list[TrainingJobRead]:
-    """The experiments of a project, newest first."""
+    """List the experiments of a project, newest first."""
     await get_project_for(session, user, project_id)
-    wanted = repository.visible_jobs(
+    query = repository.visible_jobs(
         user, project_id=project_id, status=status, framework=framework, task_type=task_type, q=q
     )
-    return await _page(session, wanted, params, request, response)
+    return await _page(session, query, params, request, response)
 
 
 async def _page(
-    session: ReadSession, wanted: Select[TrainingJob], params: PageParams, request: Request, response: Response
+    session: ReadSession, query: Select[TrainingJob], params: PageParams, request: Request, response: Response
 ) -> list[TrainingJobRead]:
-    page = await use_cases.page(session, wanted=wanted, params=params)
+    page = await use_cases.page(session, query=query, params=params)
     set_page_headers(request, response, page)
     return list(page.items)
 
 
 @router.get("/training/jobs/{job_id}")
 async def get_training_job(job_id: ResourceId, session: ReadSession, user: CurrentUser) -> TrainingJobRead:
-    """One experiment."""
+    """Get an experiment."""
     return await use_cases.get(session, user=user, job_id=job_id)
 
 
@@ -111,9 +111,9 @@ async def get_training_job(job_id: ResourceId, session: ReadSession, user: Curre
 async def update_training_job(
     job_id: ResourceId, body: TrainingJobUpdate, resolver: JobResolverDep, user: CurrentUser, notifier: NotifierDep
 ) -> TrainingJobRead:
-    """Change an experiment: everything while it is `pending`, later only `name`, `notes` and `priority`."""
+    """Change an experiment: any setting while it is `pending`, later only `name`, `notes` and `priority`."""
     job = await use_cases.update(resolver, user=user, job_id=job_id, changes=body)
-    notifier.job_asked(job_id)
+    notifier.notify_job_requested(job_id)
     return job
 
 
@@ -121,9 +121,9 @@ async def update_training_job(
 async def delete_training_job(
     job_id: ResourceId, session: WriteSession, user: CurrentUser, notifier: NotifierDep
 ) -> None:
-    """Delete an experiment. It is gone at once; stopping it and freeing its files goes on in the background."""
+    """Delete an experiment. It disappears at once; it is stopped and its files are freed in the background."""
     await use_cases.delete(session, user=user, job_id=job_id)
-    notifier.after_commit(session, job_id)
+    notifier.notify_after_commit(session, job_id)
 
 
 @router.post("/training/jobs/{job_id}/start", status_code=ACCEPTED)
@@ -131,7 +131,7 @@ async def start_training_job(
     job_id: ResourceId, session: WriteSession, user: CurrentUser, notifier: NotifierDep
 ) -> TrainingJobRead:
     """Start a pending experiment. It is queued, and waits if its training service is busy or down."""
-    notifier.after_commit(session, job_id)
+    notifier.notify_after_commit(session, job_id)
     return await lifecycle.start(session, user=user, job_id=job_id)
 
 
@@ -139,8 +139,8 @@ async def start_training_job(
 async def stop_training_job(
     job_id: ResourceId, session: WriteSession, user: CurrentUser, notifier: NotifierDep
 ) -> TrainingJobRead:
-    """Stop an experiment. One that trains saves a checkpoint first; `cancelled` tells that it has ended."""
-    notifier.after_commit(session, job_id)
+    """Stop an experiment. One that trains saves a checkpoint first; it has ended once it is `cancelled`."""
+    notifier.notify_after_commit(session, job_id)
     return await lifecycle.stop(session, user=user, job_id=job_id)
 
 
@@ -149,7 +149,7 @@ async def pause_training_job(
     job_id: ResourceId, session: WriteSession, user: CurrentUser, notifier: NotifierDep
 ) -> TrainingJobRead:
     """Pause an experiment: it saves a checkpoint and gives its slot back."""
-    notifier.after_commit(session, job_id)
+    notifier.notify_after_commit(session, job_id)
     return await lifecycle.pause(session, user=user, job_id=job_id)
 
 
@@ -157,8 +157,8 @@ async def pause_training_job(
 async def resume_training_job(
     job_id: ResourceId, session: WriteSession, user: CurrentUser, notifier: NotifierDep
 ) -> TrainingJobRead:
-    """Go on from the newest checkpoint: a paused experiment, or one that failed or was stopped and left one."""
-    notifier.after_commit(session, job_id)
+    """Resume from the newest checkpoint: a paused experiment, or one that failed or was stopped and has one."""
+    notifier.notify_after_commit(session, job_id)
     return await lifecycle.resume(session, user=user, job_id=job_id)
 
 
@@ -170,10 +170,10 @@ async def retry_training_job(
     notifier: NotifierDep,
     body: WithChanges | None = None,
 ) -> TrainingJobRead:
-    """Train an ended experiment again from the beginning, with other settings where wanted."""
+    """Train an ended experiment again from the beginning, optionally with other settings."""
     changes = body.changes if body else None
     job = await lifecycle.retry(resolver, user=user, job_id=job_id, changes=changes)
-    notifier.job_asked(job_id)
+    notifier.notify_job_requested(job_id)
     return job
 
 
@@ -181,8 +181,8 @@ async def retry_training_job(
 async def extend_training_job(
     job_id: ResourceId, body: Extend, session: WriteSession, user: CurrentUser, notifier: NotifierDep
 ) -> TrainingJobRead:
-    """Train an ended experiment on from its newest checkpoint, up to a new total of `epochs`."""
-    notifier.after_commit(session, job_id)
+    """Extend an ended experiment: continue from its newest checkpoint, up to a new total of `epochs`."""
+    notifier.notify_after_commit(session, job_id)
     return await lifecycle.extend(session, user=user, job_id=job_id, epochs=body.epochs)
 
 
@@ -196,7 +196,7 @@ async def clone_training_job(
     response: Response,
     body: WithChanges | None = None,
 ) -> TrainingJobRead:
-    """Make a new experiment with the settings of this one."""
+    """Create an experiment with the settings of this one."""
     job = await use_cases.clone(
         resolver, user=user, job_id=job_id, changes=body.changes if body else None, idempotency=idempotency
     )
@@ -213,7 +213,7 @@ async def fork_training_job(
     request: Request,
     response: Response,
 ) -> TrainingJobRead:
-    """Make a new experiment that starts from the weights of a checkpoint of this one."""
+    """Create an experiment that starts from the weights of a checkpoint of this one."""
     job = await use_cases.fork(
         resolver, user=user, job_id=job_id, artifact=body.artifact, changes=body.changes, idempotency=idempotency
     )

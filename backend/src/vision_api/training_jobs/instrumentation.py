@@ -1,4 +1,4 @@
-"""What the loops of this process count and time, for `/metrics`. Each backend has its own numbers: add them up."""
+"""Prometheus metrics of the loops of this process, for `/metrics`. The numbers of several backends are to be added."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -26,18 +26,18 @@ RESTARTS = Counter("training_job_restarts", "Attempts lost through no fault of t
 
 
 def count_dispatch(job: TrainingJob) -> None:
-    """An instance has taken the job on. Only the first attempt since a user's start has waited in the queue."""
+    """Observe the queue wait of a dispatched job: of the first attempt since a user's start alone."""
     is_first = not job.restarts and (job.started_at is None or job.queued_at is None or job.started_at < job.queued_at)
     if is_first and job.queued_at is not None:
         QUEUE_WAIT.labels(job.framework).observe((utc_now() - job.queued_at).total_seconds())
 
 
 def count_metrics(job: TrainingJob, values: Mapping[str, float | None]) -> None:
-    """A trainer has told these values."""
+    """Observe the duration of an epoch, if a trainer's metrics have it."""
     if (seconds := values.get(metric_names.EPOCH_SECONDS)) is not None:
         EPOCH.labels(job.framework).observe(seconds)
 
 
 def observe_stored(event_time: datetime) -> None:
-    """An event of that time is committed. Clocks differ a little: nothing is stored before it happens."""
+    """Observe the lag of an event that is committed now. Clocks differ, so that a negative lag counts as 0."""
     EVENT_LAG.observe(max(0.0, (utc_now() - event_time).total_seconds()))

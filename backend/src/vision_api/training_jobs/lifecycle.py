@@ -1,4 +1,4 @@
-"""What people ask a training job to do. The loops do it: here only the row changes."""
+"""Requests that change a training job's status. Only the row changes here; the loops act upon it."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -7,11 +7,10 @@ from vision_api.kit.clock import utc_now
 from vision_api.kit.logging import request_id_var
 from vision_api.models import JobStatus, TrainingJob, User
 from vision_api.training_jobs import access
-from vision_api.training_jobs.advice import next_step_advice
-from vision_api.training_jobs.resolution.resolver import JobResolver, merge
+from vision_api.training_jobs.resolution.resolver import JobResolver, merge_changes
 from vision_api.training_jobs.restarts import leave_instance
 from vision_api.training_jobs.schemas import TrainingJobRead, TrainingJobUpdate
-from vision_api.training_jobs.status import ACTIVE, ENDED, StatusReason, is_allowed, switch_status
+from vision_api.training_jobs.status import ACTIVE, ENDED, StatusReason, is_allowed, next_step_advice, switch_status
 from vision_api.training_jobs.use_cases import assign, lock_unchanged, read_with_position
 from vision_contracts import EndReason
 
@@ -19,7 +18,7 @@ _S = JobStatus
 
 
 async def start(session: AsyncSession, *, user: User, job_id: int) -> TrainingJobRead:
-    """Put a pending job into the queue. Whether a service is up does not matter: the job waits for it."""
+    """Queue a pending job. It waits for its training service if that is down."""
     job = await access.lock_job_for(session, user, job_id)
     _require(job, "started", {_S.PENDING})
     _enqueue(session, job)
@@ -27,7 +26,7 @@ async def start(session: AsyncSession, *, user: User, job_id: int) -> TrainingJo
 
 
 async def resume(session: AsyncSession, *, user: User, job_id: int) -> TrainingJobRead:
-    """Go on from the newest checkpoint: after a pause, and also after an end that left one."""
+    """Resume from the newest checkpoint: after a pause, and also after an end that left one."""
     job = await access.lock_job_for(session, user, job_id)
     _require(job, "resumed", {_S.PAUSED, _S.FAILED, _S.CANCELLED})
     if job.status is not _S.PAUSED:
@@ -39,21 +38,21 @@ async def resume(session: AsyncSession, *, user: User, job_id: int) -> TrainingJ
 async def retry(
     resolver: JobResolver, *, user: User, job_id: int, changes: TrainingJobUpdate | None = None
 ) -> TrainingJobRead:
-    """Train again from the beginning, with other settings where wanted."""
+    """Train again from the beginning, optionally with other settings."""
     async with resolver.database.snapshot() as session:
         before = await access.get_job_for(session, user, job_id, role="editor")
     _require(before, "retried", ENDED)
-    columns = await resolver.resolve(user=user, request=merge(before, changes))
+    columns = await resolver.resolve(user=user, request=merge_changes(before, changes))
     async with resolver.database.transaction() as session:
         job = await lock_unchanged(session, user, before)
         assign(job, columns)
-        _forget_training(job)
+        _reset_training(job)
         _enqueue(session, job)
         return await read_with_position(session, job)
 
 
 async def extend(session: AsyncSession, *, user: User, job_id: int, epochs: int) -> TrainingJobRead:
-    """Train on from the newest checkpoint up to `epochs`, the new total."""
+    """Continue from the newest checkpoint up to `epochs`, the new total."""
     job = await access.lock_job_for(session, user, job_id)
     _require(job, "extended", ENDED)
     _require_checkpoint(job)
@@ -65,21 +64,22 @@ async def extend(session: AsyncSession, *, user: User, job_id: int, epochs: int)
 
 
 async def stop(session: AsyncSession, *, user: User, job_id: int) -> TrainingJobRead:
-    """End a job: at once while it waits, else as soon as its trainer has saved what it could."""
+    """Stop a job: at once while it waits, else as soon as its trainer has saved a checkpoint."""
     job = await access.lock_job_for(session, user, job_id)
-    _halt(session, job, "stopped", waiting=_S.CANCELLED, active=_S.STOPPING)
+    _stop_or_pause(session, job, "stopped", waiting=_S.CANCELLED, active=_S.STOPPING)
     return await read_with_position(session, job)
 
 
 async def pause(session: AsyncSession, *, user: User, job_id: int) -> TrainingJobRead:
-    """As `stop`, in order to go on later from the newest checkpoint."""
+    """Pause a job, to be resumed later from the newest checkpoint."""
     job = await access.lock_job_for(session, user, job_id)
-    _halt(session, job, "paused", waiting=_S.PAUSED, active=_S.PAUSING)
+    access.require_training(job, "paused")
+    _stop_or_pause(session, job, "paused", waiting=_S.PAUSED, active=_S.PAUSING)
     return await read_with_position(session, job)
 
 
 def _enqueue(session: AsyncSession, job: TrainingJob) -> None:
-    """Queue a job that a user asked for: earlier troubles do not count any more."""
+    """Queue a job at a user's request: its earlier restarts do not count any more."""
     job.queued_at = utc_now()
     job.request_id = request_id_var.get()
     job.not_before = None
@@ -88,35 +88,35 @@ def _enqueue(session: AsyncSession, job: TrainingJob) -> None:
     switch_status(session, job, _S.QUEUED)
 
 
-def _forget_training(job: TrainingJob) -> None:
-    """The next attempt begins at step 0. Its `started` event deletes the points of the old curve."""
+def _reset_training(job: TrainingJob) -> None:
+    """Let the next attempt begin at step 0. Its `started` event deletes the points of the old curve."""
     job.checkpoint_uri = job.checkpoint_step = None
     job.progress_epoch = job.progress_step = job.progress_steps = 0
     job.accuracy = job.loss = job.primary_value = None
     job.started_at = job.num_classes = None
 
 
-def _halt(session: AsyncSession, job: TrainingJob, asked: str, *, waiting: JobStatus, active: JobStatus) -> None:
-    """An active job is ended by its instance; one that waits is nobody's."""
-    if asked != "stopped":
-        access.require_training(job, asked)
+def _stop_or_pause(
+    session: AsyncSession, job: TrainingJob, action: str, *, waiting: JobStatus, active: JobStatus
+) -> None:
+    """Switch an active job to `active`, until its instance has ended the attempt, and one that waits to `waiting`."""
     status = active if job.status in ACTIVE else waiting
     if not is_allowed(job.status, status):
-        raise InvalidTransition(f"This experiment is {job.status}: it cannot be {asked}.")
+        raise InvalidTransition(f"This experiment is {job.status}: it cannot be {action}.")
     if status is waiting:
-        leave_instance(job)  # it may be on its way: the instance is told to stop it once it has arrived
-    reason = EndReason.STOPPED_BY_USER if asked == "stopped" else None
+        leave_instance(job)  # an attempt that is being sent now is stopped by the reconcile loop once it has arrived
+    code = EndReason.STOPPED_BY_USER if action == "stopped" else None
     advice = f" {next_step_advice(job)}" if status is _S.CANCELLED else ""
-    switch_status(session, job, status, StatusReason(reason, f"It was {asked} by a user.{advice}"))
+    switch_status(session, job, status, StatusReason(code, f"It was {action} by a user.{advice}"))
 
 
-def _require(job: TrainingJob, asked: str, statuses: frozenset[JobStatus] | set[JobStatus]) -> None:
-    access.require_training(job, asked)
+def _require(job: TrainingJob, action: str, statuses: frozenset[JobStatus] | set[JobStatus]) -> None:
+    access.require_training(job, action)
     if job.status not in statuses:
-        wanted = " or ".join(sorted(statuses))
-        raise InvalidTransition(f"This experiment is {job.status}: only a {wanted} one can be {asked}.")
+        allowed = " or ".join(sorted(statuses))
+        raise InvalidTransition(f"This experiment is {job.status}: only a {allowed} one can be {action}.")
 
 
 def _require_checkpoint(job: TrainingJob) -> None:
     if job.checkpoint_uri is None:
-        raise Conflict("This experiment has left no checkpoint to go on from: retry it instead.")
+        raise Conflict("This experiment has left no checkpoint to resume from: retry it instead.")

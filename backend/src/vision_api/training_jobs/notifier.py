@@ -1,6 +1,6 @@
-"""Wake-ups within this process: they spare waiting for the next poll. A lost one costs a second, never a job.
+"""Notifications within this process that wake loops and streams before their next poll. A lost one costs a second.
 
-What happens in other processes comes in through `watching.py`.
+Changes that other processes commit come in through `streaming/change_watcher.py`.
 """
 
 import asyncio
@@ -14,105 +14,105 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 
-class Wakeup:
-    """Something to wait for, with a bound on the wait."""
+class AutoResetEvent:
+    """An event that one task waits for, for a bounded time, and that is cleared when the wait returns."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
     def set(self) -> None:
-        """Wake whoever waits, or else whoever waits next."""
+        """Wake the waiting task, or else let the next wait return at once."""
         self._event.set()
 
     async def wait(self, timeout_seconds: float) -> bool:
-        """Return when woken, or after the time-out; True if woken."""
+        """Wait until the event is set or the time is over. Returns True if it was set."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
                 await self._event.wait()
-        is_woken = self._event.is_set()
+        was_set = self._event.is_set()
         self._event.clear()
-        return is_woken
+        return was_set
 
 
 class Notifier:
-    """The loops and the followers of this process."""
+    """Notifies the loops of this process, and the subscribers of jobs and projects, of changes."""
 
     def __init__(self) -> None:
-        self.dispatch = Wakeup()
-        self.collect = Wakeup()
-        self.reconcile = Wakeup()
-        self._subscribers: dict[int, set[Wakeup]] = defaultdict(set)
-        self._project_subscribers: dict[int, set[Wakeup]] = defaultdict(set)
+        self.dispatch = AutoResetEvent()
+        self.collect = AutoResetEvent()
+        self.reconcile = AutoResetEvent()
+        self._job_subscribers: dict[int, set[AutoResetEvent]] = defaultdict(set)
+        self._project_subscribers: dict[int, set[AutoResetEvent]] = defaultdict(set)
 
     @property
     def subscribed_jobs(self) -> set[int]:
-        """The ids of the jobs that somebody here follows."""
-        return set(self._subscribers)
+        """Ids of the jobs that have subscribers in this process."""
+        return set(self._job_subscribers)
 
     @property
     def subscribed_projects(self) -> set[int]:
-        """The ids of the projects that somebody here follows."""
+        """Ids of the projects that have subscribers in this process."""
         return set(self._project_subscribers)
 
     def wake_loops(self) -> None:
-        """A user asked for something, or an instance came or went."""
+        """Wake dispatch, collect and reconcile: a user made a request, or an instance came or went."""
         self.dispatch.set()
         self.collect.set()
         self.reconcile.set()
 
-    def job_changed(self, job_id: int) -> None:
-        """Somebody may be waiting for the next event of this job."""
-        for subscriber in self._subscribers.get(job_id, ()):
+    def notify_job_changed(self, job_id: int) -> None:
+        """Wake the subscribers of a job."""
+        for subscriber in self._job_subscribers.get(job_id, ()):
             subscriber.set()
 
-    def project_changed(self, project_id: int) -> None:
-        """A job of this project has changed."""
+    def notify_project_changed(self, project_id: int) -> None:
+        """Wake the subscribers of a project of which a job has changed."""
         for subscriber in self._project_subscribers.get(project_id, ()):
             subscriber.set()
 
     def notify_all_subscribers(self) -> None:
-        """Everybody looks: something may have been missed."""
-        for subscribers in (*self._subscribers.values(), *self._project_subscribers.values()):
+        """Wake every subscriber: a notification may have been missed."""
+        for subscribers in (*self._job_subscribers.values(), *self._project_subscribers.values()):
             for subscriber in subscribers:
                 subscriber.set()
 
-    def job_announced(self, job_id: str) -> None:
-        """Some backend has committed an event of this job."""
-        self.job_changed(int(job_id))
+    def notify_job_requested(self, job_id: int) -> None:
+        """Wake the loops and the subscribers of a job about which a user has made a request."""
+        self.wake_loops()
+        self.notify_job_changed(job_id)
 
-    def ask_announced(self, _job_id: str) -> None:
-        """Some backend has committed what loops may have to act upon."""
+    def notify_after_commit(self, session: AsyncSession, job_id: int) -> None:
+        """Call `notify_job_requested` once the changes of `session` are committed."""
+
+        def notify(_session: Session) -> None:
+            self.notify_job_requested(job_id)
+
+        event.listen(session.sync_session, "after_commit", notify, once=True)
+
+    def on_job_changed(self, job_id: str) -> None:
+        """Handle the announcement that a backend has committed a change of a job."""
+        self.notify_job_changed(int(job_id))
+
+    def on_job_requested(self, _job_id: str) -> None:
+        """Handle the announcement that a backend has committed a request about a job."""
         self.wake_loops()
 
-    def job_asked(self, job_id: int) -> None:
-        """A user has asked something of a job: everybody may have something to do."""
-        self.wake_loops()
-        self.job_changed(job_id)
+    def subscribe_job(self, job_id: int) -> AbstractContextManager[AutoResetEvent]:
+        """Subscribe to a job: the event is set by every change of it."""
+        return _subscribe(self._job_subscribers, job_id)
 
-    def after_commit(self, session: AsyncSession, job_id: int) -> None:
-        """As `job_asked`, once what `session` changes can be seen."""
-
-        def wake(_session: Session) -> None:
-            self.job_asked(job_id)
-
-        event.listen(session.sync_session, "after_commit", wake, once=True)
-
-    def subscribe(self, job_id: int) -> AbstractContextManager[Wakeup]:
-        """A wake-up that is set by every new event of a job."""
-        return _subscribe(self._subscribers, job_id)
-
-    def subscribe_project(self, project_id: int) -> AbstractContextManager[Wakeup]:
-        """A wake-up that is set by every change of a project's jobs."""
+    def subscribe_project(self, project_id: int) -> AbstractContextManager[AutoResetEvent]:
+        """Subscribe to a project: the event is set by every change of its jobs."""
         return _subscribe(self._project_subscribers, project_id)
 
 
 @contextmanager
-def _subscribe(subscribers: dict[int, set[Wakeup]], subject_id: int) -> Generator[Wakeup]:
-    wakeup = Wakeup()
-    subscribers[subject_id].add(wakeup)
+def _subscribe(subscribers: dict[int, set[AutoResetEvent]], subject_id: int) -> Generator[AutoResetEvent]:
+    changed = AutoResetEvent()
+    subscribers[subject_id].add(changed)
     try:
-        yield wakeup
+        yield changed
     finally:
-        subscribers[subject_id].discard(wakeup)
+        subscribers[subject_id].discard(changed)
         if not subscribers[subject_id]:
             del subscribers[subject_id]

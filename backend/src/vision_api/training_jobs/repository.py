@@ -1,6 +1,6 @@
-"""Statements about training jobs and what they leave, for people who look at them.
+"""Statements of requests and streams about training jobs, their events, logs, artifacts and metrics.
 
-The loops' own statements are in `loops/repository.py`.
+The loops' own statements are in `loops/repository/`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -16,19 +16,19 @@ from vision_api.models import Artifact, JobEvent, JobStatus, LogLine, MetricPoin
 from vision_contracts import JobKind, LogLevel
 
 QUEUE_ORDER = (TrainingJob.priority.desc(), TrainingJob.queued_at, TrainingJob.id)
-"""Who is next."""
+"""Order in which queued jobs get slots."""
 
 LEVELS = tuple(LogLevel)
-"""From the least to the most urgent."""
+"""Log levels from the least to the most urgent."""
 
 
 def is_visible() -> ColumnElement[bool]:
-    """Neither deleted itself nor in a project that is gone."""
+    """Return the condition that a job is neither deleted itself nor in a deleted project."""
     return TrainingJob.deleted_at.is_(None) & TrainingJob.project_id.is_not(None)
 
 
 def is_listed() -> ColumnElement[bool]:
-    """A visible training: other kinds of work are found through the training that they are about."""
+    """Return the condition that a job is a visible training: operations are listed under their training."""
     return (TrainingJob.kind == JobKind.TRAIN) & is_visible()
 
 
@@ -37,20 +37,20 @@ def _projects_of(user: User) -> Select[int]:
 
 
 async def get_job(session: AsyncSession, job_id: int) -> TrainingJob | None:
-    """A job of whatever kind that has not been deleted."""
+    """Return a job of any kind, unless it is deleted."""
     return await session.scalar(select(TrainingJob).where(TrainingJob.id == job_id, is_visible()))
 
 
 async def list_jobs(session: AsyncSession, user: User, job_ids: Collection[int]) -> Sequence[TrainingJob]:
-    """Those of these jobs, of whatever kind, that `user` may see; in no order."""
-    wanted = select(TrainingJob).where(TrainingJob.id.in_(job_ids), is_visible())
+    """Return the jobs of any kind among `job_ids` that `user` may see, in no particular order."""
+    query = select(TrainingJob).where(TrainingJob.id.in_(job_ids), is_visible())
     if not user.is_admin:
-        wanted = wanted.where(TrainingJob.project_id.in_(_projects_of(user)))
-    return (await session.scalars(wanted)).all()
+        query = query.where(TrainingJob.project_id.in_(_projects_of(user)))
+    return (await session.scalars(query)).all()
 
 
 async def get_job_for_update(session: AsyncSession, job_id: int) -> TrainingJob | None:
-    """As `get_job`, with the row locked until the transaction ends."""
+    """Return a job of any kind and lock its row until the transaction ends."""
     statement = select(TrainingJob).where(TrainingJob.id == job_id, is_visible())
     return await session.scalar(statement.with_for_update().execution_options(populate_existing=True))
 
@@ -64,29 +64,29 @@ def visible_jobs(
     task_type: str | None = None,
     q: str | None = None,
 ) -> Select[TrainingJob]:
-    """The jobs of the projects that `user` may see, filtered. `q` looks into names, models and notes."""
-    wanted = select(TrainingJob).where(is_listed())
+    """Return the query of the trainings that `user` may see, filtered. `q` searches names, models and notes."""
+    query = select(TrainingJob).where(is_listed())
     if project_id is not None:
-        wanted = wanted.where(TrainingJob.project_id == project_id)
+        query = query.where(TrainingJob.project_id == project_id)
     elif not user.is_admin:
-        wanted = wanted.where(TrainingJob.project_id.in_(_projects_of(user)))
+        query = query.where(TrainingJob.project_id.in_(_projects_of(user)))
     equals = {TrainingJob.status: status, TrainingJob.framework: framework, TrainingJob.task_type: task_type}
-    wanted = wanted.where(*(column == value for column, value in equals.items() if value is not None))
+    query = query.where(*(column == value for column, value in equals.items() if value is not None))
     if q:
         texts = (TrainingJob.name, TrainingJob.model_name, TrainingJob.notes)
-        wanted = wanted.where(or_(*(text.icontains(q, autoescape=True) for text in texts)))
-    return wanted
+        query = query.where(or_(*(text.icontains(q, autoescape=True) for text in texts)))
+    return query
 
 
-async def page_jobs(session: AsyncSession, wanted: Select[TrainingJob], params: PageRequest) -> Page[TrainingJob]:
-    """Newest first."""
-    return await paginate(session, wanted, params, keys=[TrainingJob.id])
+async def page_jobs(session: AsyncSession, query: Select[TrainingJob], params: PageRequest) -> Page[TrainingJob]:
+    """Return a page of `visible_jobs`, newest first."""
+    return await paginate(session, query, params, keys=[TrainingJob.id])
 
 
 async def list_project_jobs(
     session: AsyncSession, project_id: int, *, before_id: int | None, limit: int
 ) -> Sequence[TrainingJob]:
-    """Newest first."""
+    """Return the trainings of a project before an id, newest first."""
     statement = select(TrainingJob).where(TrainingJob.project_id == project_id, is_listed())
     if before_id is not None:
         statement = statement.where(TrainingJob.id < before_id)
@@ -94,53 +94,53 @@ async def list_project_jobs(
 
 
 async def list_changed_jobs(session: AsyncSession, project_id: int, *, since: datetime) -> Sequence[TrainingJob]:
-    """Also those that have been deleted a moment ago."""
+    """Return the trainings of a project that have changed since a time, also deleted ones."""
     is_recent = (TrainingJob.kind == JobKind.TRAIN) & (TrainingJob.updated_at > since)
     changed = select(TrainingJob).where(TrainingJob.project_id == project_id, is_recent)
     return (await session.scalars(changed.order_by(TrainingJob.updated_at))).all()
 
 
 async def list_last_event_ids(session: AsyncSession, job_ids: Collection[int]) -> dict[int, int]:
-    """The newest event of each of these jobs that still is there."""
-    wanted = select(TrainingJob.id, TrainingJob.last_event_id).where(TrainingJob.id.in_(job_ids), is_visible())
-    return {row.id: row.last_event_id for row in await session.execute(wanted)}
+    """Return the id of the newest event of each of these jobs that is not deleted."""
+    query = select(TrainingJob.id, TrainingJob.last_event_id).where(TrainingJob.id.in_(job_ids), is_visible())
+    return {row.id: row.last_event_id for row in await session.execute(query)}
 
 
 async def list_recent_changes(session: AsyncSession, since: Mapping[int, datetime]) -> Sequence[Any]:
-    """Rows of (project_id, id, updated_at, last_event_id) of what has changed in projects, each since its own time."""
+    """Return rows of (project_id, id, updated_at, last_event_id) of changed jobs, for each project since its time."""
     job = TrainingJob
     recent = or_(*((job.project_id == project_id) & (job.updated_at > after) for project_id, after in since.items()))
-    wanted = select(job.project_id, job.id, job.updated_at, job.last_event_id).where(recent)
-    return (await session.execute(wanted)).all()
+    query = select(job.project_id, job.id, job.updated_at, job.last_event_id).where(recent)
+    return (await session.execute(query)).all()
 
 
 async def queue_positions(session: AsyncSession, jobs: Sequence[TrainingJob]) -> dict[int, int]:
-    """Where those of `jobs` that are queued stand among the queued jobs of their framework, from 1."""
+    """Return the positions, from 1, of those of `jobs` that are queued among the queued jobs of their framework."""
     queued = [job.id for job in jobs if job.status == JobStatus.QUEUED]
     if not queued:
         return {}
-    place = func.row_number().over(partition_by=TrainingJob.framework, order_by=QUEUE_ORDER)
-    places = (
-        select(TrainingJob.id, place.label("place"))
+    position = func.row_number().over(partition_by=TrainingJob.framework, order_by=QUEUE_ORDER)
+    positions = (
+        select(TrainingJob.id, position.label("position"))
         .where(TrainingJob.status == JobStatus.QUEUED, is_visible())
         .subquery()
     )
-    rows = await session.execute(select(places.c.id, places.c.place).where(places.c.id.in_(queued)))
-    return {row.id: row.place for row in rows}
+    rows = await session.execute(select(positions.c.id, positions.c.position).where(positions.c.id.in_(queued)))
+    return {row.id: row.position for row in rows}
 
 
 async def delete_operations(session: AsyncSession, job: TrainingJob) -> None:
-    """With a training goes what is done with it; with a work, the artifacts that the training has of it."""
-    gone = {"deleted_at": job.deleted_at, "updated_at": utc_now()}
-    works = update(TrainingJob).where(TrainingJob.parent_id == job.id, TrainingJob.deleted_at.is_(None))
-    await session.execute(works.values(gone).execution_options(synchronize_session=False))
+    """Delete the operations of a deleted training, or the artifacts that a deleted operation added to its training."""
+    deleted = {"deleted_at": job.deleted_at, "updated_at": utc_now()}
+    operations = update(TrainingJob).where(TrainingJob.parent_id == job.id, TrainingJob.deleted_at.is_(None))
+    await session.execute(operations.values(deleted).execution_options(synchronize_session=False))
     if job.parent_id is not None:
-        is_its = Artifact.uri.startswith(f"{job.output_uri}/", autoescape=True)
-        await session.execute(delete(Artifact).where(Artifact.job_id == job.parent_id, is_its))
+        is_result = Artifact.uri.startswith(f"{job.output_uri}/", autoescape=True)
+        await session.execute(delete(Artifact).where(Artifact.job_id == job.parent_id, is_result))
 
 
 async def list_events(session: AsyncSession, job_id: int, *, after: int, limit: int) -> Sequence[JobEvent]:
-    """The events that come after one, in order."""
+    """Return the events after an id, in order."""
     statement = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.event_id > after)
     return (await session.scalars(statement.order_by(JobEvent.event_id).limit(limit))).all()
 
@@ -148,24 +148,24 @@ async def list_events(session: AsyncSession, job_id: int, *, after: int, limit: 
 async def list_log_lines(
     session: AsyncSession, job_id: int, *, after: int, level: LogLevel, limit: int
 ) -> Sequence[LogLine]:
-    """The lines that come after one and are at least as urgent as `level`, in order."""
+    """Return the log lines after an id that are at least as urgent as `level`, in order."""
     urgent = LEVELS[LEVELS.index(level) :]
     statement = select(LogLine).where(LogLine.job_id == job_id, LogLine.line_id > after, LogLine.level.in_(urgent))
     return (await session.scalars(statement.order_by(LogLine.line_id).limit(limit))).all()
 
 
 async def first_log_line(session: AsyncSession, job_id: int) -> LogLine | None:
-    """The oldest line that is kept."""
+    """Return the oldest log line that is kept."""
     return await session.scalar(select(LogLine).where(LogLine.job_id == job_id).order_by(LogLine.line_id).limit(1))
 
 
 async def list_artifacts(session: AsyncSession, job_id: int) -> Sequence[Artifact]:
-    """In alphabetical order."""
+    """Return the artifacts of a job in alphabetical order."""
     return (await session.scalars(select(Artifact).where(Artifact.job_id == job_id).order_by(Artifact.name))).all()
 
 
 async def find_artifact(session: AsyncSession, job_id: int, name: str) -> Artifact | None:
-    """The artifact of that name, or the only one that has it but for its suffix."""
+    """Return the artifact of that name, or the only one that has it plus a suffix."""
     statement = select(Artifact).where(
         Artifact.job_id == job_id,
         (Artifact.name == name) | Artifact.name.startswith(f"{name}.", autoescape=True),
@@ -183,32 +183,30 @@ async def list_points(
     after_step: int | None,
     max_points: int,
 ) -> Sequence[Any]:
-    """Rows of (job_id, name, step, epoch, value, time) in order; of longer curves, a selection of `max_points`.
+    """Return rows of (job_id, name, step, epoch, value, time) in order; longer curves are thinned to `max_points`.
 
-    The steps are cut into stretches, and of each the smallest and the largest value stay: no peak is lost. The last
-    point stays too.
+    The steps are divided into buckets, of which the smallest and the largest value are kept, so that no peak is lost.
+    The last point is kept too.
     """
     point = MetricPoint
-    wanted = select(point.job_id, point.name, point.step, point.epoch, point.value, point.time)
-    wanted, curve = wanted.where(point.job_id.in_(job_ids)), [point.job_id, point.name]
+    query = select(point.job_id, point.name, point.step, point.epoch, point.value, point.time)
+    query, curve = query.where(point.job_id.in_(job_ids)), [point.job_id, point.name]
     if names:
-        wanted = wanted.where(point.name.in_(names))
+        query = query.where(point.name.in_(names))
     if after_step is not None:
-        wanted = wanted.where(point.step > after_step)
-    stretches = max(1, (max_points - 1) // 2)
-    cut = wanted.add_columns(
+        query = query.where(point.step > after_step)
+    buckets = max(1, (max_points - 1) // 2)
+    divided = query.add_columns(
         func.count().over(partition_by=curve).label("count"),
         func.max(point.step).over(partition_by=curve).label("last"),
-        func.ntile(stretches).over(partition_by=curve, order_by=point.step).label("stretch"),
+        func.ntile(buckets).over(partition_by=curve, order_by=point.step).label("bucket"),
     ).subquery()
-    within = [cut.c.job_id, cut.c.name, cut.c.stretch]
-    missing_last = case((cut.c.value.is_(None), 1), else_=0)
+    within, value, step = [divided.c.job_id, divided.c.name, divided.c.bucket], divided.c.value, divided.c.step
+    missing_last = case((value.is_(None), 1), else_=0)
     ranked = select(
-        cut,
-        func.row_number().over(partition_by=within, order_by=[missing_last, cut.c.value, cut.c.step]).label("low"),
-        func.row_number()
-        .over(partition_by=within, order_by=[missing_last, cut.c.value.desc(), cut.c.step])
-        .label("high"),
+        divided,
+        func.row_number().over(partition_by=within, order_by=[missing_last, value, step]).label("low"),
+        func.row_number().over(partition_by=within, order_by=[missing_last, value.desc(), step]).label("high"),
     ).subquery()
     kept = (ranked.c.count <= max_points) | (ranked.c.low == 1) | (ranked.c.high == 1)
     chosen = select(*(ranked.c[name] for name in ("job_id", "name", "step", "epoch", "value", "time")))

@@ -1,4 +1,6 @@
-"""What becomes of a job that has lost its instance or its trainer."""
+"""The end of an attempt at its instance: loss and restart within bounds, or back to the queue. Used by loops and
+requests.
+"""
 
 from datetime import timedelta
 
@@ -6,10 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.kit.clock import utc_now
 from vision_api.models import JobStatus, TrainingJob
-from vision_api.training_jobs.advice import next_step_advice
 from vision_api.training_jobs.instrumentation import RESTARTS
-from vision_api.training_jobs.loops import leases
-from vision_api.training_jobs.status import StatusReason, switch_status
+from vision_api.training_jobs.leases import release_lease
+from vision_api.training_jobs.status import StatusReason, next_step_advice, switch_status
 from vision_contracts import EndReason, WaitReason
 
 MAX_RESTARTS = 5
@@ -18,35 +19,31 @@ BACK_OFF_SECONDS = (0, 10, 30, 60, 120)
 
 
 def lose_attempt(session: AsyncSession, job: TrainingJob, reason: EndReason, message: str) -> None:
-    """An attempt ended through no fault of the job. It is tried again from the newest checkpoint, within bounds."""
+    """Restart a job whose attempt ended through no fault of its own, from the newest checkpoint and within bounds."""
     leave_instance(job)
     match job.status:
         case JobStatus.STOPPING:
-            why = StatusReason(
-                EndReason.STOPPED_BY_USER, f"It was being stopped by a user. {message} {next_step_advice(job)}"
-            )
-            switch_status(session, job, JobStatus.CANCELLED, why)
+            message = f"It was being stopped by a user. {message} {next_step_advice(job)}"
+            switch_status(session, job, JobStatus.CANCELLED, StatusReason(EndReason.STOPPED_BY_USER, message))
         case JobStatus.PAUSING:
             switch_status(session, job, JobStatus.PAUSED, StatusReason(None, message))
-        case _ if (given_up := _restart_limit_message(job)) is not None:
-            why = StatusReason(
-                reason, f"{message} {given_up} Look into its log for what ends it. {next_step_advice(job)}"
-            )
-            switch_status(session, job, JobStatus.FAILED, why)
+        case _ if (limit := _restart_limit_message(job)) is not None:
+            message = f"{message} {limit} Look into its log for what ends it. {next_step_advice(job)}"
+            switch_status(session, job, JobStatus.FAILED, StatusReason(reason, message))
         case _:
             _restart(session, job, message)
 
 
 def requeue_stopped(session: AsyncSession, job: TrainingJob) -> None:
-    """The platform stopped the attempt on purpose, after a checkpoint: this does not count as a restart."""
+    """Requeue a job that the platform stopped on purpose, after a checkpoint: this does not count as a restart."""
     leave_instance(job)
     message = "The platform was stopped. The experiment goes on from its last checkpoint when it is back."
     switch_status(session, job, JobStatus.QUEUED, StatusReason(WaitReason.PLATFORM_STOPPED, message))
 
 
 def leave_instance(job: TrainingJob) -> None:
-    """The current attempt is over: no instance should hold it any more, and nobody needs to follow it."""
-    leases.release(job)
+    """Detach a job from its instance when the current attempt is over: events are no longer collected from there."""
+    release_lease(job)
     job.instance_id = None
     job.dispatched_at = None
     job.eta_seconds = None
@@ -68,8 +65,6 @@ def _restart(session: AsyncSession, job: TrainingJob, message: str) -> None:
     job.not_before = utc_now() + timedelta(seconds=delay_seconds) if delay_seconds else None
     when = f"in {delay_seconds} seconds" if delay_seconds else "now"
     where = f"from step {job.checkpoint_step}" if job.checkpoint_step is not None else "from the beginning"
-    why = StatusReason(
-        WaitReason.BACKING_OFF if delay_seconds else None,
-        f"{message} Restart {job.restarts} of at most {MAX_RESTARTS} {where}, {when}.",
-    )
-    switch_status(session, job, JobStatus.QUEUED, why)
+    code = WaitReason.BACKING_OFF if delay_seconds else None
+    message = f"{message} Restart {job.restarts} of at most {MAX_RESTARTS} {where}, {when}."
+    switch_status(session, job, JobStatus.QUEUED, StatusReason(code, message))

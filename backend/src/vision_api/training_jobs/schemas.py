@@ -1,4 +1,4 @@
-"""What clients send and get about training jobs."""
+"""Request and response bodies of training jobs."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -34,7 +34,7 @@ class InitialCheckpoint(RequestModel):
 
 
 class JobSettings(RequestModel):
-    """Every setting of a job that may be left out. What is left out, or null, comes from the model's card."""
+    """Optional settings of a job. A setting that is omitted or null comes from the model's card."""
 
     name: Name | None = Field(default=None, description="Default: the model's name.")
     notes: Notes | None = None
@@ -56,7 +56,7 @@ class JobSettings(RequestModel):
     priority: Annotated[int, Field(ge=-10, le=10)] | None = None
     timeout_seconds: Annotated[float, Field(gt=0, le=LONGEST_TIMEOUT_SECONDS)] | None = None
     hyperparameters: dict[str, Any] | None = Field(
-        default=None, description="What the card's JSON Schema allows; never one of the fields beside it."
+        default=None, description="Values that the card's JSON Schema allows; never one of the fields beside it."
     )
 
 
@@ -80,14 +80,14 @@ class TrainingJobCreate(JobSettings):
 
     @model_validator(mode="after")
     def _one_kind_of_weights(self) -> "TrainingJobCreate":
-        meant = {None: self.initial_weights, True: "pretrained", False: "scratch"}[self.pretrained]
-        if self.initial_weights is not None and meant != self.initial_weights:
+        weights = {None: self.initial_weights, True: "pretrained", False: "scratch"}[self.pretrained]
+        if self.initial_weights is not None and weights != self.initial_weights:
             raise ValueError("pretrained and initial_weights contradict each other: give one of them.")
         return self
 
 
 class TrainingJobUpdate(JobSettings):
-    """Changes of an experiment. What is not named stays; null goes back to the default."""
+    """Changes of an experiment. Omitted settings stay; null restores the default."""
 
     framework: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
     model_name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
@@ -102,13 +102,13 @@ class TrainingJobUpdate(JobSettings):
 
 
 class WithChanges(RequestModel):
-    """A retry or a copy, with other settings where wanted."""
+    """A retry or a copy, optionally with other settings."""
 
     changes: TrainingJobUpdate | None = None
 
 
 class Extend(RequestModel):
-    """Train longer."""
+    """A longer training."""
 
     epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(description="The new total, more than now.")
 
@@ -120,7 +120,7 @@ class Fork(WithChanges):
 
 
 class JobProgress(ReadModel):
-    """How far training is. `epoch` counts completed epochs, `step` optimizer steps; `percent` is 0 to 100."""
+    """Progress of a training. `epoch` counts completed epochs, `step` optimizer steps; `percent` is 0 to 100."""
 
     epoch: int
     epochs: int
@@ -143,8 +143,8 @@ class TrainingJobRead(ReadModel):
 
     id: int
     job_uid: UUID
-    kind: JobKind = Field(description="`train`; the works of an experiment have others.")
-    parent_id: int | None = Field(description="Of a work: the experiment that it is about.")
+    kind: JobKind = Field(description="`train`; the operations of an experiment have others.")
+    parent_id: int | None = Field(description="Of an operation: the experiment that it belongs to.")
     project_id: int
     created_by_id: int
     name: str
@@ -158,7 +158,7 @@ class TrainingJobRead(ReadModel):
     dataset_format: DatasetFormat
     dataset_digest: str | None = Field(description="Of the content it trains on; null for a folder.")
     validation_split: str = Field(
-        description="What it is measured on: `val`, or `val-seed-7` where the data set brings none and the seed splits "
+        description="The split of its validation: `val`, or `val-seed-7` if the data set has none and the seed splits "
         "it off."
     )
     epochs: int
@@ -178,14 +178,14 @@ class TrainingJobRead(ReadModel):
     status_message: str | None
     error_message: str | None
     proposed_changes: dict[str, Any] | None = Field(
-        description="Of a failed experiment: send it as the `changes` of a retry, which may then go well."
+        description="Of a failed experiment: send it as the `changes` of a retry, which may then succeed."
     )
     queue_position: int | None = Field(description="From 1, among the queued experiments of its framework.")
     attempt: int = Field(description="0 before the first dispatch.")
     progress: JobProgress
     num_classes: int | None
     environment: dict[str, Any] | None = Field(
-        description="What the newest attempt trains with: `{device, versions: {library: version}, platform}`."
+        description="Environment of the newest attempt: `{device, versions: {library: version}, platform}`."
     )
     accuracy: float | None = Field(description="0 to 1: of the last validation, of the best checkpoint once completed.")
     loss: float | None = Field(description="The validation loss, of the same validation.")

@@ -1,4 +1,4 @@
-"""Rows as clients see them."""
+"""Serialization of rows for clients."""
 
 from vision_api.models import Artifact, JobStatus, LogLine, TrainingJob
 from vision_api.training_jobs.schemas import ArtifactRead, JobProgress, LogLineRead, PrimaryMetric, TrainingJobRead
@@ -9,7 +9,7 @@ _PLAIN = tuple(name for name in TrainingJobRead.model_fields if name not in _DER
 
 
 def read_job(job: TrainingJob, queue_position: int | None) -> TrainingJobRead:
-    """A job with its place in the queue, if it is in it."""
+    """Return a job with its position in the queue, or None for a job that is not queued."""
     return TrainingJobRead.model_validate(
         {name: getattr(job, name) for name in _PLAIN}
         | {
@@ -23,12 +23,12 @@ def read_job(job: TrainingJob, queue_position: int | None) -> TrainingJobRead:
 
 
 def read_primary_metric(job: TrainingJob) -> PrimaryMetric:
-    """The number by which it is compared with others of its task."""
+    """Return the metric by which a job is compared with others of its task."""
     return PrimaryMetric(name=metric_names.PRIMARY[job.task_type], value=job.primary_value)
 
 
 def read_progress(job: TrainingJob) -> JobProgress:
-    """How far a job is."""
+    """Return the progress of a job."""
     is_done = job.status == JobStatus.COMPLETED
     share = 1.0 if is_done else job.progress_step / job.progress_steps if job.progress_steps else 0.0
     return JobProgress(
@@ -42,11 +42,11 @@ def read_progress(job: TrainingJob) -> JobProgress:
 
 
 def read_log_line(line: LogLine) -> LogLineRead:
-    """A line with its number."""
+    """Return a log line with its id."""
     level = LogLevel(line.level)
     return LogLineRead(id=line.line_id, time=line.time, level=level, message=line.message, attempt=line.attempt)
 
 
 def read_artifact(artifact: Artifact) -> ArtifactRead:
-    """An artifact without its place in storage."""
+    """Return an artifact without its place in storage."""
     return ArtifactRead.model_validate(artifact)

@@ -32,7 +32,7 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
 }
 
 ENDED = frozenset({_S.COMPLETED, _S.FAILED, _S.CANCELLED})
-"""Nothing happens any more unless a user asks for it."""
+"""Statuses that a job leaves only by a user's request."""
 
 ACTIVE = frozenset({_S.STARTING, _S.RUNNING, _S.STOPPING, _S.PAUSING})
 """An instance has accepted the current attempt, and its terminal event has not been collected yet."""
@@ -47,16 +47,16 @@ class TransitionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StatusReason:
-    """Why a job has the status that it has: a stable code, and a text for people."""
+    """Reason of a job's status: a stable code, and a text for people."""
 
-    reason: WaitReason | EndReason | None = None
+    code: WaitReason | EndReason | None = None
     message: str | None = None
     proposed_changes: dict[str, Any] | None = None
-    """For a retry of what has failed."""
+    """Changes for a retry of a failed job."""
 
 
 def is_allowed(current: JobStatus, target: JobStatus) -> bool:
-    """Whether a job may go from `current` to `target`."""
+    """Return whether a job may go from `current` to `target`."""
     return target in TRANSITIONS[current]
 
 
@@ -68,30 +68,37 @@ def switch_status(
     *,
     time: datetime | None = None,
 ) -> None:
-    """Move the job along the table, say why, and tell whoever follows. Nothing else writes a status.
+    """Change the status along the table, with its reason, and append the events. Nothing else writes a status.
 
     The job's row must be locked. Raises TransitionError for a transition that the table does not have.
     """
     if not is_allowed(job.status, status):
         raise TransitionError(job.status, status)
     moment, reason = time or utc_now(), reason or StatusReason()
-    logger.info("job %s: %s → %s %s", job.job_uid, job.status, status, reason.reason or "")
+    logger.info("job %s: %s → %s %s", job.job_uid, job.status, status, reason.code or "")
     job.status = status
     job.error_message = reason.message if status is _S.FAILED else None
     job.proposed_changes = reason.proposed_changes if status is _S.FAILED else None
     job.completed_at = moment if status in ENDED else None
     explain_status(session, job, reason, time=moment)
     if status in ENDED:
-        ENDINGS.labels(job.framework, status, reason.reason or "").inc()
-        end = {"status": status, "status_reason": reason.reason, "proposed_changes": job.proposed_changes}
+        ENDINGS.labels(job.framework, status, reason.code or "").inc()
+        end = {"status": status, "status_reason": reason.code, "proposed_changes": job.proposed_changes}
         append_event(session, job, "end", end, time=moment)
 
 
 def explain_status(
     session: AsyncSession, job: TrainingJob, reason: StatusReason, *, time: datetime | None = None
 ) -> None:
-    """Say why the job has its present status. The job's row must be locked."""
-    job.status_reason = reason.reason
+    """Store the reason of the current status and append an event. The job's row must be locked."""
+    job.status_reason = reason.code
     job.status_message = reason.message
-    data = {"status": job.status, "status_reason": reason.reason, "status_message": reason.message}
+    data = {"status": job.status, "status_reason": reason.code, "status_message": reason.message}
     append_event(session, job, "status", data, time=time)
+
+
+def next_step_advice(job: TrainingJob) -> str:
+    """Return a sentence that names the request by which a user can continue an ended job."""
+    if job.checkpoint_uri is not None:
+        return f"Resume it to go on from its checkpoint at step {job.checkpoint_step}, or retry it from the beginning."
+    return "It has left no checkpoint: retry it to train from the beginning."

@@ -1,4 +1,4 @@
-"""What people do with the rows of training jobs. Starting and stopping is in `lifecycle.py`."""
+"""Creation, change and deletion of training jobs. Starting and stopping is in `lifecycle.py`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ from vision_api.projects.access import MISSING as PROJECT_MISSING
 from vision_api.projects.repository import add_to_experiment_count
 from vision_api.storage_layout import job_uri
 from vision_api.training_jobs import access, repository
-from vision_api.training_jobs.resolution.resolver import JobResolver, describe, merge
+from vision_api.training_jobs.resolution.resolver import JobResolver, job_settings, merge_changes
 from vision_api.training_jobs.schemas import InitialCheckpoint, TrainingJobCreate, TrainingJobRead, TrainingJobUpdate
 from vision_api.training_jobs.serializers import read_job
 from vision_contracts import JobKind
@@ -32,9 +32,9 @@ async def create(
     idempotency: Idempotency | None = None,
     sent: Mapping[str, Any] | None = None,
 ) -> TrainingJobRead:
-    """A new job, `pending`: nothing runs. `sent` is what the client said, if that was not all of the request.
+    """Create a job, `pending`: nothing runs. `sent` is the client's body if it was not the whole request.
 
-    Raises Invalid for anything that could not be trained.
+    Raises Invalid for settings that cannot be trained.
     """
     columns = await resolver.resolve(user=user, request=request)
     async with resolver.database.transaction() as session:
@@ -65,32 +65,32 @@ async def create(
 
 
 async def get(session: AsyncSession, *, user: User, job_id: int) -> TrainingJobRead:
-    """One job. Raises NotFound."""
+    """Return one job. Raises NotFound."""
     return await read_with_position(session, await access.get_job_for(session, user, job_id))
 
 
-async def page(session: AsyncSession, *, wanted: Select[TrainingJob], params: PageRequest) -> Page[TrainingJobRead]:
-    """One page of `repository.visible_jobs`, newest first."""
-    found = await repository.page_jobs(session, wanted, params)
+async def page(session: AsyncSession, *, query: Select[TrainingJob], params: PageRequest) -> Page[TrainingJobRead]:
+    """Return one page of `repository.visible_jobs`, newest first."""
+    found = await repository.page_jobs(session, query, params)
     positions = await repository.queue_positions(session, found.items)
     return found.map(lambda job: read_job(job, positions.get(job.id)))
 
 
 async def update(resolver: JobResolver, *, user: User, job_id: int, changes: TrainingJobUpdate) -> TrainingJobRead:
-    """Change what may still be changed. Raises InvalidTransition for a setting of a job that has been started."""
-    is_free = changes.model_fields_set <= ALWAYS_CHANGEABLE
+    """Change a job. Raises InvalidTransition for a setting that cannot be changed once it has been started."""
+    is_always_changeable = changes.model_fields_set <= ALWAYS_CHANGEABLE
     async with resolver.database.snapshot() as session:
         before = await access.get_job_for(session, user, job_id, role="editor")
     access.require_training(before, "changed")
-    if not is_free and before.status != JobStatus.PENDING:
+    if not is_always_changeable and before.status != JobStatus.PENDING:
         raise InvalidTransition(
             f"Only {', '.join(sorted(ALWAYS_CHANGEABLE))} can be changed while an experiment is {before.status}: "
             "clone it, or retry it with changes once it has ended."
         )
-    if is_free:
-        columns = _free_columns(before, changes)
+    if is_always_changeable:
+        columns = _always_changeable_columns(before, changes)
     else:
-        columns = await resolver.resolve(user=user, request=merge(before, changes))
+        columns = await resolver.resolve(user=user, request=merge_changes(before, changes))
     async with resolver.database.transaction() as session:
         job = await lock_unchanged(session, user, before)
         assign(job, columns)
@@ -105,11 +105,11 @@ async def clone(
     changes: TrainingJobUpdate | None = None,
     idempotency: Idempotency | None = None,
 ) -> TrainingJobRead:
-    """A new job with the settings of another one."""
+    """Create a job with the settings of another one."""
     async with resolver.database.snapshot() as session:
         source = await access.get_job_for(session, user, job_id, role="editor")
     access.require_training(source, "cloned")
-    request = merge(source, changes)
+    request = merge_changes(source, changes)
     return await create(resolver, user=user, request=request, idempotency=idempotency, sent=_sent_body(changes))
 
 
@@ -122,42 +122,42 @@ async def fork(
     changes: TrainingJobUpdate | None = None,
     idempotency: Idempotency | None = None,
 ) -> TrainingJobRead:
-    """A new job that starts from a checkpoint of another one."""
+    """Create a job that starts from a checkpoint of another one."""
     async with resolver.database.snapshot() as session:
         source = await access.get_job_for(session, user, job_id, role="editor")
     access.require_training(source, "forked")
-    request = merge(source, changes, initial_weights=InitialCheckpoint(job_id=job_id, artifact=artifact))
+    request = merge_changes(source, changes, initial_weights=InitialCheckpoint(job_id=job_id, artifact=artifact))
     sent = _sent_body(changes, artifact=artifact)
     return await create(resolver, user=user, request=request, idempotency=idempotency, sent=sent)
 
 
 async def delete(session: AsyncSession, *, user: User, job_id: int) -> None:
-    """Gone for everybody from now on; the sweep stops it and frees what it has."""
-    seen = await access.get_job_for(session, user, job_id, role="editor")
-    if seen.project_id is not None and seen.kind == JobKind.TRAIN:
-        await add_to_experiment_count(session, seen.project_id, -1)
-    job = await access.lock_job_for(session, user, job_id)  # whoever comes second finds none: the count is rolled back
+    """Mark a job as deleted: it disappears at once, and the loops stop it and delete its rows and files."""
+    found = await access.get_job_for(session, user, job_id, role="editor")
+    if found.project_id is not None and found.kind == JobKind.TRAIN:
+        await add_to_experiment_count(session, found.project_id, -1)
+    job = await access.lock_job_for(session, user, job_id)  # raises in the second of two deletions: no count is lost
     job.deleted_at = utc_now()
     await repository.delete_operations(session, job)
 
 
 async def read_with_position(session: AsyncSession, job: TrainingJob) -> TrainingJobRead:
-    """A job as clients see it, with what the open transaction has changed."""
+    """Return a job as clients see it, with the changes of the open transaction."""
     await session.flush()
     positions = await repository.queue_positions(session, [job])
     return read_job(job, positions.get(job.id))
 
 
 async def lock_unchanged(session: AsyncSession, user: User, before: TrainingJob) -> TrainingJob:
-    """Lock a job that was read a moment ago. Raises Conflict if somebody has changed its settings since."""
+    """Lock a job that was read before. Raises Conflict if its settings have changed since."""
     job = await access.lock_job_for(session, user, before.id)
-    if describe(job) != describe(before) or (job.status, job.attempt) != (before.status, before.attempt):
-        raise Conflict("Somebody changed this experiment at the same moment. Load it again and retry.")
+    if job_settings(job) != job_settings(before) or (job.status, job.attempt) != (before.status, before.attempt):
+        raise Conflict("This experiment was changed at the same time. Load it again and retry.")
     return job
 
 
 def assign(job: TrainingJob, columns: dict[str, Any]) -> None:
-    """Write settled columns to the row."""
+    """Write resolved columns to the row."""
     for name, value in columns.items():
         setattr(job, name, value)
 
@@ -166,7 +166,7 @@ def _sent_body(changes: TrainingJobUpdate | None, **others: Any) -> dict[str, An
     return {"changes": changes.model_dump(mode="json", exclude_unset=True) if changes else None, **others}
 
 
-def _free_columns(job: TrainingJob, changes: TrainingJobUpdate) -> dict[str, Any]:
-    """What is named, or its default: whatever else the experiment was made of may be gone."""
+def _always_changeable_columns(job: TrainingJob, changes: TrainingJobUpdate) -> dict[str, Any]:
+    """Return the named columns, null as their default. Nothing is resolved: the data set may be gone."""
     defaults = {"name": job.model_name, "notes": "", "priority": 0}
     return {name: value or defaults[name] for name, value in changes.model_dump(exclude_unset=True).items()}

@@ -1,4 +1,4 @@
-"""Dispatch and reconcile against a small service: what is sent, what is repeated, and what is taken back."""
+"""Dispatch and reconcile against a small service: starts, their repetitions, and stops."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,9 +17,9 @@ from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import JobStatus, Project, TrainingJob, User
 from vision_api.training_jobs import lifecycle
-from vision_api.training_jobs.loops import repository
-from vision_api.training_jobs.loops.dispatch import Answer, DispatchLoop, Sending
+from vision_api.training_jobs.loops.dispatch import Answer, DispatchLoop, StartRequest
 from vision_api.training_jobs.loops.reconcile import ReconcileLoop
+from vision_api.training_jobs.loops.repository import jobs as repository
 from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_services import InstanceRegistry, running_registry
 from vision_contracts import HeldJob, Problem
@@ -36,7 +36,7 @@ def service() -> SmallService:
 
 @pytest.fixture
 async def registry(settings: Settings, service: SmallService) -> AsyncIterator[InstanceRegistry]:
-    """It knows one instance, with one slot."""
+    """A registry of one instance, with one slot."""
     async with serving(service) as port:
         urls = {"small": (f"http://127.0.0.1:{port}",)}
         own = Settings(**(settings.model_dump() | {"service_urls": urls, "service_token": TOKEN}))
@@ -124,7 +124,7 @@ async def test_a_user_has_only_so_many_slots(database: Database, registry: Insta
     assert (await stored(database, job)).status_reason == "user_limit"
 
 
-async def test_who_has_queued_many_keeps_nobody_waiting(
+async def test_a_user_with_many_queued_jobs_does_not_crowd_out_another(
     database: Database,
     registry: InstanceRegistry,
     project: Project,
@@ -143,15 +143,15 @@ async def test_who_has_queued_many_keeps_nobody_waiting(
     assert (await stored(database, job)).status == S.STARTING
 
 
-async def test_an_answer_that_comes_after_the_job_was_taken_back_starts_nothing(
+async def test_an_answer_after_the_job_was_taken_back_starts_nothing(
     database: Database, registry: InstanceRegistry, make_job: MakeJob
 ) -> None:
     class Hung(DispatchLoop):
-        """Its user pauses the job and goes on with it, and it is leased anew, before the instance has answered."""
+        """Dispatch whose job is paused, resumed and leased again before the instance has answered."""
 
-        async def _send(self, sending: Sending) -> Answer:
+        async def _send(self, request: StartRequest) -> Answer:
             async with database.transaction() as session:
-                row = await session.get_one(TrainingJob, sending.job_id)
+                row = await session.get_one(TrainingJob, request.job_id)
                 row.instance_id = None
             return None
 
@@ -207,7 +207,7 @@ async def test_an_instance_that_never_answers_loses_the_job_and_its_attempt(
     assert (lost.status, lost.attempt, lost.instance_id) == ("queued", 1, None)
 
 
-async def test_what_another_backend_has_leased_is_left_alone(
+async def test_a_job_that_another_backend_has_leased_is_left_alone(
     database: Database, dispatch: DispatchLoop, make_job: MakeJob, service: SmallService
 ) -> None:
     later = utc_now() + timedelta(seconds=10)
@@ -222,7 +222,9 @@ async def test_what_another_backend_has_leased_is_left_alone(
     assert [held.job_uid for held in service.held] == [expired.job_uid]
 
 
-async def test_weights_that_are_gone_end_the_job(database: Database, dispatch: DispatchLoop, make_job: MakeJob) -> None:
+async def test_missing_initial_weights_fail_the_job(
+    database: Database, dispatch: DispatchLoop, make_job: MakeJob
+) -> None:
     job = await make_job(status=S.QUEUED, initial_weights={"job_id": 4711, "artifact": "checkpoints/best.pt"})
 
     await dispatch.tick()
@@ -232,7 +234,7 @@ async def test_weights_that_are_gone_end_the_job(database: Database, dispatch: D
     assert "4711" in (failed.error_message or "")
 
 
-async def test_a_job_that_is_stopped_on_its_way_is_ended_where_it_arrives(
+async def test_a_job_that_is_stopped_while_it_is_sent_is_ended_at_its_instance(
     database: Database,
     dispatch: DispatchLoop,
     reconcile: ReconcileLoop,
@@ -257,7 +259,7 @@ async def test_a_job_that_is_stopped_on_its_way_is_ended_where_it_arrives(
     assert [(order.mode, order.attempt) for order in service.stops] == [("kill", 1)]
 
 
-async def test_what_is_not_wanted_any_more_is_stopped_or_deleted(
+async def test_jobs_that_an_instance_should_not_hold_are_stopped_or_deleted(
     database: Database, reconcile: ReconcileLoop, make_job: MakeJob, service: SmallService
 ) -> None:
     def held(uid: UUID, state: str, attempt: int = 2) -> HeldJob:
@@ -284,7 +286,7 @@ async def test_what_is_not_wanted_any_more_is_stopped_or_deleted(
 
 
 @pytest.mark.parametrize(("status", "mode"), [(S.STOPPING, "stop"), (S.PAUSING, "pause")])
-async def test_a_users_order_is_repeated_until_it_is_done(
+async def test_a_stop_request_is_repeated_until_the_job_has_ended(
     reconcile: ReconcileLoop, make_job: MakeJob, service: SmallService, status: JobStatus, mode: str
 ) -> None:
     await make_job(status=status, attempt=4, instance_id=service.instance_id)

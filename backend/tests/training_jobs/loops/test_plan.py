@@ -1,4 +1,4 @@
-"""Who gets a slot, and why the others wait."""
+"""Assignment of slots, and the reasons of jobs that wait."""
 
 from collections import Counter
 from datetime import timedelta
@@ -9,7 +9,7 @@ from support.job_rows import job_fields
 
 from vision_api.kit.clock import utc_now
 from vision_api.models import TrainingJob
-from vision_api.training_jobs.loops.plan import Candidate, Capacity, Plan, capacity_of, free_slots, make_plan
+from vision_api.training_jobs.loops.plan import Candidate, Capacity, Plan, free_slots, make_capacity, make_plan
 from vision_contracts import ServiceReady
 
 A, B = UUID(int=1), UUID(int=2)
@@ -28,7 +28,7 @@ def plan(candidates: list[Candidate], *, running: dict[int, int] | None = None, 
 
 
 def reasons(made: Plan) -> list[str | None]:
-    return [why.reason for _, why in made.waits]
+    return [reason.code for _, reason in made.waits]
 
 
 def test_slots_are_given_in_the_order_of_the_queue() -> None:
@@ -53,7 +53,7 @@ def test_a_job_for_several_devices_takes_as_many_slots_of_one_instance() -> None
 
     assert made.starts[0] == (wide.job, B)
     assert free == {"timm": {A: 0, B: 1}}
-    assert [(job, why.reason) for job, why in made.waits] == [(waiting.job, "no_free_slot")]
+    assert [(job, reason.code) for job, reason in made.waits] == [(waiting.job, "no_free_slot")]
 
 
 def test_a_job_wider_than_every_instance_is_left_to_the_largest_to_refuse() -> None:
@@ -96,5 +96,5 @@ def test_a_slot_is_free_only_if_both_sides_think_so(free: int, held: int, draini
     )  # fmt: skip
 
     assert free_slots(ready, held) == expected
-    capacity = capacity_of([(A, "timm", ready)], {A: held}, {}, 0)
+    capacity = make_capacity([(A, "timm", ready)], {A: held}, {}, 0)
     assert (capacity.free_slots, capacity.total_slots) == ({"timm": {A: expected}}, {"timm": 2})

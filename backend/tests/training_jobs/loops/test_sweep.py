@@ -1,4 +1,4 @@
-"""Deletes free everything, also when whoever deletes is killed half-way."""
+"""A deletion frees all rows and files, also if it is killed half-way."""
 
 import os
 from collections.abc import Callable
@@ -30,7 +30,8 @@ from vision_api.models import (
 )
 from vision_api.projects.use_cases import delete_project
 from vision_api.storage_layout import job_uri
-from vision_api.training_jobs.loops import repository, sweep
+from vision_api.training_jobs.loops import sweep
+from vision_api.training_jobs.loops.repository import removal
 from vision_api.training_jobs.loops.retention import DEFAULT_RETENTION
 from vision_api.training_jobs.loops.sweep import SweepLoop
 
@@ -38,7 +39,7 @@ Sweep = Callable[[], SweepLoop]
 
 
 class Killed(BaseException):
-    """Nothing that runs afterwards can catch it."""
+    """A kill, which no handler of exceptions catches."""
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def store(tmp_path: Path) -> ObjectStore:
 
 @pytest.fixture
 def new_sweep(database: Database, store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Sweep:
-    """That of a backend that has just started."""
+    """A sweep of a backend that has just started."""
     monkeypatch.setattr(sweep, "SEEN_AS_DELETED", timedelta(0))
     return lambda: SweepLoop(database, store, DEFAULT_RETENTION, owner=uuid4())
 
@@ -86,7 +87,7 @@ async def fill(database: Database, store: ObjectStore, job: TrainingJob) -> None
 
 
 async def rows_of(database: Database) -> dict[str, int]:
-    """How many rows jobs have in each table, without the empty ones."""
+    """Count the rows of jobs in each table, without the empty ones."""
     tables = (TrainingJob, Artifact, JobEvent, LogLine, MetricPoint)
     async with database.snapshot() as session:
         counts = {
@@ -96,7 +97,7 @@ async def rows_of(database: Database) -> dict[str, int]:
 
 
 async def leases_end(database: Database) -> None:
-    """As after fifteen seconds."""
+    """Let all leases expire."""
     async with database.transaction() as session:
         await session.execute(update(TrainingJob).values(lease_expires_at=utc_now() - timedelta(seconds=1)))
 
@@ -118,10 +119,10 @@ async def test_a_deleted_job_leaves_nothing(
 
 STEPS: list[tuple[Any, str]] = [
     (ObjectStore, "delete_prefix"),
-    (repository, "list_point_names"),
-    (repository, "remove_points"),
-    (repository, "remove_history"),
-    (repository, "remove_job"),
+    (removal, "list_metric_names"),
+    (removal, "delete_curve"),
+    (removal, "delete_history"),
+    (removal, "delete_job"),
 ]
 
 
@@ -148,7 +149,7 @@ async def test_a_deletion_that_is_killed_half_way_is_done_by_the_next(
         raise Killed
 
     async def killed_in_transaction(*arguments: Any, **named: Any) -> Any:
-        """What the transaction has done is not committed."""
+        """Raise within the transaction, which is not committed."""
         if is_done:
             await original(*arguments, **named)
         raise Killed

@@ -1,1 +1,1 @@
-"""What moves training jobs along in the background. Each loop loads, processes and applies, in this order."""
+"""Background loops that move training jobs along. Each loads, processes and applies, in this order."""

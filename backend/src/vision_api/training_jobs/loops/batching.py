@@ -1,4 +1,4 @@
-"""Events as they come, gathered into batches that are worth a transaction."""
+"""Batches of events, each large enough to be worth a transaction."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -12,9 +12,9 @@ BATCH_EVENTS = 500
 async def in_batches(
     events: AsyncIterator[JobEvent | None], *, seconds: float = BATCH_SECONDS, size: int = BATCH_EVENTS
 ) -> AsyncGenerator[list[JobEvent]]:
-    """Lists of what comes within `seconds` of the first of it, at most `size`. An empty list is a heartbeat.
+    """Yield lists of at most `size` events that came within `seconds` of their first. An empty list is a heartbeat.
 
-    What `events` raises is raised here, after what came before it.
+    An exception of `events` is raised after the events that came before it.
     """
     queue: asyncio.Queue[JobEvent | BaseException | None] = asyncio.Queue(2 * size)
     reading = asyncio.create_task(_read(events, queue))
@@ -38,11 +38,11 @@ async def in_batches(
 
 
 async def _read(events: AsyncIterator[JobEvent | None], queue: asyncio.Queue[JobEvent | BaseException | None]) -> None:
-    """Put events into the queue, and how they ended. While the database is behind, the service waits."""
+    """Put events into the queue, at last the exception that ended them. A full queue makes the service wait."""
     try:
         async for event in events:
             await queue.put(event)
-    except Exception as error:  # noqa: BLE001 - raised again by whoever reads the queue
+    except Exception as error:  # noqa: BLE001 - raised again by the reader of the queue
         await queue.put(error)
     else:
         await queue.put(StopAsyncIteration())

@@ -1,4 +1,4 @@
-"""Gives queued jobs to instances. The instance and the attempt are committed before anything is sent."""
+"""Loop that sends queued jobs to instances. The instance and the attempt are committed before anything is sent."""
 
 import asyncio
 import logging
@@ -16,9 +16,10 @@ from vision_api.kit.logging import request_id_var
 from vision_api.kit.tracing import span
 from vision_api.models import JobStatus, TrainingJob
 from vision_api.training_jobs.instrumentation import count_dispatch
-from vision_api.training_jobs.loops import leases, repository
-from vision_api.training_jobs.loops.job_specs import WeightsGone, make_spec
-from vision_api.training_jobs.loops.plan import Candidate, Plan, capacity_of, make_plan
+from vision_api.training_jobs.leases import release_lease, take_lease
+from vision_api.training_jobs.loops.job_specs import WeightsNotFound, make_spec
+from vision_api.training_jobs.loops.plan import Candidate, Plan, make_capacity, make_plan
+from vision_api.training_jobs.loops.repository import jobs as repository
 from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_jobs.restarts import leave_instance
 from vision_api.training_jobs.status import StatusReason, explain_status, switch_status
@@ -29,10 +30,10 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 UNANSWERED_SECONDS = 15.0
-"""How long a start is repeated to an instance that does not answer, before the job is taken away from it."""
+"""Time for which a start is repeated to an instance that does not answer, before another one may get the job."""
 
-_BUSY = frozenset({"no_free_slot", "draining"})
-_REASONS = {
+_BUSY_CODES = frozenset({"no_free_slot", "draining"})
+_REASON_OF_CODE = {
     "dataset_not_visible": EndReason.BAD_DATA,
     "hyperparameters_invalid": EndReason.BAD_HYPERPARAMETERS,
     "kind_not_supported": EndReason.KIND_NOT_SUPPORTED,
@@ -42,8 +43,8 @@ _REASONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
-    """An attempt on its way to an instance."""
+class StartRequest:
+    """An attempt that is being sent to an instance."""
 
     job_id: int
     instance_id: UUID
@@ -51,11 +52,11 @@ class Sending:
 
 
 Answer = ServiceRejected | ServiceUnavailable | None
-"""None: taken on."""
+"""None: the instance has accepted the attempt."""
 
 
 class DispatchLoop:
-    """Load: lease and commit. Process: send. Apply: what was answered."""
+    """Loads jobs (plan, lease, commit), sends them, and applies the answers."""
 
     def __init__(
         self,
@@ -73,21 +74,21 @@ class DispatchLoop:
         self._max_per_user = max_running_jobs_per_user
 
     async def wait(self) -> None:
-        """Until there may be something to do."""
+        """Wait for a notification or the next round."""
         await self._notifier.dispatch.wait(POLL_SECONDS)
 
     async def tick(self) -> None:
-        """Start what can be started now."""
-        sendings = await self._load()
-        answers = await asyncio.gather(*(self._send(sending) for sending in sendings))
-        for sending, answer in zip(sendings, answers, strict=True):
-            await self._apply(sending, answer)
-        if sendings:
+        """Start the jobs that can be started now."""
+        requests = await self._load()
+        answers = await asyncio.gather(*(self._send(request) for request in requests))
+        for request, answer in zip(requests, answers, strict=True):
+            await self._apply(request, answer)
+        if requests:
             self._notifier.collect.set()
 
-    async def _load(self) -> list[Sending]:
+    async def _load(self) -> list[StartRequest]:
         async with self._database.transaction() as session:
-            await repository.plan_alone(session)
+            await repository.lock_planning(session)
             unanswered = await repository.lock_unanswered(session)
             plan = await self._plan(session)
             for job, instance_id in plan.starts:
@@ -95,87 +96,88 @@ class DispatchLoop:
                 job.attempt = max(job.attempt, job.attempt_floor) + 1
                 job.service_cursor = 0
                 job.dispatched_at = database_now()
-            for job, why in plan.waits:
-                if job.status_reason != why.reason:
-                    explain_status(session, job, why)
-            sent = [*unanswered, *(job for job, _ in plan.starts)]
-            sendings = await self._prepare(session, sent)
-        for job in [*sent, *(job for job, _ in plan.waits)]:
-            self._notifier.job_changed(job.id)
-        return sendings
+            for job, reason in plan.waits:
+                if job.status_reason != reason.code:
+                    explain_status(session, job, reason)
+            to_send = [*unanswered, *(job for job, _ in plan.starts)]
+            requests = await self._make_requests(session, to_send)
+        for job in [*to_send, *(job for job, _ in plan.waits)]:
+            self._notifier.notify_job_changed(job.id)
+        return requests
 
     async def _plan(self, session: AsyncSession) -> Plan:
         queued = await repository.lock_queued(session)
         instances = [(each.instance_id, each.framework, each.ready) for each in self._registry.instances]
-        capacity = capacity_of(
+        capacity = make_capacity(
             instances,
-            await repository.count_held(session),
-            await repository.count_running_of_users(session) if self._max_per_user else {},
+            await repository.count_held_slots(session),
+            await repository.count_running_by_user(session) if self._max_per_user else {},
             self._max_per_user,
         )
         candidates = [Candidate(job, job.framework, job.created_by_id, job.not_before) for job in queued]
         return make_plan(candidates, capacity, utc_now())
 
-    async def _prepare(self, session: AsyncSession, jobs: Sequence[TrainingJob]) -> list[Sending]:
-        """Lease what will be sent; what cannot be sent at all has failed."""
-        sendings: list[Sending] = []
+    async def _make_requests(self, session: AsyncSession, jobs: Sequence[TrainingJob]) -> list[StartRequest]:
+        """Lease the jobs that will be sent; those of which no specification can be made fail."""
+        requests: list[StartRequest] = []
         for job in jobs:
             try:
                 spec = await make_spec(session, job)
-            except WeightsGone as gone:
+            except WeightsNotFound as error:
                 leave_instance(job)
-                switch_status(session, job, JobStatus.FAILED, StatusReason(EndReason.WEIGHTS_UNAVAILABLE, str(gone)))
+                switch_status(session, job, JobStatus.FAILED, StatusReason(EndReason.WEIGHTS_UNAVAILABLE, str(error)))
                 continue
             assert job.instance_id is not None  # noqa: S101 - both kinds of jobs have one
-            leases.take(job, self._owner)
-            sendings.append(Sending(job.id, job.instance_id, spec))
-        return sendings
+            take_lease(job, self._owner)
+            requests.append(StartRequest(job.id, job.instance_id, spec))
+        return requests
 
-    async def _send(self, sending: Sending) -> Answer:
-        request_id_var.set(sending.spec.request_id)  # of the task that `tick` makes for each sending
-        instance = self._registry.get(sending.instance_id)
+    async def _send(self, request: StartRequest) -> Answer:
+        spec = request.spec
+        request_id_var.set(spec.request_id)  # set in the task that `tick` makes for each request
+        instance = self._registry.get(request.instance_id)
         if instance is None:
             return ServiceUnavailable("The instance that this attempt was sent to does not answer.")
         try:
-            with span("dispatch", job_uid=str(sending.spec.job_uid), request_id=sending.spec.request_id or ""):
-                await self._registry.client(instance).start(sending.spec)
-            logger.info("job %s: attempt %d starts at %s", sending.spec.job_uid, sending.spec.attempt, instance.url)
+            with span("dispatch", job_uid=str(spec.job_uid), request_id=spec.request_id or ""):
+                await self._registry.client(instance).start(spec)
+            logger.info("job %s: attempt %d starts at %s", spec.job_uid, spec.attempt, instance.url)
         except (ServiceRejected, ServiceUnavailable) as answer:
             return answer
         return None
 
-    async def _apply(self, sending: Sending, answer: Answer) -> None:
+    async def _apply(self, request: StartRequest, answer: Answer) -> None:
         async with self._database.transaction() as session:
-            job = await leases.lock_leased(
-                session, job_id=sending.job_id, owner=self._owner, attempt=sending.spec.attempt
+            job = await repository.lock_leased(
+                session, job_id=request.job_id, owner=self._owner, attempt=request.spec.attempt
             )
-            if job is None or job.status != JobStatus.QUEUED or job.instance_id != sending.instance_id:
-                self._notifier.reconcile.set()  # a user was faster: whatever the instance has must be stopped
+            if job is None or job.status != JobStatus.QUEUED or job.instance_id != request.instance_id:
+                self._notifier.reconcile.set()  # a user was faster: the instance must stop the attempt
                 return
-            leases.release(job)
+            release_lease(job)
             if answer is None:
                 switch_status(session, job, JobStatus.STARTING)
                 count_dispatch(job)
             elif isinstance(answer, ServiceRejected):
-                _refused(session, job, answer)
+                _apply_rejection(session, job, answer)
             else:
-                await _not_answered(session, job, answer)
-        self._notifier.job_changed(sending.job_id)
+                await _apply_no_answer(session, job, answer)
+        self._notifier.notify_job_changed(request.job_id)
 
 
-def _refused(session: AsyncSession, job: TrainingJob, answer: ServiceRejected) -> None:
+def _apply_rejection(session: AsyncSession, job: TrainingJob, answer: ServiceRejected) -> None:
     leave_instance(job)
-    if answer.code in _BUSY:
-        job.attempt -= 1  # this attempt has never been anywhere
+    if answer.code in _BUSY_CODES:
+        job.attempt -= 1  # no instance has had this attempt
         job.not_before = utc_now() + timedelta(seconds=POLL_SECONDS)
         explain_status(session, job, StatusReason(WaitReason.NO_FREE_SLOT, str(answer)))
     elif answer.code == "attempt_superseded":
         logger.warning("job %s: its instance knows a later attempt than %d", job.job_uid, job.attempt)
     else:
-        reason = _REASONS.get(answer.code, EndReason.INTERNAL)
+        reason = _REASON_OF_CODE.get(answer.code, EndReason.INTERNAL)
         if job.kind != JobKind.TRAIN and any(error.field == "kind" for error in answer.problem.errors or []):
-            reason = EndReason.KIND_NOT_SUPPORTED  # of a service that is too old to know the word
-        message = f"The training service refused this experiment: {_explanation(answer)} Mend that and retry."
+            reason = EndReason.KIND_NOT_SUPPORTED  # an older service does not know this kind
+        message = f"The training service refused this experiment: {_explanation(answer)} Fix that and retry."
         switch_status(session, job, JobStatus.FAILED, StatusReason(reason, message))
 
 
@@ -184,11 +186,10 @@ def _explanation(answer: ServiceRejected) -> str:
     return " ".join(f"{error.field}: {error.message}" for error in errors) or answer.problem.detail
 
 
-async def _not_answered(session: AsyncSession, job: TrainingJob, answer: ServiceUnavailable) -> None:
-    """Nothing is known about whether it was taken on, so it stays with this instance for a while."""
+async def _apply_no_answer(session: AsyncSession, job: TrainingJob, answer: ServiceUnavailable) -> None:
+    """Leave the job with its instance for a while, since the instance may have accepted it."""
     if job.status_reason != WaitReason.SERVICE_UNAVAILABLE:
         explain_status(session, job, StatusReason(WaitReason.SERVICE_UNAVAILABLE, str(answer)))
-    oldest = await session.scalar(database_now(-UNANSWERED_SECONDS).select())
-    if job.dispatched_at is None or (oldest is not None and job.dispatched_at < oldest):
+    if await repository.is_dispatched_before(session, job, seconds_ago=UNANSWERED_SECONDS):
         leave_instance(job)
         job.not_before = utc_now() + timedelta(seconds=POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""What a batch of events changes: gathered in order, then written with one statement for each table."""
+"""Application of a batch of events to a job: changes are gathered in order and written with one statement a table."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -8,15 +8,14 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.models import JobStatus, TrainingJob
-from vision_api.training_jobs.advice import next_step_advice
 from vision_api.training_jobs.events import next_event
 from vision_api.training_jobs.instrumentation import count_metrics
-from vision_api.training_jobs.loops import outputs
-from vision_api.training_jobs.loops.retention import Retention, StoredCounts, forget_old
+from vision_api.training_jobs.loops.repository import outputs
+from vision_api.training_jobs.loops.retention import Retention, StoredCounts, delete_excess
 from vision_api.training_jobs.restarts import leave_instance, lose_attempt, requeue_stopped
 from vision_api.training_jobs.schemas import TrainingJobUpdate
 from vision_api.training_jobs.serializers import read_progress
-from vision_api.training_jobs.status import StatusReason, switch_status
+from vision_api.training_jobs.status import StatusReason, next_step_advice, switch_status
 from vision_api.version import VERSION
 from vision_contracts import (
     INFRASTRUCTURE_REASONS,
@@ -45,24 +44,24 @@ class EventBatch:
         self._session = session
         self._job = job
         self._retention = retention
-        self._told_before = StoredCounts.by(job)
+        self._counts_before = StoredCounts.of(job)
         self._points: dict[tuple[str, int], dict[str, Any]] = {}
-        self._lines: list[dict[str, Any]] = []
+        self._log_lines: list[dict[str, Any]] = []
         self._events: list[dict[str, Any]] = []
         self._progress_at: datetime | None = None
 
     async def apply(self, events: Sequence[JobEvent]) -> None:
-        """Apply those that are new. Events come in order, so `service_cursor` says which they are."""
+        """Apply the events that are new: those after `service_cursor`, since they come in order."""
         for event in events:
             if event.seq > self._job.service_cursor and event.attempt == self._job.attempt:
                 self._job.service_cursor = event.seq
                 await self._apply(event.body, event.time)
         self._flush_progress()
-        await outputs.put_points(self._session, list(self._points.values()))
-        await outputs.add_lines(self._session, self._lines)
+        await outputs.upsert_points(self._session, list(self._points.values()))
+        await outputs.add_log_lines(self._session, self._log_lines)
         await outputs.add_events(self._session, self._events)
         await self._session.flush()
-        await forget_old(self._session, self._job, self._told_before, self._retention)
+        await delete_excess(self._session, self._job, self._counts_before, self._retention)
 
     async def _apply(self, body: EventBody, time: datetime) -> None:
         match body:
@@ -77,17 +76,17 @@ class EventBatch:
             case Checkpoint():
                 await self._checkpoint(body, time)
             case Artifact():
-                await outputs.put_artifact(self._session, self._job, body, time)
-                self._tell("artifact", body.model_dump(exclude={"type", "uri"}), time)
+                await outputs.upsert_artifact(self._session, self._job, body, time)
+                self._add_event("artifact", body.model_dump(exclude={"type", "uri"}), time)
             case Finished() | Failed() | Cancelled() | Paused():
                 self._flush_progress()
                 self._ended(body, time)
 
-    def _tell(self, kind: str, data: Mapping[str, Any], time: datetime) -> None:
+    def _add_event(self, kind: str, data: Mapping[str, Any], time: datetime) -> None:
         self._events.append(next_event(self._job, kind, data, time=time))
 
     def _progress(self, body: Progress, time: datetime) -> None:
-        """Only the last of a batch is told: each one replaces the one before."""
+        """Take over progress. Only the last of a batch becomes an event, since each replaces the one before."""
         job = self._job
         job.progress_epoch, job.progress_step, job.progress_steps = body.epoch, body.step, body.steps
         job.eta_seconds = body.eta_seconds
@@ -95,7 +94,7 @@ class EventBatch:
 
     def _flush_progress(self) -> None:
         if self._progress_at is not None:
-            self._tell("progress", read_progress(self._job).model_dump(), self._progress_at)
+            self._add_event("progress", read_progress(self._job).model_dump(), self._progress_at)
             self._progress_at = None
 
     def _metrics(self, body: Metrics, time: datetime) -> None:
@@ -109,14 +108,14 @@ class EventBatch:
                 "value": value,
                 "time": time,
             }
-        self._take_scores(body.values)
+        self._store_scores(body.values)
         count_metrics(self._job, body.values)
-        self._tell("metrics", {"step": step, "epoch": epoch, "values": body.values}, time)
+        self._add_event("metrics", {"step": step, "epoch": epoch, "values": body.values}, time)
 
-    def _take_scores(self, values: Mapping[str, float | None]) -> None:
-        """The scores of a validation, where `values` have them."""
+    def _store_scores(self, values: Mapping[str, float | None]) -> None:
+        """Store the scores of a validation, if `values` have them."""
         if self._job.kind != JobKind.TRAIN:
-            return  # what a work measures are points of its own, and no place on a leaderboard
+            return  # metrics of an operation are points of its own, and no place on a leaderboard
         if metric_names.VAL_ACCURACY in values:
             self._job.accuracy = values[metric_names.VAL_ACCURACY]
         if metric_names.VAL_LOSS in values:
@@ -128,11 +127,11 @@ class EventBatch:
         self._job.last_log_id += 1
         message = _storable(body.message)
         line = {"level": body.level, "message": message, "attempt": self._job.attempt}
-        self._lines.append(line | {"job_id": self._job.id, "line_id": self._job.last_log_id, "time": time})
-        self._tell("log", {"id": self._job.last_log_id, "level": body.level, "message": message}, time)
+        self._log_lines.append(line | {"job_id": self._job.id, "line_id": self._job.last_log_id, "time": time})
+        self._add_event("log", {"id": self._job.last_log_id, "level": body.level, "message": message}, time)
 
     async def _started(self, body: Started, time: datetime) -> None:
-        """Points beyond the resume point will come again: they go now, in the same transaction."""
+        """Start to run. Points beyond the resume point will come again, so they are deleted in this transaction."""
         job = self._job
         job.started_at = job.started_at or time
         job.num_classes = body.num_classes
@@ -141,7 +140,7 @@ class EventBatch:
         self._points = {key: point for key, point in self._points.items() if point["step"] <= body.resume_step}
         deleted = await outputs.delete_points(self._session, job, beyond=body.resume_step)
         if deleted or len(self._points) < pending:
-            self._tell("rewind", {"step": body.resume_step}, time)
+            self._add_event("rewind", {"step": body.resume_step}, time)
         if job.status == JobStatus.STARTING:
             switch_status(
                 self._session, job, JobStatus.RUNNING, StatusReason(None, f"Training on {body.device}."), time=time
@@ -149,24 +148,24 @@ class EventBatch:
 
     async def _checkpoint(self, body: Checkpoint, time: datetime) -> None:
         job = self._job
-        await outputs.put_checkpoint(self._session, job, body, time)
+        await outputs.upsert_checkpoint(self._session, job, body, time)
         job.checkpoint_uri, job.checkpoint_step = body.uri, body.step
         job.idle_restarts = 0
-        self._tell("checkpoint", body.model_dump(exclude={"type", "uri"}), time)
+        self._add_event("checkpoint", body.model_dump(exclude={"type", "uri"}), time)
 
     def _ended(self, body: Finished | Failed | Cancelled | Paused, time: datetime) -> None:
         session, job = self._session, self._job
         match body:
             case Finished():
-                self._take_scores(body.values)
+                self._store_scores(body.values)
                 leave_instance(job)
                 switch_status(session, job, JobStatus.COMPLETED, time=time)
             case Failed() if body.reason in INFRASTRUCTURE_REASONS:
                 lose_attempt(session, job, body.reason, _storable(body.message))
             case Failed():
                 leave_instance(job)
-                why = StatusReason(body.reason, _storable(body.message), _acceptable(body.proposed_changes))
-                switch_status(session, job, JobStatus.FAILED, why, time=time)
+                reason = StatusReason(body.reason, _storable(body.message), _acceptable(body.proposed_changes))
+                switch_status(session, job, JobStatus.FAILED, reason, time=time)
             case Paused() if job.status == JobStatus.PAUSING:
                 leave_instance(job)
                 switch_status(session, job, JobStatus.PAUSED, StatusReason(None, "It was paused by a user."), time=time)
@@ -178,12 +177,12 @@ class EventBatch:
 
 
 def _storable(text: str) -> str:
-    """A trainer writes what it likes; PostgreSQL takes neither NUL nor half a surrogate pair."""
+    """Replace what PostgreSQL cannot store: NUL and single surrogates."""
     return text.replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
 def _acceptable(changes: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What a retry would not refuse; a newer service may propose what we do not know."""
+    """Return changes that a retry would accept, else None: a newer service may propose fields that are unknown here."""
     try:
         return changes if changes and TrainingJobUpdate.model_validate(changes) else None
     except ValidationError:

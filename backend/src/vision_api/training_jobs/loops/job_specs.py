@@ -1,4 +1,4 @@
-"""From a row to what a training service is sent."""
+"""Construction of the `JobSpec` that a training service gets, from the row of a job."""
 
 from typing import Any, Literal
 
@@ -12,12 +12,12 @@ from vision_contracts import CheckpointRef, DatasetFormat, DatasetRef, JobKind, 
 Weights = Literal["scratch", "pretrained"] | CheckpointRef
 
 
-class WeightsGone(Exception):
-    """The checkpoint that a job should start from is not there any more."""
+class WeightsNotFound(Exception):
+    """The checkpoint that a job should start from does not exist any more."""
 
 
 async def make_spec(session: AsyncSession, job: TrainingJob) -> JobSpec:
-    """The job's current attempt, complete. Raises WeightsGone."""
+    """Return the specification of the job's current attempt. Raises WeightsNotFound."""
     return JobSpec(
         kind=JobKind(job.kind),
         work=job.work,  # pyright: ignore[reportArgumentType] - checked by the contract
@@ -47,22 +47,22 @@ async def make_spec(session: AsyncSession, job: TrainingJob) -> JobSpec:
 
 
 async def _best_checkpoint(session: AsyncSession, job: TrainingJob) -> str | None:
-    """Where the best weights so far are, for a job that goes on."""
+    """Return the URI of the best weights so far, for a job that resumes."""
     best = await repository.find_artifact(session, job.id, "checkpoints/best") if job.checkpoint_uri else None
     return best.uri if best else None
 
 
 async def _initial_weights(session: AsyncSession, job: TrainingJob) -> Weights:
-    """What to start from; a job that goes on from a checkpoint of its own needs nothing else."""
-    wanted: Any = job.initial_weights
-    if wanted in ("scratch", "pretrained"):
-        return wanted
+    """Return the weights to start from; a job that resumes from a checkpoint of its own needs no others."""
+    initial: Any = job.initial_weights
+    if initial in ("scratch", "pretrained"):
+        return initial
     if job.checkpoint_uri is not None:
         return "scratch"
-    source = await repository.find_artifact(session, wanted["job_id"], wanted["artifact"])
+    source = await repository.find_artifact(session, initial["job_id"], initial["artifact"])
     if source is None:
-        raise WeightsGone(
-            f"The checkpoint {wanted['artifact']} of experiment {wanted['job_id']} does not exist any more. "
+        raise WeightsNotFound(
+            f"The checkpoint {initial['artifact']} of experiment {initial['job_id']} does not exist any more. "
             "Choose other initial weights."
         )
     return CheckpointRef(uri=source.uri, sha256=source.sha256)

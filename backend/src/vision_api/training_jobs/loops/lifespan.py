@@ -1,4 +1,4 @@
-"""All loops for as long as the backend runs, and how they end."""
+"""Lifespan of the loops: start with the backend, and an orderly end."""
 
 import asyncio
 import logging
@@ -12,7 +12,6 @@ from data_kit import ObjectStore
 from vision_api.config import Settings
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
-from vision_api.training_jobs.loops import leases
 from vision_api.training_jobs.loops.collect import CollectLoop
 from vision_api.training_jobs.loops.dispatch import DispatchLoop
 from vision_api.training_jobs.loops.event_collector import (
@@ -23,6 +22,7 @@ from vision_api.training_jobs.loops.event_collector import (
     LossTimeouts,
 )
 from vision_api.training_jobs.loops.reconcile import ReconcileLoop
+from vision_api.training_jobs.loops.repository.jobs import release_leases
 from vision_api.training_jobs.loops.retention import Retention
 from vision_api.training_jobs.loops.shutdown import pause_active
 from vision_api.training_jobs.loops.sweep import SweepLoop
@@ -31,23 +31,23 @@ from vision_api.training_services import InstanceRegistry
 
 logger = logging.getLogger(__name__)
 
-TROUBLE_SECONDS = 1.0
+RETRY_SECONDS = 1.0
 
 
 class Loop(Protocol):
-    """Something to do again and again."""
+    """Work that is repeated in rounds."""
 
     async def tick(self) -> None:
-        """Do it once. What it raises is logged, and it is done again."""
+        """Run one round. An exception is logged, and the next round comes."""
         ...
 
     async def wait(self) -> None:
-        """Until there may be something to do again."""
+        """Wait until the next round is due."""
         ...
 
 
-class _Running:
-    """One loop as a task that can be asked to end between two rounds."""
+class _LoopTask:
+    """A loop that runs as a task and can be ended between two rounds."""
 
     def __init__(self, name: str, loop: Loop) -> None:
         self._name = name
@@ -61,10 +61,10 @@ class _Running:
                 await self._loop.tick()
             except DatabaseUnavailable as error:
                 logger.warning("%s waits for the database: %s", self._name, error)
-                await asyncio.sleep(TROUBLE_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
             except Exception:
                 logger.exception("%s failed in this round", self._name)
-                await asyncio.sleep(TROUBLE_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
             await self._wait()
 
     async def _wait(self) -> None:
@@ -74,7 +74,7 @@ class _Running:
             task.cancel()
 
     async def close(self) -> None:
-        """Finish the present round."""
+        """Finish the current round and end the task."""
         self._is_closing.set()
         await asyncio.wait({self._task})
 
@@ -89,33 +89,33 @@ async def running_loops(
     settings: Settings,
     loss_timeouts: LossTimeouts | None = None,
 ) -> AsyncGenerator[None]:
-    """Dispatch, collect, reconcile and sweep. Where the services are the backend's own children, what trains is
-    paused at the end and goes on at the next start; elsewhere the trainers do not notice that the backend has gone.
+    """Run dispatch, collect, reconcile and sweep. If the services are the backend's own children, trainings are
+    paused at the end and continue at the next start; otherwise they go on without the backend.
     """
     owner = uuid4()
-    if database.is_sqlite:  # nobody else can be at work: leases are left over from a backend that was killed
+    if database.is_sqlite:  # no other backend can be running: leases are left over from one that was killed
         await _release_leases(database, owner=None)
     grace, retention = settings.stop_grace_seconds, Retention.from_settings(settings)
     is_local = settings.training_execution_mode == "subprocess"
     loss_timeouts = loss_timeouts or (LOCAL_LOSS_TIMEOUTS if is_local else LOSS_TIMEOUTS)
     first_contact_until = time.monotonic() + loss_timeouts.first_contact_seconds
 
-    def follow(followed: CollectedAttempt) -> EventCollector:
+    def make_collector(attempt: CollectedAttempt) -> EventCollector:
         return EventCollector(
-            database, registry, notifier, owner=owner, followed=followed, loss_timeouts=loss_timeouts,
+            database, registry, notifier, owner=owner, attempt=attempt, loss_timeouts=loss_timeouts,
             lost_never_before=first_contact_until, retention=retention,
         )  # fmt: skip
 
-    collect = CollectLoop(database, notifier, follow, owner=owner)
+    collect = CollectLoop(database, notifier, make_collector, owner=owner)
     dispatch = DispatchLoop(
         database, registry, notifier, owner=owner, max_running_jobs_per_user=settings.max_running_jobs_per_user
     )
     registry.on_change(notifier.wake_loops)
-    dispatching = _Running("dispatch", dispatch)
+    dispatching = _LoopTask("dispatch", dispatch)
     others = [
-        _Running("collect", collect),
-        _Running("reconcile", ReconcileLoop(database, registry, notifier, owner=owner, grace_seconds=grace)),
-        _Running("sweep", SweepLoop(database, store, retention, owner=owner)),
+        _LoopTask("collect", collect),
+        _LoopTask("reconcile", ReconcileLoop(database, registry, notifier, owner=owner, grace_seconds=grace)),
+        _LoopTask("sweep", SweepLoop(database, store, retention, owner=owner)),
     ]
     try:
         yield
@@ -131,4 +131,4 @@ async def running_loops(
 
 async def _release_leases(database: Database, owner: UUID | None) -> None:
     async with database.transaction() as session:
-        await leases.release_all(session, owner)
+        await release_leases(session, owner)

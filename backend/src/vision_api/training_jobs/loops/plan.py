@@ -1,4 +1,4 @@
-"""Which queued jobs go to which instance now, and why the others wait: pure."""
+"""Plan of a dispatch round: the instance of each job that can start, the reason of each that waits. Pure functions."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from vision_contracts import ServiceReady, WaitReason
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A queued job, as far as planning needs it."""
+    """A queued job with the fields that planning needs."""
 
     job: TrainingJob
     framework: str
@@ -23,10 +23,10 @@ class Candidate:
 
 @dataclass
 class Capacity:
-    """What may still be started. Planning uses it up."""
+    """Free slots of instances and running jobs of users. Planning consumes it."""
 
     free_slots: dict[str, dict[UUID, int]]
-    """Framework → instance → slots. A framework of which no instance answers is missing."""
+    """Framework → instance → free slots. A framework of which no instance answers is missing."""
     running_of_user: Counter[int]
     max_per_user: int
     """0: no limit."""
@@ -34,7 +34,7 @@ class Capacity:
     """Framework → all slots of its largest instance."""
 
     def waiting_reason(self, candidate: Candidate) -> StatusReason | None:
-        """Why a job cannot start now, or None if it can."""
+        """Return the reason for which a job cannot start now, or None if it can."""
         instances = self.free_slots.get(candidate.framework)
         if instances is None:
             return StatusReason(
@@ -52,7 +52,7 @@ class Capacity:
         return None
 
     def take(self, candidate: Candidate) -> UUID:
-        """The instance with the most free slots, which has fewer from now on."""
+        """Choose the instance with the most free slots and take the slots that the job needs."""
         instances = self.free_slots[candidate.framework]
         chosen = max(instances, key=lambda instance_id: instances[instance_id])
         instances[chosen] -= self._needed(candidate)
@@ -60,46 +60,46 @@ class Capacity:
         return chosen
 
     def _needed(self, candidate: Candidate) -> int:
-        """A slot for each device. What is larger than every instance is left to the largest to refuse."""
+        """Return one slot for each device. A job larger than every instance goes to the largest, which refuses it."""
         return min(candidate.job.num_devices, self.total_slots.get(candidate.framework, 1))
 
 
 @dataclass
 class Plan:
-    """The outcome."""
+    """Jobs to start with their instances, and jobs that wait with their reasons."""
 
     starts: list[tuple[TrainingJob, UUID]] = field(default_factory=list)
     waits: list[tuple[TrainingJob, StatusReason]] = field(default_factory=list)
 
 
 def free_slots(ready: ServiceReady, held: int) -> int:
-    """Slots that both sides believe to be free: what the database has just given away is not in `ready` yet, and what
-    an instance holds without our knowledge is not in the database.
+    """Return the slots that are free on both sides: slots that the database has just given away are not in `ready` yet,
+    and slots of attempts that an instance should not hold are not in the database.
     """
     return 0 if ready.draining else max(0, min(ready.slots - held, ready.free_slots))
 
 
 def make_plan(candidates: Iterable[Candidate], capacity: Capacity, now: datetime) -> Plan:
-    """Give slots to `candidates`, which come in the order of the queue. One that must wait does not block others."""
+    """Assign slots to `candidates`, which come in the order of the queue. A job that waits does not block others."""
     plan = Plan()
     for candidate in candidates:
         if candidate.not_before is not None and candidate.not_before > now:
             continue
-        why = capacity.waiting_reason(candidate)
-        if why is None:
+        reason = capacity.waiting_reason(candidate)
+        if reason is None:
             plan.starts.append((candidate.job, capacity.take(candidate)))
         else:
-            plan.waits.append((candidate.job, why))
+            plan.waits.append((candidate.job, reason))
     return plan
 
 
-def capacity_of(
+def make_capacity(
     instances: Iterable[tuple[UUID, str, ServiceReady]],
     held: Mapping[UUID, int],
     running_of_user: Mapping[int, int],
     max_per_user: int,
 ) -> Capacity:
-    """What may be started, from what every instance says and what the database has given to it."""
+    """Return the capacity from what each instance reports and how many of its slots the database has given away."""
     slots: dict[str, dict[UUID, int]] = {}
     total: dict[str, int] = {}
     for instance_id, framework, ready in instances:

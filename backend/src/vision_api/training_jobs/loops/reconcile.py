@@ -1,4 +1,4 @@
-"""Compares what instances hold with what they should hold, and sees to it that what must end does end."""
+"""Loop that compares the jobs that instances hold with those they should hold, and stops or deletes the others."""
 
 import asyncio
 import logging
@@ -9,7 +9,8 @@ from uuid import UUID
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import JobStatus, TrainingJob
-from vision_api.training_jobs.loops import leases, repository
+from vision_api.training_jobs.leases import release_lease, take_lease
+from vision_api.training_jobs.loops.repository import jobs as repository
 from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_jobs.restarts import leave_instance
 from vision_api.training_jobs.status import ACTIVE, StatusReason, switch_status
@@ -20,13 +21,13 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 3.0
 DELETED_UNREACHABLE = timedelta(seconds=60)
-"""After this long a deleted job is removed although its instance cannot be asked; what the instance may still hold is
-stopped when it comes back.
+"""Time after which a deleted job is removed although its instance does not answer; an attempt that it may still hold
+is stopped when it comes back.
 """
 
 
 class ReconcileLoop:
-    """One round asks every instance once."""
+    """Asks every instance once a round."""
 
     def __init__(
         self, database: Database, registry: InstanceRegistry, notifier: Notifier, *, owner: UUID, grace_seconds: float
@@ -38,25 +39,25 @@ class ReconcileLoop:
         self._grace_seconds = grace_seconds
 
     async def wait(self) -> None:
-        """Until there may be something to do."""
+        """Wait for a notification or the next round."""
         await self._notifier.reconcile.wait(POLL_SECONDS)
 
     async def tick(self) -> None:
-        """Deliver what users asked for, then compare."""
-        await self._deliver_halts()
+        """Send the users' stop and pause requests, then compare."""
+        await self._send_stop_requests()
         instances = self._registry.instances
         held = await asyncio.gather(*(self._compare(instance) for instance in instances))
         await self._finish_deleted(
             {each.instance_id: jobs for each, jobs in zip(instances, held, strict=True) if jobs is not None}
         )
 
-    async def _deliver_halts(self) -> None:
-        """Repeated in every round until the terminal event is there: a request may get lost, and does no harm twice."""
+    async def _send_stop_requests(self) -> None:
+        """Repeat in every round until the terminal event is there: a request may get lost, and does no harm twice."""
         async with self._database.snapshot() as session:
-            halting = await repository.list_halting(session)
-        await asyncio.gather(*(self._halt(job) for job in halting))
+            jobs = await repository.list_stop_requested(session)
+        await asyncio.gather(*(self._send_stop_request(job) for job in jobs))
 
-    async def _halt(self, job: TrainingJob) -> None:
+    async def _send_stop_request(self, job: TrainingJob) -> None:
         mode = "stop" if job.status == JobStatus.STOPPING else "pause"
         request = StopRequest(attempt=job.attempt, mode=mode, grace_seconds=self._grace_seconds)
         if job.instance_id is not None:
@@ -68,15 +69,15 @@ class ReconcileLoop:
             return
         try:
             await self._registry.client(instance).stop(job_uid, request)
-        except ServiceError as error:  # its follower finds out whether it is lost
+        except ServiceError as error:  # the event collector decides whether it is lost
             logger.info("job %s: cannot %s it now: %s", job_uid, request.mode, error)
 
     async def _compare(self, instance: Instance) -> Sequence[HeldJob] | None:
-        """Stop and delete what this instance should not hold. Returns what it holds, or None if it does not say."""
+        """Stop and delete jobs that this instance should not hold. Returns those it holds; None without an answer."""
         try:
             held = await self._registry.client(instance).held_jobs()
         except (ServiceError, KeyError) as error:
-            logger.debug("cannot ask %s what it holds: %s", instance.url, error)
+            logger.debug("%s does not list its jobs: %s", instance.url, error)
             return None
         async with self._database.snapshot() as session:
             known = await repository.list_by_uid(session, [each.job_uid for each in held])
@@ -104,19 +105,19 @@ class ReconcileLoop:
         async with self._database.transaction() as session:
             idle = await repository.lock_idle(session, job.id)
             if idle is not None:
-                leases.take(idle, self._owner)
+                take_lease(idle, self._owner)
         return idle is not None
 
     async def _release(self, job: TrainingJob) -> None:
         async with self._database.transaction() as session:
-            leased = await leases.lock_leased(session, job_id=job.id, owner=self._owner, attempt=job.attempt)
+            leased = await repository.lock_leased(session, job_id=job.id, owner=self._owner, attempt=job.attempt)
             if leased is not None:
-                leases.release(leased)
+                release_lease(leased)
 
     async def _finish_deleted(self, held: Mapping[UUID, Sequence[HeldJob]]) -> None:
-        """A deleted job is over once its instance holds it no more; then the sweep removes it."""
+        """End deleted jobs that their instances do not hold any more, so that the sweep removes them."""
         async with self._database.transaction() as session:
-            for job in await repository.lock_invisible_at_instances(session):
+            for job in await repository.lock_deleted_at_instances(session):
                 if _has_left(job, held):
                     leave_instance(job)
                     switch_status(

@@ -1,28 +1,26 @@
-"""How much is kept of what jobs tell: a training that never ends must not fill the disk. Metrics all stay."""
+"""Bounds on the stored events and log lines of a job: a training that never ends must not fill the disk."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Self
 
-from sqlalchemy import delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.config import Settings
-from vision_api.models import JobEvent, LogLine, TrainingJob
+from vision_api.models import TrainingJob
+from vision_api.training_jobs.loops.repository import removal
 
 SLACK = 10
-"""A bound is enforced each time another tenth of it has come: deleting a few rows in every batch would cost more."""
+"""Divisor of a bound: old rows are deleted each time another tenth has come, since each batch would cost more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """What is kept of each job."""
+    """Numbers of rows that are kept of each job. Metrics are all kept."""
 
     events: int = 10_000
     log_lines: int = 100_000
     event_days: int = 30
-    """After its end. 0: for ever."""
+    """Days after the end of a job. 0: no limit."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -34,41 +32,25 @@ DEFAULT_RETENTION = Retention()
 
 @dataclass(frozen=True, slots=True)
 class StoredCounts:
-    """How much a job had told at some moment."""
+    """Numbers of events and log lines that a job has had so far."""
 
     events: int
     log_lines: int
 
     @classmethod
-    def by(cls, job: TrainingJob) -> Self:
+    def of(cls, job: TrainingJob) -> Self:
         return cls(job.last_event_id, job.last_log_id)
 
 
-async def forget_old(session: AsyncSession, job: TrainingJob, before: StoredCounts, retention: Retention) -> None:
-    """Keep the newest events and log lines, after a batch that began at `before`."""
-    now = StoredCounts.by(job)
+async def delete_excess(session: AsyncSession, job: TrainingJob, before: StoredCounts, retention: Retention) -> None:
+    """Delete all but the newest events and log lines, after a batch that began at `before`."""
+    now = StoredCounts.of(job)
     if _is_due(before.events, now.events, retention.events):
-        old = (JobEvent.job_id == job.id) & (JobEvent.event_id <= now.events - retention.events)
-        await session.execute(delete(JobEvent).where(old).execution_options(synchronize_session=False))
+        await removal.delete_first_events(session, job.id, up_to=now.events - retention.events)
     if _is_due(before.log_lines, now.log_lines, retention.log_lines):
-        old = (LogLine.job_id == job.id) & (LogLine.line_id <= now.log_lines - retention.log_lines)
-        await session.execute(delete(LogLine).where(old).execution_options(synchronize_session=False))
+        await removal.delete_first_log_lines(session, job.id, up_to=now.log_lines - retention.log_lines)
 
 
 def _is_due(before: int, now: int, kept: int) -> bool:
     step = max(1, kept // SLACK)
     return now > kept and before // step != now // step
-
-
-async def list_with_stale_events(session: AsyncSession, *, ended_before: datetime, limit: int) -> Sequence[int]:
-    """Jobs that ended long ago and still have events."""
-    has_events = exists().where(JobEvent.job_id == TrainingJob.id)
-    stale = select(TrainingJob.id).where(TrainingJob.completed_at < ended_before, has_events)
-    return (await session.scalars(stale.limit(limit))).all()
-
-
-async def forget_events(session: AsyncSession, job_id: int, *, ended_before: datetime) -> None:
-    """Whoever follows the job gets a snapshot in their place. One that was started again meanwhile keeps them."""
-    is_stale = exists().where(TrainingJob.id == job_id, TrainingJob.completed_at < ended_before)
-    old = delete(JobEvent).where(JobEvent.job_id == job_id, is_stale)
-    await session.execute(old.execution_options(synchronize_session=False))

@@ -1,4 +1,4 @@
-"""What a user wrote against what a model's card allows: pure, with an error for each wrong field."""
+"""Checks of a user's settings against the schema of a model's card: pure, with an error for each wrong field."""
 
 import difflib
 import math
@@ -11,35 +11,35 @@ from vision_api.errors import Invalid
 from vision_contracts import NAMED_FIELDS, FieldProblem, ModelDetail
 
 CARD_FIELDS = ("epochs", "batch_size", "learning_rate", "optimizer")
-"""Named fields whose default and range are the card's."""
+"""Named fields whose defaults and ranges come from the card."""
 
-LAST_RESORT: Mapping[str, Any] = {"epochs": 10, "optimizer": "sgd"}
-"""For a card that says nothing about a named field."""
+FALLBACK_DEFAULTS: Mapping[str, Any] = {"epochs": 10, "optimizer": "sgd"}
+"""Defaults of named fields that a card does not describe."""
 
 
 def resolve_named_fields(card: ModelDetail, given: Mapping[str, Any]) -> dict[str, Any]:
-    """`epochs`, `batch_size`, `learning_rate` and `optimizer`: as given, else the card's default. Of the other named
-    fields only the range is checked.
+    """Return `epochs`, `batch_size`, `learning_rate` and `optimizer`: as given, else the card's default. Of the other
+    named fields only the range is checked.
 
     Raises Invalid(hyperparameters_invalid) for a value that the card does not allow.
     """
     described: dict[str, dict[str, Any]] = card.hyperparameters.get("x-named-fields", {})
-    limited = {name: given[name] for name in NAMED_FIELDS if given.get(name) is not None}
+    given_named = {name: given[name] for name in NAMED_FIELDS if given.get(name) is not None}
     schema: dict[str, Any] = {
         **card.hyperparameters,
         "properties": described,
         "required": [],
         "additionalProperties": True,
     }
-    _refuse(list(_problems(schema, limited, prefix="")))
+    _raise_if_any(list(_problems(schema, given_named, prefix="")))
     recommended = {"batch_size": card.recommended_batch_size, "learning_rate": card.recommended_lr}
-    own = {**LAST_RESORT, **recommended}
-    defaults = {name: described.get(name, {}).get("default", own[name]) for name in CARD_FIELDS}
-    return defaults | {name: value for name, value in limited.items() if name in CARD_FIELDS}
+    fallbacks = {**FALLBACK_DEFAULTS, **recommended}
+    defaults = {name: described.get(name, {}).get("default", fallbacks[name]) for name in CARD_FIELDS}
+    return defaults | {name: value for name, value in given_named.items() if name in CARD_FIELDS}
 
 
 def check_hyperparameters(card: ModelDetail, given: Mapping[str, Any]) -> None:
-    """Raises Invalid(hyperparameters_invalid) for what the card's schema does not allow."""
+    """Check hyper-parameters against the card's schema. Raises Invalid(hyperparameters_invalid)."""
     misplaced = [
         FieldProblem(
             field=f"hyperparameters.{name}",
@@ -50,16 +50,16 @@ def check_hyperparameters(card: ModelDetail, given: Mapping[str, Any]) -> None:
         if name in given
     ]
     others = {name: value for name, value in given.items() if name not in NAMED_FIELDS}
-    _refuse([*misplaced, *_problems(card.hyperparameters, others, prefix="hyperparameters")])
+    _raise_if_any([*misplaced, *_problems(card.hyperparameters, others, prefix="hyperparameters")])
 
 
-def fill_in(card: ModelDetail | None, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The hyper-parameters that it is trained with: the card's defaults, and in their place what was given."""
+def fill_in_defaults(card: ModelDetail | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the hyper-parameters that a job trains with: the given ones, else the card's defaults."""
     schema: Mapping[str, Any] = card.hyperparameters.get("properties", {}) if card is not None else {}
     return {name: field["default"] for name, field in schema.items() if "default" in field} | dict(given)
 
 
-def _refuse(problems: list[FieldProblem]) -> None:
+def _raise_if_any(problems: list[FieldProblem]) -> None:
     if not problems:
         return
     more = f" (and {len(problems) - 1} more, see errors)" if len(problems) > 1 else ""
@@ -75,7 +75,7 @@ def _problems(schema: Mapping[str, Any], instance: Mapping[str, Any], *, prefix:
 
 
 def _not_finite(value: Any, path: str) -> Iterator[str]:
-    """JSON has neither NaN nor infinities, but Python's reader takes them."""
+    """Yield the paths of NaN and infinities, which JSON does not have but Python's parser accepts."""
     if isinstance(value, float) and not math.isfinite(value):
         yield path
     elif isinstance(value, Mapping):
@@ -87,11 +87,11 @@ def _not_finite(value: Any, path: str) -> Iterator[str]:
 
 
 def _explain(error: Any, prefix: str) -> Iterator[FieldProblem]:
-    """A `jsonschema.ValidationError`, whose stubs say little, for people."""
+    """Yield readable problems for a `jsonschema.ValidationError`, which has no precise type."""
     if error.validator == "additionalProperties":
         yield from _unknown_names(error, prefix)
         return
-    while error.context:  # of several alternatives, what is not null was meant
+    while error.context:  # the error of the alternative that is not null is the useful one
         alternatives: list[Any] = error.context
         error = next((each for each in alternatives if each.validator_value != "null"), alternatives[0])
     path = _join(prefix, *error.absolute_path)

@@ -1,4 +1,4 @@
-"""From what a user wrote to what will be trained: everything is checked and decided before a row is written.
+"""Resolution of a request into the columns of a job: everything is checked and decided before a row is written.
 
 Nothing here writes, and no database session is open while files are read.
 """
@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from data_kit import DatasetError, open_dataset
+from data_kit import DatasetError, Finding, open_dataset
 from vision_api.catalog.catalog import Catalog
 from vision_api.catalog.use_cases import get_model
 from vision_api.config import Settings
@@ -33,14 +33,14 @@ FOLDER_CHECK_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class JobResolver:
-    """What deciding needs to know."""
+    """Resolves requests for jobs against the catalogue, the data sets and the user's rights."""
 
     database: Database
     settings: Settings
     catalog: Catalog
 
     async def resolve(self, *, user: User, request: TrainingJobCreate) -> dict[str, Any]:
-        """The columns of a job as `request` wants it. Raises Invalid, Forbidden or NotFound."""
+        """Return the columns of the job that `request` describes. Raises Invalid, Forbidden or NotFound."""
         card = get_model(self.catalog, request.framework, request.model_name)
         _check_task(card, request)
         named = resolve_named_fields(card, request.model_dump())
@@ -53,10 +53,10 @@ class JobResolver:
         return _plain_columns(request) | named | dataset | {"initial_weights": weights}
 
     async def _check_folder(self, request: TrainingJobCreate) -> dict[str, Any]:
-        """Read the labels of a folder of the user's, so that a broken one is refused now and not in the middle of the
-        night. One that takes longer than a few seconds is left to the trainer, which checks it again.
+        """Read the labels of a user's folder, so that a broken one is refused now and not when the job starts. A check
+        that takes longer than a few seconds is left to the trainer, which repeats it.
         """
-        assert request.dataset_path is not None  # noqa: S101 - how it is called
+        assert request.dataset_path is not None  # noqa: S101 - the caller has checked it
         path = check_dataset_path(self.settings, request.dataset_path)
         format = request.dataset_format or DatasetFormat.AUTO
         read = partial(open_dataset, path, format=format, task_type=request.task_type)
@@ -70,10 +70,12 @@ class JobResolver:
         return _dataset_columns(DatasetRef(uri=Path(path).as_uri(), format=format))
 
 
-def merge(job: TrainingJob, changes: TrainingJobUpdate | None, **fixed: Any) -> TrainingJobCreate:
-    """The request that would make `job` as it is, with `changes`. Raises Invalid for changes that contradict."""
+def merge_changes(job: TrainingJob, changes: TrainingJobUpdate | None, **fixed: Any) -> TrainingJobCreate:
+    """Return the request that creates a job with the settings of `job` and `changes`. Raises Invalid for changes that
+    contradict each other.
+    """
     changed = changes.model_dump(exclude_unset=True) if changes else {}
-    kept = describe(job)
+    kept = job_settings(job)
     if {"dataset_id", "dataset_path"} & changed.keys():
         for name in ("dataset_id", "dataset_path", "dataset_version", "dataset_format"):
             kept.pop(name)
@@ -86,17 +88,17 @@ def merge(job: TrainingJob, changes: TrainingJobUpdate | None, **fixed: Any) -> 
         raise Invalid(problems[0].message, errors=problems) from error
 
 
-def describe(job: TrainingJob) -> dict[str, Any]:
-    """What a user decided, or could have."""
+def job_settings(job: TrainingJob) -> dict[str, Any]:
+    """Return the settings that a user can choose in a request."""
     return {name: getattr(job, name) for name in TrainingJobCreate.model_fields if name != "pretrained"}
 
 
 def _check_task(card: ModelDetail, request: TrainingJobCreate) -> None:
     if request.task_type in card.task_types:
         return
-    able = ", ".join(card.task_types)
+    supported = ", ".join(card.task_types)
     raise Invalid(
-        f"{card.display_name} cannot be trained for {request.task_type}; it can for {able}.",
+        f"{card.display_name} cannot be trained for {request.task_type}; it can for {supported}.",
         code="task_not_supported",
         field="task_type",
     )
@@ -105,31 +107,32 @@ def _check_task(card: ModelDetail, request: TrainingJobCreate) -> None:
 async def _resolve_weights(
     session: AsyncSession, user: User, card: ModelDetail, request: TrainingJobCreate
 ) -> str | dict[str, Any]:
-    wanted = request.initial_weights
-    if isinstance(wanted, InitialCheckpoint):
-        return await _resolve_checkpoint(session, user, card, wanted)
-    wanted = wanted or ("pretrained" if request.pretrained else "scratch")
-    if wanted == "pretrained" and not card.pretrained_available:
+    weights = request.initial_weights
+    if isinstance(weights, InitialCheckpoint):
+        return await _resolve_checkpoint(session, user, card, weights)
+    weights = weights or ("pretrained" if request.pretrained else "scratch")
+    if weights == "pretrained" and not card.pretrained_available:
         field = "initial_weights" if request.pretrained is None else "pretrained"
         raise Invalid(f"There are no pretrained weights of {card.display_name}: start from scratch.", field=field)
-    return wanted
+    return weights
 
 
 async def _resolve_checkpoint(
-    session: AsyncSession, user: User, card: ModelDetail, wanted: InitialCheckpoint
+    session: AsyncSession, user: User, card: ModelDetail, checkpoint: InitialCheckpoint
 ) -> dict[str, Any]:
     try:
-        source = await access.get_job_for(session, user, wanted.job_id)
+        source = await access.get_job_for(session, user, checkpoint.job_id)
     except NotFound as error:
-        raise Invalid(f"There is no experiment {wanted.job_id}.", field="initial_weights.job_id") from error
+        raise Invalid(f"There is no experiment {checkpoint.job_id}.", field="initial_weights.job_id") from error
     if source.framework != card.framework:
         raise Invalid(
             f"Experiment {source.id} is of {source.framework}: its weights do not fit a model of {card.framework}.",
             field="initial_weights.job_id",
         )
-    artifact = await repository.find_artifact(session, source.id, wanted.artifact)
+    artifact = await repository.find_artifact(session, source.id, checkpoint.artifact)
     if artifact is None or artifact.kind != ArtifactKind.CHECKPOINT:
-        raise Invalid(f"Experiment {source.id} has no checkpoint {wanted.artifact}.", field="initial_weights.artifact")
+        message = f"Experiment {source.id} has no checkpoint {checkpoint.artifact}."
+        raise Invalid(message, field="initial_weights.artifact")
     return {"job_id": source.id, "artifact": artifact.name}
 
 
@@ -157,20 +160,20 @@ def _dataset_columns(ref: DatasetRef) -> dict[str, Any]:
 
 def _dataset_invalid(error: DatasetError) -> Invalid:
     problems = [
-        FieldProblem(field="dataset_path", code=finding.code, message=_at(finding.file, finding.line, finding.message))
+        FieldProblem(field="dataset_path", code=finding.code, message=_with_location(finding))
         for finding in error.findings
         if finding.severity == "error"
     ]
     return Invalid(str(error), code="dataset_invalid", errors=problems[:20])
 
 
-def _at(file: str, line: int | None, message: str) -> str:
-    place = f"{file}:{line}" if line else file
-    return f"{place}: {message}" if place else message
+def _with_location(finding: Finding) -> str:
+    location = f"{finding.file}:{finding.line}" if finding.line else finding.file
+    return f"{location}: {finding.message}" if location else finding.message
 
 
 def _plain_columns(request: TrainingJobCreate) -> dict[str, Any]:
-    """What needs no looking up."""
+    """Return the columns that need no look-up."""
     return {
         "project_id": request.project_id,
         "name": request.name or request.model_name,

@@ -30,7 +30,7 @@ class RangeNotSatisfiable(ApiError):
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """What is downloaded: `name` is how the file is to be saved."""
+    """A file in storage; `name` is the file name that a download suggests."""
 
     name: str
     uri: str
@@ -46,14 +46,14 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class ByteRange:
-    """From `start` up to, and not including, `end`."""
+    """Bytes from `start` up to, and not including, `end`."""
 
     start: int
     end: int
 
 
 def parse_range(header: str | None, size: int) -> ByteRange | None:
-    """The one range that is asked for; None means the whole file, also for what may be ignored (RFC 9110, 14.2).
+    """Return the requested range; None means the whole file, also for a header that may be ignored (RFC 9110, 14.2).
 
     Raises RangeNotSatisfiable.
     """
@@ -72,15 +72,15 @@ def parse_range(header: str | None, size: int) -> ByteRange | None:
     return ByteRange(start, end)
 
 
-async def answer(request: Request, store: ObjectStore, file: StoredFile, *, presign: bool) -> Response:
-    """The file, or an address at the store."""
+async def respond(request: Request, store: ObjectStore, file: StoredFile, *, presign: bool) -> Response:
+    """Return the file, or a presigned URL of it."""
     if presign:
-        return Response((await presigned(store, file)).model_dump_json(), media_type="application/json")
+        return Response((await presign_file(store, file)).model_dump_json(), media_type="application/json")
     return await download(request, store, file)
 
 
 async def download(request: Request, store: ObjectStore, file: StoredFile) -> Response:
-    """The file or the part of it that is asked for."""
+    """Return the file or the requested range of it."""
     etag = f'"{file.sha256}"'
     headers = {
         "ETag": etag,
@@ -95,18 +95,18 @@ async def download(request: Request, store: ObjectStore, file: StoredFile) -> Re
     is_same = request.headers.get("if-range", etag) == etag
     part = parse_range(request.headers.get("range"), file.size_bytes) if is_same else None
     whole = ByteRange(0, file.size_bytes)
-    wanted = part or whole
-    length = wanted.end - wanted.start
+    sent = part or whole
+    length = sent.end - sent.start
     headers["Content-Length"] = str(length)
     if part is not None:
         headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{file.size_bytes}"
-    chunks = await anyio.to_thread.run_sync(store.read, file.uri, wanted.start, length)
+    chunks = await anyio.to_thread.run_sync(store.read, file.uri, sent.start, length)
     status = HTTPStatus.PARTIAL_CONTENT if part else HTTPStatus.OK
     return StreamingResponse(chunks, status_code=status, headers=headers, media_type=file.content_type)
 
 
-async def presigned(store: ObjectStore, file: StoredFile) -> PresignedUrl:
-    """An address at the store itself. Raises Invalid where the store has no such thing."""
+async def presign_file(store: ObjectStore, file: StoredFile) -> PresignedUrl:
+    """Return a URL at the store itself. Raises Invalid if the store cannot presign."""
     url = await anyio.to_thread.run_sync(store.presigned_url, file.uri, PRESIGNED_FOR)
     if url is None:
         raise Invalid(
@@ -117,6 +117,6 @@ async def presigned(store: ObjectStore, file: StoredFile) -> PresignedUrl:
 
 
 def _disposition(file: StoredFile) -> str:
-    """Pictures are shown, everything else is saved."""
+    """Return the header by which browsers show pictures and save other files."""
     kind = "inline" if file.content_type.startswith("image/") else "attachment"
     return f"{kind}; filename*=UTF-8''{quote(file.name)}"

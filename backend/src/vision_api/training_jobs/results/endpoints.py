@@ -1,4 +1,4 @@
-"""Routes of what a training tells and leaves: metrics, logs, artifacts and event streams."""
+"""Routes of a training's results: metrics, logs, artifacts and event streams."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -24,7 +24,7 @@ NDJSON = "application/x-ndjson"
 SSE = "text/event-stream"
 EVENT_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {SSE: {}}, "description": "Server-sent events."}}
 LONGEST_EVENT_ID = 9
-"""Digits; no job tells that many events."""
+"""Digits of the largest event id that a job can have."""
 STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 Count = 2**31 - 1
 
@@ -35,13 +35,13 @@ async def get_metrics(
     session: ReadSession,
     user: CurrentUser,
     names: Annotated[list[str] | None, Query(description="Only these, repeated or separated by commas.")] = None,
-    after_step: Annotated[int | None, Query(ge=0, le=Count, description="Only what came later.")] = None,
+    after_step: Annotated[int | None, Query(ge=0, le=Count, description="Only later points.")] = None,
     max_points: Annotated[int, Query(ge=4, le=100_000, description="Of each name; extremes are kept.")] = 1000,
 ) -> list[MetricSeries]:
-    """The curves of an experiment. Of long ones a selection that keeps every peak."""
-    wanted = [name for given in names or () for name in given.split(",") if name]
+    """Get the curves of an experiment. Long ones are thinned, and keep every peak."""
+    selected = [name for given in names or () for name in given.split(",") if name]
     return await use_cases.metrics(
-        session, user=user, job_id=job_id, names=wanted, after_step=after_step, max_points=max_points
+        session, user=user, job_id=job_id, names=selected, after_step=after_step, max_points=max_points
     )
 
 
@@ -55,13 +55,13 @@ async def get_logs(
     session: ReadSession,
     user: CurrentUser,
     after: Annotated[int, Query(ge=0, le=Count, description="The last id that you have.")] = 0,
-    level: Annotated[LogLevel, Query(description="The least urgent that you want.")] = LogLevel.DEBUG,
-    limit: Annotated[int, Query(ge=1, le=10_000, description="How many at most.")] = 10_000,
+    level: Annotated[LogLevel, Query(description="The least urgent level to return.")] = LogLevel.DEBUG,
+    limit: Annotated[int, Query(ge=1, le=10_000, description="The largest number of lines.")] = 10_000,
     accept: Annotated[str, Header()] = NDJSON,
 ) -> Response:
-    """The log of an experiment: a JSON object a line, or plain lines with `Accept: text/plain`.
+    """Get the log of an experiment: a JSON object a line, or plain lines with `Accept: text/plain`.
 
-    Of a long log the newest lines are kept; where some that you do not have are gone, the first line says how many.
+    Of a long log the newest lines are kept; if lines after your last id are gone, the first line says how many.
     """
     lines = await use_cases.log_lines(session, user=user, job_id=job_id, after=after, level=level, limit=limit)
     if "text/plain" in accept:
@@ -75,7 +75,7 @@ def _plain(lines: Sequence[LogLineRead]) -> str:
 
 @router.get("/training/jobs/{job_id}/artifacts")
 async def list_artifacts(job_id: ResourceId, session: ReadSession, user: CurrentUser) -> list[ArtifactRead]:
-    """The files that an experiment has left so far."""
+    """List the files that an experiment has produced so far."""
     return await use_cases.artifacts(session, user=user, job_id=job_id)
 
 
@@ -91,12 +91,12 @@ async def get_artifact(
     user: StreamUser,
     store: StoreDep,
     request: Request,
-    presign: Annotated[bool, Query(description="An address at the store instead of the file.")] = False,
+    presign: Annotated[bool, Query(description="Return a URL at the store instead of the file.")] = False,
 ) -> Response:
-    """Download a file, or a range of it. `checkpoints/best` finds `checkpoints/best.pt`."""
+    """Download a file, or a range of it. The suffix may be omitted: `checkpoints/best` finds `checkpoints/best.pt`."""
     async with database.snapshot() as session:
         artifact = await use_cases.artifact(session, user=user, job_id=job_id, name=name)
-    return await downloads.answer(request, store, downloads.StoredFile.of(artifact), presign=presign)
+    return await downloads.respond(request, store, downloads.StoredFile.of(artifact), presign=presign)
 
 
 @router.get(
@@ -121,7 +121,7 @@ async def follow_training_job(
     | `status` | `status, status_reason, status_message` |
     | `progress` | `epoch, epochs, step, steps, percent, eta_seconds` |
     | `metrics` | `step, epoch, values: {name: number or null}` |
-    | `rewind` | `step`: training goes on from there, so forget every metric point beyond it |
+    | `rewind` | `step`: training continues from there, so drop every metric point beyond it |
     | `log` | `id, level, message` |
     | `checkpoint` | `name, step, epoch, is_best, sha256, size_bytes, values` |
     | `artifact` | `name, kind, size_bytes, sha256, content_type, step` |
@@ -147,7 +147,7 @@ async def follow_project(
 
 
 def _event_id(header: str | None) -> int:
-    """0 is before the first; what is no id of ours asks for a reset."""
+    """Return the id of the header; 0 is before the first event, -1 an invalid id, which leads to a reset."""
     if header is None or header == "":
         return 0
     return int(header) if header.isdecimal() and len(header) <= LONGEST_EVENT_ID else -1

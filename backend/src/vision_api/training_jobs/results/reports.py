@@ -1,6 +1,6 @@
-"""What a finished training says about its best checkpoint: its artifact `report.json`, read from storage.
+"""Evaluation reports of completed trainings: the artifact `report.json`, read from storage.
 
-A trainer wrote it, so that it is checked before it is believed, and a broken one is said and never an error.
+A report is validated, since a trainer wrote it; a broken one leads to a message and never to an error.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ LARGEST_BYTES = 16 * 1024**2
 
 
 class ReportState(StrEnum):
-    """What became of a report."""
+    """State of a report, as it was found."""
 
     READ = "read"
     MISSING = "missing"
@@ -29,7 +29,7 @@ class ReportState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FoundReport:
-    """A report, or why there is none, in words."""
+    """A report, or a message that says why there is none."""
 
     state: ReportState
     message: str
@@ -37,11 +37,11 @@ class FoundReport:
 
 
 async def find_report(store: ObjectStore, job: TrainingJob, artifact: Artifact | None) -> FoundReport:
-    """The report of a job, without its matrices and curves. Call it outside of any database session."""
+    """Return the report of a job, without its matrices and curves. Call it outside of any database session."""
     if artifact is None:
         return FoundReport(ReportState.MISSING, "The experiment has left no report.")
     if job.status != JobStatus.COMPLETED:
-        return FoundReport(ReportState.OUTDATED, f"The report is of before: the experiment is {job.status} now.")
+        return FoundReport(ReportState.OUTDATED, f"The report is outdated: the experiment is {job.status} now.")
     try:
         content = await anyio.to_thread.run_sync(_read, store, artifact.uri)
     except ObjectNotFound:
@@ -54,7 +54,7 @@ async def find_report(store: ObjectStore, job: TrainingJob, artifact: Artifact |
 
 
 def _read(store: ObjectStore, uri: str) -> bytes:
-    """Whatever size its row tells."""
+    """Read the file, but no more than one byte too many, whatever size its row has."""
     return b"".join(store.read(uri, 0, LARGEST_BYTES + 1))
 
 
@@ -72,11 +72,11 @@ def _parse(content: bytes, job: TrainingJob) -> FoundReport:
 
 
 def _slim(report: EvaluationReport) -> EvaluationReport:
-    """Matrices and curves take most of the memory, and say little beside those of other experiments."""
-    nothing: dict[str, object] = {"confusion": ConfusionMatrix(labels=[], counts=[]), "curves": []}
-    splits = {name: split.model_copy(update=nothing) for name, split in report.splits.items()}
+    """Drop matrices and curves, which take most of the memory and are not compared."""
+    empty: dict[str, object] = {"confusion": ConfusionMatrix(labels=[], counts=[]), "curves": []}
+    splits = {name: split.model_copy(update=empty) for name, split in report.splits.items()}
     return report.model_copy(update={"splits": splits})
 
 
-def _broken(why: str) -> FoundReport:
-    return FoundReport(ReportState.BROKEN, f"The report cannot be read: {why}.")
+def _broken(reason: str) -> FoundReport:
+    return FoundReport(ReportState.BROKEN, f"The report cannot be read: {reason}.")

@@ -1,4 +1,4 @@
-"""Looks once a second, for all streams of this process together, at what they follow."""
+"""Watcher that polls the database once a second, for all streams of this process together, for changes."""
 
 import asyncio
 import logging
@@ -19,53 +19,54 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 RECENT = timedelta(seconds=30)
-"""A change may become visible this long after its `updated_at`: clocks differ, and transactions take time."""
+"""Delay within which a change becomes visible after its `updated_at`: clocks differ, and transactions take time."""
 
 CHANGED = "training_job_changed"
-ASKED = "training_job_asked"
-"""The channels of migration 0004, whose triggers announce the id of each job that changes."""
+REQUESTED = "training_job_asked"
+"""Channels of migration 0004, whose triggers announce the id of each job that changes."""
 
 
 class ChangeWatcher:
-    """Wakes the streams whose job or project has changed: two statements a second, however many streams there are."""
+    """Notifies subscribers of changed jobs and projects: two statements a second, however many streams there are."""
 
     def __init__(self, database: Database, notifier: Notifier) -> None:
         self._database = database
         self._notifier = notifier
-        self._jobs: dict[int, Hashable] = {}
-        self._projects: dict[int, Hashable] = {}
+        self._job_states: dict[int, Hashable] = {}
+        self._project_states: dict[int, Hashable] = {}
         self._since: dict[int, datetime] = {}
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Poll until cancelled."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
             try:
-                await self.look()
+                await self.poll()
             except DatabaseUnavailable:
-                self._notifier.notify_all_subscribers()  # each of them finds out, and ends
+                self._notifier.notify_all_subscribers()  # the streams ask the database themselves, and end
             except Exception:
-                logger.exception("cannot look at what is followed; it is tried again")
+                logger.exception("cannot poll for changes; retrying")
 
-    async def look(self) -> None:
-        """One round."""
+    async def poll(self) -> None:
+        """Poll once and notify the subscribers of each change since the last time."""
         jobs, projects = self._notifier.subscribed_jobs, self._notifier.subscribed_projects
         if not jobs and not projects:
             return
         async with self._database.snapshot() as session:
             job_states = await repository.list_last_event_ids(session, jobs) if jobs else {}
-            project_states = await self._project_states(session, projects) if projects else {}
+            project_states = await self._load_project_states(session, projects) if projects else {}
         for job_id in jobs:
-            if job_id not in self._jobs or self._jobs[job_id] != job_states.get(job_id):
-                self._notifier.job_changed(job_id)
+            if job_id not in self._job_states or self._job_states[job_id] != job_states.get(job_id):
+                self._notifier.notify_job_changed(job_id)
         for project_id in projects:
-            if project_id not in self._projects or self._projects[project_id] != project_states[project_id]:
-                self._notifier.project_changed(project_id)
-        self._jobs = {job_id: job_states.get(job_id) for job_id in jobs}
-        self._projects = project_states
+            is_new = project_id not in self._project_states
+            if is_new or self._project_states[project_id] != project_states[project_id]:
+                self._notifier.notify_project_changed(project_id)
+        self._job_states = {job_id: job_states.get(job_id) for job_id in jobs}
+        self._project_states = project_states
 
-    async def _project_states(self, session: AsyncSession, projects: set[int]) -> dict[int, Hashable]:
-        """What has changed lately in each project: the same as before if nothing has."""
+    async def _load_project_states(self, session: AsyncSession, projects: set[int]) -> dict[int, Hashable]:
+        """Return the recent changes of each project: equal to the last ones if there are no new ones."""
         self._since = {project_id: self._since.get(project_id) or utc_now() for project_id in projects}
         rows = await repository.list_recent_changes(
             session, {project_id: since - RECENT for project_id, since in self._since.items()}
@@ -83,16 +84,16 @@ class ChangeWatcher:
 
 @asynccontextmanager
 async def running_change_watcher(database: Database, notifier: Notifier) -> AsyncGenerator[None]:
-    """Wake whoever follows a job that anybody changes, in whichever process.
+    """Notify this process's subscribers of changes that any process commits.
 
-    On PostgreSQL other backends announce their changes, as each commits. Looking goes on beside that.
+    On PostgreSQL every commit announces its changes; the polling continues beside that.
     """
-    channels = {CHANGED: notifier.job_announced, ASKED: notifier.ask_announced}
+    channels = {CHANGED: notifier.on_job_changed, REQUESTED: notifier.on_job_requested}
     async with AsyncExitStack() as parts:
         await parts.enter_async_context(
             running_listener(database.engine, channels, on_connected=notifier.notify_all_subscribers)
         )
-        watching = asyncio.create_task(ChangeWatcher(database, notifier).run(), name="watch")
+        watching = asyncio.create_task(ChangeWatcher(database, notifier).run(), name="change-watcher")
         try:
             yield
         finally:

@@ -38,26 +38,26 @@ _json: TypeAdapter[Any] = TypeAdapter(Any)
 
 
 @dataclass
-class _Pace:
-    """When to ping and when to look at the user's rights again."""
+class _StreamTimer:
+    """Times of the next ping and of the next check of the user's rights."""
 
     sent_at: float = field(default_factory=time.monotonic)
     checked_at: float = field(default_factory=time.monotonic)
 
     def ping(self) -> list[bytes]:
-        """A comment, if nothing has been sent for a while."""
+        """Return a keep-alive comment if nothing has been sent for a while."""
         if time.monotonic() - self.sent_at < PING_SECONDS:
             return []
         self.sent_at = time.monotonic()
         return [KEEPALIVE_COMMENT]
 
-    def quiet_seconds(self) -> float:
-        """How long there is nothing to do unless somebody wakes the stream."""
+    def seconds_until_due(self) -> float:
+        """Return the time until the next ping or check."""
         due = min(self.sent_at + PING_SECONDS, self.checked_at + ACCESS_CHECK_SECONDS)
         return max(due - time.monotonic(), 0.0)
 
     async def recheck(self, viewer: StreamAccess) -> bool:
-        """Every 30 s: whether the sign-in still holds. True if the membership must be looked at too.
+        """Check every 30 s that the sign-in is still valid. Returns True if the membership must be checked too.
 
         Raises Unauthorized.
         """
@@ -71,7 +71,7 @@ class _Pace:
 
 @asynccontextmanager
 async def _whole_snapshot(database: Database) -> AsyncGenerator[AsyncSession]:
-    """A reader who goes away does not tear a statement in two, which would cost its connection."""
+    """Open a snapshot that a disconnecting client cannot cancel: a cancelled statement would cost its connection."""
     with CancelScope(shield=True):
         async with database.snapshot() as session:
             yield session
@@ -80,29 +80,29 @@ async def _whole_snapshot(database: Database) -> AsyncGenerator[AsyncSession]:
 async def job_events(
     database: Database, notifier: Notifier, *, viewer: StreamAccess, job_id: int, after: int
 ) -> AsyncGenerator[bytes]:
-    """The events that come after one, up to the job's end. The first is 1."""
+    """Yield the events after an id, up to the job's end. The first event is 1."""
     yield RETRY
-    pace, cursor, is_over, is_woken = _Pace(), after, False, True
-    with notifier.subscribe(job_id) as wakeup:
+    timer, cursor, is_over, has_changed = _StreamTimer(), after, False, True
+    with notifier.subscribe_job(job_id) as changed:
         while not is_over:
             try:
-                is_check_due, messages = await pace.recheck(viewer), list[bytes]()
-                if is_woken or is_check_due:
+                is_check_due, messages = await timer.recheck(viewer), list[bytes]()
+                if has_changed or is_check_due:
                     async with _whole_snapshot(database) as session:
                         if is_check_due:
                             await access.get_job_for(session, viewer.user, job_id)
                         messages, cursor, is_over = await _next_messages(session, job_id, cursor)
             except ApiError:
-                return  # the client connects again, and is told why it may not
-            for message in messages or pace.ping():
-                pace.sent_at = time.monotonic()
+                return  # the client connects again and gets the error
+            for message in messages or timer.ping():
+                timer.sent_at = time.monotonic()
                 yield message
             if len(messages) < EVENTS_AT_ONCE and not is_over:
-                is_woken = await wakeup.wait(pace.quiet_seconds())
+                has_changed = await changed.wait(timer.seconds_until_due())
 
 
 async def _next_messages(session: AsyncSession, job_id: int, cursor: int) -> tuple[list[bytes], int, bool]:
-    """What to send now, the id of the last of it, and whether that was the end."""
+    """Return the next messages, the id of the last one, and whether it was the end."""
     job = await repository.get_job(session, job_id)
     if job is None:
         return [], cursor, True
@@ -115,7 +115,7 @@ async def _next_messages(session: AsyncSession, job_id: int, cursor: int) -> tup
 
 
 async def _reset(session: AsyncSession, job: TrainingJob) -> bytes:
-    """Events that the client has missed are not kept any more: it must load everything again."""
+    """Return the event for a client whose missed events are not kept any more: it must load everything again."""
     positions = await repository.queue_positions(session, [job])
     snapshot = read_job(job, positions.get(job.id)).model_dump(mode="json")
     data = _head(job.id, job.attempt, utc_now()) | {"job": snapshot}
@@ -138,7 +138,7 @@ def _dump(data: Any) -> str:
 async def project_snapshots(
     database: Database, notifier: Notifier, *, viewer: StreamAccess, project_id: int
 ) -> AsyncGenerator[bytes]:
-    """Every job of a project, then each one that changes. There is nothing to replay."""
+    """Yield a snapshot of every job of a project, then of each one that changes. There is no replay."""
     yield RETRY
     since, before, seen = utc_now(), None, dict[int, int]()
     while True:
@@ -158,12 +158,12 @@ async def project_snapshots(
 async def _changes(
     database: Database, notifier: Notifier, viewer: StreamAccess, project_id: int, since: datetime, seen: dict[int, int]
 ) -> AsyncGenerator[bytes]:
-    pace, is_woken = _Pace(), True
-    with notifier.subscribe_project(project_id) as wakeup:
+    timer, has_changed = _StreamTimer(), True
+    with notifier.subscribe_project(project_id) as changed:
         while True:
             try:
-                is_check_due, messages = await pace.recheck(viewer), list[bytes]()
-                if is_woken or is_check_due:
+                is_check_due, messages = await timer.recheck(viewer), list[bytes]()
+                if has_changed or is_check_due:
                     async with _whole_snapshot(database) as session:
                         if is_check_due:
                             await get_project_for(session, viewer.user, project_id)
@@ -175,10 +175,10 @@ async def _changes(
                     since = max((job.updated_at for job in recent), default=since)
             except ApiError:
                 return
-            for message in messages or pace.ping():
-                pace.sent_at = time.monotonic()
+            for message in messages or timer.ping():
+                timer.sent_at = time.monotonic()
                 yield message
-            is_woken = await wakeup.wait(pace.quiet_seconds())
+            has_changed = await changed.wait(timer.seconds_until_due())
 
 
 def _version(job: TrainingJob) -> int:

@@ -1,4 +1,4 @@
-"""What an attempt leaves, written in bulk: points, log lines, artifacts, and what they replace."""
+"""Statements that write the outputs of an attempt in bulk: points, log lines, events and artifacts."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -14,27 +14,27 @@ from vision_contracts import Artifact as ArtifactBody
 from vision_contracts import ArtifactKind, Checkpoint, JobKind
 
 GARBAGE_GRACE = timedelta(minutes=10)
-"""A new attempt, or another job, may still be reading what has just been replaced."""
+"""Delay before a replaced object is deleted: a new attempt, or another job, may still be reading it."""
 
-# Tables instead of ORM models: writing in bulk is three times as fast without a unit of work.
+# Tables instead of ORM models: bulk writes are three times as fast without a unit of work.
 _POINTS, _LINES, _EVENTS = (cast("Table", model.__table__) for model in (MetricPoint, LogLine, JobEvent))
 
 CHECKPOINT_TYPE = "application/octet-stream"
 
 
-async def put_points(session: AsyncSession, points: Sequence[dict[str, Any]]) -> None:
-    """Write points; one that comes again takes the place of the one before."""
+async def upsert_points(session: AsyncSession, points: Sequence[dict[str, Any]]) -> None:
+    """Write metric points; one that is there already is replaced."""
     await write_rows(session, _POINTS, points, replacing=("epoch", "value", "time"))
 
 
 async def delete_points(session: AsyncSession, job: TrainingJob, *, beyond: int) -> int:
-    """Delete the points after a step; returns how many there were."""
+    """Delete the metric points after a step. Returns their number."""
     later = delete(MetricPoint).where(MetricPoint.job_id == job.id, MetricPoint.step > beyond)
     result = await session.execute(later.execution_options(synchronize_session=False))
     return cast("CursorResult[Any]", result).rowcount
 
 
-async def add_lines(session: AsyncSession, lines: Sequence[dict[str, Any]]) -> None:
+async def add_log_lines(session: AsyncSession, lines: Sequence[dict[str, Any]]) -> None:
     """Write log lines."""
     await write_rows(session, _LINES, lines)
 
@@ -44,29 +44,31 @@ async def add_events(session: AsyncSession, events: Sequence[dict[str, Any]]) ->
     await write_rows(session, _EVENTS, events)
 
 
-async def put_artifact(session: AsyncSession, job: TrainingJob, body: ArtifactBody, time: datetime) -> None:
-    """A file takes its name; the object that had it becomes garbage."""
+async def upsert_artifact(session: AsyncSession, job: TrainingJob, body: ArtifactBody, time: datetime) -> None:
+    """Write an artifact; the object that had its name becomes garbage."""
     fields = body.model_dump(include={"name", "kind", "uri", "size_bytes", "sha256", "content_type", "step"})
-    await _put(session, job, _owner_id(job, body), [fields | {"created_at": time}])
+    await _upsert(session, job, _owner_id(job, body), [fields | {"created_at": time}])
 
 
 def _owner_id(job: TrainingJob, body: ArtifactBody) -> int:
-    """What an export or an evaluation makes is found at the training that it is about; its log stays its own."""
+    """Return the id of the job that lists the artifact: results of an export or an evaluation, but not their logs,
+    belong to the training that was exported or evaluated.
+    """
     is_result = job.kind in (JobKind.EXPORT, JobKind.EVALUATE) and body.kind is not ArtifactKind.LOG
     return job.parent_id if is_result and job.parent_id is not None else job.id
 
 
-async def put_checkpoint(session: AsyncSession, job: TrainingJob, body: Checkpoint, time: datetime) -> None:
-    """`checkpoints/last…`, and also `checkpoints/best…` if it is the best so far: one object, two names."""
+async def upsert_checkpoint(session: AsyncSession, job: TrainingJob, body: Checkpoint, time: datetime) -> None:
+    """Write `checkpoints/last…`, and also `checkpoints/best…` if it is the best so far: one object, two names."""
     names = [body.name]
     if body.is_best:
         names.append(body.name.replace("checkpoints/last", "checkpoints/best", 1))
     fields = body.model_dump(include={"uri", "size_bytes", "sha256", "step"})
     fields |= {"kind": ArtifactKind.CHECKPOINT, "content_type": CHECKPOINT_TYPE, "created_at": time}
-    await _put(session, job, job.id, [fields | {"name": name} for name in dict.fromkeys(names)])
+    await _upsert(session, job, job.id, [fields | {"name": name} for name in dict.fromkeys(names)])
 
 
-async def _put(session: AsyncSession, job: TrainingJob, owner_id: int, rows: Sequence[dict[str, Any]]) -> None:
+async def _upsert(session: AsyncSession, job: TrainingJob, owner_id: int, rows: Sequence[dict[str, Any]]) -> None:
     names = [row["name"] for row in rows]
     replaced = {each.uri for each in await _artifacts(session, owner_id) if each.name in names}
     for row in rows:

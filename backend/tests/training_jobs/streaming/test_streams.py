@@ -40,13 +40,13 @@ async def tell(database: Database, notifier: Notifier, job: TrainingJob, *texts:
         row = await reload(session, job)
         for text in texts:
             append_event(session, row, "log", {"message": text})
-        notifier.after_commit(session, job.id)
+        notifier.notify_after_commit(session, job.id)
 
 
 async def complete(database: Database, notifier: Notifier, job: TrainingJob) -> None:
     async with database.transaction() as session:
         switch_status(session, await reload(session, job), S.COMPLETED)
-        notifier.after_commit(session, job.id)
+        notifier.notify_after_commit(session, job.id)
 
 
 async def test_events_are_numbered_and_end(

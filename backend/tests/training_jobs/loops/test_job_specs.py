@@ -1,4 +1,4 @@
-"""What a training service is sent."""
+"""The specification that a training service gets."""
 
 from support.job_rows import MakeJob
 
@@ -24,9 +24,7 @@ async def add_best_checkpoint(database: Database, job: TrainingJob) -> None:
         )
 
 
-async def test_a_training_that_goes_on_is_told_where_its_best_checkpoint_is(
-    database: Database, make_job: MakeJob
-) -> None:
+async def test_the_spec_of_a_resumed_training_names_its_best_checkpoint(database: Database, make_job: MakeJob) -> None:
     resumed = await make_job(status=JobStatus.QUEUED, attempt=2, checkpoint_uri="file:///s/9.pt", checkpoint_step=9)
     anew = await make_job(status=JobStatus.QUEUED, attempt=2)
     for job in (resumed, anew):

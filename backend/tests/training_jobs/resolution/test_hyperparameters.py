@@ -1,4 +1,4 @@
-"""What a card allows, and what the errors say about the rest."""
+"""Checks against a card, and the errors of values that it does not allow."""
 
 import math
 from typing import Any

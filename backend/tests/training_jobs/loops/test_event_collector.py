@@ -1,4 +1,4 @@
-"""A follower when things go wrong on the way."""
+"""An event collector when the stream, the instance or the database fails."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
 from vision_api.kit.clock import utc_now
 from vision_api.models import JobStatus, TrainingJob
-from vision_api.training_jobs.loops import event_collector as follower_module
+from vision_api.training_jobs.loops import event_collector as event_collector
 from vision_api.training_jobs.loops.event_collector import CollectedAttempt, EventCollector, LossTimeouts
 from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_services import InstanceRegistry, running_registry
@@ -57,12 +57,12 @@ async def job(make_job: MakeJob, service: SmallService) -> TrainingJob:
 @pytest.fixture
 def collector(database: Database, registry: InstanceRegistry, job: TrainingJob) -> EventCollector:
     assert job.instance_id is not None
-    followed = CollectedAttempt(job.id, job.job_uid, job.attempt, job.instance_id, 0, None)
+    attempt = CollectedAttempt(job.id, job.job_uid, job.attempt, job.instance_id, 0, None)
     loss_timeouts = LossTimeouts(silence_seconds=1, first_contact_seconds=1)
-    return EventCollector(database, registry, Notifier(), owner=OWNER, followed=followed, loss_timeouts=loss_timeouts)
+    return EventCollector(database, registry, Notifier(), owner=OWNER, attempt=attempt, loss_timeouts=loss_timeouts)
 
 
-def tell(service: SmallService, *bodies: Started | Metrics | Finished) -> None:
+def send(service: SmallService, *bodies: Started | Metrics | Finished) -> None:
     service.events = [
         JobEvent(seq=seq, attempt=1, time=utc_now(), body=body) for seq, body in enumerate(bodies, start=1)
     ]
@@ -73,15 +73,15 @@ async def stored(database: Database, job: TrainingJob) -> TrainingJob:
         return await reload(session, job)
 
 
-async def test_a_stream_that_is_cut_is_taken_up_where_it_was(
+async def test_a_stream_that_is_cut_is_resumed_at_its_cursor(
     database: Database, service: SmallService, collector: EventCollector, job: TrainingJob, becomes: Becomes
 ) -> None:
     begun = (Started(resume_step=0, device="cpu"), Metrics(step=1, epoch=0, values={"lr": 1.0}))
-    tell(service, *begun)
-    subscribe = asyncio.create_task(collector.run())
+    send(service, *begun)
+    collecting = asyncio.create_task(collector.run())
     await becomes(job, lambda row: row.service_cursor == len(begun))
-    tell(service, *begun, Finished())
-    await subscribe
+    send(service, *begun, Finished())
+    await collecting
 
     done = await stored(database, job)
     assert (done.status, done.service_cursor) == ("completed", 3)
@@ -91,7 +91,7 @@ async def test_a_stream_that_is_cut_is_taken_up_where_it_was(
     ("status", "expected", "reason"),
     [("running", "queued", None), ("stopping", "cancelled", "stopped_by_user"), ("pausing", "paused", None)],
 )
-async def test_a_vanished_instance_loses_the_job_or_does_what_was_asked_of_it(
+async def test_a_vanished_instance_loses_the_job_or_completes_its_stop_request(
     database: Database,
     collector: EventCollector,
     network: AsyncExitStack,
@@ -111,15 +111,15 @@ async def test_a_vanished_instance_loses_the_job_or_does_what_was_asked_of_it(
     assert (lost.instance_id, lost.lease_owner) == (None, None)
 
 
-async def test_a_loss_that_the_database_cannot_take_yet_is_noted_later_and_is_no_defect_of_the_job(
+async def test_a_loss_that_cannot_be_stored_yet_is_stored_later_and_does_not_fail_the_job(
     database: Database,
     collector: EventCollector,
     network: AsyncExitStack,
     job: TrainingJob,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(follower_module, "RETRY_SECONDS", 0.01)
-    transaction, refusals = database.transaction, 2 * follower_module.MAX_TROUBLES
+    monkeypatch.setattr(event_collector, "RETRY_SECONDS", 0.01)
+    transaction, refusals = database.transaction, 2 * event_collector.MAX_FAILURES
 
     def refuse_at_first() -> AbstractAsyncContextManager[AsyncSession]:
         nonlocal refusals
@@ -137,12 +137,12 @@ async def test_a_loss_that_the_database_cannot_take_yet_is_noted_later_and_is_no
     assert (await stored(database, job)).status == "queued"
 
 
-async def test_whoever_has_lost_the_lease_writes_nothing(
+async def test_a_collector_that_has_lost_the_lease_writes_nothing(
     database: Database, service: SmallService, collector: EventCollector, job: TrainingJob
 ) -> None:
     async with database.transaction() as session:
         (await reload(session, job)).lease_owner = uuid4()
-    tell(service, Started(resume_step=0, device="cpu"), Finished())
+    send(service, Started(resume_step=0, device="cpu"), Finished())
 
     await collector.run()
 
@@ -156,8 +156,8 @@ async def test_a_job_whose_events_cannot_be_stored_fails_instead_of_hanging(
     job: TrainingJob,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(follower_module, "TROUBLE_SECONDS", 0)
-    tell(service, Finished())  # the end of what has never started
+    monkeypatch.setattr(event_collector, "RETRY_AFTER_FAILURE_SECONDS", 0)
+    send(service, Finished())  # an end without a start
 
     await collector.run()
 

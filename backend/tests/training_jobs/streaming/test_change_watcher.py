@@ -1,4 +1,4 @@
-"""Streams are woken by what other processes commit, and looked after together."""
+"""Streams are notified of changes that other processes commit, and polled for together."""
 
 import asyncio
 import logging
@@ -31,22 +31,22 @@ async def job(make_job: MakeJob) -> TrainingJob:
     return await make_job(status=S.RUNNING, attempt=1)
 
 
-async def tell(database: Database, job: TrainingJob, message: str) -> None:
-    """As another process would: nobody here is woken."""
+async def append_log_event(database: Database, job: TrainingJob, message: str) -> None:
+    """Append an event as another process does: no notifier of this process is called."""
     async with database.transaction() as session:
         append_event(session, await reload(session, job), "log", {"message": message})
 
 
 @asynccontextmanager
 async def listening(database: Database, notifier: Notifier) -> AsyncIterator[None]:
-    """A backend that listens and hardly ever looks."""
+    """Run a backend that listens."""
     async with running_change_watcher(database, notifier):
         await connected(database, 1)
         yield
 
 
 async def connected(database: Database, count: int) -> list[int]:
-    """Wait until so many listeners are connected; their process ids."""
+    """Wait until that number of listeners is connected. Returns their process ids."""
     async with asyncio.timeout(10):
         while True:
             async with database.transaction() as session:
@@ -59,47 +59,47 @@ async def connected(database: Database, count: int) -> list[int]:
 @pytest.fixture
 def needs_postgresql(database: Database) -> None:
     if database.is_sqlite:
-        pytest.skip("SQLite has one backend, which wakes itself")
+        pytest.skip("SQLite has one backend, which notifies itself")
 
 
-async def test_a_round_wakes_whoever_follows_what_has_changed(
+async def test_a_poll_notifies_the_subscribers_of_changed_jobs(
     database: Database, make_job: MakeJob, job: TrainingJob
 ) -> None:
     quiet, notifier = await make_job(status=S.RUNNING), Notifier()
-    watch = ChangeWatcher(database, notifier)
-    with notifier.subscribe(job.id) as changed, notifier.subscribe(quiet.id) as unchanged:
-        await watch.look()
-        assert (await changed.wait(0), await unchanged.wait(0)) == (True, True)  # what was before is not known
-        await tell(database, job, "one")
-        await watch.look()
+    watcher = ChangeWatcher(database, notifier)
+    with notifier.subscribe_job(job.id) as changed, notifier.subscribe_job(quiet.id) as unchanged:
+        await watcher.poll()
+        assert (await changed.wait(0), await unchanged.wait(0)) == (True, True)  # the state before is unknown
+        await append_log_event(database, job, "one")
+        await watcher.poll()
         assert (await changed.wait(0), await unchanged.wait(0)) == (True, False)
         async with database.transaction() as session:
             (await reload(session, quiet)).deleted_at = utc_now()
-        await watch.look()
+        await watcher.poll()
         assert (await changed.wait(0), await unchanged.wait(0)) == (False, True)
 
 
-async def test_a_round_wakes_whoever_follows_the_project(
+async def test_a_poll_notifies_the_subscribers_of_the_project(
     database: Database, project: Project, make_job: MakeJob, job: TrainingJob
 ) -> None:
     notifier = Notifier()
-    watch = ChangeWatcher(database, notifier)
-    with notifier.subscribe_project(project.id) as wakeup, notifier.subscribe_project(project.id + 1) as other:
-        await watch.look()
-        assert (await wakeup.wait(0), await other.wait(0)) == (True, True)
-        await watch.look()
-        assert await wakeup.wait(0) is False
-        for change in (tell(database, job, "one"), make_job()):
+    watcher = ChangeWatcher(database, notifier)
+    with notifier.subscribe_project(project.id) as changed, notifier.subscribe_project(project.id + 1) as other:
+        await watcher.poll()
+        assert (await changed.wait(0), await other.wait(0)) == (True, True)
+        await watcher.poll()
+        assert await changed.wait(0) is False
+        for change in (append_log_event(database, job, "one"), make_job()):
             await change
-            await watch.look()
-            assert (await wakeup.wait(0), await other.wait(0)) == (True, False)
+            await watcher.poll()
+            assert (await changed.wait(0), await other.wait(0)) == (True, False)
 
 
-async def test_a_round_takes_two_statements_however_many_streams(
+async def test_a_poll_takes_two_statements_however_many_streams(
     database: Database, project: Project, make_job: MakeJob
 ) -> None:
     notifier, statements = Notifier(), list[str]()
-    watch = ChangeWatcher(database, notifier)
+    watcher = ChangeWatcher(database, notifier)
 
     def count(*arguments: object) -> None:
         if str(arguments[2]).startswith("SELECT"):
@@ -107,16 +107,16 @@ async def test_a_round_takes_two_statements_however_many_streams(
 
     event.listen(database.engine.sync_engine, "before_cursor_execute", count)
     async with AsyncExitStack() as subscribe:
-        await watch.look()
+        await watcher.poll()
         assert statements == []
         for _ in range(5):
-            subscribe.enter_context(notifier.subscribe((await make_job()).id))
+            subscribe.enter_context(notifier.subscribe_job((await make_job()).id))
             subscribe.enter_context(notifier.subscribe_project(project.id))
-        await watch.look()
+        await watcher.poll()
     assert len(statements) == 2
 
 
-async def test_a_stream_that_nobody_wakes_does_not_ask_the_database(
+async def test_a_stream_without_a_notification_does_not_query_the_database(
     database: Database, viewer: StreamAccess, job: TrainingJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams, "PING_SECONDS", 0.01)
@@ -138,23 +138,23 @@ async def test_an_event_of_another_backend_arrives_without_polling(
     async with listening(database, notifier):
         stream = streams.job_events(database, notifier, viewer=viewer, job_id=job.id, after=0)
         async with aclosing(parsed(stream)) as events:
-            await tell(database, job, "one")
+            await append_log_event(database, job, "one")
             await take(events, 1)
-            told_at = time.monotonic()
-            await tell(database, job, "two")
+            appended_at = time.monotonic()
+            await append_log_event(database, job, "two")
             [sent] = await take(events, 1)
     assert sent.data["message"] == "two"
-    assert time.monotonic() - told_at < USUAL_POLL_SECONDS / 2
+    assert time.monotonic() - appended_at < USUAL_POLL_SECONDS / 2
 
 
 @pytest.mark.usefixtures("needs_postgresql")
-async def test_what_a_user_asks_of_another_backend_wakes_the_loops(
+async def test_a_request_to_another_backend_wakes_the_loops(
     database: Database, job: TrainingJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(change_watcher, "POLL_SECONDS", 3600.0)
     notifier = Notifier()
     async with listening(database, notifier):
-        await tell(database, job, "nothing that was asked")
+        await append_log_event(database, job, "no request")
         assert await notifier.dispatch.wait(0.2) is False
         async with database.transaction() as session:
             (await reload(session, job)).priority = 3
@@ -162,27 +162,29 @@ async def test_what_a_user_asks_of_another_backend_wakes_the_loops(
 
 
 @pytest.mark.usefixtures("needs_postgresql")
-async def test_a_listener_whose_connection_is_killed_connects_again_and_says_so_once(
+async def test_a_listener_whose_connection_is_killed_connects_again_and_logs_it_once(
     database: Database, job: TrainingJob, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(change_watcher, "POLL_SECONDS", 3600.0)
     caplog.set_level(logging.INFO, "vision_api.db.listener")
     notifier = Notifier()
     async with listening(database, notifier):
-        with notifier.subscribe(job.id) as wakeup:
+        with notifier.subscribe_job(job.id) as changed:
             [first] = await connected(database, 1)
             async with database.transaction() as session:
                 await session.execute(text(f"SELECT pg_terminate_backend({first})"))
             await until(lambda: len(caplog.messages) == 2)
             assert await connected(database, 1) != [first]
-            assert await wakeup.wait(10) is True  # whatever was missed is looked for
-            await tell(database, job, "one")
-            assert await wakeup.wait(10) is True
+            assert await changed.wait(10) is True  # changes may have been missed
+            await append_log_event(database, job, "one")
+            assert await changed.wait(10) is True
     assert ["cannot wake" in message for message in caplog.messages] == [True, False]
     await connected(database, 0)
 
 
-async def test_it_ends_while_the_database_is_away(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_watcher_ends_while_the_database_is_away(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
     if database.is_sqlite:
         pytest.skip("a file is there or not")
     with pytest.MonkeyPatch.context() as patched:

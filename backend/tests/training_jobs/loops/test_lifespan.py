@@ -26,8 +26,8 @@ Backend = Callable[..., AbstractAsyncContextManager[Notifier]]
 STEPS_PER_EPOCH = 4
 
 
-async def ask(database: Database, job: TrainingJob, status: JobStatus) -> None:
-    """What a user's request writes."""
+async def request_status(database: Database, job: TrainingJob, status: JobStatus) -> None:
+    """Write the status that a user's request writes."""
     async with database.transaction() as session:
         row = await get_job_for_update(session, job.id)
         assert row is not None
@@ -35,7 +35,7 @@ async def ask(database: Database, job: TrainingJob, status: JobStatus) -> None:
 
 
 async def events_of(database: Database, job: TrainingJob) -> list[tuple[str, dict[str, Any]]]:
-    """Every event; their ids are consecutive."""
+    """Return every event; their ids must be consecutive."""
     async with database.snapshot() as session:
         events = await list_events(session, job.id, after=0, limit=10_000)
     assert [event.event_id for event in events] == list(range(1, len(events) + 1))
@@ -43,9 +43,9 @@ async def events_of(database: Database, job: TrainingJob) -> list[tuple[str, dic
 
 
 async def statuses_of(database: Database, job: TrainingJob) -> list[str]:
-    """The statuses that it had, each once."""
-    told = [data["status"] for kind, data in await events_of(database, job) if kind == "status"]
-    return [status for index, status in enumerate(told) if index == 0 or told[index - 1] != status]
+    """Return the statuses that a job had, without repetitions."""
+    statuses = [data["status"] for kind, data in await events_of(database, job) if kind == "status"]
+    return [status for index, status in enumerate(statuses) if index == 0 or statuses[index - 1] != status]
 
 
 async def assert_every_point_is_there_once(
@@ -95,14 +95,14 @@ async def test_a_paused_job_goes_on_from_its_checkpoint_and_can_be_stopped_and_d
     async with backend(service) as notifier:
         job = await make_fake_job(epochs=100, hyperparameters={"step_seconds": 0.1})
         await becomes(job, lambda row: row.progress_step >= 2)
-        await ask(database, job, JobStatus.PAUSING)
+        await request_status(database, job, JobStatus.PAUSING)
         paused = await becomes(job, "paused")
         assert paused.checkpoint_step is not None
-        await ask(database, job, JobStatus.QUEUED)
+        await request_status(database, job, JobStatus.QUEUED)
         notifier.wake_loops()
         resumed = await becomes(job, lambda row: row.status == "running" and row.attempt == 2)
         await becomes(job, lambda row: row.progress_step > (paused.checkpoint_step or 0) + 1)
-        await ask(database, job, JobStatus.STOPPING)
+        await request_status(database, job, JobStatus.STOPPING)
         stopped = await becomes(job, "cancelled")
         assert (resumed.restarts, stopped.status_reason) == (0, "stopped_by_user")
         files = tmp_path / f"storage/jobs/{job.job_uid}"

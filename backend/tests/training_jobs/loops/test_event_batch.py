@@ -1,4 +1,4 @@
-"""What events make of a job: on both databases, in whole batches."""
+"""Application of batches of events to a job, on both databases."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import uuid4
@@ -76,14 +76,14 @@ async def points_of(database: Database, job: TrainingJob) -> dict[tuple[str, int
         return {(point.name, point.step): point.value for point in points}
 
 
-async def told(database: Database, job: TrainingJob) -> list[str]:
+async def event_types(database: Database, job: TrainingJob) -> list[str]:
     async with database.snapshot() as session:
         events = await list_events(session, job.id, after=0, limit=1000)
     assert [event.event_id for event in events] == list(range(1, len(events) + 1))
     return [event.type for event in events]
 
 
-async def test_the_first_event_makes_it_run(database: Database, make_job: MakeJob, apply: Apply) -> None:
+async def test_the_started_event_makes_a_job_run(database: Database, make_job: MakeJob, apply: Apply) -> None:
     job = await make_job(status=S.STARTING, attempt=1)
 
     stored = await apply(job, Started(resume_step=0, device="cpu", num_classes=10, versions={"torch": "2.15.0"}))
@@ -91,7 +91,7 @@ async def test_the_first_event_makes_it_run(database: Database, make_job: MakeJo
     assert (stored.status, stored.num_classes) == ("running", 10)
     assert stored.environment == {"device": "cpu", "versions": {"torch": "2.15.0"}, "platform": VERSION}
     assert stored.started_at is not None
-    assert await told(database, job) == ["status"]
+    assert await event_types(database, job) == ["status"]
 
 
 async def test_metrics_are_stored_and_the_last_validation_is_shown(
@@ -114,7 +114,7 @@ async def test_a_step_that_comes_twice_is_one_point(database: Database, running:
     assert await points_of(database, running) == {("train/loss", 1): 0.7}
 
 
-async def test_events_that_were_applied_already_and_ghosts_are_ignored(
+async def test_events_that_were_applied_already_or_are_of_another_attempt_are_ignored(
     database: Database, running: TrainingJob
 ) -> None:
     def event(seq: int, attempt: int) -> JobEvent:
@@ -125,10 +125,10 @@ async def test_events_that_were_applied_already_and_ghosts_are_ignored(
             await EventBatch(session, await reload(session, running), DEFAULT_RETENTION).apply(batch)
 
     assert sorted(step for _, step in await points_of(database, running)) == [11, 21, 31]
-    assert len(await told(database, running)) == 3
+    assert len(await event_types(database, running)) == 3
 
 
-async def test_a_resumed_attempt_takes_back_what_it_will_send_again(
+async def test_a_resumed_attempt_deletes_the_points_that_it_will_send_again(
     database: Database, running: TrainingJob, apply: Apply
 ) -> None:
     await apply(running, loss(1), checkpoint(1), loss(2), loss(3))
@@ -136,7 +136,7 @@ async def test_a_resumed_attempt_takes_back_what_it_will_send_again(
     await apply(running, Started(resume_step=1, device="cpu"), loss(2, 0.5))
 
     assert await points_of(database, running) == {("train/loss", 1): 1.0, ("train/loss", 2): 0.5}
-    assert (await told(database, running))[-2:] == ["rewind", "metrics"]
+    assert (await event_types(database, running))[-2:] == ["rewind", "metrics"]
 
 
 async def test_a_rewind_reaches_into_its_own_batch(database: Database, running: TrainingJob, apply: Apply) -> None:
@@ -145,7 +145,7 @@ async def test_a_rewind_reaches_into_its_own_batch(database: Database, running: 
     assert await points_of(database, running) == {("train/loss", 1): 1.0, ("train/loss", 2): 0.5}
 
 
-async def test_progress_is_told_once_a_batch(database: Database, running: TrainingJob, apply: Apply) -> None:
+async def test_progress_is_one_event_a_batch(database: Database, running: TrainingJob, apply: Apply) -> None:
     stored = await apply(
         running, *(Progress(epoch=0, epochs=2, step=step, steps=10, eta_seconds=9.0) for step in (1, 2, 3))
     )
@@ -167,7 +167,7 @@ async def test_log_lines_are_numbered(database: Database, running: TrainingJob, 
     assert [line.message for line in errors] == ["two"]
 
 
-async def test_a_trainer_may_write_what_no_database_takes(
+async def test_characters_that_the_database_cannot_store_are_replaced(
     database: Database, running: TrainingJob, apply: Apply
 ) -> None:
     stored = await apply(running, Log(message="a\0b\ud800"), Failed(reason=EndReason.INTERNAL, message="\0 and \udfff"))
@@ -190,7 +190,7 @@ async def test_only_the_newest_events_and_lines_are_kept(
     assert [line.message for line in lines] == ["6", "7"]
 
 
-async def test_what_is_old_is_deleted_once_another_tenth_has_come(
+async def test_old_rows_are_deleted_once_another_tenth_has_come(
     database: Database, running: TrainingJob, apply: Apply
 ) -> None:
     kept: list[int] = []
@@ -237,17 +237,17 @@ async def test_an_artifact_is_listed(database: Database, running: TrainingJob, a
     )  # fmt: skip
 
     assert await artifacts_of(database, running) == ({"report.json": "file:///s/report.json"}, set())
-    assert await told(database, running) == ["artifact"]
+    assert await event_types(database, running) == ["artifact"]
 
 
-async def test_a_finished_job_shows_its_best(database: Database, running: TrainingJob, apply: Apply) -> None:
+async def test_a_finished_job_shows_its_best_scores(database: Database, running: TrainingJob, apply: Apply) -> None:
     await apply(running, Metrics(step=10, epoch=2, values={"val/accuracy": 0.4, "val/loss": 3.0}))
 
     stored = await apply(running, Finished(values={"val/accuracy": 0.9, "val/loss": 1.0}))
 
     assert (stored.status, stored.accuracy, stored.loss, stored.primary_value) == ("completed", 0.9, 1.0, 0.9)
     assert stored.instance_id is None
-    assert (await told(database, running))[-2:] == ["status", "end"]
+    assert (await event_types(database, running))[-2:] == ["status", "end"]
 
 
 BAD = Failed(reason=EndReason.BAD_DATA, message="Mend it.")
@@ -284,7 +284,7 @@ async def test_an_end_has_its_status_and_reason(make_job: MakeJob, apply: Apply)
         assert stored.lease_owner is None
 
 
-async def test_what_a_failed_attempt_proposes_is_kept_and_told(
+async def test_the_proposal_of_a_failed_attempt_is_stored_and_sent(
     database: Database, running: TrainingJob, apply: Apply
 ) -> None:
     proposal = {"batch_size": 8}
@@ -300,7 +300,7 @@ async def test_what_a_failed_attempt_proposes_is_kept_and_told(
 
 
 @pytest.mark.parametrize("unknown", [{"batch_size": 0}, {"patch_size": 8}, {}])
-async def test_what_a_retry_would_refuse_is_not_proposed(
+async def test_a_proposal_that_a_retry_would_refuse_is_dropped(
     running: TrainingJob, apply: Apply, unknown: dict[str, int]
 ) -> None:
     stored = await apply(running, Failed(reason=EndReason.OUT_OF_MEMORY, message="m", proposed_changes=unknown))
@@ -319,8 +319,8 @@ ENDED_BY_THE_BACKEND: list[tuple[dict[str, object], EventBody, EndReason]] = [
 ]
 
 
-async def test_an_end_says_how_to_go_on(make_job: MakeJob, apply: Apply) -> None:
-    """What a service says itself is told unchanged; its own tests see to it that it says what to do."""
+async def test_the_message_of_an_end_names_the_next_request(make_job: MakeJob, apply: Apply) -> None:
+    """The messages of a service itself stay unchanged; its own tests check their advice."""
     left: dict[str, object] = {"checkpoint_uri": "file:///s/9.pt", "checkpoint_step": 9}
     for fields, body, reason in ENDED_BY_THE_BACKEND:
         for checkpoint, says in (({}, "retry it to train from the beginning"), (left, "checkpoint at step 9")):
@@ -333,7 +333,7 @@ async def test_an_end_says_how_to_go_on(make_job: MakeJob, apply: Apply) -> None
 async def restart_again(
     database: Database, apply: Apply, job: TrainingJob, *bodies: EventBody
 ) -> tuple[str, str | None]:
-    """The next attempt runs, sends `bodies`, and is killed."""
+    """Run the next attempt, apply `bodies`, and kill it."""
     async with database.transaction() as session:
         row = await reload(session, job)
         row.status = S.RUNNING
