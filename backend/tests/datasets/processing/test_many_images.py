@@ -1,6 +1,6 @@
 """How much memory and time a large data set takes to prepare.
 
-MANY_IMAGES=100000 pytest tests/datasets/test_many_images.py -m thorough -s -o faulthandler_timeout=0
+MANY_IMAGES=100000 pytest tests/datasets/processing/test_many_images.py -m thorough -s -o faulthandler_timeout=0
 """
 
 import json
@@ -25,7 +25,7 @@ START_BYTES, BYTES_PER_IMAGE = 150 * 1024**2, 8 * 1024
 
 PREPARE = """
 import sys
-from vision_api.datasets.preparing import main
+from vision_api.datasets.processing.prepare import main
 
 code = main(sys.argv[1:])
 with open("/proc/self/status") as status:  # `ru_maxrss` would count what started this process, too
