@@ -187,7 +187,9 @@ class _Names:
                 color = color_of(class_id)
                 self._drawing.rectangle(area, fill=color)
                 middle = (left + self._padding, top + height / 2)
-                self._drawing.text(middle, fitted_text.text, fill=_text_color(color), font=fitted_text.font, anchor="lm")
+                self._drawing.text(
+                    middle, fitted_text.text, fill=_text_color(color), font=fitted_text.font, anchor="lm"
+                )
                 return True
         return False
 

@@ -85,21 +85,20 @@ class DatasetProcessor(Worker):
         self._folder.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(dir=self._folder))
         progress = self._progress = Progress()
-        reporting = asyncio.create_task(self._write_progress(claim, progress))
         try:
             await self._process(claim, work, progress)
         finally:
-            reporting.cancel()
             await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
         return True
 
     async def _process(self, claim: ClaimedVersion, work: Path, progress: Progress) -> None:
         result: PrepareResult | None = None
         try:
-            result = await self._prepare(claim, work, progress)
-            await asyncio.to_thread(shutil.rmtree, work / FILES, ignore_errors=True)  # packed by now
-            if result.summary is not None:
-                await anyio.to_thread.run_sync(self._store_files, work / STORED, progress)
+            async with self._progress_written(claim, progress):
+                result = await self._prepare(claim, work, progress)
+                await asyncio.to_thread(shutil.rmtree, work / FILES, ignore_errors=True)  # packed by now
+                if result.summary is not None:
+                    await anyio.to_thread.run_sync(self._store_files, work / STORED, progress)
         except (asyncio.CancelledError, Stopped):
             await asyncio.shield(release_claim(self._database, claim))
             raise
@@ -131,10 +130,22 @@ class DatasetProcessor(Worker):
                 self._store.put_file(path, key)
             done += size
 
-    async def _write_progress(self, claim: ClaimedVersion, progress: Progress) -> None:
+    @asynccontextmanager
+    async def _progress_written(self, claim: ClaimedVersion, progress: Progress) -> AsyncGenerator[None]:
+        """Write progress while the context lasts, and no longer: a late renewal of the lease would delay a retry."""
+        is_done = asyncio.Event()
+        writing = asyncio.create_task(self._write_progress(claim, progress, is_done))
+        try:
+            yield
+        finally:
+            is_done.set()  # for a cancellation that comes out of the database's driver as DatabaseUnavailable
+            writing.cancel()
+            await asyncio.wait({writing})
+
+    async def _write_progress(self, claim: ClaimedVersion, progress: Progress, is_done: asyncio.Event) -> None:
         """Write the progress into the row when it has changed, and renew the lease in time."""
         written, written_at = None, 0.0
-        while True:
+        while not is_done.is_set():
             now = asyncio.get_running_loop().time()
             if progress.latest != written or now - written_at >= RENEW_SECONDS:
                 with suppress(DatabaseUnavailable):
