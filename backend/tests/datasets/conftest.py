@@ -1,4 +1,4 @@
-"""The routes of data sets as a signed-in user sees them. Uploads are processed when a test says so."""
+"""Routes of data sets for signed-in users. Uploads are processed when a test does so."""
 
 from pathlib import Path
 
@@ -10,6 +10,14 @@ from support.dataset_api import DatasetApi, prepare_in_thread
 
 from data_kit import ArchiveLimits
 from vision_api.datasets.processing.processor import DatasetProcessor
+from vision_api.db.session import Database
+
+
+@pytest.fixture
+def database(app: FastAPI) -> Database:
+    """Return the database of the app."""
+    database: Database = app.state.database
+    return database
 
 
 @pytest.fixture

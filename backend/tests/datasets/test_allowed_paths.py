@@ -1,9 +1,11 @@
+"""Places that a user may train on or import from."""
+
 from pathlib import Path
 
 import pytest
 
-from vision_api.config import Settings
-from vision_api.datasets.allowed_paths import check_dataset_path
+from vision_api.config import Settings, load_settings
+from vision_api.datasets.allowed_paths import check_dataset_path, check_import_uri
 from vision_api.errors import Invalid
 
 
@@ -54,3 +56,20 @@ def test_a_root_that_is_a_link_is_followed(settings: Settings, tmp_path: Path) -
     (tmp_path / "other").symlink_to(tmp_path / "secret")
 
     assert check_dataset_path(settings, str(tmp_path / "other")) == tmp_path / "secret"
+
+
+def test_a_prefix_is_allowed_with_all_that_is_below_it(settings: Settings) -> None:
+    settings = settings.model_copy(update={"import_prefixes": ("s3://shelf/sets",)})
+    for uri in ("s3://shelf/sets", "s3://shelf/sets/", "s3://shelf/sets/a/b.zip"):
+        assert check_import_uri(settings, uri) == uri.rstrip("/")
+    with pytest.raises(Invalid):
+        check_import_uri(settings.model_copy(update={"import_prefixes": ()}), "s3://shelf/sets")
+
+
+def test_the_setting_takes_prefixes_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMPORT_PREFIXES", "s3://a/b/, gs://c")
+    assert load_settings().import_prefixes == ("s3://a/b", "gs://c")
+    for wrong in ("/datasets", "file:///x", "s3://"):
+        monkeypatch.setenv("IMPORT_PREFIXES", wrong)
+        with pytest.raises(Exception, match="IMPORT_PREFIXES"):
+            load_settings()

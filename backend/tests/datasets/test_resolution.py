@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from support.dataset_api import DatasetApi, coins
 
 from data_kit import extract_archive, open_dataset
-from vision_api.datasets.use_cases import ResolvedDataset, resolve_for_job
+from vision_api.datasets.resolution import ResolvedDataset, resolve_for_job
 from vision_api.errors import Invalid
 from vision_api.models import Project, ProjectMember
 from vision_contracts import DatasetFormat, TaskType

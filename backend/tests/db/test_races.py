@@ -12,8 +12,8 @@ from support.job_rows import job_fields
 from data_kit import ObjectStore
 from vision_api.datasets import repository as datasets
 from vision_api.datasets import use_cases
-from vision_api.datasets.processing.prepare import Facts, Prepared
-from vision_api.datasets.processing.results import ClaimedVersion, apply_prepared
+from vision_api.datasets.processing.prepare import DatasetSummary, PrepareResult
+from vision_api.datasets.processing.results import ClaimedVersion, apply_result
 from vision_api.datasets.use_cases import Origin
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
@@ -25,7 +25,7 @@ from vision_api.training_jobs import access
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 DIGEST = "d" * 64
-FACTS = Facts(
+SUMMARY = DatasetSummary(
     "imagefolder", ["image_classification"], ["x"], [], [], {"train": {"images": 4}}, 4, True, DIGEST, 10, {}
 )  # fmt: skip
 
@@ -43,7 +43,7 @@ async def twins(app: FastAPI, database: Database, owner: User) -> tuple[Dataset,
         session.add(version)
         session.add(
             DatasetVersion(
-                dataset_id=ready.id, status=DatasetStatus.READY, digest=DIGEST, splits=FACTS.splits,
+                dataset_id=ready.id, status=DatasetStatus.READY, digest=DIGEST, splits=SUMMARY.splits,
                 archive_uri=store.uri(archive_key(DIGEST)), **common,
             )
         )  # fmt: skip
@@ -58,7 +58,7 @@ async def test_content_that_is_deleted_and_found_again_at_the_same_moment_is_kep
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ready, version = twins
-    rescue_garbage = datasets.rescue_garbage
+    remove_garbage = datasets.remove_garbage
     deletions: list[asyncio.Task[None]] = []
 
     async def delete() -> None:
@@ -66,13 +66,15 @@ async def test_content_that_is_deleted_and_found_again_at_the_same_moment_is_kep
             await use_cases.delete_dataset(session, user=owner, dataset_id=ready.id)
 
     async def rescue_while_somebody_deletes(*arguments: object) -> None:
-        await rescue_garbage(*arguments)  # pyright: ignore[reportArgumentType]
+        await remove_garbage(*arguments)  # pyright: ignore[reportArgumentType]
         deletions.append(asyncio.create_task(delete()))
         await asyncio.sleep(0.5)
 
-    monkeypatch.setattr(datasets, "rescue_garbage", rescue_while_somebody_deletes)
+    monkeypatch.setattr(datasets, "remove_garbage", rescue_while_somebody_deletes)
 
-    assert await apply_prepared(database, app.state.store, ClaimedVersion(version.id, 1, Origin()), Prepared([], FACTS))
+    assert await apply_result(
+        database, app.state.store, ClaimedVersion(version.id, 1, Origin()), PrepareResult([], SUMMARY)
+    )
     await asyncio.gather(*deletions)
 
     async with database.snapshot() as session:

@@ -1,4 +1,4 @@
-"""Places that a user may train on or import from."""
+"""Places that a user may train on or import from, and the checks against them."""
 
 import posixpath
 from collections.abc import Iterable
@@ -8,12 +8,12 @@ from urllib.parse import unquote, urlsplit
 from vision_api.config import Settings
 from vision_api.errors import Invalid
 
-READ_OTHERWISE = frozenset("%?#\\")
-"""Whoever opens a URI may read more into these than is written there: `%2e%2e` is `..`."""
+AMBIGUOUS_CHARACTERS = frozenset("%?#\\")
+"""Characters that whoever opens a URI may interpret: `%2e%2e` is `..`."""
 
 
 def check_dataset_path(settings: Settings, path: str) -> Path:
-    """The folder that `path` names once links are resolved.
+    """Return the folder that `path` names once links are resolved.
 
     Raises Invalid(dataset_path_not_allowed) for one outside the allowed roots, whether it exists or not.
     """
@@ -21,29 +21,29 @@ def check_dataset_path(settings: Settings, path: str) -> Path:
 
 
 def check_import_uri(settings: Settings, uri: str) -> str:
-    """The URI itself, without a slash at its end.
+    """Return the URI itself, without a slash at its end.
 
     Raises Invalid(dataset_path_not_allowed) for a file outside `DATASET_ROOTS`, and for an object or a folder of
     objects outside `IMPORT_PREFIXES`.
     """
     if is_file_uri(uri):
-        import_path(uri, settings.dataset_roots)
+        resolve_import_path(uri, settings.dataset_roots)
         return uri
     uri = uri.rstrip("/")
     name = uri.partition("://")[2]
-    is_plain = uri.isprintable() and not READ_OTHERWISE.intersection(uri) and name == posixpath.normpath(name)
+    is_plain = uri.isprintable() and not AMBIGUOUS_CHARACTERS.intersection(uri) and name == posixpath.normpath(name)
     if not is_plain or not any(f"{uri}/".startswith(f"{prefix}/") for prefix in settings.import_prefixes):
         raise _not_allowed(uri, settings.import_prefixes, "IMPORT_PREFIXES", "uri")
     return uri
 
 
 def is_file_uri(uri: str) -> bool:
-    """Whether it names a file or a folder of this machine."""
+    """Return whether the URI names a file or a folder of this machine."""
     return uri.startswith("file:")
 
 
-def import_path(uri: str, roots: Iterable[Path]) -> Path:
-    """The file or folder that `file:///…` names once links are resolved. Raises as `check_import_uri`."""
+def resolve_import_path(uri: str, roots: Iterable[Path]) -> Path:
+    """Return the file or folder that `file:///…` names once links are resolved. Raises as `check_import_uri`."""
     parts = urlsplit(uri)
     if parts.netloc not in ("", "localhost") or parts.query or parts.fragment:
         raise _not_allowed(uri, roots, "DATASET_ROOTS", "uri")
@@ -52,11 +52,11 @@ def import_path(uri: str, roots: Iterable[Path]) -> Path:
 
 def _resolve(path: str, roots: Iterable[Path], field: str) -> Path:
     try:
-        given = Path(path).expanduser() if path.startswith("~") else Path(path)
-        resolved = given.resolve(strict=False)
+        unresolved = Path(path).expanduser() if path.startswith("~") else Path(path)
+        resolved = unresolved.resolve(strict=False)
     except (OSError, ValueError, RuntimeError) as error:  # a loop of links, a NUL, no such home
         raise _not_allowed(path, roots, "DATASET_ROOTS", field) from error
-    if not given.is_absolute() or not any(resolved.is_relative_to(root.resolve()) for root in roots):
+    if not unresolved.is_absolute() or not any(resolved.is_relative_to(root.resolve()) for root in roots):
         raise _not_allowed(path, roots, "DATASET_ROOTS", field)
     return resolved
 

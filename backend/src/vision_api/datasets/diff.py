@@ -1,4 +1,4 @@
-"""What changed between two versions: files by their manifests, labels by the samples that are kept beside the archive.
+"""Differences between two versions: files by their manifests, labels by the samples that are stored beside the archive.
 
 An image is the same one if it has the same name, or, where a name is gone, the same content under another name.
 """
@@ -15,12 +15,12 @@ from vision_api.datasets.processing.stored_samples import SamplePage, StoredSamp
 from vision_api.datasets.schemas import ChangeRead, DiffRead
 from vision_api.storage_layout import SAMPLES_PER_PAGE, manifest_key, sample_page_key
 
-MOST_NAMES = 1000
+MAX_LISTED = 1000
 
 
 @dataclass(frozen=True)
-class Content:
-    """What is to be compared: a ready version."""
+class ComparedVersion:
+    """A ready version to compare."""
 
     digest: str
     class_names: list[str]
@@ -30,19 +30,19 @@ class Content:
 
 class _File(NamedTuple):
     content: str
-    """Size and SHA-256."""
+    """Size and SHA-256, in one text."""
     split: str
 
 
 class _Label(NamedTuple):
-    """Equal for equal labels; small, since there is one for every image."""
+    """Label of one image: equal for equal labels, and small since each image has one."""
 
     fingerprint: int
     text: str
 
 
-def diff_versions(store: ObjectStore, before: Content, after: Content) -> DiffRead:
-    """From one content to another. Blocks: call it in a thread."""
+def diff_versions(store: ObjectStore, before: ComparedVersion, after: ComparedVersion) -> DiffRead:
+    """Compare two versions. Blocks: call it in a thread."""
     old, new = _files(store, before.digest), _files(store, after.digest)
     added, removed = new.keys() - old.keys(), old.keys() - new.keys()
     moved = dict(_moves({name: old[name] for name in removed}, {name: new[name] for name in added}))
@@ -63,8 +63,8 @@ def diff_versions(store: ObjectStore, before: Content, after: Content) -> DiffRe
     changes = {"moved": [_change(*pair) for pair in moved.items()], "relabelled": relabelled, "split_changed": resplit}
     return DiffRead.model_validate(
         {f"{kind}_count": len(names) for kind, names in (lists | changes).items()}
-        | {kind: sorted(names)[:MOST_NAMES] for kind, names in lists.items()}
-        | {kind: sorted(some, key=lambda one: one.file)[:MOST_NAMES] for kind, some in changes.items()}
+        | {kind: sorted(names)[:MAX_LISTED] for kind, names in lists.items()}
+        | {kind: sorted(some, key=lambda one: one.file)[:MAX_LISTED] for kind, some in changes.items()}
     )
 
 
@@ -79,43 +79,43 @@ def _files(store: ObjectStore, digest: str) -> dict[str, _File]:
 
 
 def _moves(removed: Mapping[str, _File], added: Mapping[str, _File]) -> Iterator[tuple[str, str]]:
-    """Pairs of names with the same content; the same last part of the name first, where several fit."""
-    waiting: dict[str, list[str]] = defaultdict(list)
+    """Yield pairs of names with the same content; where several fit, those with the same file name first."""
+    unmatched: dict[str, list[str]] = defaultdict(list)
     for name in sorted(added, reverse=True):
-        waiting[added[name].content].append(name)
+        unmatched[added[name].content].append(name)
     left: list[str] = []
     for was in sorted(removed):
-        found = waiting[removed[was].content]
-        now = next((name for name in found if _last(name) == _last(was)), None)
+        found = unmatched[removed[was].content]
+        now = next((name for name in found if _file_name(name) == _file_name(was)), None)
         if now is None:
             left.append(was)
         else:
             found.remove(now)
             yield was, now
     for was in left:
-        found = waiting[removed[was].content]
+        found = unmatched[removed[was].content]
         if found and not removed[was].content.startswith("0 "):  # empty files are all alike
             yield was, found.pop()
 
 
-def _last(name: str) -> str:
+def _file_name(name: str) -> str:
     return PurePosixPath(name).name
 
 
-def _labels(store: ObjectStore, content: Content) -> dict[str, _Label]:
-    return {sample.name: _label(sample, content.class_names) for sample in _samples(store, content)}
+def _labels(store: ObjectStore, version: ComparedVersion) -> dict[str, _Label]:
+    return {sample.name: _label(sample, version.class_names) for sample in _samples(store, version)}
 
 
-def _samples(store: ObjectStore, content: Content) -> Iterator[StoredSample]:
-    for split, count in content.images.items():
+def _samples(store: ObjectStore, version: ComparedVersion) -> Iterator[StoredSample]:
+    for split, count in version.images.items():
         for page in range(math.ceil(count / SAMPLES_PER_PAGE)):
             yield from SamplePage.validate_json(
-                store.read_bytes(store.uri(sample_page_key(content.digest, split, page)))
+                store.read_bytes(store.uri(sample_page_key(version.digest, split, page)))
             )
 
 
 def _label(sample: StoredSample, class_names: list[str]) -> _Label:
-    """By the names of classes, since their numbers may differ from version to version; objects in any order."""
+    """Build a label from class names, since their numbers may differ between versions; objects count in any order."""
     own = class_names[sample.class_id] if sample.class_id is not None else None
     objects = frozenset(
         Counter((class_names[i.class_id], i.box, i.polygons, i.keypoints) for i in sample.instances).items()

@@ -18,7 +18,7 @@ from vision_api.datasets.schemas import (
     VersionImport,
     VersionRead,
 )
-from vision_api.datasets.uploads import ingestion
+from vision_api.datasets.uploads.ingestion import DatasetIngestion
 from vision_api.db.session import DatabaseDep, ReadSession, WriteSession
 from vision_api.kit.conditional import respond_unless_modified
 from vision_api.kit.idempotency import IdempotencyKey
@@ -48,13 +48,13 @@ def _store(request: Request) -> ObjectStore:
     return store
 
 
-def _ingestion(request: Request, database: DatabaseDep) -> ingestion.DatasetIngestion:
+def _ingestion(request: Request, database: DatabaseDep) -> DatasetIngestion:
     processor: DatasetProcessor = request.app.state.dataset_processor
-    return ingestion.DatasetIngestion(database, request.app.state.store, processor, request.app.state.settings)
+    return DatasetIngestion(database, request.app.state.store, processor.wake, request.app.state.settings)
 
 
 StoreDep = Annotated[ObjectStore, Depends(_store)]
-IngestionDep = Annotated[ingestion.DatasetIngestion, Depends(_ingestion)]
+IngestionDep = Annotated[DatasetIngestion, Depends(_ingestion)]
 VersionNumber = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="The newest by default.")]
 
 
@@ -64,7 +64,7 @@ async def create_dataset(
 ) -> DatasetRead:
     """Upload a zip archive of an ImageFolder, YOLO, COCO or Pascal VOC data set.
 
-    It is checked in the background: ask again until `status` is `ready`, or `invalid` with findings.
+    It is checked in the background: poll it until `status` is `ready`, or `invalid` with findings.
     """
     dataset = await ingestion.create_dataset(request, user, idempotency)
     response.headers["Location"] = f"/api/v1/datasets/{dataset.id}"
@@ -75,7 +75,7 @@ async def create_dataset(
 async def import_dataset(
     body: DatasetImport, response: Response, user: CurrentUser, ingestion: IngestionDep, idempotency: IdempotencyKey
 ) -> DatasetRead:
-    """Make a data set of a folder or a zip archive that the server can read. It is copied and checked as an upload."""
+    """Import a data set from a folder or a zip archive that the server can read, copied and checked as an upload."""
     dataset = await ingestion.import_dataset(user, body, idempotency)
     response.headers["Location"] = f"/api/v1/datasets/{dataset.id}"
     return dataset
@@ -88,10 +88,10 @@ async def list_datasets(
     user: CurrentUser,
     session: ReadSession,
     params: PageParams,
-    project_id: Annotated[ResourceId | None, Query(description="Of this project only.")] = None,
+    project_id: Annotated[ResourceId | None, Query(description="Only data sets of this project.")] = None,
     status: DatasetStatus | None = None,
 ) -> list[DatasetRead]:
-    """Your data sets and those of your projects, newest first."""
+    """List your data sets and those of your projects, newest first."""
     page = await use_cases.page_datasets(session, user=user, params=params, project_id=project_id, status=status)
     set_page_headers(request, response, page)
     return list(page.items)
@@ -99,7 +99,7 @@ async def list_datasets(
 
 @router.get("/{dataset_id}")
 async def get_dataset(dataset_id: ResourceId, user: CurrentUser, session: ReadSession) -> DatasetRead:
-    """One data set, with what its newest version holds."""
+    """Return one data set, with the content of its newest version."""
     return await use_cases.get_dataset(session, user=user, dataset_id=dataset_id)
 
 
@@ -121,7 +121,7 @@ async def delete_dataset(dataset_id: ResourceId, user: CurrentUser, session: Wri
 async def list_findings(
     dataset_id: ResourceId, user: CurrentUser, session: ReadSession, version: VersionNumber = None
 ) -> list[FindingRead]:
-    """What is wrong with a version, errors first, each with its file and what to do. Of each kind up to a hundred."""
+    """List the findings of a version, errors first, each with its file and a fix. Of each kind up to a hundred."""
     return await version_use_cases.list_findings(session, user=user, dataset_id=dataset_id, version=version)
 
 
@@ -129,7 +129,7 @@ async def list_findings(
 async def get_statistics(
     dataset_id: ResourceId, user: CurrentUser, session: ReadSession, version: VersionNumber = None
 ) -> DatasetStatistics:
-    """Images, objects and classes of each split in numbers."""
+    """Return the numbers of images, objects and classes of each split."""
     return await version_use_cases.get_statistics(session, user=user, dataset_id=dataset_id, version=version)
 
 
@@ -148,20 +148,20 @@ async def get_preview(
     database: DatabaseDep,
     store: StoreDep,
     split: Annotated[str, Query(pattern="^(train|val|test)$")] = "train",
-    index: Annotated[int, Query(ge=0, le=2**31 - 1, description="Counted from 0.")] = 0,
+    index: Annotated[int, Query(ge=0, le=2**31 - 1, description="Number of the image, counted from 0.")] = 0,
     size: Annotated[int, Query(ge=32, le=2048, description="Pixels along the longer side; 128 for names.")] = 640,
     version: VersionNumber = None,
 ) -> Response:
-    """One image, upright, with its labels drawn: boxes with names, masks, keypoints, turned boxes, or its class.
+    """Draw one image, upright, with its labels: boxes with names, masks, keypoints, oriented boxes, or its class.
 
-    A class has the same colour in all pictures. With `version` a picture may be kept; without it, ask by its ETag.
+    A class has the same colour in all pictures. Cache a picture by `version`; without it, revalidate its ETag.
     """
     async with database.snapshot() as session:
         preview = await version_use_cases.find_preview(
             session, user=user, dataset_id=dataset_id, version=version, split=split, index=index, size=size
         )
-    kept = "max-age=86400, immutable" if version is not None else "no-cache"
-    headers = {"ETag": preview.etag, "Cache-Control": f"private, {kept}"}
+    caching = "max-age=86400, immutable" if version is not None else "no-cache"
+    headers = {"ETag": preview.etag, "Cache-Control": f"private, {caching}"}
     known = respond_unless_modified(request, answer := Response(headers=headers))
     if known is not answer:
         return known
@@ -177,7 +177,7 @@ async def list_versions(
     session: ReadSession,
     params: PageParams,
 ) -> list[VersionRead]:
-    """All versions, newest first."""
+    """List all versions, newest first."""
     page = await use_cases.page_versions(session, user=user, dataset_id=dataset_id, params=params)
     set_page_headers(request, response, page)
     return list(page.items)
@@ -187,7 +187,7 @@ async def list_versions(
 async def create_version(
     dataset_id: ResourceId, request: Request, user: CurrentUser, ingestion: IngestionDep, idempotency: IdempotencyKey
 ) -> VersionRead:
-    """Upload a new version. Experiments that were created before keep theirs."""
+    """Upload a new version. Experiments that were created before keep their version."""
     return await ingestion.add_version(request, user, dataset_id, idempotency)
 
 
@@ -195,7 +195,7 @@ async def create_version(
 async def import_version(
     dataset_id: ResourceId, body: VersionImport, user: CurrentUser, ingestion: IngestionDep, idempotency: IdempotencyKey
 ) -> VersionRead:
-    """Make a new version of a folder or a zip archive that the server can read."""
+    """Import a new version from a folder or a zip archive that the server can read."""
     return await ingestion.import_version(user, dataset_id, body, idempotency)
 
 
@@ -208,7 +208,7 @@ async def get_diff(
     before: Annotated[int, Query(alias="from", ge=1, le=2**31 - 1)],
     after: Annotated[int, Query(alias="to", ge=1, le=2**31 - 1)],
 ) -> DiffRead:
-    """Which files came, went, moved and changed from one version to another, and which images were relabelled."""
+    """Compare two versions: files that were added, removed, moved and changed, and images that were relabelled."""
     return await version_use_cases.get_diff(
         database, store, user=user, dataset_id=dataset_id, before=before, after=after
     )

@@ -4,16 +4,39 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import ColumnElement, Select, delete, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from vision_api.datasets.access import visible_to
 from vision_api.kit.pagination import Page, PageRequest, paginate
-from vision_api.models import Dataset, DatasetStatus, DatasetVersion, GarbageObject, TrainingJob, User
+from vision_api.models import (
+    Dataset,
+    DatasetStatus,
+    DatasetVersion,
+    GarbageObject,
+    ProjectMember,
+    TrainingJob,
+    User,
+)
 from vision_api.training_jobs.status import ENDED
 
 _CONTENT = 0x64617461
-"""Names the locks on contents among all advisory locks of the database."""
+"""Namespace of the locks on contents among all advisory locks of the database."""
+
+
+def _is_visible_to(user: User) -> ColumnElement[bool]:
+    """Build the condition on `Dataset`: the user's own, and those of their projects; an administrator's are all."""
+    if user.is_admin:
+        return true()
+    own_projects = select(ProjectMember.project_id).where(ProjectMember.user_id == user.id)
+    return or_(
+        Dataset.project_id.is_(None) & (Dataset.owner_id == user.id),
+        Dataset.project_id.in_(own_projects),
+    )
+
+
+async def get_visible_dataset(session: AsyncSession, *, user: User, dataset_id: int) -> Dataset | None:
+    """Return the data set, if `user` may see it."""
+    return await session.scalar(select(Dataset).where(Dataset.id == dataset_id, _is_visible_to(user)))
 
 
 async def page_datasets(
@@ -24,9 +47,9 @@ async def page_datasets(
     project_id: int | None = None,
     status: DatasetStatus | None = None,
 ) -> Page[Any]:
-    """Newest first: rows of data set and newest version."""
+    """Return rows of data set and newest version, newest first."""
     is_latest = (DatasetVersion.dataset_id == Dataset.id) & (DatasetVersion.number == Dataset.latest_version)
-    rows = select(Dataset, DatasetVersion).join(DatasetVersion, is_latest).where(visible_to(user))
+    rows = select(Dataset, DatasetVersion).join(DatasetVersion, is_latest).where(_is_visible_to(user))
     statement = cast("Select[Any]", rows)
     if project_id is not None:
         statement = statement.where(Dataset.project_id == project_id)
@@ -36,13 +59,13 @@ async def page_datasets(
 
 
 async def get_version(session: AsyncSession, dataset_id: int, number: int) -> DatasetVersion | None:
-    """One version."""
+    """Return one version."""
     statement = select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id, DatasetVersion.number == number)
     return (await session.execute(statement)).scalar_one_or_none()
 
 
 async def get_ready_version(session: AsyncSession, dataset_id: int, number: int | None) -> DatasetVersion | None:
-    """The version of that number, or else the newest one, if it can be trained on."""
+    """Return the version of that number, or the newest ready one; None if it cannot be trained on."""
     statement = (
         select(DatasetVersion)
         .where(DatasetVersion.dataset_id == dataset_id, DatasetVersion.status == DatasetStatus.READY)
@@ -55,29 +78,29 @@ async def get_ready_version(session: AsyncSession, dataset_id: int, number: int 
 
 
 async def page_versions(session: AsyncSession, dataset_id: int, params: PageRequest) -> Page[DatasetVersion]:
-    """Newest first."""
+    """Return the versions of a data set, newest first."""
     versions = select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id)
     return await paginate(session, versions, params, keys=[DatasetVersion.number])
 
 
 async def lock_dataset(session: AsyncSession, dataset_id: int) -> None:
-    """Let nobody else add a version until the transaction ends."""
+    """Lock the data set's row until the transaction ends, so that no other one adds a version."""
     await session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update())
 
 
 async def list_versions(session: AsyncSession, dataset_id: int) -> list[DatasetVersion]:
-    """All of them."""
+    """Return all versions of a data set."""
     statement = select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id)
     return list((await session.execute(statement)).scalars())
 
 
-async def list_of_project(session: AsyncSession, project_id: int) -> list[Dataset]:
-    """The data sets of a project."""
+async def list_project_datasets(session: AsyncSession, project_id: int) -> list[Dataset]:
+    """Return the data sets of a project."""
     return list((await session.execute(select(Dataset).where(Dataset.project_id == project_id))).scalars())
 
 
 async def count_jobs_that_need(session: AsyncSession, dataset_id: int, *, besides_project_id: int | None = None) -> int:
-    """How many jobs still have to train on it; with `besides_project_id` only those of other projects."""
+    """Count jobs that still have to train on it; with `besides_project_id` only those of other projects."""
     statement = select(func.count()).where(
         TrainingJob.dataset_id == dataset_id, TrainingJob.deleted_at.is_(None), TrainingJob.status.not_in(ENDED)
     )
@@ -87,8 +110,9 @@ async def count_jobs_that_need(session: AsyncSession, dataset_id: int, *, beside
 
 
 async def lock_contents(session: AsyncSession, digests: Iterable[str]) -> None:
-    """Until this transaction ends nobody else begins to need these contents, or ceases to. Lock them before any version
-    of them.
+    """Lock contents until the transaction ends, so that no other one begins or ceases to need them.
+
+    Lock contents before any version of them.
     """
     if session.get_bind().dialect.name == "postgresql":
         for digest in sorted(digests):
@@ -96,7 +120,7 @@ async def lock_contents(session: AsyncSession, digests: Iterable[str]) -> None:
 
 
 async def is_digest_used_elsewhere(session: AsyncSession, digest: str, dataset_id: int) -> bool:
-    """Whether another data set has the same content, and so the same files in storage."""
+    """Return whether another data set has the same content, and so the same files in storage."""
     statement = select(DatasetVersion.id).where(
         DatasetVersion.digest == digest, DatasetVersion.dataset_id != dataset_id
     )
@@ -104,29 +128,29 @@ async def is_digest_used_elsewhere(session: AsyncSession, digest: str, dataset_i
 
 
 async def is_digest_used(session: AsyncSession, digest: str) -> bool:
-    """Whether any version has this content."""
+    """Return whether any version has this content."""
     statement = select(DatasetVersion.id).where(DatasetVersion.digest == digest).limit(1)
     return (await session.execute(statement)).first() is not None
 
 
 async def add_garbage(session: AsyncSession, uris: Sequence[str], *, due_at: datetime) -> None:
-    """Objects for the sweep to delete."""
+    """Mark objects for the sweep to delete."""
     for uri in uris:
         await session.merge(GarbageObject(uri=uri, due_at=due_at))
 
 
 async def is_garbage_due(session: AsyncSession, uris: Collection[str], *, before: datetime) -> bool:
-    """Whether the sweep may be deleting some of them at this very moment."""
+    """Return whether the sweep may already be deleting some of these objects."""
     due = select(GarbageObject.uri).where(GarbageObject.uri.in_(uris), GarbageObject.due_at < before)
     return (await session.execute(due.limit(1))).first() is not None
 
 
-async def rescue_garbage(session: AsyncSession, uris: Collection[str]) -> None:
-    """Objects that are needed again."""
+async def remove_garbage(session: AsyncSession, uris: Collection[str]) -> None:
+    """Keep objects that are needed again."""
     await session.execute(delete(GarbageObject).where(GarbageObject.uri.in_(uris)))
 
 
 async def list_upload_uris(session: AsyncSession) -> set[str]:
-    """Uploads that a version still needs."""
+    """Return the URIs of uploads that a version still needs."""
     statement = select(DatasetVersion.upload_uri).where(DatasetVersion.upload_uri.is_not(None))
     return {uri for uri in (await session.execute(statement)).scalars() if uri is not None}

@@ -1,4 +1,4 @@
-"""From the data set that a job names to the archive that a training service fetches."""
+"""Resolution of the data set that a job names to the archive that a training service downloads."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class ResolvedDataset:
     ref: DatasetRef
     version: int
     is_val_split_off: bool
-    """What a training is measured on depends on its seed."""
+    """True if the training splits its validation images off itself, by its seed."""
 
 
 async def resolve_for_job(
@@ -30,7 +30,7 @@ async def resolve_for_job(
     project_id: int,
     task_type: TaskType,
 ) -> ResolvedDataset:
-    """The version of that number, or the newest that is ready.
+    """Return the version of that number, or the newest that is ready.
 
     Raises Invalid: no such data set for this user, one of another project, none ready, or none for this task.
     """
@@ -62,8 +62,8 @@ async def resolve_for_job(
 
 async def _not_ready_reason(session: AsyncSession, dataset_id: int, version: int | None) -> str:
     versions = await repository.list_versions(session, dataset_id)
-    wanted = [each for each in versions if version in (None, each.number)]
-    if any(each.status == DatasetStatus.PROCESSING for each in wanted):
+    candidates = [each for each in versions if version in (None, each.number)]
+    if any(each.status == DatasetStatus.PROCESSING for each in candidates):
         return f"Data set {dataset_id} is still being checked. Create the experiment when its status is `ready`."
     which = f"no version {version}" if version is not None else "no version"
     return f"Data set {dataset_id} has {which} that is ready. See GET /api/v1/datasets/{dataset_id}/findings."

@@ -1,4 +1,4 @@
-"""What the routes of data sets take and give."""
+"""Requests and responses of the routes of data sets."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -17,9 +17,9 @@ Fraction = Annotated[float, Field(ge=0, le=0.9)]
 
 
 class SplitRequest(RequestModel):
-    """How the images are to be split, once and for all: every class alike, exact copies of an image together.
+    """Options to split the images once and for all: every class alike, exact copies of an image together.
 
-    Without any of it a data set stays as it comes.
+    Without any of them a data set keeps its own splits.
     """
 
     val_fraction: Fraction | None = Field(
@@ -34,26 +34,26 @@ class SplitRequest(RequestModel):
     resplit: bool = Field(default=False, description="Split all images anew, also where the data set brings splits.")
 
     @model_validator(mode="after")
-    def _leave_some_to_learn_from(self) -> Self:
+    def _leave_images_to_train_on(self) -> Self:
         if (self.val_fraction or 0.0) + (self.test_fraction or 0.0) >= 1:
             raise ValueError("`val_fraction` and `test_fraction` must leave images to train on: their sum is below 1.")
         return self
 
     @property
     def split_options(self) -> dict[str, Any] | None:
-        """What is to be kept of it; None if nothing was asked for."""
+        """Options to store with the version; None without any."""
         return self.model_dump(include=set(SplitRequest.model_fields), exclude_defaults=True) or None
 
 
 class DatasetCreate(SplitRequest):
-    """The fields of the form beside `file`."""
+    """Fields of the form besides `file`."""
 
     name: DatasetName
     project_id: ResourceId | None = Field(default=None, description="Without it the data set is yours alone.")
 
 
 class VersionCreate(SplitRequest):
-    """The fields of a new version's form beside `file`."""
+    """Fields of a new version's form besides `file`."""
 
 
 ImportUri = Annotated[
@@ -68,38 +68,38 @@ ImportUri = Annotated[
 
 
 class DatasetImport(DatasetCreate):
-    """A new data set, and where its files are."""
+    """A new data set, and the place of its files."""
 
     uri: ImportUri
 
 
 class VersionImport(VersionCreate):
-    """Where the files of a new version are."""
+    """Place of the files of a new version."""
 
     uri: ImportUri
 
 
 class DatasetUpdate(RequestModel):
-    """What to change."""
+    """Changes of a data set."""
 
     name: DatasetName
 
 
 class SplitRead(ReadModel):
-    """One split."""
+    """Size of one split."""
 
     images: int
 
 
 class ProgressRead(ReadModel):
-    """What the processor is at; told about once a second."""
+    """Progress of the processing, updated about once a second."""
 
     stage: Literal["waiting", "fetching", "unpacking", "checking", "storing"]
-    percent: int | None = Field(description="Of this stage, 0 to 100; null where nobody can tell.")
+    percent: int | None = Field(description="Percent of this stage, 0 to 100; null if it is unknown.")
 
 
 class VersionRead(ReadModel):
-    """One version, as far as it is known. While it is processing, most is null."""
+    """One version. While it is processing, most fields are null."""
 
     version: int
     status: DatasetStatus
@@ -112,10 +112,10 @@ class VersionRead(ReadModel):
     num_images: int | None
     splits: dict[str, SplitRead]
     split_options: dict[str, float | bool] | None = Field(
-        description="What was asked for: `val_fraction`, `test_fraction`, `split_seed`, `resplit`."
+        description="The options of the request: `val_fraction`, `test_fraction`, `split_seed`, `resplit`."
     )
     digest: str | None
-    size_bytes: int = Field(description="Of the files; of the upload until they are known.")
+    size_bytes: int = Field(description="Size of the files; of the upload until they are known.")
     error_count: int
     warning_count: int
     imported_from: str | None = Field(description="Null for an upload.")
@@ -124,7 +124,7 @@ class VersionRead(ReadModel):
 
 
 class DatasetRead(VersionRead):
-    """A data set with what its newest version holds."""
+    """A data set with the content of its newest version."""
 
     id: int
     name: str
@@ -133,7 +133,7 @@ class DatasetRead(VersionRead):
 
 
 class FindingRead(ReadModel):
-    """Something that is wrong, and what to do about it."""
+    """A problem of a data set, and its fix."""
 
     severity: str
     code: str
@@ -144,16 +144,16 @@ class FindingRead(ReadModel):
 
 
 class ChangeRead(ReadModel):
-    """One file that is in both versions, and what differs."""
+    """One file that is in both versions, and its difference."""
 
     file: str = Field(description="Its name in the later version.")
     file_before: str
-    before: str | None = Field(description="Its class or what was labelled in it, or its split; null for a move.")
+    before: str | None = Field(description="Its class, the objects labelled in it, or its split; null for a move.")
     after: str | None
 
 
 class DiffRead(ReadModel):
-    """What changed from one version to another. Of each kind up to 1,000 are listed.
+    """Differences from one version to another. Of each kind up to 1,000 are listed.
 
     A file that was moved counts as neither added nor removed. An image may be in several lists.
     """
@@ -168,5 +168,5 @@ class DiffRead(ReadModel):
     removed: list[str]
     changed: list[str] = Field(description="Files of other content.")
     moved: list[ChangeRead] = Field(description="Files of the same content under another name.")
-    relabelled: list[ChangeRead] = Field(description="Images of another class, or with other objects.")
-    split_changed: list[ChangeRead] = Field(description="Images that are for something else now.")
+    relabelled: list[ChangeRead] = Field(description="Images with another class or other objects.")
+    split_changed: list[ChangeRead] = Field(description="Images that are in another split now.")

@@ -1,4 +1,4 @@
-"""What can be done with data sets."""
+"""Use cases of data sets and their versions."""
 
 import logging
 from dataclasses import dataclass
@@ -9,77 +9,28 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.datasets import repository
 from vision_api.datasets.access import get_dataset_for
-from vision_api.datasets.resolution import ResolvedDataset, resolve_for_job
-from vision_api.datasets.schemas import DatasetCreate, DatasetRead, DatasetUpdate, ProgressRead, VersionRead
+from vision_api.datasets.schemas import DatasetCreate, DatasetRead, DatasetUpdate, VersionRead
+from vision_api.datasets.serializers import read_dataset, read_version
 from vision_api.errors import InUse, NotFound
 from vision_api.kit.clock import utc_now
 from vision_api.kit.pagination import Page, PageRequest
 from vision_api.models import Dataset, DatasetStatus, DatasetVersion, User
 from vision_api.storage_layout import archive_key, content_keys
 
-__all__ = ["ResolvedDataset", "resolve_for_job"]
-
 log = logging.getLogger(__name__)
 
 KEPT_AFTER_DELETION = timedelta(hours=1)
-"""Whoever has begun to read an archive may finish."""
+"""Time for those who have begun to read an archive to finish."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a version's content comes from, an upload in our storage or a place that it is imported from, and how it is
-    to be split.
-    """
+    """Origin of a version's content, an upload in storage or a place to import from, and the split options for it."""
 
     upload_uri: str | None = None
     upload_bytes: int = 0
     import_uri: str | None = None
     split_options: dict[str, Any] | None = None
-
-
-def read_version(version: DatasetVersion) -> VersionRead:
-    """A version as the API shows it."""
-    return VersionRead(
-        version=version.number,
-        status=version.status,
-        format=version.format,  # pyright: ignore[reportArgumentType] - pydantic makes the enum
-        task_types=version.task_types,  # pyright: ignore[reportArgumentType]
-        num_classes=len(version.class_names) if version.digest else None,
-        class_names=version.class_names,
-        keypoint_names=version.keypoint_names,
-        skeleton=[(one, other) for one, other in version.skeleton],
-        num_images=version.num_images,
-        splits=version.splits,
-        split_options=version.split_options,
-        digest=version.digest,
-        size_bytes=version.size_bytes if version.size_bytes is not None else version.upload_bytes,
-        error_count=version.error_count,
-        warning_count=version.warning_count,
-        imported_from=version.import_uri,
-        progress=_progress(version),
-        created_at=version.created_at,
-    )
-
-
-def _progress(version: DatasetVersion) -> ProgressRead | None:
-    if version.status != DatasetStatus.PROCESSING:
-        return None
-    stage = version.progress_stage or "waiting"
-    return ProgressRead(stage=stage, percent=version.progress_percent)  # pyright: ignore[reportArgumentType]
-
-
-def read_dataset(dataset: Dataset, latest: DatasetVersion) -> DatasetRead:
-    """A data set as the API shows it."""
-    return DatasetRead.model_validate(
-        read_version(latest).model_dump()
-        | {
-            "id": dataset.id,
-            "name": dataset.name,
-            "project_id": dataset.project_id,
-            "created_at": dataset.created_at,
-            "updated_at": dataset.updated_at,
-        }
-    )
 
 
 async def page_datasets(
@@ -90,19 +41,19 @@ async def page_datasets(
     project_id: int | None = None,
     status: DatasetStatus | None = None,
 ) -> Page[DatasetRead]:
-    """Those that the user sees, newest first."""
+    """Return the data sets that the user sees, newest first."""
     page = await repository.page_datasets(session, user=user, params=params, project_id=project_id, status=status)
     return page.map(lambda row: read_dataset(*row))
 
 
 async def get_dataset(session: AsyncSession, *, user: User, dataset_id: int) -> DatasetRead:
-    """One data set. Raises NotFound."""
+    """Return one data set. Raises NotFound."""
     dataset = await get_dataset_for(session, user, dataset_id)
     return read_dataset(dataset, await get_version_of(session, dataset, None))
 
 
 async def get_version_of(session: AsyncSession, dataset: Dataset, number: int | None) -> DatasetVersion:
-    """The version of that number, or the newest. Raises NotFound."""
+    """Return the version of that number, or the newest. Raises NotFound."""
     version = await repository.get_version(session, dataset.id, number or dataset.latest_version)
     if version is None:
         raise NotFound(f"Data set {dataset.id} has no version {number}.")
@@ -110,29 +61,29 @@ async def get_version_of(session: AsyncSession, dataset: Dataset, number: int | 
 
 
 async def create_dataset(session: AsyncSession, *, user: User, request: DatasetCreate, origin: Origin) -> DatasetRead:
-    """A new data set whose content is to be processed."""
+    """Create a data set whose content is to be processed."""
     dataset = Dataset(name=request.name, project_id=request.project_id, owner_id=user.id)
     session.add(dataset)
     await session.flush()
-    version = _version(dataset, user, origin)
+    version = _new_version(dataset, user, origin)
     session.add(version)
     await session.flush()
-    log.info("user %s brought data set %s in from %s", user.id, dataset.id, origin.import_uri or origin.upload_uri)
+    log.info("user %s created data set %s from %s", user.id, dataset.id, origin.import_uri or origin.upload_uri)
     return read_dataset(dataset, version)
 
 
 async def add_version(session: AsyncSession, *, user: User, dataset_id: int, origin: Origin) -> VersionRead:
-    """One more version, to be processed. Raises NotFound, Forbidden for a viewer."""
+    """Add a version whose content is to be processed. Raises NotFound, Forbidden for a viewer."""
     await repository.lock_dataset(session, dataset_id)
     dataset = await get_dataset_for(session, user, dataset_id, role="editor")
     dataset.latest_version += 1
-    version = _version(dataset, user, origin)
+    version = _new_version(dataset, user, origin)
     session.add(version)
     await session.flush()
     return read_version(version)
 
 
-def _version(dataset: Dataset, user: User, origin: Origin) -> DatasetVersion:
+def _new_version(dataset: Dataset, user: User, origin: Origin) -> DatasetVersion:
     return DatasetVersion(
         dataset_id=dataset.id,
         number=dataset.latest_version,
@@ -156,13 +107,13 @@ def _version(dataset: Dataset, user: User, origin: Origin) -> DatasetVersion:
 async def page_versions(
     session: AsyncSession, *, user: User, dataset_id: int, params: PageRequest
 ) -> Page[VersionRead]:
-    """All versions, newest first. Raises NotFound."""
+    """Return all versions, newest first. Raises NotFound."""
     dataset = await get_dataset_for(session, user, dataset_id)
     return (await repository.page_versions(session, dataset.id, params)).map(read_version)
 
 
 async def update_dataset(session: AsyncSession, *, user: User, dataset_id: int, request: DatasetUpdate) -> DatasetRead:
-    """Another name. Raises NotFound, Forbidden for a viewer."""
+    """Rename a data set. Raises NotFound, Forbidden for a viewer."""
     dataset = await get_dataset_for(session, user, dataset_id, role="editor")
     dataset.name = request.name
     await session.flush()
@@ -170,7 +121,7 @@ async def update_dataset(session: AsyncSession, *, user: User, dataset_id: int, 
 
 
 async def delete_dataset(session: AsyncSession, *, user: User, dataset_id: int) -> None:
-    """The data set with all its versions; the sweep frees their files, unless another one has the same content.
+    """Delete a data set with all its versions; the sweep deletes their files, unless another has the same content.
 
     Raises NotFound, Forbidden for a viewer, InUse while a job still has to train on it.
     """
@@ -183,11 +134,12 @@ async def delete_dataset(session: AsyncSession, *, user: User, dataset_id: int) 
     log.info("user %s deleted data set %s", user.id, dataset_id)
 
 
-async def delete_datasets_of(session: AsyncSession, *, project_id: int) -> None:
-    """All data sets of a project that is about to be deleted together with its jobs, but for those that others need:
-    they become their owners'.
+async def delete_project_datasets(session: AsyncSession, *, project_id: int) -> None:
+    """Delete the data sets of a project that is about to be deleted with its jobs.
+
+    Those that jobs of other projects need stay, and become their owners'.
     """
-    for dataset in await repository.list_of_project(session, project_id):
+    for dataset in await repository.list_project_datasets(session, project_id):
         await repository.lock_dataset(session, dataset.id)
         if not await repository.count_jobs_that_need(session, dataset.id, besides_project_id=project_id):
             await _delete(session, dataset)
@@ -199,11 +151,11 @@ async def _delete(session: AsyncSession, dataset: Dataset) -> None:
     for version in versions:
         await _discard_files(session, version)
     await session.delete(dataset)
-    await session.flush()  # what is counted for the next one must not see it
+    await session.flush()  # the counts for the next one must not include it
 
 
 async def _discard_files(session: AsyncSession, version: DatasetVersion) -> None:
-    """Leave to the sweep what is stored of a version, as far as no other data set needs it."""
+    """Mark the stored files of a version for the sweep, except those that another data set needs."""
     uris = [version.upload_uri] if version.upload_uri is not None else []
     digest, archive = version.digest, version.archive_uri
     if digest is None or archive is None:

@@ -1,6 +1,4 @@
-"""What is known of one version: findings, numbers, pictures, changes."""
-
-from dataclasses import dataclass
+"""Use cases of one version: findings, statistics, previews, differences."""
 
 import anyio.to_thread
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,9 +6,9 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from data_kit import DatasetStatistics, ObjectNotFound, ObjectStore
 from vision_api.datasets.access import get_dataset_for
-from vision_api.datasets.diff import Content, diff_versions
+from vision_api.datasets.diff import ComparedVersion, diff_versions
 from vision_api.datasets.previews.drawing import Legend
-from vision_api.datasets.previews.preview import LOOK, draw_preview
+from vision_api.datasets.previews.preview import Preview, draw_preview
 from vision_api.datasets.schemas import DiffRead, FindingRead
 from vision_api.datasets.use_cases import get_version_of
 from vision_api.db.session import Database
@@ -20,22 +18,6 @@ from vision_contracts import TaskType
 
 _DRAWING = anyio.CapacityLimiter(2)
 """A picture of 178 megapixels, the largest that is opened, takes a gigabyte while it is decoded."""
-
-
-@dataclass(frozen=True)
-class Preview:
-    """A picture that could be drawn."""
-
-    digest: str
-    legend: Legend
-    split: str
-    index: int
-    size: int
-
-    @property
-    def etag(self) -> str:
-        """Of the picture: the same content is drawn alike."""
-        return f'"{self.digest[:32]}-{self.split}-{self.index}-{self.size}-{LOOK}"'
 
 
 async def _get_version(
@@ -53,15 +35,15 @@ def _digest_of(version: DatasetVersion) -> str:
     return version.digest
 
 
-def _content_of(version: DatasetVersion) -> Content:
+def _compared(version: DatasetVersion) -> ComparedVersion:
     images = {split: counts["images"] for split, counts in version.splits.items()}
-    return Content(_digest_of(version), version.class_names, images)
+    return ComparedVersion(_digest_of(version), version.class_names, images)
 
 
 async def list_findings(
     session: AsyncSession, *, user: User, dataset_id: int, version: int | None
 ) -> list[FindingRead]:
-    """Errors first. Raises NotFound."""
+    """Return the findings of a version, errors first. Raises NotFound."""
     found = await _get_version(session, user, dataset_id, version, DatasetVersion.findings)
     findings = [FindingRead.model_validate(finding) for finding in found.findings]
     return sorted(findings, key=lambda finding: finding.severity != "error")
@@ -70,7 +52,7 @@ async def list_findings(
 async def get_statistics(
     session: AsyncSession, *, user: User, dataset_id: int, version: int | None
 ) -> DatasetStatistics:
-    """Raises NotFound, Conflict for a version that is not ready."""
+    """Return the statistics of a version. Raises NotFound, Conflict for a version that is not ready."""
     found = await _get_version(session, user, dataset_id, version, DatasetVersion.statistics)
     _digest_of(found)
     return DatasetStatistics.model_validate(found.statistics)
@@ -79,7 +61,7 @@ async def get_statistics(
 async def find_preview(
     session: AsyncSession, *, user: User, dataset_id: int, version: int | None, split: str, index: int, size: int
 ) -> Preview:
-    """Of one image. Raises NotFound, Conflict for a version that is not ready."""
+    """Find what the preview of one image is drawn from. Raises NotFound, Conflict for a version that is not ready."""
     found = await _get_version(session, user, dataset_id, version)
     digest = _digest_of(found)
     images = found.splits.get(split, {"images": 0})["images"]
@@ -91,10 +73,9 @@ async def find_preview(
 
 
 async def draw(store: ObjectStore, preview: Preview) -> bytes:
-    """A JPEG. Raises NotFound if storage has lost the image."""
-    asked = (store, preview.digest, preview.legend, preview.split, preview.index, preview.size)
+    """Draw a preview as a JPEG. Raises NotFound if storage has lost the image."""
     try:
-        return await anyio.to_thread.run_sync(draw_preview, *asked, limiter=_DRAWING)
+        return await anyio.to_thread.run_sync(draw_preview, store, preview, limiter=_DRAWING)
     except ObjectNotFound as error:
         raise NotFound(f"Image {preview.index} of `{preview.split}` is no longer in storage.") from error
 
@@ -102,8 +83,8 @@ async def draw(store: ObjectStore, preview: Preview) -> bytes:
 async def get_diff(
     database: Database, store: ObjectStore, *, user: User, dataset_id: int, before: int, after: int
 ) -> DiffRead:
-    """Raises NotFound, Conflict for a version that is not ready."""
+    """Compare two versions. Raises NotFound, Conflict for a version that is not ready."""
     async with database.snapshot() as session:
-        old = _content_of(await _get_version(session, user, dataset_id, before))
-        new = _content_of(await _get_version(session, user, dataset_id, after))
+        old = _compared(await _get_version(session, user, dataset_id, before))
+        new = _compared(await _get_version(session, user, dataset_id, after))
     return await anyio.to_thread.run_sync(diff_versions, store, old, new)

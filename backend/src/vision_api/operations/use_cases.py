@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_kit import ObjectStore, StorageError, StoredObject
-from vision_api.datasets import use_cases as datasets
+from vision_api.datasets.resolution import resolve_for_job
 from vision_api.errors import Conflict, Invalid, NotFound
 from vision_api.kit.clock import utc_now
 from vision_api.kit.idempotency import Idempotency
@@ -120,7 +120,7 @@ async def _dataset(
     session: AsyncSession, user: User, job: TrainingJob, project_id: int, request: EvaluationCreate
 ) -> dict[str, Any]:
     assert request.dataset_id is not None  # noqa: S101 - guaranteed by the caller
-    resolved = await datasets.resolve_for_job(
+    resolved = await resolve_for_job(
         session,
         user,
         dataset_id=request.dataset_id,

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from vision_api.datasets.use_cases import delete_datasets_of
+from vision_api.datasets.use_cases import delete_project_datasets
 from vision_api.errors import NotFound
 from vision_api.kit.pagination import Page, PageRequest
 from vision_api.model_registry.use_cases import discard_weights_of
@@ -70,6 +70,6 @@ async def delete_project(session: AsyncSession, *, user: User, project_id: int) 
     project = await get_project_for(session, user, project_id, role="owner")
     await repository.lock_project(session, project_id)  # so that no model is registered meanwhile
     await discard_weights_of(session, project_id=project_id)
-    await delete_datasets_of(session, project_id=project_id)
+    await delete_project_datasets(session, project_id=project_id)
     await session.delete(project)
     log.info("user %s deleted project %s", user.id, project_id)

@@ -1,4 +1,4 @@
-"""Fonts for names in any script. None is kept here: the image brings one with Korean letters, a computer its own."""
+"""Fonts for names in any script. None ships with the code: the container image has one with Korean letters."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,33 +8,31 @@ from PIL import Image, ImageDraw, ImageFont
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 FONTS = ("NanumGothic.ttf", "NotoSansCJK-Regular.ttc", "AppleSDGothicNeo.ttc", "malgun.ttf", "DejaVuSans.ttf")
-"""Looked for where the system keeps fonts. After them comes the one that Pillow has within it, with Latin letters."""
+"""Names of system fonts, in order of preference. The last resort is Pillow's built-in font, with Latin letters."""
 
 _MISSING = "\U0010ffff"
-"""No character, so that every font shows what it shows for those that it has not."""
+"""A code point that is no character: every font renders it as it renders characters that it lacks."""
 
 
 @dataclass(frozen=True)
 class FittedText:
-    """A text as it can be drawn."""
+    """A text, and a font that has its characters."""
 
     text: str
     font: Font
 
 
-def fit_text(text: str, size: int, *, otherwise: str) -> FittedText:
-    """`text` in the first font that has all of its characters. Where none has, `otherwise`, which is in ASCII: rows of
-    empty boxes would tell nobody anything.
-    """
+def fit_text(text: str, size: int, *, fallback: str) -> FittedText:
+    """Return `text` in the first font that has all of its characters, or else `fallback`, which is in ASCII."""
     for name in (*FONTS, ""):
         font = _load(name, size)
-        if font is not None and all(_has(name, character) for character in text):
+        if font is not None and all(_has_glyph(name, character) for character in text):
             return FittedText(text, font)
-    return FittedText(otherwise, ImageFont.load_default(size))
+    return FittedText(fallback, ImageFont.load_default(size))
 
 
-def shortened(fitted_text: FittedText, width: float) -> FittedText:
-    """Cut to `width` pixels."""
+def shorten(fitted_text: FittedText, width: float) -> FittedText:
+    """Cut a text to `width` pixels."""
     text = fitted_text.text
     while len(text) > 1 and fitted_text.font.getlength(text) > width:
         text = text[:-2] + "…" if fitted_text.text.isascii() else text[:-1]
@@ -52,12 +50,12 @@ def _load(name: str, size: int) -> Font | None:
 
 
 @lru_cache(maxsize=8192)
-def _has(name: str, character: str) -> bool:
+def _has_glyph(name: str, character: str) -> bool:
     font = _load(name, 16)
-    return character.isspace() or (font is not None and _shape(font, character) != _shape(font, _MISSING))
+    return character.isspace() or (font is not None and _render(font, character) != _render(font, _MISSING))
 
 
-def _shape(font: Font, character: str) -> bytes:
+def _render(font: Font, character: str) -> bytes:
     picture = Image.new("L", (48, 48))
     ImageDraw.Draw(picture).text((12, 12), character, fill=255, font=font)
     return picture.tobytes()

@@ -1,1 +1,1 @@
-"""Background processing of uploads and imports: from an archive to a version that can be trained on."""
+"""Background processing of uploads and imports: from an archive to a version that is ready for training."""

@@ -1,4 +1,4 @@
-"""Brings what is to be processed onto this machine's disk: an archive, or a folder. Blocks; memory stays the same."""
+"""Download of what is to be processed onto the local disk, an archive or a folder. Blocks, with constant memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from data_kit import (
     copy_objects,
     open_store,
 )
-from vision_api.datasets.allowed_paths import import_path, is_file_uri
+from vision_api.datasets.allowed_paths import is_file_uri, resolve_import_path
 from vision_api.datasets.processing.prepare import FILES
 from vision_api.datasets.processing.progress import Progress
 from vision_api.datasets.use_cases import Origin
@@ -28,18 +28,18 @@ ARCHIVE = "upload.zip"
 
 @dataclass(frozen=True)
 class SourceDownloader:
-    """Knows where things come from."""
+    """Downloader of uploads from storage, and of imports from the places that the settings allow."""
 
     store: ObjectStore
     limits: ArchiveLimits
     import_roots: tuple[Path, ...] = ()
 
-    def fetch(self, origin: Origin, folder: Path, progress: Progress) -> Path:
-        """The archive or folder; in `folder` unless it can be read where it is.
+    def download(self, origin: Origin, folder: Path, progress: Progress) -> Path:
+        """Return the archive or folder, downloaded into `folder` unless it can be read where it is.
 
         Raises StorageError, OSError, DatasetError for an import that breaks the rules, Stopped.
         """
-        progress.tell("fetching", None)
+        progress.report("fetching", None)
         if origin.import_uri is not None:
             return self._import(origin.import_uri, folder, progress)
         uri = origin.upload_uri or ""
@@ -58,24 +58,24 @@ class SourceDownloader:
         return local
 
     def _import(self, uri: str, folder: Path, progress: Progress) -> Path:
-        tell = partial(progress.tell_bytes, "fetching")
+        report = partial(progress.report_bytes, "fetching")
         if is_file_uri(uri):
             source = self._import_path(uri)
             if not source.is_dir():
                 return source
-            copy_folder(source, folder / FILES, self.limits, tell)
+            copy_folder(source, folder / FILES, self.limits, report)
             return folder / FILES
         parent, _, name = uri.rpartition("/")
         store, name = (open_store(uri), "") if parent.endswith("/") else (open_store(parent), name)
         if name and store.exists(uri):
             return self._object(store, uri, folder, progress)
-        copy_objects(store, name, folder / FILES, self.limits, tell)
+        copy_objects(store, name, folder / FILES, self.limits, report)
         return folder / FILES
 
     def _import_path(self, uri: str) -> Path:
-        """Looked at once more: what was a folder when the import was asked for may be a link by now."""
+        """Check the path once more: what was a folder when the import was requested may be a link by now."""
         try:
-            source = import_path(uri, self.import_roots)
+            source = resolve_import_path(uri, self.import_roots)
         except Invalid as error:
             raise _not_importable(error.code, error.detail) from error
         if not source.exists():
@@ -94,5 +94,5 @@ def _write(chunks: Iterator[bytes], size_bytes: int, folder: Path, progress: Pro
         for chunk in chunks:
             file.write(chunk)
             done += len(chunk)
-            progress.tell_bytes("fetching", done, size_bytes)
+            progress.report_bytes("fetching", done, size_bytes)
     return path

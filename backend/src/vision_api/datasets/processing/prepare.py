@@ -1,9 +1,9 @@
-"""From an uploaded archive to what is stored of it. Runs in a process of its own: it decodes what strangers made.
+"""Preparation of an uploaded archive for storage. Runs in a process of its own, since it decodes untrusted files.
 
     python -m vision_api.datasets.processing.prepare ARCHIVE FOLDER LIMITS SPLITS
 
-writes what came of it into FOLDER/prepared.json, and meanwhile lines of JSON that say how far it is. Imports neither
-the web framework nor the database, so that it starts quickly.
+writes its result into FOLDER/prepared.json, and its progress to stdout as lines of JSON. Imports neither the web
+framework nor the database, so that it starts quickly.
 """
 
 import errno
@@ -38,18 +38,18 @@ from data_kit import (
 from vision_api.datasets.processing.stored_samples import sample_pages
 from vision_api.storage_layout import archive_key, manifest_key, sample_page_key
 
-SAY_SECONDS = 1.0
+REPEAT_SECONDS = 1.0
 FILES = "files"
 STORED = "stored"
-PREPARED = "prepared.json"
+RESULT_FILE = "prepared.json"
 
-Tell = Callable[[str, int | None], None]
-"""Hears of the stage of the work, and how much of it is done, in percent, as far as that is known."""
+ReportProgress = Callable[[str, int | None], None]
+"""Called with the stage of the work, and how much of it is done, in percent, if that is known."""
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a good data set is, as its row has it."""
+class DatasetSummary:
+    """Properties of a valid data set, named as the columns of its row."""
 
     format: str
     task_types: list[str]
@@ -65,91 +65,92 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """What came of an upload. Without `facts` it cannot be trained on, and `findings` say why."""
+class PrepareResult:
+    """Result of preparing an upload. Without `summary` it cannot be trained on, and `findings` have the reasons."""
 
     findings: list[Finding] = field(default_factory=list[Finding])
-    facts: Facts | None = None
+    summary: DatasetSummary | None = None
 
 
-prepared_json: TypeAdapter[Prepared] = TypeAdapter(Prepared)
+result_json: TypeAdapter[PrepareResult] = TypeAdapter(PrepareResult)
 limits_json: TypeAdapter[ArchiveLimits] = TypeAdapter(ArchiveLimits)
 splits_json: TypeAdapter[SplitOptions | None] = TypeAdapter(SplitOptions | None)
 
-LOOKED, NAMED = 80, 90
-"""Percent of `checking` after which all images are decoded, and all files named by their content; the rest packs."""
+DECODED_PERCENT, HASHED_PERCENT = 80, 90
+"""Percent of `checking` after which all images are decoded, and all files hashed; the rest writes the archive."""
 
 DISK_FULL = errno.ENOSPC
-"""The exit code that says so."""
+"""Exit code for a full disk."""
 
 
 def prepare_archive(
-    archive: Path, folder: Path, limits: ArchiveLimits, tell: Tell, splits: SplitOptions | None = None
-) -> Prepared:
-    """Unpacks `archive` into `folder/files`, unless it is a folder already, splits it if that is asked for, and goes on
-    as `prepare_folder`. Raises OSError for a full disk.
+    archive: Path, folder: Path, limits: ArchiveLimits, report: ReportProgress, splits: SplitOptions | None = None
+) -> PrepareResult:
+    """Unpack `archive` into `folder/files`, unless it is a folder already, split it by `splits`, and prepare that.
+
+    Raises OSError for a full disk.
     """
     source = archive
     if not archive.is_dir():
         source = folder / FILES
-        tell("unpacking", 0)
+        report("unpacking", 0)
         try:
-            extract_archive(archive, source, limits, lambda done, total: tell("unpacking", 100 * done // max(total, 1)))
+            extract_archive(archive, source, limits, _report_part(report, "unpacking", 0, 100))
         except DatasetError as error:
-            return Prepared(error.findings)
-        if archive.parent == folder:  # fetched for us alone; a disk holds more data sets without it
+            return PrepareResult(error.findings)
+        if archive.parent == folder:  # a copy of our own; without it the disk holds more data sets
             archive.unlink()
-    tell("checking", 0)
+    report("checking", 0)
     try:
-        kept = store_splits(source, splits, tell) if splits is not None else []
+        warnings = store_splits(source, splits, report) if splits is not None else []
     except DatasetError as error:
-        return Prepared(error.findings)
-    prepared = prepare_folder(source, folder, tell)
-    return replace(prepared, findings=[*kept, *prepared.findings])
+        return PrepareResult(error.findings)
+    result = prepare_folder(source, folder, report)
+    return replace(result, findings=[*warnings, *result.findings])
 
 
-def store_splits(source: Path, options: SplitOptions, tell: Tell) -> list[Finding]:
-    """Writes `splits.json` into the data set, and says what was not done. Raises DatasetError for impossible splits."""
+def store_splits(source: Path, options: SplitOptions, report: ReportProgress) -> list[Finding]:
+    """Write `splits.json` into the data set, and return warnings. Raises DatasetError for impossible splits."""
     try:
-        dataset = open_dataset(source, on_progress=_checking(tell, 0, 0))
+        dataset = open_dataset(source, on_progress=_report_part(report, "checking", 0, 0))
     except DatasetError:
-        return []  # what is wrong with it is told by whoever opens it next, and more completely
+        return []  # `prepare_folder` opens it again, and reports all findings
     own = dataset.own_splits
     try:
         write_split_file(dataset, assign_splits(own, options))
     except ValueError as error:
-        message, fix = f"It cannot be split as asked: {error}.", "Choose other fractions, or add images."
+        message, fix = f"It cannot be split as requested: {error}.", "Choose other fractions, or add images."
         raise DatasetError([Finding(code="split_empty", file="", message=message, fix=fix)]) from error
-    asked = {Split.VAL: options.val_fraction, Split.TEST: options.test_fraction}
+    fractions = {Split.VAL: options.val_fraction, Split.TEST: options.test_fraction}
     return [
         Finding(
             severity="warning", code="split_kept", file="", fix="Send `resplit=true` to split all images anew.",
             message=f"The data set brings `{split}`, so `{split}_fraction` was not used.",
         )
-        for split, fraction in asked.items()
+        for split, fraction in fractions.items()
         if fraction is not None and split in own and not options.is_whole
     ]  # fmt: skip
 
 
-def prepare_folder(source: Path, folder: Path, tell: Tell) -> Prepared:
-    """Reads the data set in `source`, and lays out in `folder/stored` what goes into storage, under its keys."""
+def prepare_folder(source: Path, folder: Path, report: ReportProgress) -> PrepareResult:
+    """Check the data set in `source`, and write what is to be stored into `folder/stored`, under its keys."""
     try:
-        dataset = open_dataset(source, deep=True, on_progress=_checking(tell, 0, LOOKED))
+        dataset = open_dataset(source, deep=True, on_progress=_report_part(report, "checking", 0, DECODED_PERCENT))
     except DatasetError as error:
-        return Prepared(error.findings)
-    manifest = dataset_manifest(dataset, _checking(tell, LOOKED, NAMED))
+        return PrepareResult(error.findings)
+    manifest = dataset_manifest(dataset, _report_part(report, "checking", DECODED_PERCENT, HASHED_PERCENT))
     digest = manifest_digest(manifest)
     archive = _new_file(folder, archive_key(digest))
-    write_archive(dataset, archive, _checking(tell, NAMED, 100))
+    write_archive(dataset, archive, _report_part(report, "checking", HASHED_PERCENT, 100))
     _new_file(folder, manifest_key(digest)).write_text("\n".join(manifest), "utf-8")
     for split, page, content in sample_pages(dataset, stored_files(archive)):
         _new_file(folder, sample_page_key(digest, split, page)).write_bytes(content)
-    return Prepared(list(dataset.findings), _facts(dataset, digest, manifest))
+    return PrepareResult(list(dataset.findings), _summarize(dataset, digest, manifest))
 
 
-def _checking(tell: Tell, first: int, last: int) -> OnProgress:
-    """Tells of a part of the stage, from `first` to `last` percent."""
-    return lambda done, total: tell("checking", first + (last - first) * done // max(total, 1))
+def _report_part(report: ReportProgress, stage: str, first: int, last: int) -> OnProgress:
+    """Return a callback that reports a part of the stage, from `first` to `last` percent."""
+    return lambda done, total: report(stage, first + (last - first) * done // max(total, 1))
 
 
 def _new_file(folder: Path, key: str) -> Path:
@@ -158,8 +159,8 @@ def _new_file(folder: Path, key: str) -> Path:
     return path
 
 
-def _facts(dataset: Dataset, digest: str, manifest: list[str]) -> Facts:
-    return Facts(
+def _summarize(dataset: Dataset, digest: str, manifest: list[str]) -> DatasetSummary:
+    return DatasetSummary(
         format=dataset.format.value,
         task_types=sorted(task.value for task in dataset.task_types),
         class_names=list(dataset.class_names),
@@ -175,12 +176,12 @@ def _facts(dataset: Dataset, digest: str, manifest: list[str]) -> Facts:
 
 
 def main(arguments: list[str]) -> int:
-    """See the module."""
+    """Prepare an archive by the arguments of the command line."""
     archive, folder, limits, splits = arguments
-    options = limits_json.validate_json(limits), _say, splits_json.validate_json(splits)
+    options = limits_json.validate_json(limits), _print_progress, splits_json.validate_json(splits)
     try:
-        prepared = prepare_archive(Path(archive), Path(folder), *options)
-        Path(folder, PREPARED).write_bytes(prepared_json.dump_json(prepared))
+        result = prepare_archive(Path(archive), Path(folder), *options)
+        Path(folder, RESULT_FILE).write_bytes(result_json.dump_json(result))
     except OSError as error:
         if error.errno == errno.ENOSPC:
             return DISK_FULL
@@ -188,15 +189,15 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-_sent_body: list[tuple[str, float]] = [("", 0.0)]
+_last_printed: list[tuple[str, float]] = [("", 0.0)]
 
 
-def _say(stage: str, percent: int | None) -> None:
-    """What is new, and every second that the work gets on."""
+def _print_progress(stage: str, percent: int | None) -> None:
+    """Print changes, and repeat the same progress once a second: a sign that the work continues."""
     line, now = json.dumps([stage, percent]), time.monotonic()
-    said, said_at = _sent_body[-1]
-    if said != line or now - said_at >= SAY_SECONDS:
-        _sent_body[:] = [(line, now)]
+    last_line, printed_at = _last_printed[-1]
+    if last_line != line or now - printed_at >= REPEAT_SECONDS:
+        _last_printed[:] = [(line, now)]
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""Samples as they are kept beside an archive, so that one of them can be shown without reading the others."""
+"""Samples as they are stored beside an archive, so that one of them can be read without the others."""
 
 from collections.abc import Iterator, Mapping
 
@@ -32,7 +32,7 @@ SamplePage: TypeAdapter[tuple[StoredSample, ...]] = TypeAdapter(tuple[StoredSamp
 
 
 def sample_pages(dataset: Dataset, places: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, int, bytes]]:
-    """Split, number and content of each page. `places` are those of the files in the archive."""
+    """Yield split, number and content of each page. `places` are start and length of each file in the archive."""
     for split, samples in dataset.splits.items():
         for page, first in enumerate(range(0, len(samples), SAMPLES_PER_PAGE)):
             some = samples[first : first + SAMPLES_PER_PAGE]

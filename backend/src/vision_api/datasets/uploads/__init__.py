@@ -1,1 +1,1 @@
-"""Uploads and imports: bytes into storage, then a version that waits to be processed."""
+"""Uploads and imports: files go into storage, then a version waits to be processed."""

@@ -1,4 +1,4 @@
-"""Takes uploads in: first the file into storage, then the row, then the processor is woken."""
+"""Ingestion of uploads and imports: the file goes into storage, then the row is added, then the processor is woken."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,7 +15,6 @@ from vision_api.config import Settings
 from vision_api.datasets import use_cases
 from vision_api.datasets.access import get_dataset_for
 from vision_api.datasets.allowed_paths import check_import_uri
-from vision_api.datasets.processing.processor import DatasetProcessor, incoming_folder
 from vision_api.datasets.schemas import (
     DatasetCreate,
     DatasetImport,
@@ -25,7 +24,7 @@ from vision_api.datasets.schemas import (
     VersionImport,
     VersionRead,
 )
-from vision_api.datasets.uploads.multipart import Upload, receive_upload
+from vision_api.datasets.uploads.multipart import Upload, incoming_folder, receive_upload
 from vision_api.datasets.use_cases import Origin
 from vision_api.db.session import Database
 from vision_api.kit.idempotency import Idempotency
@@ -38,15 +37,15 @@ Read = TypeVar("Read", DatasetRead, VersionRead)
 
 @dataclass(frozen=True)
 class DatasetIngestion:
-    """What taking in an upload needs."""
+    """Uploads and imports of a data set or of a new version. `wake_processor` is called when one waits."""
 
     database: Database
     store: ObjectStore
-    processor: DatasetProcessor
+    wake_processor: Callable[[], None]
     settings: Settings
 
     async def create_dataset(self, request: Request, user: User, idempotency: Idempotency) -> DatasetRead:
-        """A new data set. Raises Invalid, NotFound or Forbidden for its project, TooLarge."""
+        """Create a data set. Raises Invalid, NotFound or Forbidden for its project, TooLarge."""
         async with receive_upload(request, incoming_folder(self.settings)) as upload:
             form = upload.form(DatasetCreate)
             if form.project_id is not None:
@@ -59,7 +58,7 @@ class DatasetIngestion:
             return await self._ingest(upload, user, idempotency, form.model_dump(), DatasetRead, create)
 
     async def add_version(self, request: Request, user: User, dataset_id: int, idempotency: Idempotency) -> VersionRead:
-        """A new version. Raises NotFound, Forbidden, Invalid, TooLarge."""
+        """Add a version. Raises NotFound, Forbidden, Invalid, TooLarge."""
         async with self.database.snapshot() as session:
             await get_dataset_for(session, user, dataset_id, role="editor")
 
@@ -71,7 +70,7 @@ class DatasetIngestion:
             return await self._ingest(upload, user, idempotency, form.split_options or {}, VersionRead, create)
 
     async def import_dataset(self, user: User, request: DatasetImport, idempotency: Idempotency) -> DatasetRead:
-        """A new data set from a place that we can read. Raises Invalid, NotFound or Forbidden for its project."""
+        """Create a data set from a place that the server can read. Raises as `create_dataset`, but for TooLarge."""
         origin = _import_from(self.settings, request)
 
         async def create(session: AsyncSession) -> DatasetRead:
@@ -84,7 +83,7 @@ class DatasetIngestion:
     async def import_version(
         self, user: User, dataset_id: int, request: VersionImport, idempotency: Idempotency
     ) -> VersionRead:
-        """A new version likewise. Raises Invalid, NotFound, Forbidden."""
+        """Add a version from a place that the server can read. Raises Invalid, NotFound, Forbidden."""
         origin = _import_from(self.settings, request)
 
         async def create(session: AsyncSession) -> VersionRead:
@@ -104,7 +103,7 @@ class DatasetIngestion:
             created = await idempotency.once(
                 session, user_id=user.id, body=request, result_type=read, create=lambda: create(session)
             )
-        self.processor.wake()
+        self.wake_processor()
         return created
 
     async def _ingest(
@@ -132,14 +131,14 @@ class DatasetIngestion:
                     result_type=read,
                     create=create_once,
                 )
-            if not is_created:  # an answer from before, which has an upload of its own
+            if not is_created:  # an earlier response, which has an upload of its own
                 await anyio.to_thread.run_sync(self.store.delete, stored.uri)
-        self.processor.wake()
+        self.wake_processor()
         return created
 
     @asynccontextmanager
     async def _stored(self, upload: Upload) -> AsyncGenerator[StoredObject]:
-        """The file in storage; there no more if the context fails."""
+        """Store the file, and delete it again if the context fails."""
         stored = await anyio.to_thread.run_sync(self.store.put_file, upload.path, new_upload_key())
         try:
             yield stored

@@ -1,4 +1,4 @@
-"""A form with a file, taken in as a stream: whatever its size, memory stays the same."""
+"""Forms with a file, received as a stream: memory does not grow with the size of the file."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -14,14 +14,15 @@ from pydantic import BaseModel, ValidationError
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from vision_api.config import Settings
 from vision_api.errors import Invalid
 from vision_api.kit.body_limit import accept_upload
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-LARGEST_FIELD_BYTES = 64 * 1024
-MOST_FIELDS = 20
+MAX_FIELD_BYTES = 64 * 1024
+MAX_FIELDS = 20
 FLUSH_BYTES = 1024 * 1024
 
 Form = TypeVar("Form", bound=BaseModel)
@@ -29,14 +30,14 @@ Form = TypeVar("Form", bound=BaseModel)
 
 @dataclass
 class Upload:
-    """What arrived: the file, and the form's other fields as text."""
+    """A received form: the file, and its other fields as text."""
 
     path: Path
     fields: dict[str, str] = field(default_factory=dict[str, str])
     has_file: bool = False
 
     def form(self, model: type[Form]) -> Form:
-        """The other fields, checked. Raises what a wrong JSON body raises."""
+        """Validate the other fields. Raises as a wrong JSON body does."""
         try:
             form = model.model_validate(self.fields)
         except ValidationError as error:
@@ -46,9 +47,14 @@ class Upload:
         return form
 
 
+def incoming_folder(settings: Settings) -> Path:
+    """Return the folder of files that are still being received. A killed process leaves its file there."""
+    return settings.data_dir / "uploads"
+
+
 @asynccontextmanager
 async def receive_upload(request: Request, folder: Path) -> AsyncGenerator[Upload]:
-    """The form in the request's body. Its file is gone when the context ends."""
+    """Receive the form in the request's body. Its file is deleted when the context ends."""
     _, options = parse_options_header(request.headers.get("content-type", ""))
     if not request.headers.get("content-type", "").startswith("multipart/form-data") or b"boundary" not in options:
         raise Invalid("Send a form (multipart/form-data) with a zip archive as `file`.", field="file")
@@ -68,7 +74,7 @@ async def _receive(request: Request, reader: "_FormReader", boundary: bytes) -> 
         parser = MultipartParser(boundary, reader.callbacks())
         async for chunk in request.stream():
             parser.write(chunk)
-            if reader.waiting_bytes >= FLUSH_BYTES:
+            if reader.buffered_bytes >= FLUSH_BYTES:
                 await asyncio.to_thread(reader.flush)
     except FormParserError as error:
         raise Invalid(f"The form is broken: {error}.", field="file") from error
@@ -78,13 +84,13 @@ async def _receive(request: Request, reader: "_FormReader", boundary: bytes) -> 
 
 
 class _FormReader:
-    """Takes a form's parts as they come. The file's bytes wait in memory until `flush`."""
+    """Reader of a form's parts as they arrive. The file's bytes are buffered in memory until `flush`."""
 
     def __init__(self, upload: Upload, file: BinaryIO) -> None:
         self._upload = upload
         self._file = file
-        self._waiting: list[bytes] = []
-        self.waiting_bytes = 0
+        self._buffered: list[bytes] = []
+        self.buffered_bytes = 0
         self._header_name = self._header_value = b""
         self._headers: dict[bytes, bytes] = {}
         self._name: str | None = None
@@ -93,7 +99,7 @@ class _FormReader:
         self.is_complete = False
 
     def callbacks(self) -> "MultipartCallbacks":
-        """What the parser calls."""
+        """Return the callbacks for the parser."""
         return {
             "on_part_begin": self._headers.clear,
             "on_header_field": self._on_header_field,
@@ -106,9 +112,9 @@ class _FormReader:
         }
 
     def flush(self) -> None:
-        """Write what waits."""
-        waiting, self._waiting, self.waiting_bytes = self._waiting, [], 0
-        self._file.writelines(waiting)
+        """Write the buffered bytes to the file."""
+        buffered, self._buffered, self.buffered_bytes = self._buffered, [], 0
+        self._file.writelines(buffered)
 
     def _on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header_name += data[start:end]
@@ -127,17 +133,17 @@ class _FormReader:
         self._text.clear()
         if self._is_file and (self._name != "file" or self._upload.has_file):
             raise Invalid("The form takes one file, as `file`.", field=self._name)
-        if not self._is_file and (self._name in self._upload.fields or len(self._upload.fields) >= MOST_FIELDS):
+        if not self._is_file and (self._name in self._upload.fields or len(self._upload.fields) >= MAX_FIELDS):
             raise Invalid(f"`{self._name}` comes more than once, or there are too many fields.", field=self._name)
         self._upload.has_file |= self._is_file
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._is_file:
-            self._waiting.append(data[start:end])
-            self.waiting_bytes += end - start
+            self._buffered.append(data[start:end])
+            self.buffered_bytes += end - start
             return
         self._text += data[start:end]
-        if len(self._text) > LARGEST_FIELD_BYTES:
+        if len(self._text) > MAX_FIELD_BYTES:
             raise Invalid(f"`{self._name}` is too long.", field=self._name)
 
     def _on_part_end(self) -> None:

@@ -16,8 +16,8 @@ from data_kit import DatasetError, Finding, open_dataset
 from vision_api.catalog.catalog import Catalog
 from vision_api.catalog.use_cases import get_model
 from vision_api.config import Settings
-from vision_api.datasets import use_cases as datasets
 from vision_api.datasets.allowed_paths import check_dataset_path
+from vision_api.datasets.resolution import resolve_for_job
 from vision_api.db.session import Database
 from vision_api.error_handlers import field_problems
 from vision_api.errors import Invalid, NotFound
@@ -138,7 +138,7 @@ async def _resolve_checkpoint(
 
 async def _resolve_dataset(session: AsyncSession, user: User, request: TrainingJobCreate) -> dict[str, Any]:
     assert request.dataset_id is not None  # noqa: S101 - TrainingJobCreate has one of the two
-    resolved = await datasets.resolve_for_job(
+    resolved = await resolve_for_job(
         session,
         user,
         dataset_id=request.dataset_id,

@@ -16,6 +16,7 @@ from vision_api.datasets.uploads.tus.parts import PartReceiver
 from vision_api.datasets.uploads.tus.schemas import UploadRead
 from vision_api.db.session import DatabaseDep, ReadSession, WriteSession
 from vision_api.errors import ApiError, Invalid, NotFound, TooLarge
+from vision_api.kit.background import Worker
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.models import ResumableUpload
 
@@ -30,31 +31,31 @@ ALLOWED_HEADERS = ("Tus-Resumable", "Upload-Length", "Upload-Metadata", "Upload-
 
 
 class UnsupportedVersion(ApiError):
-    """Another version of the protocol, or none."""
+    """The request names another version of the protocol, or none."""
 
     status = HTTPStatus.PRECONDITION_FAILED
     code = "tus_version_unsupported"
 
 
 class UnsupportedMediaType(ApiError):
-    """Not the kind of body that we take."""
+    """The request's body has another media type."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     code = "unsupported_media_type"
 
 
 class TusRoute(APIRoute):
-    """Says on every answer which version of the protocol it speaks, and refuses requests of another one."""
+    """Route that names its protocol version in every response, and refuses requests of another version."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """See APIRoute."""
+        """Wrap the handler of APIRoute."""
         handle = super().get_route_handler()
 
-        async def speak_tus(request: Request) -> Response:
+        async def handle_tus(request: Request) -> Response:
             try:
-                spoken = request.headers.get("tus-resumable", VERSION if request.method == "GET" else "none")
-                if request.method != "OPTIONS" and spoken != VERSION:
-                    detail = f"Tus-Resumable is {spoken}; we speak {VERSION}."
+                version = request.headers.get("tus-resumable", VERSION if request.method == "GET" else "none")
+                if request.method != "OPTIONS" and version != VERSION:
+                    detail = f"Tus-Resumable is {version}; this server supports {VERSION}."
                     raise UnsupportedVersion(detail, headers={"Tus-Version": VERSION})
                 response = await handle(request)
             except ApiError as error:
@@ -63,14 +64,15 @@ class TusRoute(APIRoute):
             response.headers["Tus-Resumable"] = VERSION
             return response
 
-        return speak_tus
+        return handle_tus
 
 
 router = APIRouter(prefix="/uploads", tags=["uploads"], route_class=TusRoute)
 
 
 def _receiver(request: Request, database: DatabaseDep) -> PartReceiver:
-    return PartReceiver(database, request.app.state.store, request.app.state.dataset_processor)
+    processor: Worker = request.app.state.dataset_processor
+    return PartReceiver(database, request.app.state.store, processor.wake)
 
 
 def _upload_id(upload_id: str) -> UUID:
@@ -94,7 +96,7 @@ Metadata = Annotated[
 
 @router.options("", status_code=204)
 async def get_upload_options(request: Request, response: Response) -> None:
-    """What this server can do of the tus protocol."""
+    """Return the version and the extensions of the tus protocol that this server supports."""
     settings: Settings = request.app.state.settings
     response.headers["Tus-Version"] = VERSION
     response.headers["Tus-Extension"] = EXTENSIONS
@@ -111,18 +113,18 @@ async def create_upload(
     upload_length: Count = None,
     upload_metadata: Metadata = "",
 ) -> UploadRead:
-    """Begin an upload of a zip archive in pieces. `Location` says where to send them."""
+    """Create an upload of a zip archive in pieces. Send them to `Location`."""
     settings: Settings = request.app.state.settings
     length = _count("Upload-Length", upload_length, least=1)
     if length > settings.max_upload_bytes:
-        raise TooLarge(f"We take archives of up to {settings.max_upload_bytes:,} bytes.")
+        raise TooLarge(f"The largest archive has {settings.max_upload_bytes:,} bytes.")
 
-    async def begin() -> UploadRead:
-        upload = await use_cases.begin(session, user=user, length=length, metadata=upload_metadata)
+    async def create() -> UploadRead:
+        upload = await use_cases.create_upload(session, user=user, length=length, metadata=upload_metadata)
         return UploadRead.model_validate(upload)
 
     body = {"length": length, "metadata": upload_metadata}
-    created = await idempotency.once(session, user_id=user.id, body=body, result_type=UploadRead, create=begin)
+    created = await idempotency.once(session, user_id=user.id, body=body, result_type=UploadRead, create=create)
     response.headers["Location"] = f"{request.url.path}/{created.id}"
     response.headers["Upload-Expires"] = format_datetime(created.expires_at, usegmt=True)
     return created
@@ -130,13 +132,13 @@ async def create_upload(
 
 @router.get("/{upload_id}")
 async def get_upload(upload_id: UploadId, user: CurrentUser, session: ReadSession) -> UploadRead:
-    """How far an upload is, and which data set came of it."""
+    """Return the progress of an upload, and the data set that it created."""
     return UploadRead.model_validate(await use_cases.get_upload(session, user=user, upload_id=upload_id))
 
 
 @router.head("/{upload_id}", status_code=200)
 async def get_upload_offset(upload_id: UploadId, user: CurrentUser, session: ReadSession) -> Response:
-    """How far an upload is, as headers."""
+    """Return the progress of an upload, as headers."""
     upload = await use_cases.get_upload(session, user=user, upload_id=upload_id)
     headers = {"Upload-Length": str(upload.length), "Cache-Control": "no-store"}
     if upload.upload_metadata:
@@ -157,10 +159,10 @@ async def get_upload_offset(upload_id: UploadId, user: CurrentUser, session: Rea
 async def append_to_upload(
     upload_id: UploadId, request: Request, user: CurrentUser, receiver: ReceiverDep, upload_offset: Count = None
 ) -> Response:
-    """Send the bytes from `Upload-Offset` on, as many as you like.
+    """Send bytes at `Upload-Offset`, any number of them.
 
-    With the last one the data set or the version is created; `Upload-Dataset` names it. A later request takes over
-    from one that is still at work, which is then refused with 409.
+    With the last byte the data set or the version is created; `Upload-Dataset` names it. A later request takes over
+    from one that is still sending, which is then refused with 409.
     """
     if request.headers.get("content-type", "") != CONTENT_TYPE:
         raise UnsupportedMediaType(f"Send the bytes with `Content-Type: {CONTENT_TYPE}`.")
@@ -171,8 +173,8 @@ async def append_to_upload(
 
 @router.delete("/{upload_id}", status_code=204)
 async def delete_upload(upload_id: UploadId, request: Request, user: CurrentUser, session: WriteSession) -> None:
-    """Give an upload up. A data set that has come of it stays."""
-    await use_cases.remove(session, store=request.app.state.store, user=user, upload_id=upload_id)
+    """Delete an upload. The data set that it created stays."""
+    await use_cases.delete_upload(session, store=request.app.state.store, user=user, upload_id=upload_id)
 
 
 def _state(upload: ResumableUpload) -> dict[str, str]:
@@ -187,7 +189,7 @@ def _state(upload: ResumableUpload) -> dict[str, str]:
 
 
 def _count(name: str, text: str | None, *, least: int = 0) -> int:
-    """A header's number. Raises Invalid."""
+    """Parse a header's number. Raises Invalid."""
     if text is None or not (text.isascii() and text.isdigit() and len(text) <= 18) or int(text) < least:
         raise Invalid(f"{name} must be a whole number of bytes, at least {least}.", field=name)
     return int(text)

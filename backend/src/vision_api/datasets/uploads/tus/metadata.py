@@ -1,4 +1,4 @@
-"""The header `Upload-Metadata`: what is to become of the bytes."""
+"""The header `Upload-Metadata`: the data set or the version that an upload is for."""
 
 import base64
 import binascii
@@ -12,26 +12,26 @@ from vision_api.errors import Invalid
 from vision_api.kit.schemas import ResourceId
 
 FIELD = "Upload-Metadata"
-LARGEST_CHARACTERS = 8 * 1024
-ABOUT_THE_FILE = ("filename", "filetype", "type", "relativePath")
-"""What upload widgets add by themselves."""
+MAX_CHARACTERS = 8 * 1024
+FILE_FIELDS = ("filename", "filetype", "type", "relativePath")
+"""Fields that upload widgets add by themselves."""
 
 _dataset_id: TypeAdapter[int] = TypeAdapter(ResourceId)
 
 
 @dataclass(frozen=True)
 class UploadTarget:
-    """A new data set, or a new version of `dataset_id`."""
+    """Target of an upload: a new data set, or a new version of `dataset_id`."""
 
     request: DatasetCreate | VersionCreate
     dataset_id: int | None = None
 
 
 def read_upload_target(header: str) -> UploadTarget:
-    """What the header asks for. A data set without a `name` is called as its file. Raises Invalid with field names."""
+    """Read the target from the header. A data set without a `name` has its file's. Raises Invalid with field names."""
     fields = _decode(header)
     file_name = fields.get("filename")
-    fields = {name: value for name, value in fields.items() if name not in ABOUT_THE_FILE}
+    fields = {name: value for name, value in fields.items() if name not in FILE_FIELDS}
     try:
         if "dataset_id" in fields:
             dataset_id = _dataset_id.validate_python(fields.pop("dataset_id"))
@@ -46,8 +46,8 @@ def read_upload_target(header: str) -> UploadTarget:
 
 
 def _decode(header: str) -> dict[str, str]:
-    """`name aGVsbG8=,is_new` → `{"name": "hello", "is_new": ""}`."""
-    if len(header) > LARGEST_CHARACTERS:
+    """Decode `name aGVsbG8=,is_new` to `{"name": "hello", "is_new": ""}`. Raises Invalid."""
+    if len(header) > MAX_CHARACTERS:
         raise Invalid(f"{FIELD} is too long.", field=FIELD)
     fields: dict[str, str] = {}
     for pair in header.split(",") if header.strip() else ():

@@ -1,5 +1,6 @@
-"""The bytes of an upload: each part is stored completely, then it counts. Whoever is killed loses at most one part."""
+"""Parts of an upload: each is stored completely before it counts, so a killed process loses at most one of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -8,7 +9,6 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from data_kit import ObjectStore
-from vision_api.datasets.processing.processor import DatasetProcessor
 from vision_api.datasets.uploads.tus import use_cases
 from vision_api.db.session import Database
 from vision_api.errors import TooLarge
@@ -21,35 +21,35 @@ PART_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class PartReceiver:
-    """What taking in bytes needs."""
+    """Receiver of an upload's bytes. `wake_processor` is called when an upload is complete."""
 
     database: Database
     store: ObjectStore
-    processor: DatasetProcessor
+    wake_processor: Callable[[], None]
 
     async def receive(self, request: Request, user: User, upload_id: UUID, offset: int) -> ResumableUpload:
-        """Store the body from `offset` on; also what came before it was cut. Raises NotFound, Conflict, TooLarge."""
+        """Store the body at `offset`; if it is cut, what has arrived of it. Raises NotFound, Conflict, TooLarge."""
         async with self.database.transaction() as session:
             upload = await use_cases.begin_writing(session, user=user, upload_id=upload_id, offset=offset)
         room = upload.length - offset
         _check_room(int(request.headers.get("content-length", 0)), room)
         accept_upload(request)
-        waiting = bytearray()
+        buffered = bytearray()
         try:
             async for chunk in request.stream():
                 room -= len(chunk)
                 _check_room(0, room)
-                waiting += chunk
-                if len(waiting) >= PART_BYTES:
-                    upload = await self._add_part(user, upload, bytes(waiting))
-                    waiting.clear()
+                buffered += chunk
+                if len(buffered) >= PART_BYTES:
+                    upload = await self._add_part(user, upload, bytes(buffered))
+                    buffered.clear()
         except ClientDisconnect:
-            await self._add_part(user, upload, bytes(waiting))
+            await self._add_part(user, upload, bytes(buffered))
             raise
-        return await self._add_part(user, upload, bytes(waiting))
+        return await self._add_part(user, upload, bytes(buffered))
 
     async def _add_part(self, user: User, upload: ResumableUpload, data: bytes) -> ResumableUpload:
-        """A part that is stored and then refused goes with the folder: `part_key` says why it does no harm there."""
+        """Store a part and count it. One that is then refused stays in the folder without harm: see `part_key`."""
         if not data:
             return upload
         key = part_key(upload.id, upload.offset, upload.writer)
@@ -59,7 +59,7 @@ class PartReceiver:
                 session, store=self.store, user=user, upload_id=upload.id, writer=upload.writer, size_bytes=len(data)
             )
         if upload.offset == upload.length:
-            self.processor.wake()
+            self.wake_processor()
         return upload
 
 

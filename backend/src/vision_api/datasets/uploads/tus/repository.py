@@ -10,12 +10,12 @@ from vision_api.models import ResumableUpload
 
 
 async def get_upload(session: AsyncSession, *, user_id: int, upload_id: UUID) -> ResumableUpload | None:
-    """The user's own, unless it has expired."""
+    """Return the user's own upload, unless it has expired."""
     return await session.scalar(_own(user_id, upload_id))
 
 
 async def lock_upload(session: AsyncSession, *, user_id: int, upload_id: UUID) -> ResumableUpload | None:
-    """As `get_upload`; nobody else changes it until the transaction ends."""
+    """Return and lock the upload as `get_upload`, so that no other transaction changes it until this one ends."""
     return await session.scalar(_own(user_id, upload_id).with_for_update())
 
 
@@ -25,11 +25,11 @@ def _own(user_id: int, upload_id: UUID) -> Select[ResumableUpload]:
 
 
 async def list_upload_ids(session: AsyncSession) -> set[UUID]:
-    """All of them."""
+    """Return the ids of all uploads."""
     return set(await session.scalars(select(ResumableUpload.id)))
 
 
-async def remove_expired(session: AsyncSession) -> list[ResumableUpload]:
-    """Those that nobody has gone on with, or asked after, for long enough; finished ones too."""
+async def delete_expired(session: AsyncSession) -> list[ResumableUpload]:
+    """Delete and return uploads past their time of expiry, finished ones too."""
     statement = delete(ResumableUpload).where(ResumableUpload.expires_at < utc_now()).returning(ResumableUpload)
     return list(await session.scalars(statement))

@@ -1,4 +1,4 @@
-"""What the routes of resumable uploads give."""
+"""Responses of the routes of resumable uploads."""
 
 from uuid import UUID
 
@@ -9,11 +9,11 @@ from vision_contracts import Time
 
 
 class UploadRead(ReadModel):
-    """How far an upload is, in bytes, and what came of it."""
+    """Progress of an upload in bytes, and what it created."""
 
     id: UUID
     length: int
-    offset: int = Field(description="So many bytes are stored; go on from there.")
-    expires_at: Time = Field(description="Unless more comes until then, it is given up.")
-    dataset_id: int | None = Field(description="Once `offset` is `length`.")
+    offset: int = Field(description="Number of bytes that are stored: send the next ones from there.")
+    expires_at: Time = Field(description="Without more bytes until then, the upload is deleted.")
+    dataset_id: int | None = Field(description="Set once `offset` is `length`.")
     version: int | None

@@ -1,4 +1,4 @@
-"""What can be done with resumable uploads."""
+"""Use cases of resumable uploads."""
 
 import logging
 from datetime import timedelta
@@ -22,14 +22,19 @@ from vision_api.storage_layout import parts_folder
 
 log = logging.getLogger(__name__)
 
-KEPT_FOR = timedelta(days=1)
+EXPIRES_AFTER = timedelta(days=1)
 
 
-async def begin(session: AsyncSession, *, user: User, length: int, metadata: str) -> ResumableUpload:
-    """A new one, empty. Raises Invalid, NotFound, Forbidden for what it shall become."""
+async def create_upload(session: AsyncSession, *, user: User, length: int, metadata: str) -> ResumableUpload:
+    """Create an empty upload. Raises Invalid, NotFound, Forbidden for its target."""
     await _check_access(session, user, read_upload_target(metadata))
     upload = ResumableUpload(
-        user_id=user.id, length=length, offset=0, writer=0, upload_metadata=metadata, expires_at=utc_now() + KEPT_FOR
+        user_id=user.id,
+        length=length,
+        offset=0,
+        writer=0,
+        upload_metadata=metadata,
+        expires_at=utc_now() + EXPIRES_AFTER,
     )
     session.add(upload)
     await session.flush()
@@ -37,16 +42,16 @@ async def begin(session: AsyncSession, *, user: User, length: int, metadata: str
 
 
 async def get_upload(session: AsyncSession, *, user: User, upload_id: UUID) -> ResumableUpload:
-    """How far it is. Raises NotFound, also for an expired one."""
+    """Return an upload. Raises NotFound, also for an expired one."""
     return _found(await repository.get_upload(session, user_id=user.id, upload_id=upload_id))
 
 
 async def begin_writing(session: AsyncSession, *, user: User, upload_id: UUID, offset: int) -> ResumableUpload:
-    """Bytes from `offset` on are coming, and those of an earlier request count no more. Raises NotFound, Conflict."""
+    """Begin to write at `offset`; parts of earlier requests no longer count. Raises NotFound, Conflict."""
     upload = _found(await repository.lock_upload(session, user_id=user.id, upload_id=upload_id))
     if upload.offset != offset:
         raise Conflict(
-            f"Upload-Offset is {offset}, but {upload.offset} bytes are stored. Ask with HEAD, and go on from there.",
+            f"Upload-Offset is {offset}, but {upload.offset} bytes are stored. Ask with HEAD, and resume from there.",
             code="upload_offset_mismatch",
         )
     upload.writer += 1
@@ -57,30 +62,30 @@ async def begin_writing(session: AsyncSession, *, user: User, upload_id: UUID, o
 async def add_part(
     session: AsyncSession, *, store: ObjectStore, user: User, upload_id: UUID, writer: int, size_bytes: int
 ) -> ResumableUpload:
-    """A part is stored: count it, and with the last one create what the upload is for.
+    """Count a stored part, and with the last one create what the upload is for.
 
     Raises Conflict if a later request has taken over, NotFound, Forbidden.
     """
     upload = _found(await repository.lock_upload(session, user_id=user.id, upload_id=upload_id))
     if upload.writer != writer:
-        raise Conflict("Another request goes on with this upload.", code="upload_taken_over")
+        raise Conflict("Another request has taken over this upload.", code="upload_taken_over")
     upload.offset += size_bytes
-    upload.expires_at = utc_now() + KEPT_FOR
+    upload.expires_at = utc_now() + EXPIRES_AFTER
     if upload.offset == upload.length:
         await _finish(session, store, user, upload)
     await session.flush()
     return upload
 
 
-async def remove(session: AsyncSession, *, store: ObjectStore, user: User, upload_id: UUID) -> None:
-    """Give it up. What came of a finished one stays. Raises NotFound."""
+async def delete_upload(session: AsyncSession, *, store: ObjectStore, user: User, upload_id: UUID) -> None:
+    """Delete an upload. The data set of a finished one stays. Raises NotFound."""
     upload = _found(await repository.lock_upload(session, user_id=user.id, upload_id=upload_id))
     await discard_parts(session, store, [upload])
     await session.delete(upload)
 
 
 async def discard_parts(session: AsyncSession, store: ObjectStore, uploads: list[ResumableUpload]) -> None:
-    """Leave to the sweep what no version has taken over."""
+    """Mark the parts of unfinished uploads for the sweep; those of finished ones belong to a version."""
     unfinished = [upload for upload in uploads if upload.offset < upload.length]
     await add_garbage(session, [parts_folder(store, upload.id) for upload in unfinished], due_at=utc_now())
 
@@ -110,5 +115,5 @@ async def _check_access(session: AsyncSession, user: User, target: UploadTarget)
 
 def _found(upload: ResumableUpload | None) -> ResumableUpload:
     if upload is None:
-        raise NotFound("There is no such upload, it has expired, or it is not yours. Begin a new one.")
+        raise NotFound("There is no such upload, it has expired, or it is not yours. Create a new one.")
     return upload

@@ -13,17 +13,10 @@ from support.common import fields_of, problem_of
 from support.dataset_api import URL, DatasetApi, coins
 
 from data_kit import ArchiveLimits, SplitOptions
-from vision_api.config import Settings, load_settings
-from vision_api.datasets.allowed_paths import check_import_uri
+from vision_api.config import Settings
 from vision_api.datasets.processing import prepare
-from vision_api.datasets.processing import processor as processing
-from vision_api.datasets.processing.download import SourceDownloader
-from vision_api.datasets.processing.prepare_process import prepare_in_process
 from vision_api.datasets.processing.processor import DatasetProcessor
-from vision_api.datasets.processing.progress import Progress, Stopped
-from vision_api.datasets.use_cases import Origin
-from vision_api.errors import Invalid
-from vision_api.models import DatasetVersion, GarbageObject
+from vision_api.models import GarbageObject
 
 
 @pytest.fixture
@@ -46,9 +39,9 @@ def processor(app: FastAPI, tmp_path: Path) -> DatasetProcessor:
 
 
 async def preparing_here(
-    archive: Path, folder: Path, limits: ArchiveLimits, tell: prepare.Tell, splits: SplitOptions | None
-) -> prepare.Prepared:
-    return prepare.prepare_archive(archive, folder, limits, tell)
+    archive: Path, folder: Path, limits: ArchiveLimits, report: prepare.ReportProgress, splits: SplitOptions | None
+) -> prepare.PrepareResult:
+    return prepare.prepare_archive(archive, folder, limits, report)
 
 
 def unpacked(folder: Path, content: bytes) -> Path:
@@ -129,22 +122,6 @@ async def test_what_lies_elsewhere_is_refused(api: DatasetApi, tmp_path: Path) -
     assert (await api.get()).json() == []
 
 
-def test_a_prefix_is_allowed_with_all_that_is_below_it(settings: Settings) -> None:
-    for uri in ("s3://shelf/sets", "s3://shelf/sets/", "s3://shelf/sets/a/b.zip"):
-        assert check_import_uri(settings, uri) == uri.rstrip("/")
-    with pytest.raises(Invalid):
-        check_import_uri(settings.model_copy(update={"import_prefixes": ()}), "s3://shelf/sets")
-
-
-def test_a_setting_names_prefixes_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IMPORT_PREFIXES", "s3://a/b/, gs://c")
-    assert load_settings().import_prefixes == ("s3://a/b", "gs://c")
-    for wrong in ("/datasets", "file:///x", "s3://"):
-        monkeypatch.setenv("IMPORT_PREFIXES", wrong)
-        with pytest.raises(Exception, match="IMPORT_PREFIXES"):
-            load_settings()
-
-
 async def test_a_link_that_leads_out_is_found(api: DatasetApi, tmp_path: Path) -> None:
     folder = unpacked(tmp_path / "allowed/a", coins())
     (tmp_path / "secret.png").write_bytes(b"secret")
@@ -187,54 +164,3 @@ async def test_rights_are_those_of_an_upload(api: DatasetApi, stranger: DatasetA
     problem_of(await ask(stranger, uri, f"/{dataset['id']}/versions/import"), 404, "not_found")
     problem_of(await ask(stranger, uri, name="a", project_id=999), 404, "not_found")
     assert fields_of(problem_of(await ask(api, uri, name="a", color="red"), 422, "validation_failed")) == ["color"]
-
-
-async def test_how_far_it_is_can_be_seen(
-    api: DatasetApi, app: FastAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(processing, "TELL_SECONDS", 0.0)
-    seen: list[Any] = []
-
-    async def slow(
-        archive: Path, folder: Path, limits: ArchiveLimits, tell: prepare.Tell, splits: SplitOptions | None
-    ) -> prepare.Prepared:
-        for stage, percent in (("unpacking", 30), ("checking", None)):
-            tell(stage, percent)
-            wanted = {"stage": stage, "percent": percent}
-            while seen[-1:] != [wanted]:
-                seen.append((await api.get()).json()[0]["progress"])
-        return prepare.prepare_archive(archive, folder, limits, tell)
-
-    await api.upload(coins())
-    state = app.state
-    processor = DatasetProcessor(state.database, state.store, tmp_path / "work", ArchiveLimits(), slow)
-    assert await processor.process_next()
-
-    assert {"stage": "unpacking", "percent": 30} in seen
-    async with app.state.database.snapshot() as session:
-        version = (await session.execute(select(DatasetVersion))).scalar_one()
-    assert (version.status, version.progress_stage, version.progress_percent) == ("ready", None, None)
-
-
-async def test_the_process_that_prepares_says_how_far_it_is(tmp_path: Path) -> None:
-    archive = tmp_path / "a.zip"
-    archive.write_bytes(coins())
-    told: list[tuple[str, int | None]] = []
-
-    await prepare_in_process(archive, tmp_path, ArchiveLimits(), lambda *one: told.append(one))
-
-    assert told[0] == ("unpacking", 0)
-    checking = [percent or 0 for stage, percent in told if stage == "checking"]
-    assert (checking[0], checking[-1]) == (0, 100)
-    assert len(checking) > 10
-    assert checking == sorted(checking)
-
-
-def test_a_copy_that_is_no_longer_wanted_ends_soon(tmp_path: Path, app: FastAPI) -> None:
-    folder = unpacked(tmp_path / "allowed/a", coins())
-    progress = Progress()
-    progress.is_stopped = True
-    fetcher = SourceDownloader(app.state.store, ArchiveLimits(), (tmp_path / "allowed",))
-
-    with pytest.raises(Stopped):
-        fetcher.fetch(Origin(import_uri=folder.as_uri()), tmp_path, progress)

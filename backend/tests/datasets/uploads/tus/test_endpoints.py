@@ -1,4 +1,4 @@
-"""Resumable uploads over HTTP: the protocol's rules one by one. `test_tus_client` has a real client and a real kill."""
+"""Resumable uploads over HTTP: the protocol's rules one by one. `test_client` has a real client and a real kill."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -16,7 +16,7 @@ from support.dataset_api import URL, DatasetApi, coins
 from data_kit import ObjectStore, open_store
 from vision_api.config import Settings
 
-KIT_PYTHON = Path(__file__).parents[3] / "shared/data_kit/.venv/bin/python"
+KIT_PYTHON = Path(__file__).parents[4] / "shared/data_kit/.venv/bin/python"
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

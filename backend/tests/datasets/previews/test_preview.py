@@ -132,8 +132,8 @@ async def test_many_small_objects_are_named_once_in_a_corner(api: DatasetApi) ->
 def test_a_name_that_no_font_can_draw_gives_way_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fonts, "FONTS", ())
 
-    assert fit_text("동전", 12, otherwise="#7").text == "#7"
-    assert fit_text("coin", 12, otherwise="#7").text == "coin"
+    assert fit_text("동전", 12, fallback="#7").text == "#7"
+    assert fit_text("coin", 12, fallback="#7").text == "coin"
 
 
 def test_classes_have_colors_of_their_own() -> None:

@@ -1,8 +1,6 @@
 """What becomes of the parts of resumable uploads: cut, overtaken, given up, forgotten, lost."""
 
-import os
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -10,7 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from support.common import problem_of
 from support.dataset_api import DatasetApi, coins
 from support.tus_client import BYTES, TUS, begun, head, send
@@ -18,9 +16,8 @@ from support.tus_client import BYTES, TUS, begun, head, send
 from data_kit import StorageError
 from vision_api.config import Settings
 from vision_api.datasets.uploads.tus import parts
-from vision_api.kit.clock import utc_now
 from vision_api.main import create_app
-from vision_api.models import Dataset, GarbageObject, ResumableUpload
+from vision_api.models import Dataset, GarbageObject
 from vision_api.training_jobs.loops.retention import DEFAULT_RETENTION
 from vision_api.training_jobs.loops.sweep import SweepLoop
 
@@ -115,37 +112,6 @@ async def test_what_is_given_up_is_gone_with_its_parts(api: DatasetApi, app: Fas
 
     assert (await head(api, url)).status_code == 404
     assert [uri.rsplit("/", 2)[1] for uri in await garbage(app)] == [url.rpartition("/")[2]]
-
-
-async def test_an_upload_that_nobody_goes_on_with_expires_and_a_finished_one_leaves_its_data_set(
-    api: DatasetApi, app: FastAPI
-) -> None:
-    content = coins()
-    unfinished, finished = await begun(api, b"12345"), await begun(api, content)
-    await send(api, unfinished, 0, b"123")
-    await send(api, finished, 0, content)
-    async with app.state.database.transaction() as session:
-        await session.execute(update(ResumableUpload).values(expires_at=utc_now() - timedelta(seconds=1)))
-
-    assert (await head(api, unfinished)).status_code == 404
-    await api.processor.delete_abandoned_uploads()
-
-    assert [uri.rsplit("/", 2)[1] for uri in await garbage(app)] == [unfinished.rpartition("/")[2]]
-    await api.process()
-    assert (await api.get()).json()[0]["status"] == "ready"
-
-
-async def test_old_parts_of_an_upload_stay_as_long_as_its_row(api: DatasetApi, app: FastAPI, tmp_path: Path) -> None:
-    url = await begun(api, b"12345")
-    await send(api, url, 0, b"123")
-    app.state.store.put_bytes(b"x", "uploads/nobody/000000000000000000-0000000001")
-    for path in (tmp_path / "storage/uploads").rglob("*"):
-        os.utime(path, (0, 0))
-
-    await api.processor.delete_abandoned_uploads()
-
-    left = [path.parent.name for path in (tmp_path / "storage/uploads").rglob("*") if path.is_file()]
-    assert left == [url.rpartition("/")[2]]
 
 
 @pytest.mark.parametrize(

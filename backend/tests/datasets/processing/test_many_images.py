@@ -1,6 +1,6 @@
 """How much memory and time a large data set takes to prepare.
 
-MANY_IMAGES=100000 pytest tests/datasets/test_many_images.py -m thorough -s -o faulthandler_timeout=0
+MANY_IMAGES=100000 pytest tests/datasets/processing/test_many_images.py -m thorough -s -o faulthandler_timeout=0
 """
 
 import json
@@ -25,7 +25,7 @@ START_BYTES, BYTES_PER_IMAGE = 150 * 1024**2, 8 * 1024
 
 PREPARE = """
 import sys
-from vision_api.datasets.preparing import main
+from vision_api.datasets.processing.prepare import main
 
 code = main(sys.argv[1:])
 with open("/proc/self/status") as status:  # `ru_maxrss` would count what started this process, too
@@ -87,9 +87,9 @@ def test_memory_grows_by_little_with_each_image(
 
     took, (name, kilobytes, _) = time.monotonic() - began, ended.stderr.split()
     assert name == "VmHWM:"
-    prepared = prepare.prepared_json.validate_json((tmp_path / prepare.PREPARED).read_bytes())
-    assert prepared.facts is not None
-    assert prepared.facts.num_images == IMAGES
+    prepared = prepare.result_json.validate_json((tmp_path / prepare.RESULT_FILE).read_bytes())
+    assert prepared.summary is not None
+    assert prepared.summary.num_images == IMAGES
     peak = int(kilobytes) * 1024
     print(f"\n{put.__name__}: {IMAGES} images in {took:.0f} s, peak {peak / 1024**2:.0f} MiB")
     assert peak < START_BYTES + BYTES_PER_IMAGE * IMAGES

@@ -18,7 +18,7 @@ from data_kit import dataset_digest, extract_archive, open_dataset
 
 CHUNK_BYTES = 20 * 1024**2
 MEGABYTES = int(os.environ.get("UPLOAD_MEGABYTES", "160"))
-"""10 GB: `UPLOAD_MEGABYTES=10240 pytest tests/datasets/test_tus_client.py -m thorough -s -o faulthandler_timeout=0`."""
+"""10 GB: `UPLOAD_MEGABYTES=10240 pytest … -m thorough -s -o faulthandler_timeout=0` with this file."""
 
 
 @pytest.fixture
