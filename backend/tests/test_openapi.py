@@ -19,7 +19,7 @@ CHECKED_IN = Path(__file__).resolve().parents[2] / "docs/openapi.json"
 
 @pytest.fixture(scope="module")
 def described() -> dict[str, Any]:
-    """What `/openapi.json` answers."""
+    """The description at `/openapi.json`."""
     return create_app(Settings(environment="development", service_urls={}), background=False).openapi()
 
 

@@ -1,6 +1,7 @@
 """Rules about imports and calls that reading the sources can check."""
 
 import ast
+import configparser
 import graphlib
 import re
 import subprocess
@@ -8,13 +9,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import import_contracts
 import pytest
+from import_contracts import SERVICES, SOURCES
 from platform_under_test import ROOT
 
 BACKEND = ROOT / "backend/src/vision_api"
-CONTRACTS = Path(__file__).with_name("import_contracts.py")
-SOURCES = sorted(path for pattern in ("*/src", "*/*/src") for path in ROOT.glob(pattern))
-SERVICES = sorted(path.parent.name for path in ROOT.glob("services/*/pyproject.toml"))
 STATEMENTS = frozenset({"select", "insert", "update", "delete"})
 STATEMENT_FOLDERS = frozenset({"repository", "db", "backup"})
 STATEMENT_FILES = frozenset({"repository.py", "kit/pagination.py", "kit/idempotency.py"})
@@ -24,10 +24,9 @@ FRAMEWORK_NAMED: Mapping[str, str] = {
     "backend/src/vision_api/catalog/schemas.py": "an example in the OpenAPI description",
     "backend/src/vision_api/training_jobs/endpoints.py": "an example in the OpenAPI description",
     "backend/src/vision_api/training_jobs/schemas.py": "an example in the OpenAPI description",
-    "backend/src/vision_api/config.py": "an example of an address",
-    "shared/data_kit/src/data_kit/writers/placing.py": "a comment: a library changes the files that it reads",
-    "shared/data_kit/src/data_kit/formats/yolo_config.py": "comments: a library made this format of data sets",
-    "shared/trainer_kit/src/trainer_kit/adapter.py": "an example of a name on the wire",
+    "shared/data_kit/src/data_kit/writers/image_files.py": "a docstring: a library rewrites files that it reads",
+    "shared/data_kit/src/data_kit/formats/yolo_config.py": "docstrings: a library defines this format of data sets",
+    "shared/trainer_kit/src/trainer_kit/testing/conformance.py": "an example of a test of a service",
 }
 """Files of the backend and of shared code that name a framework, each with the reason."""
 
@@ -110,9 +109,23 @@ def may_write_statements(path: Path) -> bool:
 
 
 def test_imports_go_one_way() -> None:
-    done = subprocess.run([sys.executable, CONTRACTS], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, import_contracts.__file__], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_fourth_framework_is_in_the_contracts_without_an_edit() -> None:
+    template = import_contracts.TEMPLATE.read_text()
+
+    made = import_contracts.filled_in(template, services=["timm_service", "toy_service"], frameworks=["toylib"])
+
+    contracts = configparser.ConfigParser()
+    contracts.read_string(made)
+    assert "toy_service" in contracts["importlinter"]["root_packages"].split()
+    assert "timm_service | toy_service" in contracts["importlinter:contract:layers"]["layers"]
+    assert "toylib" in contracts["importlinter:contract:backend"]["forbidden_modules"].split()
+    assert "toy_service.adapter" in contracts["importlinter:contract:http-process"]["source_modules"].split()
+    assert {"torch", "torchvision"} <= set(import_contracts.framework_modules())
 
 
 @pytest.mark.parametrize("folder", SOURCES, ids=lambda folder: str(folder.relative_to(ROOT)))

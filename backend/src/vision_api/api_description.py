@@ -9,7 +9,7 @@ from vision_contracts import PROBLEM_CONTENT_TYPE, Problem
 
 REF_TEMPLATE = "#/components/schemas/{model}"
 PROBLEM_RESPONSE: dict[str, Any] = {
-    "description": "A problem; `code` says which.",
+    "description": "A problem, identified by `code`.",
     "content": {PROBLEM_CONTENT_TYPE: {"schema": {"$ref": REF_TEMPLATE.format(model="Problem")}}},
 }
 RESPONSES: dict[int | str, dict[str, Any]] = {"4XX": PROBLEM_RESPONSE, "5XX": PROBLEM_RESPONSE}

@@ -103,7 +103,9 @@ class Settings(BaseSettings):
         default=(), description="Where data sets may be imported from beside `dataset_roots`: `s3://bucket/prefix`, …"
     )
     hub_url: str = Field(default="https://huggingface.co", pattern=r"^https?://[^/\s]+$")
-    hub_token: SecretStr | None = Field(default=None, description="May write in `hub_namespace`. None: nobody pushes.")
+    hub_token: SecretStr | None = Field(
+        default=None, description="May write in `hub_namespace`. Without it nothing is pushed."
+    )
     hub_namespace: str = Field(default="", pattern=r"^[\w.-]*$", description="Account or organisation at the hub.")
     slots: int | None = Field(default=None, ge=1, le=1024, description="Default: each service decides.")
     max_running_jobs_per_user: int = Field(default=0, ge=0, description="0: no limit.")

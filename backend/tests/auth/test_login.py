@@ -37,9 +37,7 @@ async def test_json_login_answers_tokens_and_the_user(client: httpx.AsyncClient,
     assert (await client.get("/api/v1/auth/me", headers=headers)).json() == answer["user"]
 
 
-async def test_form_login_works_as_the_authorize_button_sends_it(
-    client: httpx.AsyncClient, make_user: MakeUser
-) -> None:
+async def test_login_takes_the_form_of_the_authorize_button(client: httpx.AsyncClient, make_user: MakeUser) -> None:
     await make_user("mina@example.com")
     form = {
         "grant_type": "password",
@@ -87,7 +85,7 @@ async def test_unknown_email_takes_as_long_as_a_wrong_password(
         session.add(User(email="mina@example.com", password_hash=await hash_password(PASSWORD)))
 
     async def seconds(email: str) -> float:
-        started_at = time.process_time()  # of the processor: other processes on the machine do not count
+        started_at = time.process_time()  # CPU time: other processes on the machine do not count
         for _ in range(2):
             await client.post(URL, json={"email": email, "password": "wrong"})
         return time.process_time() - started_at
@@ -138,7 +136,7 @@ async def test_request_without_a_token_is_refused(client: httpx.AsyncClient) -> 
     assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
-async def test_expired_and_forged_tokens_are_told_apart(
+async def test_expired_and_forged_tokens_have_different_codes(
     client: httpx.AsyncClient, app: FastAPI, make_user: MakeUser
 ) -> None:
     user = await make_user()

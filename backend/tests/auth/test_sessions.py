@@ -79,7 +79,7 @@ async def test_later_reuse_revokes_the_whole_family(
     assert (await _me(client, other_sign_in)).status_code == 200
 
 
-async def test_expired_and_unknown_refresh_tokens_are_told_apart(
+async def test_expired_and_unknown_refresh_tokens_have_different_codes(
     client: httpx.AsyncClient, app: FastAPI, tokens: dict[str, Any]
 ) -> None:
     async with app.state.database.snapshot() as session:

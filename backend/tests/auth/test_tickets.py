@@ -21,7 +21,7 @@ PATH = "/api/v1/streams/a b/events"
 
 @pytest.fixture
 async def user(app: FastAPI, make_user: MakeUser) -> User:
-    """Somebody, and two routes that take tickets."""
+    """A user, and two routes that take tickets."""
 
     @app.get("/api/v1/streams/{name}/events")
     async def events(name: str, user: StreamUser) -> dict[str, str]:
@@ -61,7 +61,7 @@ async def test_ticket_opens_no_other_path(client: httpx.AsyncClient, ticket: str
     problem_of(await _open(client, "made-up"), 401, "token_invalid")
 
 
-async def test_ticket_that_nobody_used_within_a_minute_is_void(
+async def test_ticket_without_a_use_within_a_minute_is_void(
     client: httpx.AsyncClient, app: FastAPI, ticket: str
 ) -> None:
     await _age(app, created_at=utc_now() - FIRST_USE_WITHIN - timedelta(seconds=1))

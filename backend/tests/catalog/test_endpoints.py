@@ -121,4 +121,4 @@ async def test_a_list_takes_one_statement_at_most(reader: httpx.AsyncClient, app
             assert (await reader.get(LIST, params={"limit": limit})).status_code == 200
         counts.append(len(statements))
 
-    assert counts == [1, 0, 0]  # who asks
+    assert counts == [1, 0, 0]  # the look-up of the user

@@ -17,7 +17,7 @@ from vision_api.main import create_app
 
 SOURCES = Path(__file__).resolve().parents[2] / "src"
 TEXTS = ("description", "summary", "title", "example", "examples", "operationId", "tags")
-"""Of the OpenAPI: what people read, and the names of functions. The access log's flows pin the latter."""
+"""Keys of the OpenAPI that are left out: texts for people, and names of functions, which the access log's flows pin."""
 NAMED = ("properties", "paths", "schemas", "headers", "content", "responses", "securitySchemes", "flows")
 """Objects whose keys are names of their own: a property may well be called `title`."""
 UNDESCRIBED = ("GET /", "GET /docs", "GET /metrics", "GET /openapi.json")

@@ -34,7 +34,7 @@ class OldDatabase:
 
     revision: str
     refresh_token: str
-    """Of the owner's last sign-in."""
+    """The access token of the owner's last sign-in."""
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     files: dict[str, bytes] = field(default_factory=dict)
     answers: list[dict[str, Any]] = field(default_factory=list)
@@ -53,7 +53,7 @@ class OldDatabase:
             path.write_bytes(content)
 
     def _insert(self, connection: Connection) -> None:
-        """By the columns of that time, whatever today's models are."""
+        """Write the rows by the columns of that time, whatever today's models are."""
         schema = MetaData()
         schema.reflect(connection)
         for table in schema.sorted_tables:

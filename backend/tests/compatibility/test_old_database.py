@@ -32,7 +32,7 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> OldDatabase:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def settings(request: pytest.FixtureRequest, tmp_path: Path, old: OldDatabase) -> Settings:
-    """Of a backend whose database and storage are the old ones, and upgraded."""
+    """Settings of a backend whose database and storage are the old ones, and upgraded."""
     url = request.getfixturevalue("bare_postgresql_database") if request.param == "postgresql" else ""
     settings = Settings(
         database_url=url,

@@ -68,7 +68,7 @@ async def test_database_of_a_newer_version_is_left_alone(bare: Settings) -> None
         await upgrade(bare)
 
 
-async def test_database_that_nobody_migrated_is_named_with_the_remedy(bare: Settings) -> None:
+async def test_database_without_a_migration_is_reported_with_the_remedy(bare: Settings) -> None:
     with pytest.raises(MigrationError, match=r"python -m vision_api\.migrate"):
         await require_schema(bare)
     await upgrade(bare)

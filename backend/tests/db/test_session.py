@@ -144,10 +144,10 @@ async def test_version_is_another_after_every_commit_and_only_then(database: Dat
     if database.is_sqlite:
         assert None is not before != database.version()
     else:
-        assert database.version() is None  # it would take as long as reading
+        assert database.version() is None  # a query would take as long as reading
 
 
-def test_version_of_what_is_no_plain_file_cannot_be_told(tmp_path: Path) -> None:
+def test_only_a_plain_file_has_a_version(tmp_path: Path) -> None:
     for url in (f"sqlite:///{tmp_path}/missing.db", f"sqlite:///file:{tmp_path}/x.db?uri=true"):
         assert Database(make_engine(Settings(database_url=url, data_dir=tmp_path, service_urls={}))).version() is None
     assert list(tmp_path.iterdir()) == []

@@ -34,7 +34,7 @@ def _reflect(connection: Connection) -> list[Table]:
 
 
 def _row(connection: Connection, table: Table) -> dict[str, Any]:
-    """What a backend that knows these columns would write: a value for each that needs one."""
+    """A row as a backend that knows these columns would write it: a value for each that needs one."""
     row: dict[str, Any] = {}
     for column in table.columns:
         if column.foreign_keys:
@@ -81,7 +81,7 @@ def settings(bare_postgresql_database: str, tmp_path: Path) -> Settings:
     return Settings(database_url=bare_postgresql_database, data_dir=tmp_path, service_urls={})
 
 
-async def test_each_version_goes_on_working_after_the_next_ones_migration(settings: Settings) -> None:
+async def test_each_version_still_runs_after_the_next_ones_migration(settings: Settings) -> None:
     first, *later = _revisions()
     await upgrade(settings, to=first)
     known = await _run(settings, _reflect)

@@ -38,8 +38,8 @@ STATEMENTS = {
     "list_pushes": 4,
     "get_project_usage": 6,
 }
-"""Of every route that answers a list, by its operation id; the first one asks who is signed in. A new route needs a
-line here; a number that grows needs a reason.
+"""Statements of every route that lists something, by operation id; the first one looks up the user. A new route needs
+a line here; a number that grows needs a reason.
 """
 WITHOUT_ROWS = {"get_ready"}
 """Routes whose list is not of rows."""

@@ -114,7 +114,7 @@ async def test_address_where_no_database_is_raises_database_unavailable(kind: st
         async with database.transaction() as session:
             await session.execute(text("SELECT 1"))
     await database.close()
-    await until(lambda: threading.active_count() <= threads)  # they still want to tell the event loop
+    await until(lambda: threading.active_count() <= threads)  # threads that still report to the event loop
 
 
 async def test_writer_that_takes_too_long_makes_the_next_one_a_503(sqlite_template: Path, tmp_path: Path) -> None:

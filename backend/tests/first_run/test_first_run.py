@@ -33,7 +33,7 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 def local(settings: Settings) -> Settings:
-    """As a folder of services, which is what local mode has."""
+    """A folder of services, as in local mode."""
     for name in ("small", "tiny"):
         (settings.data_dir / name).mkdir()
         (settings.data_dir / name / "pyproject.toml").touch()
@@ -47,14 +47,14 @@ async def _users(database: Database) -> list[User]:
         return list(await session.scalars(select(User)))
 
 
-async def test_generated_password_is_told_once_and_must_be_changed(
+async def test_generated_password_is_printed_once_and_must_be_changed(
     database: Database, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await bootstrap(database, settings)
-    told = capsys.readouterr().out
-    password = re.search(r"Password: +(\S+)", told)
+    printed = capsys.readouterr().out
+    password = re.search(r"Password: +(\S+)", printed)
     assert password is not None
-    assert "admin@example.com" in told
+    assert "admin@example.com" in printed
     (admin,) = await _users(database)
     assert (admin.email, admin.role, admin.must_change_password) == ("admin@example.com", "admin", True)
     assert await verify_password(password[1], admin.password_hash)
@@ -63,7 +63,7 @@ async def test_generated_password_is_told_once_and_must_be_changed(
     assert capsys.readouterr().out == ""
 
 
-async def test_given_password_is_used_and_not_told(
+async def test_given_password_is_used_and_not_printed(
     database: Database, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = {"admin_email": "Boss@Example.com", "admin_password": SecretStr("chosen by me")}

@@ -1,4 +1,4 @@
-"""What `/metrics` shows."""
+"""Metrics of `/metrics`."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -68,7 +68,9 @@ async def test_jobs_are_counted_by_status_and_reason(client: httpx.AsyncClient, 
     long_ago = utc_now() - timedelta(minutes=5)
     await make_job(status="queued", status_reason=WaitReason.NO_FREE_SLOT, queued_at=long_ago)
     await make_job(status="queued", status_reason=WaitReason.NO_FREE_SLOT)
-    await make_job(status="queued", queued_at=long_ago - timedelta(days=1), started_at=long_ago)  # not its first time
+    await make_job(
+        status="queued", queued_at=long_ago - timedelta(days=1), started_at=long_ago
+    )  # queued again after a start
     await make_job(status="failed", status_reason=EndReason.NAN_LOSS)
     await make_job(status="pending", deleted_at=utc_now())
     found = await _scrape(client)

@@ -1,4 +1,4 @@
-"""What `/ready` says about a platform that cannot do everything."""
+"""Readiness of a platform with parts that are down."""
 
 import shutil
 import sqlite3
@@ -57,10 +57,10 @@ async def test_schema_of_another_version_is_named_with_what_to_do(
         old.execute("UPDATE alembic_version SET version_num = ?", (revision,))
     settings = Settings(data_dir=tmp_path, service_urls={}, **REMOTE)
     async with _served(settings) as client:
-        (trouble,) = (await _ready(client))["troubles"]
-    assert trouble["part"] == "schema"
-    assert f"revision {revision}" in trouble["message"]
-    assert remedy in trouble["message"]
+        (degradation,) = (await _ready(client))["troubles"]
+    assert degradation["part"] == "schema"
+    assert f"revision {revision}" in degradation["message"]
+    assert remedy in degradation["message"]
 
 
 async def test_storage_that_does_not_answer_is_named(
@@ -73,5 +73,5 @@ async def test_storage_that_does_not_answer_is_named(
     async with _served(
         Settings(data_dir=tmp_path, service_urls={}, storage_url="s3://bucket/prefix", **REMOTE)
     ) as client:
-        (trouble,) = (await _ready(client))["troubles"]
-    assert (trouble["part"], trouble["name"]) == ("storage", "storage")
+        (degradation,) = (await _ready(client))["troubles"]
+    assert (degradation["part"], degradation["name"]) == ("storage", "storage")

@@ -1,4 +1,4 @@
-"""What surrounds every request, and what operators ask for."""
+"""Middleware of every request, and the routes for operators."""
 
 import asyncio
 import json
@@ -183,7 +183,7 @@ async def test_requests_beyond_the_pool_wait_their_turn(client: httpx.AsyncClien
     assert {answer.status_code for answer in answers} == {200}
 
 
-async def test_http_is_sent_to_https_by_what_a_trusted_proxy_tells(settings: Settings) -> None:
+async def test_http_is_redirected_to_https_by_the_header_of_a_trusted_proxy(settings: Settings) -> None:
     changes = {"https_redirect": True, "hsts_seconds": 3600, "trusted_proxies": ("10.0.0.1",)}
     app = create_app(settings.model_copy(update=changes), background=False)
     tells = {"Host": "api.example.com", "X-Forwarded-For": "198.51.100.7"}

@@ -26,7 +26,7 @@ except StartError as error:
 
 
 def take(data_dir: Path, database_url: str = "", mode: str = "subprocess") -> str:
-    """What another process says that wants this folder."""
+    """Return the output of another process that locks this folder."""
     command = [sys.executable, "-c", TAKE_IT, str(data_dir), database_url, mode]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
 
@@ -57,13 +57,13 @@ def test_replicas_on_postgresql_share_what_they_like(tmp_path: Path) -> None:
         assert take(tmp_path, url, "http") == "ours"
 
 
-def test_what_is_no_folder_is_told(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(StartError, match="DATA_DIR"), own_data_dir(Settings(data_dir=tmp_path / "file")):
         pass
 
 
-def test_too_little_room_is_told_with_what_there_is(tmp_path: Path) -> None:
+def test_too_little_space_is_reported_with_its_size(tmp_path: Path) -> None:
     with pytest.raises(StartError, match="is full"):
         check_free_space(tmp_path, least_bytes=2**80)

@@ -104,14 +104,14 @@ def wait_until_gone(process_id: int) -> None:
 
 
 def only_line(backend: Backend) -> str:
-    """What it says before it gives up: nothing else, and no traceback."""
+    """Return the error of a start that failed: one message, and no traceback."""
     assert backend.end() == 1
     lines = backend.output.splitlines()
     assert len(lines) == 1, backend.output
     return lines[0]
 
 
-def test_it_serves_says_where_and_leaves_nothing_after_ctrl_c(start: Start, tmp_path: Path) -> None:
+def test_it_serves_prints_its_address_and_leaves_nothing_after_ctrl_c(start: Start, tmp_path: Path) -> None:
     add_service(tmp_path / "services", "alpha")
     backend = start()
     backend.wait_for("Ctrl-C stops everything")
@@ -167,7 +167,7 @@ def test_a_second_ctrl_c_does_not_wait_for_a_service(start: Start, tmp_path: Pat
     assert not is_alive(service)
 
 
-def test_after_a_kill_the_services_end_and_the_next_start_works(start: Start, tmp_path: Path) -> None:
+def test_after_a_kill_the_services_end_and_the_next_start_succeeds(start: Start, tmp_path: Path) -> None:
     add_service(tmp_path / "services", "alpha")
     backend = start()
     backend.wait_for("Ctrl-C stops everything")

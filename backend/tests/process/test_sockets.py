@@ -1,4 +1,4 @@
-"""Where the backend listens."""
+"""Sockets at which the backend listens."""
 
 import socket
 from collections.abc import Iterator
@@ -44,13 +44,13 @@ def test_loopback_is_loopback_alone(closing: ExitStack) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::", "localhost"])
-def test_a_port_in_use_is_told_by_its_number(closing: ExitStack, host: str) -> None:
+def test_a_port_in_use_is_reported_by_its_number(closing: ExitStack, host: str) -> None:
     port = closing.enter_context(listen(host, 0)[0]).getsockname()[1]
 
     with pytest.raises(StartError, match=rf"Port {port} is in use.*PORT={port + 1}"):
         listen(host, port)
 
 
-def test_an_address_of_another_machine_is_told(closing: ExitStack) -> None:
+def test_an_address_of_another_machine_is_reported(closing: ExitStack) -> None:
     with pytest.raises(StartError, match=r"HOST=192\.0\.2\.1"):
         listen("192.0.2.1", 0)

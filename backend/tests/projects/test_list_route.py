@@ -43,7 +43,7 @@ async def test_what_nothing_has_changed_since_is_not_read_again(api: httpx.Async
     with counted_statements(app) as statements:
         again = await api.get(URL)
     assert (again.content, again.headers["X-Total-Count"]) == (first.content, "1")
-    assert len(statements) == (0 if app.state.database.is_sqlite else 2)  # only SQLite can tell
+    assert len(statements) == (0 if app.state.database.is_sqlite else 2)  # PostgreSQL has no data version
 
 
 async def test_a_member_who_is_removed_does_not_see_the_project_any_more(api: httpx.AsyncClient, app: FastAPI) -> None:
@@ -77,7 +77,7 @@ async def test_a_token_that_has_expired_gets_no_list(
     monkeypatch.setattr(response_cache.time, "time", lambda: expires_at)
     with counted_statements(app) as statements:
         await api.get(URL)
-    assert statements != []  # it is not given again: the check of the token has its say
+    assert statements != []  # the cached response is not used: the token is checked again
 
 
 async def test_tokens_do_not_share_a_list(

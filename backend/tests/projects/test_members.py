@@ -62,7 +62,7 @@ async def test_member_joins_by_email_and_sees_the_project(
 @pytest.mark.parametrize(
     ("role", "may_edit", "may_manage"), [("viewer", False, False), ("editor", True, False), ("owner", True, True)]
 )
-async def test_each_role_may_do_what_it_says(
+async def test_each_role_has_its_permissions(
     client: httpx.AsyncClient,
     project: str,
     owner_headers: Headers,
@@ -88,7 +88,7 @@ async def test_each_role_may_do_what_it_says(
     assert [response.status_code for response in manage] == ([422, 200, 204] if may_manage else [403, 403, 403])
 
 
-async def test_unknown_email_and_second_invitation_are_told_apart(
+async def test_unknown_email_and_second_invitation_have_different_codes(
     client: httpx.AsyncClient, project: str, owner_headers: Headers, owner: User
 ) -> None:
     unknown = await client.post(f"{project}/members", json={"email": "nobody@example.com"}, headers=owner_headers)

@@ -108,7 +108,7 @@ async def test_list_takes_one_statement_however_many_projects(
             await session.flush()
             session.add(ProjectMember(project_id=project.id, user_id=mina.id, role="owner"))
             session.add_all(_job(project.id, mina) for _ in range(number % 3))
-    assert await count_statements() == with_one == 2  # who asks, and the list with its total
+    assert await count_statements() == with_one == 2  # the user, and the list with its total
 
 
 async def test_pages_follow_each_other_without_gap_or_repetition(

@@ -1,4 +1,4 @@
-"""What tests of several packages share and no fixture can give."""
+"""Helpers of tests of several packages that are no fixtures."""
 
 import socket
 import time

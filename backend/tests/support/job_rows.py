@@ -1,4 +1,4 @@
-"""What tests of training jobs share and no fixture can give."""
+"""Rows of training jobs for tests."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

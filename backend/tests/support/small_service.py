@@ -63,7 +63,7 @@ def make_list(*cards: ModelCard, framework: str = "small", version: str = "1.0")
 
 @dataclass
 class SmallService:
-    """What the service is and holds; tests change it while it serves."""
+    """State of the service; tests change it while it serves."""
 
     models: ModelList = field(default_factory=lambda: make_list(make_card("tiny"), make_card("little")))
     token: str = TOKEN

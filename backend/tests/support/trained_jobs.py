@@ -29,7 +29,7 @@ WEIGHTS = b"these are weights"
 
 
 def make_report(classes: Mapping[str, float], *, images: int = 20, **fields: Any) -> EvaluationReport:
-    """Of a classification: the F1 of each class."""
+    """An evaluation of a classification, made from the F1 of each class."""
     mean = sum(classes.values()) / len(classes)
     evaluation = SplitEvaluation(
         images=images,

@@ -54,7 +54,7 @@ async def client(service: SmallService) -> AsyncIterator[ServiceClient]:
         yield ServiceClient(f"http://127.0.0.1:{port}", TOKEN, connections=connections)
 
 
-async def test_ready_says_who_answers(service: SmallService, client: ServiceClient) -> None:
+async def test_ready_returns_the_instance(service: SmallService, client: ServiceClient) -> None:
     assert await client.ready() == service.ready
 
 

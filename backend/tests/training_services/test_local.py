@@ -73,7 +73,7 @@ async def test_every_folder_with_an_environment_becomes_an_instance(settings: Se
     assert {instance.framework for instance in registry.instances} == registry.frameworks == {"alpha", "beta"}
 
 
-async def test_a_folder_without_an_environment_says_so_and_stops_nobody(
+async def test_a_folder_without_an_environment_is_logged_and_stops_no_other_service(
     settings: Settings, services_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     add_folder(services_dir, "alpha")
@@ -86,7 +86,7 @@ async def test_a_folder_without_an_environment_says_so_and_stops_nobody(
     assert "make setup" in caplog.text
 
 
-async def test_a_program_that_cannot_run_is_told(
+async def test_a_program_that_cannot_run_is_logged(
     settings: Settings, services_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     add_folder(services_dir, "alpha", "#!/no/such/interpreter\n")

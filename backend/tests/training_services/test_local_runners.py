@@ -1,4 +1,4 @@
-"""What becomes of a training in local mode when its service, or the backend, ends: with the kit's real service."""
+"""Outcomes of a training in local mode when its service, or the backend, ends: with the kit's real service."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 class Local:
-    """What one backend knows: its services, and who answers."""
+    """The services and the registry of one backend."""
 
     def __init__(self, settings: Settings) -> None:
         self.services = LocalServices(find_programs(settings), stop_within_seconds=20)

@@ -1,4 +1,4 @@
-"""Who answers, over real HTTP."""
+"""The registry of instances, over real HTTP."""
 
 import asyncio
 import ssl
@@ -85,7 +85,7 @@ async def test_a_service_never_seen_is_unavailable_by_its_name(registry: Instanc
     assert registry.frameworks == registry.unavailable_frameworks() == {"small"}
 
 
-async def test_a_service_says_itself_what_its_framework_is_called(registry: InstanceRegistry, places: Places) -> None:
+async def test_a_service_reports_the_name_of_its_framework(registry: InstanceRegistry, places: Places) -> None:
     service = SmallService(models=make_list(make_card("tiny"), framework="toyvision"))
     async with serving(service) as port:
         places.addresses = [at(port)]
@@ -168,24 +168,24 @@ async def test_a_place_that_is_no_longer_named_stays_while_it_answers(
     assert registry.instances == []
 
 
-async def test_every_change_is_told_and_nothing_else(registry: InstanceRegistry, places: Places) -> None:
-    service, told = SmallService(), []
-    registry.on_change(lambda: told.append(None))
+async def test_every_change_is_reported_and_nothing_else(registry: InstanceRegistry, places: Places) -> None:
+    service, changes = SmallService(), []
+    registry.on_change(lambda: changes.append(None))
     async with serving(service) as port:
         places.addresses = [at(port)]
         await registry.refresh()
         await registry.refresh()
-        assert len(told) == 1
+        assert len(changes) == 1
 
         service.free_slots = 0
         await registry.refresh()
-        assert len(told) == 2
+        assert len(changes) == 2
 
         service.boot_id = uuid4()
         await registry.refresh()
-        assert len(told) == 3
+        assert len(changes) == 3
     await registry.refresh()
-    assert len(told) == 4
+    assert len(changes) == 4
 
 
 async def test_a_slot_that_becomes_free_is_seen_as_soon_as_it_is_expected(

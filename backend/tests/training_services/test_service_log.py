@@ -1,4 +1,4 @@
-"""What becomes of a line of a service's log."""
+"""Levels and messages of lines of a service's log."""
 
 import logging
 

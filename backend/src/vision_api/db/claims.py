@@ -43,22 +43,22 @@ async def claim_oldest(session: AsyncSession, model: type[Row], *, lease_seconds
 
 
 async def lock_claimed(session: AsyncSession, model: type[Row], row_id: int, tries: int) -> Row | None:
-    """The row, locked, if it is still ours to change."""
-    return await session.scalar(select(model).where(*_ours(model, row_id, tries)).with_for_update())
+    """Return the row, locked, if the claim still holds."""
+    return await session.scalar(select(model).where(*_is_held(model, row_id, tries)).with_for_update())
 
 
 async def renew(
     session: AsyncSession, model: type[Claimable], row_id: int, tries: int, *, lease_seconds: float, **values: Any
 ) -> None:
-    """Keep the lease, and write `values`, if the row is still ours."""
-    ours = update(model).where(*_ours(model, row_id, tries))
+    """Extend the lease, and write `values`, if the claim still holds."""
+    ours = update(model).where(*_is_held(model, row_id, tries))
     await session.execute(ours.values(lease_expires_at=database_now(lease_seconds), **values))
 
 
 async def release_all(session: AsyncSession, model: type[Claimable], **values: Any) -> None:
-    """Give back every lease: where nobody else can be at work, they are left over from a backend that was killed."""
+    """Release every lease. Call it where no other backend can run: the leases are those of one that was killed."""
     await session.execute(update(model).where(model.is_waiting()).values(lease_expires_at=None, **values))
 
 
-def _ours(model: type[Claimable], row_id: int, tries: int) -> tuple[ColumnElement[bool], ...]:
+def _is_held(model: type[Claimable], row_id: int, tries: int) -> tuple[ColumnElement[bool], ...]:
     return model.id == row_id, model.tries == tries, model.is_waiting()

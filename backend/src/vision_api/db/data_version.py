@@ -9,8 +9,8 @@ from sqlalchemy import URL
 class DataVersion:
     """Reads the data version of a SQLite file, whichever process wrote it.
 
-    It reads a counter in shared memory and waits for nobody, so it is asked on the event loop: a hop to a thread
-    takes longer than the question.
+    It reads a counter in shared memory and never waits, so it is read on the event loop: a hop to a thread takes
+    longer.
     """
 
     def __init__(self, url: URL) -> None:

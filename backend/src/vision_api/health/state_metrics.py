@@ -67,7 +67,7 @@ class StateMetrics:
     def _services(self) -> Iterator[Metric]:
         instances = GaugeMetricFamily("training_service_instances", "Instances that answer.", labels=("framework",))
         slots = GaugeMetricFamily("training_service_slots", "Their slots.", labels=("framework",))
-        free = GaugeMetricFamily("training_service_free_slots", "Slots that nobody has.", labels=("framework",))
+        free = GaugeMetricFamily("training_service_free_slots", "Free slots.", labels=("framework",))
         for framework in sorted(self._registry.frameworks):
             found = self._registry.available(framework)
             instances.add_metric((framework,), len(found))

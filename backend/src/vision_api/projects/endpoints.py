@@ -93,7 +93,7 @@ async def add_member(
     session: WriteSession,
     idempotency: IdempotencyKey,
 ) -> MemberRead:
-    """Let somebody with an account join. Owners may."""
+    """Add a user to the project, as an owner."""
     member = await idempotency.once(
         session,
         user_id=user.id,
@@ -109,11 +109,11 @@ async def add_member(
 async def update_member(
     project_id: ResourceId, user_id: ResourceId, body: MemberUpdate, user: CurrentUser, session: WriteSession
 ) -> MemberRead:
-    """Give a member another role. Owners may; the last owner stays one."""
+    """Change the role of a member, as an owner. The last owner stays one."""
     return await members.update_member(session, user=user, project_id=project_id, user_id=user_id, request=body)
 
 
 @router.delete("/{project_id}/members/{user_id}", status_code=204)
 async def remove_member(project_id: ResourceId, user_id: ResourceId, user: CurrentUser, session: WriteSession) -> None:
-    """Remove a member, or leave. The last owner cannot."""
+    """Remove a member as an owner, or leave the project. The last owner cannot leave."""
     await members.remove_member(session, user=user, project_id=project_id, user_id=user_id)

@@ -39,7 +39,7 @@ async def add_member(session: AsyncSession, *, user: User, project_id: int, requ
     await get_project_for(session, user, project_id, role="owner")
     joining = await get_user_by_email(session, request.email)
     if joining is None:
-        raise Invalid(f"Nobody has an account with the e-mail {request.email}. Ask them to register.", field="email")
+        raise Invalid(f"There is no account with the e-mail {request.email}. Ask its owner to register.", field="email")
     if await repository.get_member(session, project_id=project_id, user_id=joining.id):
         raise Conflict(f"{request.email} is a member already. Change the role with PATCH.")
     member = ProjectMember(project_id=project_id, user_id=joining.id, role=request.role)
@@ -79,4 +79,4 @@ async def _lock_member(session: AsyncSession, project_id: int, user_id: int) -> 
 
 async def _keep_an_owner(session: AsyncSession, member: ProjectMember) -> None:
     if member.role == ProjectRole.OWNER and await repository.count_owners(session, member.project_id) == 1:
-        raise Conflict("This is the project's last owner. Make somebody else an owner first.")
+        raise Conflict("This is the project's last owner. Make another member an owner first.")

@@ -68,7 +68,7 @@ async def delete_project(session: AsyncSession, *, user: User, project_id: int) 
     Raises NotFound, Forbidden for all but owners.
     """
     project = await get_project_for(session, user, project_id, role="owner")
-    await repository.lock_project(session, project_id)  # so that no model is registered meanwhile
+    await repository.lock_project(session, project_id)  # no model can be registered meanwhile
     await discard_weights_of(session, project_id=project_id)
     await delete_project_datasets(session, project_id=project_id)
     await session.delete(project)
