@@ -20,9 +20,9 @@ OUTCOME_TITLES = {
 INTRODUCTION = """# The catalogue, checked
 
 Every card takes one training step and one validation, by the same code that trains a job: two images, a head of two
-classes, SGD on the CPU, and the smallest images that the architecture accepts. Cards whose weights and gradients are
-larger than a trial's memory limit are built without memory for them, and counted separately. This page is made by
-`make catalog-check`, which continues where it was interrupted; `make catalog-check ARGS=--fresh` starts again.
+classes, SGD on the CPU, and the smallest images that the architecture takes. Cards whose weights and gradients are
+more than a trial may hold are built without memory for them, and counted apart. This page is made by
+`make catalog-check`, which continues after an interruption; `make catalog-check ARGS=--fresh` starts over.
 """
 
 
