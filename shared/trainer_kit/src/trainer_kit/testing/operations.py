@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from trainer_kit.attempt_folder import AttemptFolder
-from trainer_kit.trainer.main import TrainerInputs, train
+from trainer_kit.trainer.main import TrainerInputs, run_attempt
 from trainer_kit.trainer.messages import FileReport, Message
 from vision_contracts import (
     CheckpointRef,
@@ -94,7 +94,7 @@ def run_operation(
         (copies / str(number)).write_bytes(image.read_bytes())
     inputs = TrainerInputs(adapter_path, dataset, initial_checkpoint=checkpoint, images=copies)
     with chdir(folder):
-        train(AttemptFolder(folder), inputs, operation.receive)
+        run_attempt(AttemptFolder(folder), inputs, operation.receive)
     return operation
 
 
