@@ -27,7 +27,6 @@ FRAMEWORK_NAMED: Mapping[str, str] = {
     "backend/src/vision_api/config.py": "an example of an address",
     "shared/data_kit/src/data_kit/writers/placing.py": "a comment: a library changes the files that it reads",
     "shared/data_kit/src/data_kit/formats/yolo_config.py": "comments: a library made this format of data sets",
-    "shared/trainer_kit/src/trainer_kit/adapter.py": "an example of a name on the wire",
 }
 """Files of the backend and of shared code that name a framework, each with the reason."""
 

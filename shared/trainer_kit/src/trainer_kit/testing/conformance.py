@@ -1,8 +1,8 @@
 """The conformance suite of training services. Each service runs it on itself, over HTTP, with real trainings:
 
-class TestTimm(ServiceConformance):
-    adapter_path = "timm_service.adapter:adapter"
-    model_name = "resnet10t"
+class TestMyService(ServiceConformance):
+    adapter_path = "my_service.adapter:adapter"
+    model_name = "resnet18"
     hyperparameters = {"image_size": 32}
     optimizer = "sgd"
 """
