@@ -26,7 +26,6 @@ FRAMEWORK_NAMED: Mapping[str, str] = {
     "backend/src/vision_api/training_jobs/schemas.py": "an example in the OpenAPI description",
     "shared/data_kit/src/data_kit/writers/image_files.py": "a docstring: a library rewrites files that it reads",
     "shared/data_kit/src/data_kit/formats/yolo_config.py": "docstrings: a library defines this format of data sets",
-    "shared/trainer_kit/src/trainer_kit/testing/conformance.py": "an example of a test of a service",
 }
 """Files of the backend and of shared code that name a framework, each with the reason."""
 

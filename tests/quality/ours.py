@@ -13,7 +13,7 @@ from uuid import UUID
 from trainer_kit.attempt_folder import AttemptFolder
 from trainer_kit.imports import import_adapter
 from trainer_kit.trainer.exiting import exit_now
-from trainer_kit.trainer.main import TrainerInputs, train
+from trainer_kit.trainer.main import TrainerInputs, run_attempt
 from trainer_kit.trainer.messages import FileReport, Message
 from vision_contracts import DatasetRef, Failed, JobSpec, Metrics, TrainingParams, metric_names
 
@@ -49,7 +49,7 @@ def main(run: dict, data: Path, folder: Path) -> int:
             values.append(message.values[run["metric"]] or 0.0)
             seconds.append(message.values[metric_names.EPOCH_SECONDS] or 0.0)
 
-    code = train(attempt, TrainerInputs(adapter, data), receive)
+    code = run_attempt(attempt, TrainerInputs(adapter, data), receive)
     print(json.dumps({"value": max(values, default=0.0), "epochs_seconds": seconds}), flush=True)
     shutil.rmtree(attempt.path, ignore_errors=True)
     return code

@@ -9,7 +9,7 @@ from uuid import uuid4
 from trainer_kit.attempt_folder import AttemptFolder
 from trainer_kit.catalog import load_catalog
 from trainer_kit.trainer import TrainingRun
-from trainer_kit.trainer.main import TrainerInputs, prepare, train
+from trainer_kit.trainer.main import TrainerInputs, prepare, run_attempt
 from trainer_kit.trainer.messages import FileReport, Message
 from ultralytics_service.adapter import adapter
 from vision_contracts import (
@@ -88,7 +88,7 @@ def run_job(
     inputs = TrainerInputs(
         "ultralytics_service.adapter:adapter", dataset, resume_from, best_checkpoint, initial_checkpoint
     )
-    attempt.exit_code = train(AttemptFolder(folder), inputs, attempt.receive)
+    attempt.exit_code = run_attempt(AttemptFolder(folder), inputs, attempt.receive)
     return attempt
 
 

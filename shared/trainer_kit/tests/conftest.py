@@ -18,7 +18,7 @@ def dataset_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def service(dataset_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    """One for all tests that leave it as they found it."""
+    """A service for all tests that leave no changes in it."""
     data_dir = tmp_path_factory.mktemp("service") / "data"
     with running_service(ADAPTER_PATH, data_dir, [dataset_path.parent], SLOTS="8") as service:
         yield service
@@ -26,13 +26,13 @@ def service(dataset_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture
 def spec(service: ServiceProcess, dataset_path: Path) -> JobSpec:
-    """For the shared service."""
+    """A job for the shared service."""
     return make_fake_spec((service.data_dir / "storage").as_uri(), dataset_path.as_uri())
 
 
 @pytest.fixture
 def folder(tmp_path: Path, dataset_path: Path) -> AttemptFolder:
-    """An attempt of its own, without a service."""
+    """Folder of an attempt without a service."""
     spec = make_fake_spec((tmp_path / "storage").as_uri(), dataset_path.as_uri())
     folder = AttemptFolder.at(tmp_path, spec.job_uid, 1)
     folder.path.mkdir(parents=True)

@@ -43,7 +43,7 @@ class Builder:
         return reversed(CARDS), SCHEMAS
 
 
-def test_a_catalogue_carries_the_librarys_version_and_is_sorted(adapter: Adapter) -> None:
+def test_a_catalogue_has_the_librarys_version_and_is_sorted(adapter: Adapter) -> None:
     write_catalog(adapter, cards=reversed(CARDS), schemas=SCHEMAS)
     models = load_catalog(adapter.catalog_file).models
     assert models.framework_version == version("trainer-kit")
@@ -84,12 +84,12 @@ def test_a_catalogue_that_contradicts_itself_is_not_written(adapter: Adapter) ->
     assert not adapter.catalog_file.exists()
 
 
-def test_no_catalogue_says_how_to_make_one(adapter: Adapter) -> None:
+def test_the_error_of_a_missing_catalogue_says_how_to_build_it(adapter: Adapter) -> None:
     with pytest.raises(CatalogError, match="Build it with"):
         load_catalog(adapter.catalog_file)
 
 
-def test_the_fake_frameworks_catalogue_is_the_one_that_its_code_makes() -> None:
+def test_the_fake_frameworks_catalogue_is_up_to_date_with_its_code() -> None:
     assert (
         load_catalog(fake.catalog_file).models.schemas["linear"]["properties"].keys()
         == FakeHyperparameters.model_fields.keys()

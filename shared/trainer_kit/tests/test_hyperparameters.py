@@ -19,7 +19,7 @@ def test_a_misspelt_name_and_a_number_out_of_range_are_refused() -> None:
             Settings.model_validate(wrong)
 
 
-def test_the_schema_is_closed_and_tells_a_form_how_to_show_each_field() -> None:
+def test_the_schema_is_closed_and_describes_each_field_for_a_form() -> None:
     schema = json_schema(Settings, optimizers=["sgd", "adamw"])
     assert schema["additionalProperties"] is False
     dropout, warmup = schema["properties"]["dropout"], schema["properties"]["warmup"]
@@ -55,7 +55,7 @@ def test_presets_are_those_of_every_framework_and_fit_the_schema() -> None:
         json_schema(Settings, optimizers=["sgd"], presets={"fast": best})
 
 
-def test_how_many_devices_can_be_used_is_in_the_schema() -> None:
+def test_the_largest_number_of_devices_is_in_the_schema() -> None:
     assert max_devices(json_schema(Settings, optimizers=["sgd"])) == max_devices({}) == 1
     assert max_devices(json_schema(Settings, optimizers=["sgd"], max_devices=4)) == 4
 
@@ -76,7 +76,7 @@ class Repeating(Hyperparameters):
         (Settings, {"optimizer": "lion"}, "lion"),
     ],
 )
-def test_a_model_that_makes_no_form_is_a_defect_of_its_author(
+def test_a_model_or_preset_that_a_form_cannot_show_is_refused(
     model: type[Hyperparameters], arguments: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(ValueError, match=says):

@@ -1,4 +1,4 @@
-"""Trainings that go well, where their data and weights come from storage."""
+"""Successful trainings with data and weights from storage."""
 
 import hashlib
 from pathlib import Path
@@ -15,7 +15,7 @@ def first_loss(events: list[JobEvent]) -> float:
     return loss
 
 
-def test_an_archived_data_set_trains_and_its_weights_give_another_job_a_better_start(
+def test_an_archived_data_set_trains_and_another_job_starts_from_its_weights(
     service: ServiceProcess, spec: JobSpec, dataset_path: Path, tmp_path: Path
 ) -> None:
     write_archive(open_dataset(dataset_path), tmp_path / "a.zip")
@@ -36,7 +36,7 @@ def test_an_archived_data_set_trains_and_its_weights_give_another_job_a_better_s
     assert first_loss(list(service.follow(forked))) < first_loss(events) / 2
 
 
-def test_what_the_trainer_printed_is_kept_in_storage(service: ServiceProcess, spec: JobSpec) -> None:
+def test_output_of_the_trainer_is_stored(service: ServiceProcess, spec: JobSpec) -> None:
     noisy = changed(spec, epochs=2, hyperparameters={"misbehaviour": "flood"})
     events = list(service.follow(service.begin_ok(noisy)))
     log = bodies(events, Artifact)[-1]
@@ -45,8 +45,8 @@ def test_what_the_trainer_printed_is_kept_in_storage(service: ServiceProcess, sp
 
 
 def test_the_runners_log_names_the_request_that_started_it(service: ServiceProcess, spec: JobSpec) -> None:
-    asked = changed(spec, epochs=1, hyperparameters={}, request_id="3f9c1d2e-request")
-    list(service.follow(service.begin_ok(asked)))
+    requested = changed(spec, epochs=1, hyperparameters={}, request_id="3f9c1d2e-request")
+    list(service.follow(service.begin_ok(requested)))
 
-    [ending] = [line for line in service.folder(asked).runner_log.read_text().splitlines() if "has ended" in line]
+    [ending] = [line for line in service.folder(requested).runner_log.read_text().splitlines() if "has ended" in line]
     assert ending.endswith("the attempt has ended: finished  [3f9c1d2e]")

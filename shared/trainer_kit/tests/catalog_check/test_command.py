@@ -1,4 +1,4 @@
-"""Every card is tried once, within bounds, and what comes of it is written down."""
+"""Every card is tried once, within limits, and its result is written."""
 
 import os
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def check(
 
 @pytest.fixture
 def misbehaviour(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
-    """Lets the trainer do something else than to give back its loss."""
+    """Install an action that the trainer runs after each step, instead of returning its loss."""
 
     def install(action: Callable[[], object]) -> None:
         monkeypatch.setattr(fake_train, "misbehave", lambda *_: action())
@@ -51,7 +51,7 @@ def test_every_card_trains_once_and_is_not_tried_again(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["data", "fake.jsonl"]
 
 
-def test_a_result_that_a_kill_has_cut_off_is_made_again(tmp_path: Path) -> None:
+def test_a_card_with_an_incomplete_result_is_tried_again(tmp_path: Path) -> None:
     _, results = check(tmp_path)
     file = tmp_path / "fake.jsonl"
     file.write_text(file.read_text()[:-20])
@@ -65,12 +65,12 @@ def test_a_result_that_a_kill_has_cut_off_is_made_again(tmp_path: Path) -> None:
     ("action", "options", "reason"),
     [
         (fake_train.crash, (), "ValueError: the wheels came off"),
-        (fake_train.leave_without_a_word, (), "ended with 3"),
+        (fake_train.exit_without_message, (), "ended with exit code 3"),
         (fake_train.hang, ("--timeout-seconds", "0.3"), "more than 0 s"),
         (lambda: float("nan"), (), "nan_loss"),
     ],
 )
-def test_what_goes_wrong_is_written_down_and_fails_the_command(
+def test_a_failed_trial_is_recorded_and_fails_the_command(
     tmp_path: Path, misbehaviour: Any, action: Callable[[], object], options: tuple[str, ...], reason: str
 ) -> None:
     misbehaviour(action)
@@ -83,13 +83,13 @@ def test_what_goes_wrong_is_written_down_and_fails_the_command(
 
 
 @pytest.mark.parametrize(("difference", "outcome"), [(0, Outcome.META_ONLY), (1, Outcome.FAILED)])
-def test_a_card_that_is_too_large_is_only_counted(tmp_path: Path, difference: int, outcome: Outcome) -> None:
+def test_a_card_that_is_too_large_is_built_without_memory(tmp_path: Path, difference: int, outcome: Outcome) -> None:
     _, results = check(tmp_path, "--memory-gib", "0.5", count_parameters=lambda card: card.params + difference)
 
     assert {result.outcome for result in results} == {outcome}
 
 
-def test_the_page_counts_what_was_tried(tmp_path: Path) -> None:
+def test_the_page_counts_the_results(tmp_path: Path) -> None:
     check(tmp_path, "--only", "hub/")
 
     page = write_page([adapter.catalog_file], tmp_path)

@@ -1,4 +1,4 @@
-"""Held equal to scikit-learn on made predictions."""
+"""Metrics of classification are equal to scikit-learn's, on random predictions."""
 
 import numpy as np
 import pytest
@@ -28,20 +28,20 @@ def evaluate(scores: np.ndarray, labels: np.ndarray, batch: int = 64) -> SplitEv
 
 def test_every_number_is_scikit_learns() -> None:
     scores, labels = predictions()
-    found, guesses = evaluate(scores, labels), scores.argmax(1)
+    found, predicted = evaluate(scores, labels), scores.argmax(1)
 
-    assert found.values["accuracy"] == pytest.approx(peer.accuracy_score(labels, guesses), abs=1e-12)
+    assert found.values["accuracy"] == pytest.approx(peer.accuracy_score(labels, predicted), abs=1e-12)
     top5 = peer.top_k_accuracy_score(labels, scores, k=5, labels=np.arange(8))
     assert found.values["top5_accuracy"] == pytest.approx(top5, abs=1e-12)
     for average in ("macro", "weighted"):
-        numbers = peer.precision_recall_fscore_support(labels, guesses, average=average, zero_division=0)
+        numbers = peer.precision_recall_fscore_support(labels, predicted, average=average, zero_division=0)
         ours = [found.values[f"{name}_{average}"] for name in ("precision", "recall", "f1")]
         assert ours == pytest.approx(numbers[:3], abs=1e-12)
-    by_class = peer.precision_recall_fscore_support(labels, guesses, labels=np.arange(8), zero_division=0)
+    by_class = peer.precision_recall_fscore_support(labels, predicted, labels=np.arange(8), zero_division=0)
     for row, name in enumerate(("precision", "recall", "f1")):
         assert [one.values[name] for one in found.classes] == pytest.approx(list(by_class[row]), abs=1e-12)
     assert [one.support for one in found.classes] == by_class[3].tolist()
-    assert found.confusion.counts == peer.confusion_matrix(labels, guesses, labels=np.arange(8)).tolist()
+    assert found.confusion.counts == peer.confusion_matrix(labels, predicted, labels=np.arange(8)).tolist()
 
 
 @pytest.mark.parametrize("digits", [None, 1], ids=["distinct-scores", "equal-scores"])
@@ -59,22 +59,22 @@ def test_the_area_under_the_roc_is_scikit_learns(digits: int | None) -> None:
 def test_the_calibration_error_is_that_of_its_definition() -> None:
     scores, labels = predictions()
     found = evaluate(scores, labels)
-    sure, right = scores.max(1), scores.argmax(1) == labels
+    confidence, correct = scores.max(1), scores.argmax(1) == labels
     error = 0.0
     for low in range(15):
-        mine = (sure > low / 15) & (sure <= (low + 1) / 15)
-        error += abs(right[mine].sum() - sure[mine].sum()) / len(labels)
+        in_bin = (confidence > low / 15) & (confidence <= (low + 1) / 15)
+        error += abs(correct[in_bin].sum() - confidence[in_bin].sum()) / len(labels)
 
     assert found.values["expected_calibration_error"] == pytest.approx(error, abs=1e-12)
     assert sum(found.curves[0].counts or []) == len(labels)
 
 
-def test_how_the_images_are_batched_changes_nothing() -> None:
+def test_the_size_of_batches_changes_nothing() -> None:
     scores, labels = predictions()
     assert evaluate(scores, labels, batch=1) == evaluate(scores, labels, batch=500)
 
 
-def test_two_classes_have_no_top_five_and_a_diverged_network_is_measured_all_the_same() -> None:
+def test_two_classes_have_no_top_five_and_nan_counts_as_a_wrong_prediction() -> None:
     scores = np.array([[0.2, 0.8], [np.nan, np.nan], [0.9, 0.1]])
     found = evaluate(scores, np.array([1, 1, 0]))
 

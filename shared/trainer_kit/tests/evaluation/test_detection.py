@@ -1,4 +1,4 @@
-"""Held equal to pycocotools on made detections, with crowds, all sizes, and equal scores."""
+"""Metrics of detection are equal to pycocotools', on random detections with crowds, all sizes, and equal scores."""
 
 import contextlib
 import io
@@ -24,7 +24,7 @@ Image = dict[str, np.ndarray]
 
 
 def scene(chance: np.random.Generator, digits: int = 1) -> Image:
-    """Labels of any size, and detections that are mostly near one; some are elsewhere, some doubled."""
+    """Random labels of all sizes, and detections most of which are near one; some are elsewhere, some duplicated."""
     count = int(chance.integers(0, 9))
     corner, side = chance.uniform(0, 150, (count, 2)), np.exp(chance.uniform(2, 5, (count, 2)))
     labelled = np.hstack([corner, corner + side])
@@ -117,7 +117,7 @@ def test_average_precision_and_recall_are_pycocotools(seed: int) -> None:
     assert found.classes[3].values["map50_95"] is None, "nothing of that class is labelled"
 
 
-def test_the_best_hundred_of_each_class_count() -> None:
+def test_the_best_hundred_detections_of_each_class_count() -> None:
     chance = np.random.default_rng(7)
     one = scene(chance)
     while len(one["true_boxes"]) < 3:
@@ -145,7 +145,7 @@ def test_overlaps_of_boxes_and_masks_are_pycocotools() -> None:
     assert mask_overlaps(found, labelled, crowds) == pytest.approx(expected, abs=1e-9)
 
 
-def test_keypoints_are_measured_as_by_pycocotools() -> None:
+def test_precision_of_keypoints_is_pycocotools() -> None:
     chance = np.random.default_rng(5)
     evaluator = DetectionEvaluator(CLASSES, max_detections=20)
     annotations: list[Any] = []
@@ -199,7 +199,7 @@ def evaluate_one(found: list[list[float]], scores: list[float], classes: list[in
     return evaluator
 
 
-def test_the_confusion_matrix_has_background_for_what_was_missed_and_what_was_invented() -> None:
+def test_the_confusion_matrix_counts_missed_labels_and_false_detections_as_background() -> None:
     wrong, invented, unsure = [0.0, 0, 10, 9], [90.0, 90, 99, 99], [50.0, 50, 60, 60]
     evaluator = evaluate_one([wrong, invented, unsure], [0.9, 0.8, 0.1], [1, 2, 1], [0, 1])
 
@@ -212,7 +212,7 @@ def test_the_confusion_matrix_has_background_for_what_was_missed_and_what_was_in
     }
 
 
-def test_the_curves_give_the_score_that_is_best_to_show_from() -> None:
+def test_the_curves_give_the_score_threshold_with_the_best_f1() -> None:
     values = evaluate_one([[0, 0, 10, 10], [90, 90, 99, 99]], [0.9, 0.5], [0, 0], [0]).evaluate().values
 
     assert values["best_score"] == pytest.approx(0.51)
@@ -246,12 +246,12 @@ def rectangle(x: float, y: float, width: float, height: float, degrees: float) -
         pytest.param(rectangle(90, 90, 20, 20, 10), 0.0, id="elsewhere"),
     ],
 )
-def test_how_oriented_boxes_overlap(other: np.ndarray, expected: float) -> None:
+def test_overlaps_of_oriented_boxes_are_exact(other: np.ndarray, expected: float) -> None:
     overlaps = corner_overlaps(rectangle(50, 50, 20, 20, 0)[None], other[None])
     assert overlaps == pytest.approx(np.array([[expected]]), abs=1e-6)
 
 
-def test_oriented_boxes_overlap_as_much_as_their_pixels_do() -> None:
+def test_overlaps_of_oriented_boxes_are_those_of_their_pixels() -> None:
     chance = np.random.default_rng(5)
     boxes = np.array([rectangle(*chance.uniform(35, 65, 2), *chance.uniform(10, 50, 2), a) for a in range(0, 180, 9)])
     masks = np.array([fill_polygons([tuple((corners * 8).ravel())], 800, 800) for corners in boxes])

@@ -16,7 +16,7 @@ def test_a_network_of_nan_is_never_better_than_another(of_nan: dict[str, float],
     assert history.best == GOOD
 
 
-def test_of_networks_of_nan_the_first_stays() -> None:
+def test_the_first_of_several_networks_of_nan_stays_the_best() -> None:
     history = History("val/accuracy")
     history.restore({epoch: {"val/accuracy": epoch / 10, "val/loss": math.nan} for epoch in (1, 2)})
     assert history.best_epoch == 1

@@ -1,4 +1,4 @@
-"""Held equal to scikit-learn, pixel by pixel."""
+"""Metrics of segmentation are equal to scikit-learn's, pixel by pixel."""
 
 import numpy as np
 import pytest
@@ -12,19 +12,19 @@ NAMES = ["background", "cat", "dog", "bird"]
 def test_every_number_is_scikit_learns() -> None:
     chance = np.random.default_rng(1)
     labels = chance.integers(3, size=(6, 20, 30))  # no bird is labelled
-    guesses = np.where(chance.random(labels.shape) < 0.7, labels, chance.integers(3, size=labels.shape))
+    predicted = np.where(chance.random(labels.shape) < 0.7, labels, chance.integers(3, size=labels.shape))
     labels[chance.random(labels.shape) < 0.1] = IGNORED
     evaluator = SegmentationEvaluator(NAMES)
     for start in range(0, 6, 2):
-        evaluator.update(guesses[start : start + 2], labels[start : start + 2])
+        evaluator.update(predicted[start : start + 2], labels[start : start + 2])
 
     found, counted = evaluator.evaluate(), labels != IGNORED
-    overlaps = peer.jaccard_score(labels[counted], guesses[counted], average=None)
+    overlaps = peer.jaccard_score(labels[counted], predicted[counted], average=None)
     assert evaluator.values() == {"val/miou": pytest.approx(overlaps.mean(), abs=1e-12)}
     assert [one.values["iou"] for one in found.classes[:3]] == pytest.approx(list(overlaps), abs=1e-12)
     assert found.classes[3].values["iou"] is None
-    assert found.values["pixel_accuracy"] == pytest.approx(peer.accuracy_score(labels[counted], guesses[counted]))
-    recall = peer.balanced_accuracy_score(labels[counted], guesses[counted])
+    assert found.values["pixel_accuracy"] == pytest.approx(peer.accuracy_score(labels[counted], predicted[counted]))
+    recall = peer.balanced_accuracy_score(labels[counted], predicted[counted])
     assert found.values["mean_accuracy"] == pytest.approx(recall, abs=1e-12)
     assert found.images == 6
 

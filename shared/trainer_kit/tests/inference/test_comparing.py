@@ -1,4 +1,4 @@
-"""Outputs of an exported network beside the original's: what is the same, and what is not."""
+"""Differences between the outputs of an exported network and the original's."""
 
 from typing import Any
 
@@ -21,13 +21,13 @@ def largest(ours: dict[str, Any], theirs: dict[str, Any]) -> float:
 
 
 def with_others(outputs: dict[str, Any], count: int) -> dict[str, Any]:
-    """In reverse order, and the first objects of the second image are none of the original's."""
-    turned = {name: value[:, ::-1].copy() for name, value in outputs.items()}
-    turned["boxes"][1, :count] += 200
-    return turned
+    """Reverse the order of the objects, and replace the first `count` of the second image by others."""
+    changed = {name: value[:, ::-1].copy() for name, value in outputs.items()}
+    changed["boxes"][1, :count] += 200
+    return changed
 
 
-def test_each_output_is_measured_by_its_largest_value() -> None:
+def test_the_difference_of_each_output_is_relative_to_its_largest_value() -> None:
     ours = detections()
     theirs = ours | {"boxes": ours["boxes"] + np.float32(0.064)}
     found = differences(ours, theirs)
@@ -39,16 +39,16 @@ def test_the_same_objects_in_another_order_are_the_same() -> None:
     assert differences(detections(), with_others(detections(), 0)) == {"objects": 0}
 
 
-def test_a_few_objects_that_tie_for_the_last_place_may_be_others() -> None:
+def test_one_percent_of_the_objects_may_differ() -> None:
     assert largest(detections(), with_others(detections(), 3)) == 0
     assert largest(detections(), with_others(detections(), 4)) > TOLERANCE
 
 
-def test_of_few_objects_none_may_be_another() -> None:
+def test_of_fewer_than_a_hundred_objects_none_may_differ() -> None:
     assert largest(detections(99), with_others(detections(99), 1)) > TOLERANCE
 
 
-def test_what_is_no_object_is_compared_in_its_place() -> None:
+def test_outputs_that_are_not_of_objects_are_compared_element_by_element() -> None:
     ours = detections() | {"prototypes": np.ones((2, 8, 4, 4), np.float32)}
     theirs = with_others(detections(), 0) | {"prototypes": np.full((2, 8, 4, 4), 2, np.float32)}
     assert differences(ours, theirs) == {"prototypes": 1, "objects": 0}
@@ -56,7 +56,7 @@ def test_what_is_no_object_is_compared_in_its_place() -> None:
 
 @pytest.mark.parametrize("output", ["boxes", "scores"])
 @pytest.mark.parametrize("is_reversed", [False, True])
-def test_what_is_no_number_is_a_difference(output: str, is_reversed: bool) -> None:
+def test_nan_is_a_difference(output: str, is_reversed: bool) -> None:
     broken = detections()
     broken[output][0, 0, 0] = np.nan
     theirs = with_others(broken, 0) if is_reversed else broken

@@ -1,4 +1,4 @@
-"""A training that validates and an evaluation of a checkpoint measure stored predictions against the same truth."""
+"""The validation of a training and the evaluation of a checkpoint use the same ground truth for every task."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +36,7 @@ from vision_contracts import TaskType
 
 
 def trained(dataset: Dataset, task: TaskType) -> Evaluator:
-    """By the evaluator as services use it within a training."""
+    """Evaluate the stored predictions as services do within a training."""
     samples, outputs = dataset[Split.VAL], stored_outputs(task)
     if task is TaskType.IMAGE_CLASSIFICATION:
         classifier = ClassificationEvaluator(dataset.class_names)
@@ -54,7 +54,7 @@ def trained(dataset: Dataset, task: TaskType) -> Evaluator:
 
 
 def found(task: TaskType, sample: Sample) -> Detections:
-    """In pixels of the image, which lies in the middle of the input."""
+    """Detections in pixels of the image, which lies in the middle of the input."""
     above = (SIDE - sample.height) // 2
     boxes = np.array(BOXES) - [0, above, 0, above]
     limits = [sample.width, sample.height] * 2
@@ -71,7 +71,7 @@ def found(task: TaskType, sample: Sample) -> Detections:
 
 
 @pytest.mark.parametrize("task", TaskType)
-def test_both_roads_are_told_the_same_and_report_the_same_to_the_last_digit(task: TaskType, tmp_path: Path) -> None:
+def test_training_and_evaluation_have_the_same_truth_and_the_same_report(task: TaskType, tmp_path: Path) -> None:
     dataset = hard_dataset(tmp_path, task)
     is_semantic = task is TaskType.SEMANTIC_SEGMENTATION
     description = {"class_names": label_names(dataset.class_names), "background": 0} if is_semantic else {}
@@ -85,11 +85,11 @@ def test_both_roads_are_told_the_same_and_report_the_same_to_the_last_digit(task
     assert in_training == in_evaluation
     assert training.values() == evaluation.values()
     assert training.evaluate() == evaluation.evaluate()
-    assert 0 < evaluation.values()[evaluation.primary_metric] < 1, "neither nothing nor everything is right"
+    assert 0 < evaluation.values()[evaluation.primary_metric] < 1, "neither nothing nor everything is correct"
 
 
-def test_a_network_with_its_background_elsewhere_and_other_classes_is_told_the_same(tmp_path: Path) -> None:
-    """Outputs in the order of Ultralytics, classes before the background, and of another data set's classes."""
+def test_another_order_of_the_networks_classes_and_background_changes_nothing(tmp_path: Path) -> None:
+    """Outputs with the background last, and with the classes in another order than the data set's."""
     task = TaskType.SEMANTIC_SEGMENTATION
     dataset = hard_dataset(tmp_path, task)
     nothing, dog, cat = stored_outputs(task)["scores"]
@@ -104,7 +104,7 @@ def test_a_network_with_its_background_elsewhere_and_other_classes_is_told_the_s
     assert training.evaluate() == evaluation.evaluate()
 
 
-def test_a_square_of_four_is_sixteen_pixels_on_both_roads(tmp_path: Path) -> None:
+def test_a_square_of_four_is_sixteen_pixels_in_training_and_in_evaluation(tmp_path: Path) -> None:
     dataset = hard_dataset(tmp_path, TaskType.SEMANTIC_SEGMENTATION)
     scores = stored_outputs(TaskType.SEMANTIC_SEGMENTATION)
     names = label_names(dataset.class_names)
@@ -113,8 +113,8 @@ def test_a_square_of_four_is_sixteen_pixels_on_both_roads(tmp_path: Path) -> Non
         evaluate_stored(dataset, TaskType.SEMANTIC_SEGMENTATION, scores, class_names=names, background=0)
 
     counts = [np.bincount(np.ravel(one["labels"]), minlength=IGNORED + 1) for one in maps]
-    for road in (counts[: len(maps) // 2], counts[len(maps) // 2 :]):
-        square, parts, hole, leaving, crowd, unlabelled, turned = road
+    for half in (counts[: len(maps) // 2], counts[len(maps) // 2 :]):
+        square, parts, hole, leaving, crowd, unlabelled, turned = half
         assert (square[1], square.sum()) == (16, SIDE * SIDE)
         assert (parts[2], parts[1]) == (16 + 49, 36)
         assert (hole[2], hole[1]) == (144 - 36, 9)
@@ -124,7 +124,7 @@ def test_a_square_of_four_is_sixteen_pixels_on_both_roads(tmp_path: Path) -> Non
         assert (turned[1], turned[2], turned.sum()) == (16, 64, 32 * 24)
 
 
-def test_a_network_that_was_trained_on_one_class_is_told_of_no_other(tmp_path: Path) -> None:
+def test_a_network_of_a_single_class_is_evaluated_on_merged_classes(tmp_path: Path) -> None:
     task = TaskType.OBJECT_DETECTION
     dataset = hard_dataset(tmp_path, task)
     outputs = stored_outputs(task, classes=1)
@@ -146,7 +146,7 @@ objects = st.tuples(st.integers(0, 1), st.lists(outlines, min_size=1, max_size=3
 
 @given(drawn=st.lists(objects, max_size=4))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
-def test_any_outlines_become_the_same_label_map_on_both_roads(
+def test_any_outlines_become_the_same_label_map_in_training_and_in_evaluation(
     tmp_path: Path, drawn: list[tuple[int, list[list[tuple[float, float]]], bool]]
 ) -> None:
     task = TaskType.SEMANTIC_SEGMENTATION

@@ -15,7 +15,7 @@ from vision_contracts import DatasetFormat, TaskType
         (make_yolo, DatasetFormat.YOLO, TaskType.OBJECT_DETECTION),
     ],
 )
-def test_the_small_data_sets_are_what_they_say(
+def test_the_small_data_sets_have_their_format_and_classes(
     make: Callable[[Path], Path], format_: DatasetFormat, task: TaskType, tmp_path: Path
 ) -> None:
     dataset = open_dataset(make(tmp_path / "data"))

@@ -11,7 +11,7 @@ from vision_contracts import EndReason
 
 
 class OutOfMemoryError(RuntimeError):
-    """As torch names it; torch is not installed here."""
+    """An error with the name of torch's, which is not installed here."""
 
 
 def caused(error: Exception, cause: Exception) -> Exception:
@@ -64,7 +64,7 @@ def test_an_exception_has_a_reason_and_a_message(
         (TrainingError(EndReason.NAN_LOSS, "Lower it."), 8, None, "Lower it."),
     ],
 )
-def test_what_did_not_fit_proposes_a_batch_size_that_may(
+def test_running_out_of_memory_proposes_a_smaller_batch_size(
     error: BaseException, batch_size: int | None, proposed: int | None, says: str, tmp_path: Path
 ) -> None:
     failure = describe_failure(error, tmp_path, batch_size)
@@ -72,10 +72,10 @@ def test_what_did_not_fit_proposes_a_batch_size_that_may(
     assert says in failure.message
 
 
-def test_a_trainer_that_knows_better_is_believed(tmp_path: Path) -> None:
-    better = {"batch_size": 24, "hyperparameters": {"image_size": 320}}
-    error = TrainingError(EndReason.OUT_OF_MEMORY, "24 fit.", proposed_changes=better)
-    assert describe_failure(error, tmp_path, 64).proposed_changes == better
+def test_changes_that_a_framework_proposes_are_kept(tmp_path: Path) -> None:
+    proposal = {"batch_size": 24, "hyperparameters": {"image_size": 320}}
+    error = TrainingError(EndReason.OUT_OF_MEMORY, "24 fit.", proposed_changes=proposal)
+    assert describe_failure(error, tmp_path, 64).proposed_changes == proposal
 
 
 def test_a_failed_write_without_a_number_is_a_full_disk_if_the_disk_is_full(

@@ -25,7 +25,7 @@ class Clock:
 
 
 @pytest.fixture
-def told() -> list[Message]:
+def messages() -> list[Message]:
     return []
 
 
@@ -35,43 +35,43 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def run(folder: AttemptFolder, dataset_path: Path, told: list[Message], clock: Clock) -> TrainingRun[BaseModel]:
+def run(folder: AttemptFolder, dataset_path: Path, messages: list[Message], clock: Clock) -> TrainingRun[BaseModel]:
     return TrainingRun(
         spec=changed(folder.read_spec(), epochs=4),
         card=load_catalog(adapter.catalog_file).cards["linear"],
         hyperparameters=FakeHyperparameters(),
         dataset=open_dataset(dataset_path),
         folder=folder.path,
-        send=told.append,
+        send=messages.append,
         clock=clock,
     )
 
 
 def test_progress_tells_epochs_steps_and_the_time_that_is_left(
-    run: TrainingRun[BaseModel], told: list[Message], clock: Clock
+    run: TrainingRun[BaseModel], messages: list[Message], clock: Clock
 ) -> None:
     run.start(device="cpu", num_classes=3, steps_per_epoch=10, resume_step=10)
     clock.now = 20.0
     run.report_epoch(2, {"val/loss": 1.0, "val/accuracy": 0.5})
-    assert told == [
+    assert messages == [
         Started(resume_step=10, device="cpu", num_classes=3),
         Metrics(step=20, epoch=2, values={"val/loss": 1.0, "val/accuracy": 0.5}),
         Progress(epoch=2, epochs=4, step=20, steps=40, eta_seconds=40.0),
     ]
 
 
-def test_which_steps_are_told_depends_on_their_number_alone(run: TrainingRun[BaseModel], told: list[Message]) -> None:
+def test_the_reported_steps_depend_on_their_number_alone(run: TrainingRun[BaseModel], messages: list[Message]) -> None:
     run.start(device="cpu", num_classes=3, steps_per_epoch=120)
     whole = [step for step in range(1, 481) if run.should_report(step)]
     run.start(device="cpu", num_classes=3, steps_per_epoch=120, resume_step=131)
     assert [step for step in range(1, 481) if run.should_report(step)] == whole
     assert {120, 240, 360, 480} <= set(whole)
     assert len(whole) == 240
-    told.clear()
+    messages.clear()
     for step in range(1, 481):
         run.report_step(step, {"train/loss": 1.0})
-    assert [message.step for message in told if isinstance(message, Metrics)] == whole
-    assert [message.epoch for message in told if isinstance(message, Progress)][-1] == 3, (
+    assert [message.step for message in messages if isinstance(message, Metrics)] == whole
+    assert [message.epoch for message in messages if isinstance(message, Progress)][-1] == 3, (
         "the epoch is not validated yet"
     )
 
@@ -94,15 +94,15 @@ def test_a_validation_loss_that_is_not_finite_ends_the_training(run: TrainingRun
     assert run.history.best_epoch == 1
 
 
-def test_any_other_number_that_is_not_finite_is_null(run: TrainingRun[BaseModel], told: list[Message]) -> None:
+def test_any_other_number_that_is_not_finite_is_null(run: TrainingRun[BaseModel], messages: list[Message]) -> None:
     run.start(device="cpu", num_classes=3, steps_per_epoch=1)
     run.report_epoch(1, {"val/loss": 1.0, "val/accuracy": math.nan})
     run.finish()
-    assert told[1] == Metrics(step=1, epoch=1, values={"val/loss": 1.0, "val/accuracy": None})
-    assert told[-1] == Finished(values={"val/loss": 1.0, "val/accuracy": None})
+    assert messages[1] == Metrics(step=1, epoch=1, values={"val/loss": 1.0, "val/accuracy": None})
+    assert messages[-1] == Finished(values={"val/loss": 1.0, "val/accuracy": None})
 
 
-def test_a_checkpoint_is_handed_over_as_it_is_now(run: TrainingRun[BaseModel], told: list[Message]) -> None:
+def test_a_checkpoint_is_handed_over_as_it_is_now(run: TrainingRun[BaseModel], messages: list[Message]) -> None:
     run.start(device="cpu", num_classes=3, steps_per_epoch=3)
     run.report_epoch(1, {"val/loss": 1.0, "val/accuracy": 0.5})
     path = run.folder / "last.pt"
@@ -110,7 +110,7 @@ def test_a_checkpoint_is_handed_over_as_it_is_now(run: TrainingRun[BaseModel], t
     run.save_checkpoint(path, step=3, epoch=1)
     path.write_text("second, written in place")
     run.save_artifact(path, name="plots/a.png", kind=ArtifactKind.PLOT, step=4)
-    checkpoint, artifact = told[-2:]
+    checkpoint, artifact = messages[-2:]
     assert isinstance(checkpoint, FileReport)
     assert isinstance(artifact, FileReport)
     assert (run.folder / checkpoint.path).read_text() == "first"
@@ -130,7 +130,7 @@ def test_an_order_to_stop_is_seen(run: TrainingRun[BaseModel], folder: AttemptFo
 
 
 def test_a_stop_is_not_kept_waiting_by_files_that_cannot_be_stored(
-    run: TrainingRun[BaseModel], folder: AttemptFolder, told: list[Message]
+    run: TrainingRun[BaseModel], folder: AttemptFolder, messages: list[Message]
 ) -> None:
     path = run.folder / "a.png"
     path.write_text("picture")
@@ -141,18 +141,18 @@ def test_a_stop_is_not_kept_waiting_by_files_that_cannot_be_stored(
 
     saving = threading.Thread(target=save_many, daemon=True)
     saving.start()
-    wait_until(lambda: len(told) == MAX_FILES_IN_OUTBOX, "a full outbox")
+    wait_until(lambda: len(messages) == MAX_FILES_IN_OUTBOX, "a full outbox")
     folder.order_stop(StopOrder(attempt=1))
     saving.join(5)
-    assert len(told) == MAX_FILES_IN_OUTBOX + 1
+    assert len(messages) == MAX_FILES_IN_OUTBOX + 1
 
 
-def test_a_log_line_is_told_with_its_level(run: TrainingRun[BaseModel], told: list[Message]) -> None:
+def test_a_log_message_has_its_level(run: TrainingRun[BaseModel], messages: list[Message]) -> None:
     run.log("careful", LogLevel.WARNING)
-    assert told == [Log(level=LogLevel.WARNING, message="careful")]
+    assert messages == [Log(level=LogLevel.WARNING, message="careful")]
 
 
-def test_the_best_checkpoint_stays_at_hand(run: TrainingRun[BaseModel], told: list[Message]) -> None:
+def test_the_best_checkpoint_stays_at_hand(run: TrainingRun[BaseModel], messages: list[Message]) -> None:
     run.start(device="cpu", num_classes=3, steps_per_epoch=10)
     path = run.folder / "last.pt"
     for epoch, (accuracy, loss) in enumerate([(0.5, 2.0), (0.5, 1.0), (0.4, 1.0)], start=1):
@@ -160,7 +160,7 @@ def test_the_best_checkpoint_stays_at_hand(run: TrainingRun[BaseModel], told: li
         path.write_text(f"epoch {epoch}")
         run.save_checkpoint(path, step=10 * epoch, epoch=epoch)
     run.save_checkpoint(path, step=35, epoch=3)  # within an epoch
-    checkpoints = [message for message in told if isinstance(message, FileReport)]
+    checkpoints = [message for message in messages if isinstance(message, FileReport)]
     assert [checkpoint.is_best for checkpoint in checkpoints] == [True, True, False, False]
     assert checkpoints[-1].values == {}
     assert run.best_checkpoint is not None

@@ -1,5 +1,5 @@
-"""Whether every card of a catalogue really trains: each takes one training step and one validation, by the service's
-own trainer.
+"""Check that every card of a catalogue trains: each takes one training step and one validation, by the service's own
+trainer.
 
 catalogue ── smallest card first ──▶ command ── fork ──▶ trial of one card ──▶ build/catalog-check/<framework>.jsonl
 """

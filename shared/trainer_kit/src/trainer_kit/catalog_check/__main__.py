@@ -1,4 +1,4 @@
-"""`python -m trainer_kit.catalog_check RESULTS CATALOG …`: prints the page of the results."""
+"""`python -m trainer_kit.catalog_check RESULTS CATALOG …`, which prints the page of the results."""
 
 import sys
 from pathlib import Path

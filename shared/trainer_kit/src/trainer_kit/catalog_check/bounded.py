@@ -1,4 +1,4 @@
-"""A trial in a process of its own, with bounds on its time and its memory."""
+"""A trial in its own process, with limits on its time and memory."""
 
 import os
 import shutil
@@ -17,13 +17,13 @@ from trainer_kit.trainer.exiting import exit_now
 from vision_contracts import ModelCard
 
 BYTES_PER_PARAMETER = 12
-"""Weight and gradient; an averaged copy, or what a step needs in passing."""
+"""Memory of a weight, its gradient, and an averaged copy or the temporary values of a step."""
 SPARE_BYTES = 1 << 30
-"""Of the framework itself, and what the images leave in the network."""
+"""Memory of the framework itself and of the images' activations."""
 
 
 class BoundedTrial:
-    """Forked from a process that has imported everything and computed nothing."""
+    """A trial in a child process, forked from one that has imported everything and computed nothing."""
 
     def __init__(self, trial: Trial, pid: int, folder: Path, memory_bytes: int, timeout_seconds: float) -> None:
         self._trial = trial
@@ -34,7 +34,7 @@ class BoundedTrial:
         self._started_at = time.monotonic()
         self._deadline = self._started_at + timeout_seconds
         self._peak_bytes = 0
-        self._verdict: str | None = None
+        self._limit_exceeded: str | None = None
 
     @classmethod
     def starter(
@@ -44,7 +44,7 @@ class BoundedTrial:
         memory_bytes: int,
         timeout_seconds: float,
     ) -> Callable[[Trial], Self]:
-        """What starts one trial after the other, each in a folder of its own below `work`."""
+        """Return a function that starts a trial, each in its own folder below `work`."""
         number = 0
 
         def start(trial: Trial) -> Self:
@@ -61,7 +61,7 @@ class BoundedTrial:
         return start
 
     def poll(self) -> Result | None:
-        """None while it runs."""
+        """Return the result; None while the trial runs."""
         pid, status = os.waitpid(self._pid, os.WNOHANG)
         if pid == 0:
             self._enforce_bounds()
@@ -73,7 +73,7 @@ class BoundedTrial:
         return result
 
     def kill(self) -> None:
-        """Ends it without a result."""
+        """End the trial without a result."""
         os.kill(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
 
@@ -81,24 +81,26 @@ class BoundedTrial:
         taken = self._process.memory_info().rss
         self._peak_bytes = max(self._peak_bytes, taken)
         if taken > self._memory_bytes:
-            self._verdict = f"It took more than {self._memory_bytes / 2**30:.1f} GiB of memory."
+            self._limit_exceeded = f"It took more than {self._memory_bytes / 2**30:.1f} GiB of memory."
         elif time.monotonic() > self._deadline:
-            self._verdict = f"It took more than {self._deadline - self._started_at:.0f} s."
-        if self._verdict:
+            self._limit_exceeded = f"It took more than {self._deadline - self._started_at:.0f} s."
+        if self._limit_exceeded:
             os.kill(self._pid, signal.SIGKILL)
 
     def _read(self, status: int) -> Result:
-        if self._verdict:
-            return self._trial.result(Outcome.FAILED, reason=self._verdict)
+        if self._limit_exceeded:
+            return self._trial.result(Outcome.FAILED, reason=self._limit_exceeded)
         try:
             return Result.model_validate_json(_result_file(self._folder).read_bytes())
         except (FileNotFoundError, ValueError):
             code = os.waitstatus_to_exitcode(status)
-            return self._trial.result(Outcome.FAILED, reason=f"Its process ended with {code} and without a word.")
+            return self._trial.result(
+                Outcome.FAILED, reason=f"Its process ended with exit code {code} and without a result."
+            )
 
 
 def _run(trial: Trial, folder: Path, count_parameters: Callable[[ModelCard], int] | None) -> NoReturn:
-    """In the child, which it ends."""
+    """Run the trial in the child process, write its result, and end the process."""
     code = 1
     try:
         log = os.open(folder.parent / "output.log", os.O_WRONLY | os.O_CREAT)
@@ -107,12 +109,12 @@ def _run(trial: Trial, folder: Path, count_parameters: Callable[[ModelCard], int
         result = build_without_memory(trial, count_parameters) if count_parameters else train_one_step(trial, folder)
         _result_file(folder).write_text(result.model_dump_json())
         code = 0
-    except BaseException:  # noqa: BLE001 - nothing may get back into the parent's loop
+    except BaseException:  # noqa: BLE001 - the child must never return into the parent's loop
         traceback.print_exc()
     finally:
         exit_now(code)
 
 
 def _result_file(folder: Path) -> Path:
-    """Beside the attempt's folder, which the trial empties before each size of image."""
+    """Path of the result, beside the attempt's folder, which the trial empties before each image size."""
     return folder.parent / "result.json"

@@ -1,4 +1,4 @@
-"""`python -m <service>.catalog_check`: a trial for every card, in processes forked from one that has imported all."""
+"""`python -m <service>.catalog_check`, a trial of every card, in processes forked from one that has imported all."""
 
 import argparse
 import math
@@ -30,10 +30,11 @@ POLL_SECONDS = 0.1
 def check_command(
     adapter_path: str, count_parameters: Callable[[ModelCard], int], arguments: list[str] | None = None
 ) -> int:
-    """Tries every card that has no result of this version yet. Exit code 1 if one of them cannot be trained.
+    """Try every card that has no result of this version of the framework yet, and append the results to
+    `<output>/<framework>.jsonl`. Return the exit code: 1 if a card cannot be trained.
 
-    `count_parameters` builds a card's network on the meta device. It imports the framework, and nobody before it: how
-    many threads a framework computes on is decided when it is imported.
+    `count_parameters` builds a card's network on the meta device and returns the number of its parameters. The
+    framework must not be imported before this is called, since the import fixes its number of threads.
     """
     options = _parse(arguments)
     signal.signal(signal.SIGTERM, _end)
@@ -57,31 +58,31 @@ def check_command(
 
 
 def _end(signal_number: int, _: FrameType | None) -> NoReturn:
-    """An order to end ends the trials too."""
+    """Exit on SIGTERM, which ends the trials too."""
     sys.exit(128 + signal_number)
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     cores = os.cpu_count() or 1
     parser = argparse.ArgumentParser(description="Takes a training step with every card of the catalogue.")
-    parser.add_argument("--output", type=Path, required=True, help="folder of the results; what is in it is not done")
-    parser.add_argument("--processes", type=int, default=cores, help="trials at once")
-    parser.add_argument("--memory-gib", type=float, help="what one trial may take; by default its part of a half")
-    parser.add_argument("--timeout-seconds", type=float, default=600)
-    parser.add_argument("--max-params", type=float, help="leave larger cards for another time")
-    parser.add_argument("--only", help="cards whose name contains this")
-    parser.add_argument("--fresh", action="store_true", help="forget earlier results")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the results; cards with one are skipped")
+    parser.add_argument("--processes", type=int, default=cores, help="number of concurrent trials")
+    parser.add_argument("--memory-gib", type=float, help="limit of one trial; by default its share of half the memory")
+    parser.add_argument("--timeout-seconds", type=float, default=600, help="limit of one trial")
+    parser.add_argument("--max-params", type=float, help="skip cards with more parameters")
+    parser.add_argument("--only", help="try only cards whose name contains this")
+    parser.add_argument("--fresh", action="store_true", help="delete earlier results first")
     options = parser.parse_args(arguments)
     options.memory_gib = options.memory_gib or psutil.virtual_memory().total / 2**31 / options.processes
     return options
 
 
 def _open_trials(adapter_path: str, output: Path, results: Path, options: argparse.Namespace) -> list[Trial]:
-    """Without those that are done, smallest first."""
+    """Trials of the selected cards that have no result yet, the smallest card first."""
     catalog = load_catalog(import_adapter(adapter_path).catalog_file)
     version = catalog.models.framework_version
     done = {key for key, result in read_results(results).items() if result.framework_version == version}
-    wanted = [
+    selected = [
         card for card in sorted(catalog.models.models, key=lambda card: card.params)
         if card.params <= (options.max_params or math.inf) and (options.only or "") in card.model_name
     ]  # fmt: skip
@@ -90,7 +91,7 @@ def _open_trials(adapter_path: str, output: Path, results: Path, options: argpar
             adapter_path, version, card, catalog.models.schemas[card.hyperparameters_ref], task_type,
             write_samples(output / "data", task_type),
         )
-        for card in wanted
+        for card in selected
         for task_type in card.task_types
         if (card.model_name, task_type) not in done
     ]  # fmt: skip
@@ -99,7 +100,7 @@ def _open_trials(adapter_path: str, output: Path, results: Path, options: argpar
 def _warm_up(adapter_path: str) -> None:
     if "torch" in sys.modules:
         raise RuntimeError("The framework is imported already, and would compute each trial on all cores.")
-    os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}  # as many trials run as there are cores
+    os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}  # one thread: a trial runs on every core
     warm_up(adapter_path)
 
 

@@ -1,4 +1,4 @@
-"""The results as a page: how many cards have taken a training step, and why the others have not."""
+"""The page of the results: numbers of cards that have taken a training step, and the reasons of those that have not."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from trainer_kit.catalog import load_catalog
 from trainer_kit.catalog_check.results import Outcome, Result, read_results
 from vision_contracts import ModelCard
 
-WORDS = {
+OUTCOME_TITLES = {
     Outcome.TRAINED: "trained",
     Outcome.META_ONLY: "too large here, built without memory only",
     Outcome.REFUSED: "refused, with the trainer's reason",
     Outcome.FAILED: "failed",
     None: "not tried yet",
 }
-"""From the best to the worst: a card of several tasks counts as the worst of them."""
+"""Columns of the page, from the best outcome to the worst: a card of several tasks counts as the worst of them."""
 
 INTRODUCTION = """# The catalogue, checked
 
@@ -27,16 +27,16 @@ more than a trial may hold are built without memory for them, and counted apart.
 
 
 @dataclass(frozen=True)
-class Checked:
-    """One framework's catalogue with what the trials have found."""
+class FrameworkResults:
+    """The catalogue of one framework with the results of its trials; None for a task that was not tried yet."""
 
     framework: str
     version: str
     cards: list[tuple[ModelCard, list[Result | None]]]
 
     @classmethod
-    def read(cls, catalog_file: Path, results_folder: Path) -> "Checked":
-        """Results of another version of the framework do not count."""
+    def read(cls, catalog_file: Path, results_folder: Path) -> "FrameworkResults":
+        """Read both files. Results of another version of the framework are ignored."""
         models = load_catalog(catalog_file).models
         results = {
             key: result
@@ -51,30 +51,30 @@ class Checked:
 
 
 def _worst(found: list[Result | None]) -> Outcome | None:
-    order = list(WORDS)
+    order = list(OUTCOME_TITLES)
     return max((result and result.outcome for result in found), key=order.index)
 
 
 def write_page(catalogs: Iterable[Path], results_folder: Path) -> str:
-    """Markdown."""
-    frameworks = [Checked.read(catalog, results_folder) for catalog in catalogs]
+    """Return the page as Markdown."""
+    frameworks = [FrameworkResults.read(catalog, results_folder) for catalog in catalogs]
     return "\n".join([INTRODUCTION, *_summary(frameworks), *_exceptions(frameworks)]) + "\n"
 
 
-def _summary(frameworks: list[Checked]) -> Iterator[str]:
+def _summary(frameworks: list[FrameworkResults]) -> Iterator[str]:
     total = sum(len(checked.cards) for checked in frameworks)
     trained = sum(checked.count(Outcome.TRAINED) for checked in frameworks)
     yield f"**{trained:,} of {total:,} cards have taken a training step.**\n"
-    yield f"| framework | version | cards | {' | '.join(WORDS.values())} |"
-    yield "|---|---|--:|" + "--:|" * len(WORDS)
+    yield f"| framework | version | cards | {' | '.join(OUTCOME_TITLES.values())} |"
+    yield "|---|---|--:|" + "--:|" * len(OUTCOME_TITLES)
     for checked in frameworks:
-        counts = " | ".join(f"{checked.count(outcome):,}" for outcome in WORDS)
+        counts = " | ".join(f"{checked.count(outcome):,}" for outcome in OUTCOME_TITLES)
         yield f"| {checked.framework} | {checked.version} | {len(checked.cards):,} | {counts} |"
-    counts = " | ".join(f"{sum(checked.count(outcome) for checked in frameworks):,}" for outcome in WORDS)
+    counts = " | ".join(f"{sum(checked.count(outcome) for checked in frameworks):,}" for outcome in OUTCOME_TITLES)
     yield f"| **all** | | **{total:,}** | {counts} |\n"
 
 
-def _exceptions(frameworks: list[Checked]) -> Iterator[str]:
+def _exceptions(frameworks: list[FrameworkResults]) -> Iterator[str]:
     results = [
         (checked.framework, result)
         for checked in frameworks
@@ -85,7 +85,7 @@ def _exceptions(frameworks: list[Checked]) -> Iterator[str]:
     wrong = [each for each in results if each[1].outcome in (Outcome.REFUSED, Outcome.FAILED)]
     yield "## Cards that did not train\n"
     yield from _table(
-        ("framework", "model", "task", "why"),
+        ("framework", "model", "task", "reason"),
         [(framework, f"`{r.model_name}`", r.task_type, _one_cell(r.reason)) for framework, r in wrong],
     )
     yield "\n## Cards that were built without memory only\n"

@@ -1,4 +1,4 @@
-"""What a trial has found, and the file that it is kept in."""
+"""The result of a trial, and the file of results."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -10,18 +10,18 @@ from vision_contracts import TaskType
 
 
 class Outcome(StrEnum):
-    """How a trial ended."""
+    """Outcome of a trial."""
 
     TRAINED = "trained"
     META_ONLY = "meta_only"
     """Too large for this machine: built without memory for its weights, and its parameters counted."""
     REFUSED = "refused"
-    """The trainer says why it cannot train this card."""
+    """The trainer gave a reason why it cannot train this card (TrainingError)."""
     FAILED = "failed"
 
 
 class Result(BaseModel):
-    """One card in one of its tasks."""
+    """Result of the trial of one card in one of its tasks."""
 
     framework_version: str
     model_name: str
@@ -30,7 +30,7 @@ class Result(BaseModel):
     params: int
     reason: str = ""
     image_size: int | None = None
-    """Of the images that it was trained on; None where it takes only its own."""
+    """Side in pixels of the images that it was trained on; None if the size cannot be chosen."""
     train_loss: float | None = None
     seconds: float = 0.0
     peak_bytes: int = 0
@@ -41,7 +41,7 @@ class Result(BaseModel):
 
 
 def read_results(path: Path) -> dict[tuple[str, TaskType], Result]:
-    """The newest result of each card and task. A line that a kill has cut off is as if it had never been written."""
+    """Return the newest result of each card and task. Incomplete lines, which a kill leaves, are ignored."""
     found: dict[tuple[str, TaskType], Result] = {}
     try:
         lines = path.read_text().splitlines()
@@ -57,7 +57,7 @@ def read_results(path: Path) -> dict[tuple[str, TaskType], Result]:
 
 
 def append_results(path: Path, results: Iterable[Result]) -> None:
-    """At once, so that a kill loses the trials under way and no others."""
+    """Append results to the file. Call it after every trial, so that a kill loses only the trials that run."""
     with path.open("a") as file:
-        # The empty line in between keeps a cut-off line from spoiling this one.
+        # The line break in front separates this line from an incomplete one.
         file.writelines(f"\n{result.model_dump_json()}\n" for result in results)

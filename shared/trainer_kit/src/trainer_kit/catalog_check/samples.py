@@ -1,4 +1,4 @@
-"""Two images to train on and two to validate: enough for a step in every task."""
+"""Data sets of two training and two validation images: enough for a step in every task."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +17,11 @@ SQUARES: tuple[Corners, ...] = (
     ((0.1, 0.1), (0.5, 0.1), (0.5, 0.5), (0.1, 0.5)),
     ((0.5, 0.4), (0.9, 0.4), (0.9, 0.9), (0.5, 0.9)),
 )
-"""One of each class in every image, as shares of it."""
+"""Objects of every image, one of each class, as shares of its width and height."""
 
 
 def write_samples(root: Path, task_type: TaskType) -> Path:
-    """A data set for `task_type` below `root`; one that is there already is taken as it is."""
+    """Write a data set for `task_type` below `root`, unless it exists, and return its folder."""
     folder = root / task_type
     if folder.is_dir():
         return folder

@@ -1,4 +1,4 @@
-"""One card's trial, inside a process of its own: the service's trainer, until it has validated its first step."""
+"""The trial of one card: it runs the service's trainer until it has validated its first step."""
 
 import gc
 import math
@@ -19,19 +19,19 @@ from trainer_kit.trainer.messages import Message
 from vision_contracts import DatasetRef, EndReason, JobSpec, Metrics, ModelCard, TaskType, TrainingParams, metric_names
 
 SIZES = (32, 64, 128, 224, 320, 480)
-"""Sides of images that are tried where the architecture leaves the choice, the cheapest first."""
+"""Image sizes that are tried if the size can be chosen, the smallest first."""
 
-CHEAP = {"workers": 0, "plots": False, "mixed_precision": False}
-"""Settings that change what a step costs, and not whether it can be taken; where the card has them."""
+CHEAP_SETTINGS = {"workers": 0, "plots": False, "mixed_precision": False}
+"""Hyper-parameters that make a step cheaper without changing whether it succeeds; for cards that have them."""
 
 
-class StepTaken(BaseException):
-    """Everything is seen. Not an Exception, which a library might catch."""
+class TrialCompleted(BaseException):
+    """Raised to end the trainer after its first validation. It is not an Exception, which a library might catch."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What is to be tried."""
+    """A card and a task to try."""
 
     adapter_path: str
     framework_version: str
@@ -51,7 +51,7 @@ class Trial:
         )
 
     def image_sizes(self) -> Iterator[int | None]:
-        """Smallest first, the card's own last; None alone where there is no choice."""
+        """Yield the image sizes to try, the smallest first and the card's own last; None alone if it is fixed."""
         setting = self.schema["properties"].get("image_size")
         if setting is None:
             yield None
@@ -61,7 +61,7 @@ class Trial:
         yield from sorted({least, max(least, own), *(size for size in SIZES if least < size < own and not size % step)})
 
     def spec(self, image_size: int | None) -> JobSpec:
-        settings = {name: value for name, value in CHEAP.items() if name in self.schema["properties"]}
+        settings = {name: value for name, value in CHEAP_SETTINGS.items() if name in self.schema["properties"]}
         return JobSpec(
             job_uid=UUID(int=1),
             attempt=1,
@@ -78,7 +78,7 @@ class Trial:
 
 
 def train_one_step(trial: Trial, folder: Path) -> Result:
-    """Trains with growing images until a step is taken. Tells of the last error if none is."""
+    """Train with images of increasing size until a step succeeds. Return the last error if none does."""
     result = trial.result(Outcome.FAILED, reason="There is no size of image to try.")
     for image_size in trial.image_sizes():
         result = _train(trial, folder, image_size)
@@ -100,17 +100,17 @@ def _train(trial: Trial, folder: Path, image_size: int | None) -> Result:
         if isinstance(message, Metrics):
             losses.extend(message.values[name] for name in [metric_names.TRAIN_LOSS] if name in message.values)
             if metric_names.VAL_LOSS in message.values:
-                raise StepTaken
+                raise TrialCompleted
 
     try:
         run, train = prepare(attempt, TrainerInputs(trial.adapter_path, trial.dataset), receive)
         train(run)
-    except StepTaken:
+    except TrialCompleted:
         return _judge(trial, losses, image_size)
     except TrainingError as error:
         outcome = Outcome.FAILED if error.reason is EndReason.NAN_LOSS else Outcome.REFUSED
         return trial.result(outcome, reason=f"{error.reason}: {error}", image_size=image_size)
-    except Exception as error:  # noqa: BLE001 - whatever it is, this card cannot be trained
+    except Exception as error:  # noqa: BLE001 - any error means that the card cannot be trained
         return trial.result(Outcome.FAILED, reason=_first_line(error), image_size=image_size)
     return trial.result(Outcome.FAILED, reason="It ended without a validation.", image_size=image_size)
 
@@ -123,10 +123,10 @@ def _judge(trial: Trial, losses: list[float | None], image_size: int | None) -> 
 
 
 def build_without_memory(trial: Trial, count_parameters: Callable[[ModelCard], int]) -> Result:
-    """For a card whose weights alone are more than this machine should hold."""
+    """Build a card whose weights alone exceed the memory limit on the meta device, and compare its parameters."""
     try:
         found = count_parameters(trial.card)
-    except Exception as error:  # noqa: BLE001 - whatever it is, this card cannot be built
+    except Exception as error:  # noqa: BLE001 - any error means that the card cannot be built
         return trial.result(Outcome.FAILED, reason=_first_line(error))
     if found != trial.card.params:
         return trial.result(Outcome.FAILED, reason=f"It has {found} parameters, its card says {trial.card.params}.")

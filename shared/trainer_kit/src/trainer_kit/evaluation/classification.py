@@ -152,8 +152,8 @@ def calibrate(confidence: Floats, correct: NDArray[np.bool_]) -> tuple[Curve, fl
     mean_confidence = ratio(np.bincount(bins, confidence, CALIBRATION_BINS), counts)
     accuracy = ratio(np.bincount(bins, correct, CALIBRATION_BINS), counts)
     used = counts > 0
-    x, y = rounded(mean_confidence[used]), list(rounded(accuracy[used]))
-    curve = Curve(name="calibration", x=x, y=y, counts=counts[used].tolist())
+    x, used_counts = rounded(mean_confidence[used]), counts[used].tolist()
+    curve = Curve(name="calibration", x=x, y=list(rounded(accuracy[used])), counts=used_counts)
     return curve, float(np.average(np.abs(mean_confidence - accuracy), weights=counts))
 
 

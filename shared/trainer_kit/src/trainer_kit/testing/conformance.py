@@ -1,8 +1,8 @@
-"""What every training service must do. Each runs it on itself, over HTTP, with real trainings:
+"""The conformance suite of training services. Each service runs it on itself, over HTTP, with real trainings:
 
-class TestTimm(ServiceConformance):
-    adapter_path = "timm_service.adapter:adapter"
-    model_name = "resnet10t"
+class TestMyService(ServiceConformance):
+    adapter_path = "my_service.adapter:adapter"
+    model_name = "resnet18"
     hyperparameters = {"image_size": 32}
     optimizer = "sgd"
 """
@@ -80,7 +80,7 @@ class ServiceConformance:
     @pytest.fixture(scope="class")
     @classmethod
     def template(cls, service: ServiceProcess, dataset_path: Path) -> JobSpec:
-        """A job that this service can train; tests change what they are about."""
+        """A job that this service can train, which tests change as needed."""
         job_uid = uuid4()
         return JobSpec(
             job_uid=job_uid,
@@ -122,7 +122,7 @@ class ServiceConformance:
     def resumed(
         cls, service: ServiceProcess, paused: tuple[JobSpec, list[JobEvent]]
     ) -> tuple[JobSpec, Checkpoint, Started]:
-        """A second attempt that goes on from the newest checkpoint of the first, and runs."""
+        """A second attempt that resumes from the newest checkpoint of the first, and runs."""
         spec, events = paused
         checkpoint = bodies(events, Checkpoint)[-1]
         again = service.begin_ok(changed(spec, attempt=2, resume_from_uri=checkpoint.uri))
@@ -136,7 +136,7 @@ class ServiceConformance:
         for path in ("/ready", "/models/list", "/training/jobs", "/metrics"):
             assert_problem(service.client.get(path, headers=wrong), 401, "token_invalid")
 
-    def test_says_who_it_is_and_what_is_free(self, service: ServiceProcess) -> None:
+    def test_ready_reports_slots_and_devices(self, service: ServiceProcess) -> None:
         ready = service.ready()
         assert (ready.slots, ready.free_slots, ready.draining) == (1, 1, False)
         assert "cpu" in {device.name for device in ready.devices}
@@ -188,7 +188,7 @@ class ServiceConformance:
         assert [error.field for error in problem.errors or []] == [field]
         assert service.held() == []
 
-    def test_training_tells_everything_from_start_to_finish(self, finished: tuple[JobSpec, list[JobEvent]]) -> None:
+    def test_training_reports_everything_from_start_to_finish(self, finished: tuple[JobSpec, list[JobEvent]]) -> None:
         spec, events = finished
         assert [event.seq for event in events] == list(range(1, len(events) + 1))
         assert isinstance(events[-1].body, Finished), events[-1].body
@@ -200,7 +200,7 @@ class ServiceConformance:
         assert (last.epoch, last.epochs, last.step) == (spec.params.epochs, spec.params.epochs, last.steps)
         assert events[-1].body.values, "the ending carries the metrics of the best checkpoint"
 
-    def test_checkpoints_are_stored_before_they_are_told(self, finished: tuple[JobSpec, list[JobEvent]]) -> None:
+    def test_checkpoints_are_stored_before_they_are_reported(self, finished: tuple[JobSpec, list[JobEvent]]) -> None:
         spec, events = finished
         checkpoints = bodies(events, Checkpoint)
         assert any(checkpoint.is_best for checkpoint in checkpoints)
@@ -210,7 +210,7 @@ class ServiceConformance:
             assert sha256_of(checkpoint.uri) == checkpoint.sha256
         assert len({checkpoint.uri for checkpoint in checkpoints}) == len(checkpoints)
 
-    def test_the_report_says_what_the_best_checkpoint_is_worth(self, finished: tuple[JobSpec, list[JobEvent]]) -> None:
+    def test_the_report_has_the_metrics_of_the_best_checkpoint(self, finished: tuple[JobSpec, list[JobEvent]]) -> None:
         spec, events = finished
         [artifact] = [one for one in bodies(events, Artifact) if one.name == "report.json"]
         path = local_path(artifact.uri)
@@ -270,12 +270,12 @@ class ServiceConformance:
         assert events[-1].body.type == "paused"
         assert service.ready().free_slots == 1
 
-    def test_resume_goes_on_after_the_step_of_the_checkpoint(
+    def test_resume_continues_after_the_step_of_the_checkpoint(
         self, service: ServiceProcess, resumed: tuple[JobSpec, Checkpoint, Started]
     ) -> None:
         spec, checkpoint, started = resumed
         assert started.resume_step == checkpoint.step
-        # What was stopped between an epoch's last step and its validation begins with that validation.
+        # An attempt that was stopped between an epoch's last step and its validation begins with that validation.
         trained = (step for step, values in _metrics(service, spec) if metric_names.TRAIN_LOSS in values)
         assert next(trained) > checkpoint.step
 

@@ -1,4 +1,4 @@
-"""A framework that is none: softmax regression in numpy, complete with catalogue, checkpoints and ways to go wrong."""
+"""A fake framework: softmax regression in numpy, with a catalogue, checkpoints, and failures on request."""
 
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +15,7 @@ OPTIMIZERS = ("sgd", "adam")
 
 
 class FakeHyperparameters(Hyperparameters):
-    """How to learn, and how to misbehave."""
+    """Hyper-parameters of the fake framework: of its training, and of the failure to simulate."""
 
     image_size: int = Field(8, ge=1, le=64, title="Image size", json_schema_extra={"group": "basic", "unit": "px"})
     step_seconds: float = Field(0.0, ge=0, le=60, title="Duration of a step", json_schema_extra={"unit": "s"})
@@ -49,7 +49,7 @@ adapter = FakeAdapter()
 
 
 def build() -> None:
-    """Writes the catalogue: `python -m trainer_kit.testing.fake_adapter`."""
+    """Write the catalogue: `python -m trainer_kit.testing.fake_adapter`."""
     cards = [
         ModelCard(
             framework=adapter.framework,

@@ -1,4 +1,4 @@
-"""What the fake framework can do with a trained model."""
+"""Operations of the fake framework."""
 
 import importlib
 import math
@@ -18,7 +18,7 @@ CHANNELS = 3
 
 
 class FakeNetwork:
-    """Satisfies `trainer_kit.inference.Network`."""
+    """The fake model as a `trainer_kit.inference.Network`."""
 
     device = "cpu"
 
@@ -42,7 +42,7 @@ class FakeNetwork:
         return {"probabilities": softmax(features @ self.model.weights).astype(np.float32)}
 
     def write_onnx(self, path: Path) -> None:
-        """The same product and softmax, as a graph of five nodes."""
+        """Write the product and the softmax as a graph of five nodes."""
         helper: Any = importlib.import_module("onnx.helper")
         numpy_helper: Any = importlib.import_module("onnx.numpy_helper")
         height, width = self.description.preprocessing.size
@@ -74,7 +74,7 @@ class FakeNetwork:
 
 
 def load_network(run: OperationRun[Any]) -> FakeNetwork:
-    """Raises TrainingError for a file that no fake training has written."""
+    """Load a checkpoint. Raises TrainingError for a file that no fake training has written."""
     try:
         model = Model.load(run.checkpoint)
     except (OSError, ValueError, KeyError) as error:

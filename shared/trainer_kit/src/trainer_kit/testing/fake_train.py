@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 @dataclass
 class Model:
-    """`weights` is features by classes; the last feature is always 1."""
+    """Weights (features, classes), whose last feature is always 1, and the optimizer's velocity."""
 
     weights: Floats
     velocity: Floats
@@ -48,7 +48,7 @@ class Model:
 
 
 def train(run: TrainingRun[FakeHyperparameters]) -> None:
-    """Trains until the last epoch, an order to stop, or the misbehaviour that was asked for."""
+    """Train until the last epoch, a request to stop, or the configured misbehaviour."""
     params, settings = run.spec.params, run.hyperparameters
     device = run.choose_device(cuda_devices=0, has_mps=False)
     train_x, train_y = read_samples(run.dataset["train"], settings.image_size)
@@ -83,7 +83,7 @@ def train(run: TrainingRun[FakeHyperparameters]) -> None:
 
 
 def read_samples(samples: Sequence[Sample], size: int) -> tuple[Floats, NDArray[np.int64]]:
-    """Pixels in 0…1 with a constant 1 behind them, and class numbers."""
+    """Features (n, pixels + 1), pixels from -0.5 to 0.5 and a constant 1, and class ids (n,)."""
     pixels = [
         np.asarray(load_image(sample.image).resize((size, size)), dtype=np.float64).ravel() / 255 for sample in samples
     ]
@@ -92,7 +92,7 @@ def read_samples(samples: Sequence[Sample], size: int) -> tuple[Floats, NDArray[
 
 
 def build_model(run: TrainingRun[FakeHyperparameters], features: int) -> Model:
-    """New weights, those of another job, or everything as it was at the checkpoint."""
+    """Return a model with new weights, with those of another job, or in the state of the checkpoint to resume."""
     if run.resume_from is not None:
         with np.load(run.resume_from, allow_pickle=False) as saved:
             run.history.restore({int(epoch): values for epoch, values in json.loads(str(saved["epochs"])).items()})
@@ -105,7 +105,7 @@ def build_model(run: TrainingRun[FakeHyperparameters], features: int) -> Model:
 
 
 def train_step(model: Model, x: Floats, y: NDArray[np.int64], learning_rate: float) -> float:
-    """One step of gradient descent with momentum on the cross-entropy."""
+    """Take a step of gradient descent with momentum on the cross-entropy, and return the loss."""
     probabilities = softmax(x @ model.weights)
     loss = float(-np.log(probabilities[np.arange(len(y)), y] + 1e-12).mean())
     probabilities[np.arange(len(y)), y] -= 1
@@ -117,7 +117,7 @@ def train_step(model: Model, x: Floats, y: NDArray[np.int64], learning_rate: flo
 def validate(
     run: TrainingRun[FakeHyperparameters], weights: Floats, x: Floats, y: NDArray[np.int64], samples: Sequence[Sample]
 ) -> tuple[float, ClassificationEvaluator]:
-    """Loss, and what was predicted."""
+    """Return the loss, and an evaluator with the predictions."""
     probabilities = softmax(x @ weights)
     evaluator = ClassificationEvaluator(run.dataset.class_names)
     evaluator.add(samples, probabilities)
@@ -126,7 +126,7 @@ def validate(
 
 @dataclass
 class FakeBestModel:
-    """Satisfies `trainer_kit.trainer.BestModel`."""
+    """The fake model as a `trainer_kit.trainer.BestModel`."""
 
     run: TrainingRun[FakeHyperparameters]
     weights: Floats
@@ -155,7 +155,7 @@ def save(run: TrainingRun[FakeHyperparameters], model: Model, epoch: int) -> Non
 
 
 def misbehave(run: TrainingRun[FakeHyperparameters], step: int, loss: float) -> float:
-    """The loss, unless it is time to go wrong."""
+    """Fail as configured at the configured step, else return the loss."""
     settings = run.hyperparameters
     if (step, run.world.rank) != (settings.misbehave_at_step, settings.misbehaving_process):
         return loss
@@ -169,13 +169,13 @@ def crash() -> None:
     raise ValueError("the wheels came off")
 
 
-def leave_without_a_word() -> None:
+def exit_without_message() -> None:
     os.write(sys.stderr.fileno(), b"something printed last\n")
     os._exit(3)
 
 
 def hang() -> None:
-    """Neither looks at the order to stop nor obeys SIGTERM."""
+    """Ignore requests to stop and SIGTERM."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True:
         time.sleep(1)
@@ -190,7 +190,7 @@ def fill_the_disk() -> None:
 
 
 def leave_traces() -> None:
-    """In what a process has once: its environment, its modules, its global generator of random numbers."""
+    """Change state that a process has once: its environment, its modules, its global generator of random numbers."""
     found = sum(("TRACES" in os.environ, "traces" in sys.modules, os.getcwd() in sys.path))
     sys.stdout.write(f"traces found: {found}; {np.random.random()}\n")
     os.environ["TRACES"] = "1"
@@ -202,7 +202,7 @@ MISBEHAVIOURS: dict[str, Callable[[], object]] = {
     "none": lambda: None,
     "crash": crash,
     "disk_full": fill_the_disk,
-    "exit": leave_without_a_word,
+    "exit": exit_without_message,
     "flood": lambda: sys.stdout.write("".join(f"line {number}\n" for number in range(20_000))),
     "hang": hang,
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),

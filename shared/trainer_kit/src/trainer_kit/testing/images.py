@@ -1,4 +1,4 @@
-"""Small data sets whose classes a model can tell apart after a few steps."""
+"""Small data sets whose classes a model can distinguish after a few steps."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ NOISE = 25
 
 
 def make_imagefolder(folder: Path, *, per_class: int = 12, size: int = 32, seed: int = 0) -> Path:
-    """Noisy pictures of one colour each, in `train` and `val`."""
+    """Write noisy images of one colour each, in `train` and `val`, and return the folder."""
     random = np.random.default_rng(seed)
     for split, count in {"train": per_class, "val": max(2, per_class // 3)}.items():
         for name, color in COLORS.items():
@@ -23,7 +23,7 @@ def make_imagefolder(folder: Path, *, per_class: int = 12, size: int = 32, seed:
 
 
 def make_yolo(folder: Path, *, count: int = 12, size: int = 64, seed: int = 0) -> Path:
-    """Grey pictures with one coloured rectangle each, in YOLO's layout with boxes."""
+    """Write grey images with one coloured rectangle each, in YOLO's layout with boxes, and return the folder."""
     random = np.random.default_rng(seed)
     for split, number in {"train": count, "val": max(2, count // 3)}.items():
         images, labels = folder / "images" / split, folder / "labels" / split

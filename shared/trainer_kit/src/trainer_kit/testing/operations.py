@@ -1,15 +1,14 @@
-"""Work on a checkpoint in this process, without a runner; its files are kept where a runner would store them."""
+"""Operations on a checkpoint in this process, without a runner; published files are kept in a folder."""
 
-import os
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import chdir
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from trainer_kit.attempt_folder import AttemptFolder
-from trainer_kit.trainer.main import TrainerInputs, train
+from trainer_kit.trainer.main import TrainerInputs, run_attempt
 from trainer_kit.trainer.messages import FileReport, Message
 from vision_contracts import (
     CheckpointRef,
@@ -28,7 +27,7 @@ from vision_contracts import (
 
 @dataclass
 class FinishedOperation:
-    """What was told and made."""
+    """Messages and files of an operation."""
 
     folder: Path
     messages: list[Message] = field(default_factory=list[Message])
@@ -47,7 +46,7 @@ class FinishedOperation:
 
     @property
     def values(self) -> dict[str, float | None]:
-        """Of the ending. Raises AssertionError with the failure if there is none."""
+        """Values of the finished operation. Raises AssertionError with the failure if it has failed."""
         failed = [message for message in self.messages if isinstance(message, Failed)]
         assert not failed, [message for message in self.messages if message.type in ("log", "failed")]
         return next(message.values for message in self.messages if isinstance(message, Finished))
@@ -71,7 +70,7 @@ def run_operation(
     images: Sequence[Path] = (),
     hyperparameters: dict[str, Any] | None = None,
 ) -> FinishedOperation:
-    """One attempt from its spec to its exit code."""
+    """Run one attempt of an operation."""
     folder.mkdir(parents=True)
     spec = JobSpec(
         kind=work.kind,  # pyright: ignore[reportArgumentType] - a name of the kind
@@ -88,27 +87,17 @@ def run_operation(
         hyperparameters=hyperparameters or {},
     )
     (folder / "spec.json").write_text(spec.model_dump_json())
-    done = FinishedOperation(folder)
-    laid = folder / "images"
-    laid.mkdir()
+    operation = FinishedOperation(folder)
+    copies = folder / "images"
+    copies.mkdir()
     for number, image in enumerate(images):
-        (laid / str(number)).write_bytes(image.read_bytes())
-    inputs = TrainerInputs(adapter_path, dataset, initial_checkpoint=checkpoint, images=laid)
-    with _working_in(folder):
-        train(AttemptFolder(folder), inputs, done.receive)
-    return done
+        (copies / str(number)).write_bytes(image.read_bytes())
+    inputs = TrainerInputs(adapter_path, dataset, initial_checkpoint=checkpoint, images=copies)
+    with chdir(folder):
+        run_attempt(AttemptFolder(folder), inputs, operation.receive)
+    return operation
 
 
 def predict_operation(images: Sequence[Path], **settings: Any) -> PredictOperation:
-    """To look at these."""
+    """Return the settings of a prediction for these images."""
     return PredictOperation(images=[ImageRef(name=path.name, uri=path.as_uri()) for path in images], **settings)
-
-
-@contextmanager
-def _working_in(folder: Path) -> Generator[None]:
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)

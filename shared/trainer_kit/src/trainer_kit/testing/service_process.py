@@ -1,4 +1,4 @@
-"""A training service as a process of its own, and what a backend would say to it."""
+"""A training service in its own process, and the requests that a backend would send."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ START_SECONDS = 60.0
 
 
 class ServiceProcess:
-    """Starts the service of `adapter` on a free port of loopback, with its data in `data_dir`."""
+    """The service of `adapter` on a free port of loopback, with its data in `data_dir`."""
 
     def __init__(self, adapter: str, data_dir: Path, dataset_roots: list[Path], **environment: str) -> None:
         self.data_dir = data_dir
@@ -49,7 +49,7 @@ class ServiceProcess:
         return self.data_dir.with_name(f"{self.data_dir.name}.log")
 
     def start(self, *, pass_fds: tuple[int, ...] = ()) -> "ServiceProcess":
-        """Returns once it answers."""
+        """Start the service, and return once it answers."""
         already = self.log_file.stat().st_size if self.log_file.exists() else 0
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603
@@ -68,17 +68,17 @@ class ServiceProcess:
         return self
 
     def kill(self) -> None:
-        """Ends the HTTP process as `kill -9` does; its runners go on."""
+        """Kill the HTTP process, as `kill -9` does; its runners continue."""
         self.process.kill()
         self.process.wait()
 
     def terminate(self, timeout_seconds: float = 60) -> int:
-        """Ends it as an operator does."""
+        """Send SIGTERM, as an operator does, and return the exit code."""
         self.process.terminate()
         return self.process.wait(timeout_seconds)
 
     def close(self) -> None:
-        """Leaves nothing running."""
+        """Kill the service, its runners and its trainers."""
         if self._process is not None and self._process.poll() is None:
             self.kill()
         for role in ("runner", "trainer"):
@@ -95,7 +95,7 @@ class ServiceProcess:
         return self.client.post("/training/start", json=spec.model_dump(mode="json"))
 
     def begin_ok(self, spec: JobSpec) -> JobSpec:
-        """Starts it, and insists that it is taken on."""
+        """Start a job. Raises AssertionError if it is refused."""
         response = self.begin(spec)
         assert response.status_code == 202, response.text
         return spec
@@ -108,12 +108,12 @@ class ServiceProcess:
         return [HeldJob.model_validate(one) for one in self._get("/training/jobs").json()]
 
     def events(self, spec: JobSpec, *, after: int = 0) -> list[JobEvent]:
-        """What has happened so far."""
+        """Return the events so far."""
         response = self._get(f"/training/jobs/{spec.job_uid}/events", attempt=spec.attempt, after=after)
         return [JobEvent.from_line(line) for line in response.iter_lines() if line]
 
     def follow(self, spec: JobSpec, *, after: int = 0, timeout_seconds: float = 120.0) -> Iterator[JobEvent]:
-        """What happens, until the terminal event. Raises httpx.ReadTimeout after 12 s without a heartbeat."""
+        """Yield events until the terminal one. Raises httpx.ReadTimeout after 12 s without a heartbeat."""
         address = f"/training/jobs/{spec.job_uid}/events"
         query = {"attempt": spec.attempt, "after": after, "follow": True}
         with self.client.stream("GET", address, params=query, timeout=httpx.Timeout(timeout_seconds, read=12)) as lines:
@@ -123,7 +123,7 @@ class ServiceProcess:
                     yield JobEvent.from_line(line)
 
     def wait_for(self, spec: JobSpec, type_: str, *, timeout_seconds: float = 120.0) -> JobEvent:
-        """The first event of that type. Raises AssertionError if the attempt ends without it."""
+        """Return the first event of that type. Raises AssertionError if the attempt ends without it."""
         for event in self.follow(spec, timeout_seconds=timeout_seconds):
             if event.body.type == type_:
                 return event
@@ -140,7 +140,7 @@ class ServiceProcess:
         return self._pid(spec, "runner")
 
     def warm_parent(self) -> psutil.Process | None:
-        """The process that this service keeps warm, if it does now."""
+        """Return the warm parent process of this service, or None."""
         for child in psutil.Process(self.process.pid).children():
             with suppress(psutil.NoSuchProcess):  # a zombie is none any more
                 if child.cmdline()[:1] == [f"warm parent: {self._adapter}"]:
@@ -173,7 +173,7 @@ class ServiceProcess:
 def running_service(
     adapter: str, data_dir: Path, dataset_roots: list[Path], **environment: str
 ) -> Generator[ServiceProcess]:
-    """A service that is gone afterwards, with all that it has started."""
+    """Run a service, and kill it and all its processes at the end."""
     service = ServiceProcess(adapter, data_dir, dataset_roots, **environment)
     try:
         yield service.start()

@@ -1,4 +1,4 @@
-"""Job specs, events and answers, taken apart for tests."""
+"""Job specs, and checks of events and responses, for tests."""
 
 import hashlib
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ B = TypeVar("B", bound=EventBody)
 
 
 def changed(spec: JobSpec, **changes: Any) -> JobSpec:
-    """The spec with other fields, those of `params` among them; its output goes where its identity says."""
+    """Return the spec with changed fields, of `params` too; its `output_uri` follows its job and attempt."""
     params = {name: changes.pop(name) for name in list(changes) if name in type(spec.params).model_fields}
     fields = spec.model_dump() | changes
     fields["params"] = fields["params"] | params
@@ -34,17 +34,17 @@ def changed(spec: JobSpec, **changes: Any) -> JobSpec:
 
 
 def attempt_uri(storage: str, job_uid: UUID, attempt: int) -> str:
-    """Where an attempt leaves its files."""
+    """URI below which an attempt stores its files."""
     return f"{storage}/jobs/{job_uid}/attempts/{attempt}"
 
 
 def bodies(events: list[JobEvent], kind: type[B]) -> list[B]:
-    """The events of one type."""
+    """Return the bodies of the events of one type."""
     return [event.body for event in events if isinstance(event.body, kind)]
 
 
 def computed(events: list[JobEvent]) -> dict[tuple[str, int], float | None]:
-    """Every metric point but those that measure time."""
+    """Return every metric point by name and step, except those that measure time."""
     return {
         (name, body.step): value
         for body in bodies(events, Metrics)
@@ -54,7 +54,7 @@ def computed(events: list[JobEvent]) -> dict[tuple[str, int], float | None]:
 
 
 def assert_problem(response: httpx.Response, status: int, code: str) -> Problem:
-    """The problem that the response must be."""
+    """Check that the response is this problem, and return it."""
     assert response.status_code == status, response.text
     assert response.headers["Content-Type"] == PROBLEM_CONTENT_TYPE
     problem = Problem.model_validate_json(response.content)
@@ -63,14 +63,14 @@ def assert_problem(response: httpx.Response, status: int, code: str) -> Problem:
 
 
 def sha256_of(uri: str) -> str:
-    """Of a file on this machine."""
+    """SHA-256 of a file on this machine, as hexadecimal digits."""
     path = local_path(uri)
     assert path is not None
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def make_fake_spec(storage: str, dataset_uri: str) -> JobSpec:
-    """A job of the fake framework. Ten thousand epochs of slow steps: it runs until something ends it."""
+    """Return a job of the fake framework with ten thousand epochs of slow steps, so that it runs until it is ended."""
     job_uid = uuid4()
     return JobSpec(
         job_uid=job_uid,

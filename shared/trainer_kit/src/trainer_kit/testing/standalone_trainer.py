@@ -1,4 +1,4 @@
-"""A real trainer process without its runner, for what only shows in processes of their own."""
+"""A real trainer process without a runner, for tests that need separate processes."""
 
 import signal
 import time
@@ -23,7 +23,7 @@ M = TypeVar("M", bound=Message)
 
 @dataclass
 class StandaloneTrainer:
-    """One attempt in a folder below `root`, with all that it has told. Checkpoints are kept as `step-N`."""
+    """One attempt in a folder below `root`, with all its messages. Checkpoints are kept as `step-N`."""
 
     root: Path
     spec: JobSpec
@@ -39,7 +39,7 @@ class StandaloneTrainer:
         return AttemptFolder.at(self.root, self.spec.job_uid, self.spec.attempt)
 
     def run(self) -> "StandaloneTrainer":
-        """Returns when it has ended."""
+        """Run the trainer until it has ended."""
         self.folder.path.mkdir(parents=True)
         self.folder.spec_file.write_text(self.spec.model_dump_json())
         trainer = spawn_trainer(self.folder, self.inputs)
@@ -57,13 +57,13 @@ class StandaloneTrainer:
     def _receive(self, message: Message) -> None:
         self.messages.append(message)
         if isinstance(message, FileReport):
-            posted = self.folder.path / message.path
+            file = self.folder.path / message.path
             is_checkpoint = message.kind is ArtifactKind.CHECKPOINT
-            posted.rename(self.checkpoint(message.step)) if is_checkpoint else posted.unlink()
+            file.rename(self.checkpoint(message.step)) if is_checkpoint else file.unlink()
         self.watch(self, message)
 
     def stop(self) -> None:
-        """As the runner asks for it."""
+        """Request a stop, as the runner does."""
         (self.folder.path / "stop.json").write_text('{"attempt": 1, "mode": "stop"}')
 
     def checkpoint(self, step: int | None) -> Path:
@@ -78,13 +78,13 @@ class StandaloneTrainer:
 
     @property
     def failure(self) -> Failed:
-        """Why it failed. Raises ValueError if it did not say."""
+        """The reported failure. Raises ValueError if there is none."""
         [failure] = self.messages_of(Failed)
         return failure
 
 
 def stop_at(step: int) -> Callable[[StandaloneTrainer, Message], None]:
-    """Watches a training and has it stopped after a step."""
+    """Return a watcher that stops the training after a step."""
 
     def watch(trainer: StandaloneTrainer, message: Message) -> None:
         if isinstance(message, Metrics) and message.step == step:
@@ -95,7 +95,7 @@ def stop_at(step: int) -> Callable[[StandaloneTrainer, Message], None]:
 
 @dataclass
 class KillAt:
-    """Watches a training of two processes and kills one of them after a step."""
+    """A watcher that kills one of the two processes of a training after a step."""
 
     step: int
     rank: int
@@ -103,14 +103,14 @@ class KillAt:
     killed_at: float = 0.0
 
     def __call__(self, trainer: StandaloneTrainer, message: Message) -> None:
-        """Sees every message."""
+        """Receive every message of the training."""
         if isinstance(message, Metrics) and message.step == self.step:
             self.processes = [trainer.process, *trainer.process.children()]
             self.killed_at = time.monotonic()
             self.processes[self.rank].send_signal(signal.SIGKILL)
 
     def check(self, killed: StandaloneTrainer) -> None:
-        """Both are gone within seconds; what that means is left to the runner."""
+        """Check that both processes ended within seconds, and that the failure is left to the runner."""
         assert len(self.processes) == 2
         assert killed.exit_code == -signal.SIGKILL
         assert killed.messages[-1].type != "failed"

@@ -1,5 +1,5 @@
-"""Labels that are easily read in two ways, and fixed predictions of them, for tests that measure the same twice: by a
-service's own validation and by an evaluation of a checkpoint.
+"""Data sets with ambiguous labels and fixed predictions, for tests that compare a service's own validation with the
+evaluation of a checkpoint.
 """
 
 from collections.abc import Callable, Generator
@@ -21,22 +21,22 @@ from trainer_kit.inference.evaluating import NetworkEvaluation
 from vision_contracts import DatasetFormat, TaskType
 
 SIDE = 32
-"""Of the network's input, and of every image but the turned one."""
+"""Side in pixels of the network's input, and of every image but the turned one."""
 BOXES = ((2, 2, 6, 6), (10, 6, 17, 13), (24, 20, 32, 28), (3, 13, 9, 20), (12, 12, 20, 20), (5, 9, 12, 15))
-"""Found in every image, in pixels of the input: some are labelled, some nearly, and some are nothing."""
+"""Boxes predicted for every image, in pixels of the input: some match a label, some nearly, and some none."""
 SCORES = (0.95, 0.875, 0.75, 0.625, 0.5, 0.375)
 KEYPOINTS = 2
 TURN_RIGHT = 6
-"""The EXIF orientation of an image that is shown turned by a quarter."""
+"""The EXIF orientation of an image to be rotated by 90 degrees."""
 
 
 def square(x: float, y: float, side: float = 4) -> Polygon:
-    """An outline of side² pixels."""
+    """Outline of a square of side² pixels."""
     return (x, y, x + side, y, x + side, y + side, x, y + side)
 
 
 def ring() -> Polygon:
-    """12 by 12 pixels with a hole of 6 by 6."""
+    """Outline of a square of 12 by 12 pixels with a hole of 6 by 6."""
     mask = np.zeros((SIDE, SIDE), dtype=np.bool_)
     mask[10:22, 10:22] = True
     mask[13:19, 13:19] = False
@@ -45,8 +45,8 @@ def ring() -> Polygon:
 
 
 def labelled(*polygons: Polygon, class_id: int = 0, seen: int = 2, is_crowd: bool = False) -> Instance:
-    """An object with all that any task asks for; `seen` is the visibility of its second keypoint, the first is seen
-    unless none is.
+    """Object with labels for every task. `seen` is the visibility of its second keypoint; the first one is visible
+    unless `seen` is 0.
     """
     x1, y1, x2, y2 = polygons[0][:2] + polygons[0][4:6]
     ends: tuple[Keypoint, ...] = ((x1, y1, 2), (x2, y2, seen) if seen else (0.0, 0.0, 0))
@@ -66,8 +66,8 @@ OBJECTS: dict[str, tuple[Instance, ...]] = {
 
 
 def hard_dataset(folder: Path, task_type: TaskType, *, classes: int = 2, with_turned: bool = True) -> Dataset:
-    """An image for each entry of `OBJECTS`, under numbers as the writers of the data kit give them. The turned one is
-    32 by 24 pixels once it is upright; without it all are square.
+    """Write a data set with an image for each entry of `OBJECTS`, numbered as by the writers of the data kit. The
+    turned one has 32 by 24 pixels when it is upright; the others are square.
     """
     samples: list[Sample] = []
     for number, (name, objects) in enumerate(OBJECTS.items()):
@@ -95,7 +95,7 @@ def _write_image(path: Path, *, is_turned: bool) -> None:
 
 
 def stored_outputs(task_type: TaskType, *, classes: int = 2) -> Arrays:
-    """A network's outputs for one image. Labels of pixels change from column to column, objects are `BOXES`."""
+    """Outputs of a network for one image: objects are `BOXES`, and label maps have stripes of three columns."""
     boxes = np.array(BOXES, dtype=np.float32)
     scores = np.zeros((len(BOXES), classes), dtype=np.float32)
     scores[np.arange(len(BOXES)), np.arange(len(BOXES)) % classes] = SCORES
@@ -120,7 +120,7 @@ def stored_outputs(task_type: TaskType, *, classes: int = 2) -> Arrays:
 
 
 def masks() -> Any:
-    """(n, SIDE, SIDE) of `BOXES`, filled."""
+    """(n, SIDE, SIDE): masks of `BOXES`, filled."""
     filled = np.zeros((len(BOXES), SIDE, SIDE), dtype=np.bool_)
     for mask, (x1, y1, x2, y2) in zip(filled, BOXES, strict=True):
         mask[y1:y2, x1:x2] = True
@@ -128,7 +128,7 @@ def masks() -> Any:
 
 
 def evaluate_stored(dataset: Dataset, task_type: TaskType, outputs: Arrays, **description: Any) -> Evaluator:
-    """By an evaluation of a checkpoint, whose network gives `outputs` for every image."""
+    """Evaluate a network that gives `outputs` for every image, as the evaluation of a checkpoint does."""
     settings: dict[str, Any] = {"class_names": list(dataset.class_names), "resize": "letterbox"} | description
     preprocessing = Preprocessing(size=(SIDE, SIDE), resize=settings.pop("resize"))
     network = _Answers(
@@ -144,7 +144,7 @@ def evaluate_stored(dataset: Dataset, task_type: TaskType, outputs: Arrays, **de
 
 
 class _Answers:
-    """The same for every image. Satisfies `trainer_kit.inference.Network` as far as an evaluation goes."""
+    """A `trainer_kit.inference.Network` with the same outputs for every image. It cannot be exported."""
 
     device = "cpu"
 
@@ -170,8 +170,8 @@ EvaluatorUpdates = list[dict[str, Any]]
 
 @contextmanager
 def record_updates() -> Generator[EvaluatorUpdates]:
-    """All that evaluators are told of images while this is open, as lists that can be compared: truth, and how much of
-    it was found.
+    """Record the updates of all evaluators, as lists that can be compared: the ground truth, and its overlaps with the
+    predictions.
     """
     calls: EvaluatorUpdates = []
     kinds: tuple[Any, ...] = (ClassificationEvaluator, SegmentationEvaluator, DetectionEvaluator)
@@ -197,7 +197,7 @@ def _recording(original: Callable[..., None], calls: EvaluatorUpdates) -> Callab
 
 
 def _of_images(values: dict[str, Any]) -> EvaluatorUpdates:
-    """Classes of images and label maps come in batches, objects image by image."""
+    """Split an update into images: classes and label maps come in batches, objects image by image."""
     if "labels" in values:
         return [{"labels": np.asarray(one).tolist()} for one in values["labels"]]
     truth = ("overlap", "true_classes", "true_areas", "crowd", "ignored")

@@ -27,7 +27,7 @@ from trainer_kit.trainer.run import TrainingRun
 from vision_contracts import EndReason, Failed, Finished, JobKind, JobSpec, ModelCard, PredictOperation
 
 Run = TrainingRun[BaseModel] | OperationRun[BaseModel]
-Entry = Callable[[Any], None]
+EntryPoint = Callable[[Any], None]
 
 _TRAININGS: dict[JobKind, type[TrainingRun[BaseModel]]] = {
     JobKind.TRAIN: TrainingRun,
@@ -72,14 +72,14 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     channel = Channel(options.channel)
     channel.exit_with_reader()
-    return train(AttemptFolder(Path.cwd()), inputs, channel.send)
+    return run_attempt(AttemptFolder(Path.cwd()), inputs, channel.send)
 
 
 def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def train(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Message], None]) -> int:
+def run_attempt(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Message], None]) -> int:
     """Run an attempt, report its failure if it fails, and return the exit code: 0 if it has finished, or stopped on
     request.
     """
@@ -91,11 +91,11 @@ def train(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Message]
         send(message)
 
     try:
-        run, run_operation = prepare(folder, inputs, send_and_watch)
+        run, entry = prepare(folder, inputs, send_and_watch)
         if run.spec.params.num_devices > 1 and isinstance(run, TrainingRun):
-            run_replicas(run, run_operation, send_and_watch)
+            run_replicas(run, entry, send_and_watch)
         else:
-            run_operation(run)
+            entry(run)
     except Stopped:
         if folder.read_stop() is not None:
             return 0
@@ -109,7 +109,7 @@ def train(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Message]
     return 0 if has_finished else 1
 
 
-def prepare(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Message], None]) -> tuple[Run, Entry]:
+def prepare(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Message], None]) -> tuple[Run, EntryPoint]:
     """Return the run and the entry point to call with it. Everything that is cheap to check is checked before the
     framework is imported, which takes seconds.
 

@@ -34,19 +34,19 @@ CAUSE_SECONDS = 3.0
 FOLDER = "replicas"
 
 Run = TrainingRun[Any]
-Operation = Callable[[Any], None]
+EntryPoint = Callable[[Any], None]
 
 
-def run_replicas(run: Run, run_operation: Operation, send: Callable[[Message], None]) -> None:
-    """Call `run_operation(run)` in as many processes as the job has devices; return or raise as the first one does.
+def run_replicas(run: Run, train: EntryPoint, send: Callable[[Message], None]) -> None:
+    """Call `train(run)` in as many processes as the job has devices; return or raise as the first one does.
 
     If a replica fails, its failure is sent and this process ends.
     """
     _check(run)
     replicas = Replicas(send)
     try:
-        replicas.fork(run, run_operation)
-        run_operation(run)
+        replicas.fork(run, train)
+        train(run)
     except (Stopped, TrainingError):
         raise
     except Exception:
@@ -77,7 +77,7 @@ class Replicas:
         self._are_killed = False
         self._one_has_died = threading.Event()
 
-    def fork(self, run: Run, run_operation: Operation) -> None:
+    def fork(self, run: Run, train: EntryPoint) -> None:
         """Fork the replicas, and make this process the first one of the world. Call it before any thread computes and
         before CUDA is initialised.
         """
@@ -89,7 +89,7 @@ class Replicas:
             pid = os.fork()
             if pid == 0:
                 not_for_it = (listening, ours, *self._channels)
-                _become_replica(run, run_operation, World(rank, size, port), Channel(theirs.detach()), not_for_it)
+                _become_replica(run, train, World(rank, size, port), Channel(theirs.detach()), not_for_it)
             theirs.close()
             self._pids.append(pid)
             self._channels.append(ours)
@@ -147,7 +147,7 @@ def _die_by(number: signal.Signals, text: str) -> NoReturn:
 
 
 def _become_replica(
-    run: Run, run_operation: Operation, world: World, channel: Channel, not_for_it: Sequence[socket.socket]
+    run: Run, train: EntryPoint, world: World, channel: Channel, not_for_it: Sequence[socket.socket]
 ) -> NoReturn:
     """Run the entry point in the forked process, report nothing but a failure, and end the process."""
     code = 1
@@ -161,7 +161,7 @@ def _become_replica(
         folder.mkdir(parents=True, exist_ok=True)
         os.chdir(folder)
         run = replace(run, folder=folder, send=_discard, world=world)
-        run_operation(run)
+        train(run)
         code = 0
     except Stopped:
         code = 0

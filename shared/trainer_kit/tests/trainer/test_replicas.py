@@ -1,5 +1,5 @@
-"""Several processes that train together, as their runner and their service see them. What they share, each framework
-tests: those of the fake one train side by side.
+"""Several processes that train one job, as their runner and their service see them. Each framework tests its gradients:
+the processes of the fake one train independently.
 """
 
 import os
@@ -18,12 +18,12 @@ from vision_contracts import Cancelled, Checkpoint, EndReason, Failed, Finished,
 
 @pytest.fixture
 def pair(spec: JobSpec) -> JobSpec:
-    """Two processes on the CPU."""
+    """A job for two processes on the CPU."""
     return changed(spec, device="cpu", num_devices=2)
 
 
 def begin(service: ServiceProcess, pair: JobSpec) -> tuple[psutil.Process, psutil.Process]:
-    """Both processes, once they train."""
+    """Start the job, wait until it trains, and return its processes."""
     service.begin_ok(pair)
     service.wait_for(pair, "metrics")
     first = psutil.Process(service.trainer_pid(pair))
@@ -40,7 +40,7 @@ def are_gone(*processes: psutil.Process) -> bool:
     return not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes)
 
 
-def test_only_the_first_process_tells_and_keeps_anything(service: ServiceProcess, pair: JobSpec) -> None:
+def test_only_the_first_process_reports_and_saves_checkpoints(service: ServiceProcess, pair: JobSpec) -> None:
     events = list(service.follow(service.begin_ok(changed(pair, epochs=2, hyperparameters={}))))
     assert isinstance(events[-1].body, Finished)
     assert [checkpoint.epoch for checkpoint in bodies(events, Checkpoint)] == [1, 2]
@@ -67,7 +67,7 @@ def test_a_stop_leaves_a_checkpoint_and_no_process(service: ServiceProcess, pair
 
 
 @pytest.mark.parametrize("which", ["first", "second", "runner"])
-def test_whatever_is_killed_the_rest_goes_with_it(service: ServiceProcess, pair: JobSpec, which: str) -> None:
+def test_killing_one_process_ends_the_others(service: ServiceProcess, pair: JobSpec, which: str) -> None:
     first, second = begin(service, pair)
     runner = psutil.Process(service.runner_pid(pair))
     {"first": first, "second": second, "runner": runner}[which].send_signal(signal.SIGKILL)
@@ -92,7 +92,7 @@ def test_a_process_whose_runner_and_first_process_are_both_gone_ends_too(
 
 
 @pytest.mark.parametrize(
-    ("how", "reason", "says"),
+    ("misbehaviour", "reason", "says"),
     [
         ("nan", EndReason.NAN_LOSS, "learning rate"),
         ("crash", EndReason.INTERNAL, "the wheels came off"),
@@ -100,18 +100,18 @@ def test_a_process_whose_runner_and_first_process_are_both_gone_ends_too(
         ("out_of_memory", EndReason.OUT_OF_MEMORY, "batch size"),
     ],
 )
-def test_what_goes_wrong_in_another_process_is_the_reason_of_the_job(
-    service: ServiceProcess, pair: JobSpec, how: str, reason: EndReason, says: str
+def test_the_failure_of_another_process_is_the_reason_of_the_job(
+    service: ServiceProcess, pair: JobSpec, misbehaviour: str, reason: EndReason, says: str
 ) -> None:
-    settings = pair.hyperparameters | {"misbehaviour": how, "misbehaving_process": 1}
-    told = [event.body for event in service.follow(service.begin_ok(changed(pair, hyperparameters=settings)))]
-    ending = told[-1]
+    settings = pair.hyperparameters | {"misbehaviour": misbehaviour, "misbehaving_process": 1}
+    events = list(service.follow(service.begin_ok(changed(pair, hyperparameters=settings))))
+    ending = events[-1].body
     assert isinstance(ending, Failed)
     assert ending.reason is reason
     assert says in ending.message
-    lines = [body.message for body in told if isinstance(body, Log)]
-    assert how != "crash" or any("fake_train.py" in line for line in lines)
-    assert how != "exit" or "something printed last" in lines
+    lines = [log.message for log in bodies(events, Log)]
+    assert misbehaviour != "crash" or any("fake_train.py" in line for line in lines)
+    assert misbehaviour != "exit" or "something printed last" in lines
 
 
 def test_devices_that_are_not_there_are_refused_at_the_start(service: ServiceProcess, spec: JobSpec) -> None:
@@ -121,8 +121,8 @@ def test_devices_that_are_not_there_are_refused_at_the_start(service: ServicePro
         ("cuda:0", "one device"),
         ("mps", "one device"),
     ):
-        answer = service.begin(changed(spec, device=device, num_devices=2))
-        problem = assert_problem(answer, 422, "hyperparameters_invalid")
+        response = service.begin(changed(spec, device=device, num_devices=2))
+        problem = assert_problem(response, 422, "hyperparameters_invalid")
         [error] = problem.errors or []
         assert error.field == "params.num_devices"
         assert says in error.message

@@ -1,4 +1,4 @@
-"""Work on a trained model, done by a real service: the fake framework's, which computes in numpy."""
+"""Operations on a trained model and dry runs, by a real service of the fake framework, which computes in numpy."""
 
 import json
 import subprocess
@@ -31,7 +31,7 @@ for name in ("torch", "timm", "trainer_kit", "data_kit", "vision_contracts", "py
 sys.path.insert(0, "")
 runpy.run_path("predict.py", run_name="__main__")
 """
-"""Whatever else is installed here cannot be imported."""
+"""Script that runs a bundle's example while the platform and its libraries cannot be imported."""
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +41,14 @@ def store(service: ServiceProcess) -> ObjectStore:
 
 @pytest.fixture
 def trained(service: ServiceProcess, spec: JobSpec) -> JobSpec:
-    """A training that has ended; its spec names its best checkpoint as initial weights."""
+    """Spec of a finished training, with its best checkpoint as initial weights."""
     short = service.begin_ok(changed(spec, epochs=3, hyperparameters={}))
     events = list(service.follow(short))
     best = next(one for one in reversed(bodies(events, Checkpoint)) if one.is_best)
     return changed(short, attempt=2, initial_weights={"uri": best.uri, "sha256": best.sha256})
 
 
-def test_a_prediction_answers_each_image_and_draws_it(
+def test_a_prediction_has_a_result_and_a_drawing_of_each_image(
     service: ServiceProcess, trained: JobSpec, store: ObjectStore, dataset_path: Path, tmp_path: Path
 ) -> None:
     red = next(dataset_path.rglob("red/*"))
@@ -56,9 +56,9 @@ def test_a_prediction_answers_each_image_and_draws_it(
     Image.new("1", (10_000, 6_000)).save(huge)
     files = [("red.png", red.read_bytes()), ("broken.png", b"no picture"), ("huge.png", huge.read_bytes())]
     images = [{"name": name, "uri": store.put_bytes(data, f"inputs/{name}").uri} for name, data in files]
-    asked = changed(trained, kind="predict", work={"kind": "predict", "images": images, "top_k": 2})
+    requested = changed(trained, kind="predict", work={"kind": "predict", "images": images, "top_k": 2})
 
-    events = list(service.follow(service.begin_ok(asked)))
+    events = list(service.follow(service.begin_ok(requested)))
 
     assert isinstance(events[-1].body, Finished), events[-1].body
     assert bodies(events, Started)[0].num_classes == 3
@@ -70,20 +70,20 @@ def test_a_prediction_answers_each_image_and_draws_it(
     assert [each.error and each.error.code for each in (broken, large)] == ["image_broken", "image_too_large"]
 
 
-def test_a_checkpoint_that_is_none_fails_with_its_reason(
+def test_a_broken_checkpoint_fails_with_its_reason(
     service: ServiceProcess, trained: JobSpec, store: ObjectStore
 ) -> None:
     uri = store.put_bytes(b"no checkpoint", "inputs/none.npz").uri
     work = {"kind": "predict", "images": [{"name": "a", "uri": uri}]}
-    asked = changed(trained, kind="predict", work=work, initial_weights={"uri": uri})
-    ending = list(service.follow(service.begin_ok(asked)))[-1].body
+    requested = changed(trained, kind="predict", work=work, initial_weights={"uri": uri})
+    ending = list(service.follow(service.begin_ok(requested)))[-1].body
     assert isinstance(ending, Failed)
     assert ending.reason == "weights_unavailable"
 
 
-def test_a_dry_run_measures_a_few_real_steps_and_keeps_nothing(service: ServiceProcess, spec: JobSpec) -> None:
-    asked = changed(spec, kind="preflight", work={"kind": "preflight", "steps": 3})
-    events = list(service.follow(service.begin_ok(asked)))
+def test_a_dry_run_measures_real_steps_and_saves_nothing(service: ServiceProcess, spec: JobSpec) -> None:
+    requested = changed(spec, kind="preflight", work={"kind": "preflight", "steps": 3})
+    events = list(service.follow(service.begin_ok(requested)))
     assert isinstance(events[-1].body, Finished), events[-1].body
     [measured] = bodies(events, Metrics)
     assert measured.values["preflight/seconds_per_step"] >= 0.02
@@ -92,7 +92,7 @@ def test_a_dry_run_measures_a_few_real_steps_and_keeps_nothing(service: ServiceP
     assert metric_names.TRAIN_LOSS not in measured.values
 
 
-def test_a_kind_that_the_framework_cannot_do_is_refused(
+def test_an_unknown_kind_of_job_is_refused(
     service: ServiceProcess, spec: JobSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kinds = service.ready().kinds
@@ -102,11 +102,11 @@ def test_a_kind_that_the_framework_cannot_do_is_refused(
     assert [error.field for error in problem.errors or []] == ["kind"]
 
 
-def test_a_bundle_runs_alone_and_answers_as_the_platform_does(
+def test_a_bundle_runs_alone_and_predicts_as_the_platform(
     service: ServiceProcess, trained: JobSpec, store: ObjectStore, dataset_path: Path, tmp_path: Path
 ) -> None:
-    asked = changed(trained, kind="export", work={"kind": "export", "format": "bundle", "name": "Colours"})
-    events = list(service.follow(service.begin_ok(asked)))
+    requested = changed(trained, kind="export", work={"kind": "export", "format": "bundle", "name": "Colours"})
+    events = list(service.follow(service.begin_ok(requested)))
     assert isinstance(events[-1].body, Finished), events[-1].body
     bundle = next(artifact for artifact in bodies(events, Artifact) if artifact.kind == "export")
     assert bundle.name == "exports/bundle.zip"
@@ -132,8 +132,8 @@ def test_a_bundle_runs_alone_and_answers_as_the_platform_does(
 def test_an_export_is_made_or_refused_with_its_reason(
     service: ServiceProcess, trained: JobSpec, format: str, reason: str | None
 ) -> None:
-    asked = changed(trained, kind="export", work={"kind": "export", "format": format})
-    events = list(service.follow(service.begin_ok(asked)))
+    requested = changed(trained, kind="export", work={"kind": "export", "format": format})
+    events = list(service.follow(service.begin_ok(requested)))
     ending = events[-1].body
     assert (ending.reason if isinstance(ending, Failed) else None) == reason
     assert [artifact.name for artifact in bodies(events, Artifact)] == (

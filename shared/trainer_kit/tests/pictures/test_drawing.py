@@ -1,4 +1,4 @@
-"""What every kind of picture looks like is for people to judge; here, that each is drawn from awkward reports too."""
+"""Plots of every task are drawn, also from reports with unusual values. Their looks are for people to judge."""
 
 from pathlib import Path
 
@@ -86,7 +86,7 @@ def draw(folder: Path, names: tuple[str, ...], task_type: TaskType, evaluator: E
 
 
 @pytest.mark.parametrize("names", [NAMES[:2], NAMES], ids=["two-classes", "many-classes"])
-def test_a_classification_is_drawn_with_its_mistakes(tmp_path: Path, names: tuple[str, ...]) -> None:
+def test_plots_of_a_classification_include_its_mistakes(tmp_path: Path, names: tuple[str, ...]) -> None:
     drawn = draw(tmp_path, names, TaskType.IMAGE_CLASSIFICATION, classified(image(tmp_path), names))
     assert drawn == [*ALWAYS, "calibration", *SAMPLES]
 
@@ -105,18 +105,18 @@ def test_objects_are_drawn_over_their_labels(tmp_path: Path, task_type: TaskType
     assert drawn == [*ALWAYS, "precision_recall", "f1_confidence", *SAMPLES]
 
 
-def test_labels_of_pixels_are_drawn_over_the_image(tmp_path: Path) -> None:
+def test_label_maps_are_drawn_over_the_image(tmp_path: Path) -> None:
     drawn = draw(tmp_path, NAMES[:2], TaskType.SEMANTIC_SEGMENTATION, labelled(image(tmp_path), NAMES[:2]))
     assert drawn == [*ALWAYS, *SAMPLES]
 
 
-def test_a_split_without_labels_is_drawn_all_the_same(tmp_path: Path) -> None:
+def test_plots_of_a_split_without_labels_are_drawn(tmp_path: Path) -> None:
     nothing = image(tmp_path, instances=())
     drawn = draw(tmp_path, NAMES[:2], TaskType.OBJECT_DETECTION, found(nothing, NAMES[:2], TaskType.OBJECT_DETECTION))
     assert drawn[:3] == ALWAYS
 
 
-def test_the_same_images_are_shown_in_whatever_order_they_come(tmp_path: Path) -> None:
+def test_the_gallery_has_the_same_images_in_any_order_of_the_samples(tmp_path: Path) -> None:
     samples = [Sample(tmp_path / f"{number}.png", 1, 1) for number in range(100)]
     galleries = []
     for order in (samples, samples[::-1]):
