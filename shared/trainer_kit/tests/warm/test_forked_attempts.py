@@ -104,8 +104,8 @@ def test_jobs_do_not_see_what_others_leave_in_their_process(either: ServiceProce
     def traces() -> list[str]:
         spec = make_fake_spec(storage, dataset_path.as_uri())
         leaving = spec.hyperparameters | {"misbehaviour": "leave_traces", "misbehave_at_step": 1}
-        told = list(either.follow(either.begin_ok(changed(spec, epochs=1, hyperparameters=leaving))))
-        return [event.body.message for event in told if event.body.type == "log" and "traces" in event.body.message]
+        reported = list(either.follow(either.begin_ok(changed(spec, epochs=1, hyperparameters=leaving))))
+        return [event.body.message for event in reported if event.body.type == "log" and "traces" in event.body.message]
 
     first, second = traces(), traces()
     assert [line.partition(";")[0] for line in (*first, *second)] == ["traces found: 0"] * 2
