@@ -159,7 +159,9 @@ PREDICTIONS = PredictionReport(
 )
 
 MODELS: dict[str, BaseModel] = {
-    "export_operation": ExportOperation(format=ExportFormat.ONNX, name="a", metrics={"accuracy": 0.5}, dataset_name="b"),
+    "export_operation": ExportOperation(
+        format=ExportFormat.ONNX, name="a", metrics={"accuracy": 0.5}, dataset_name="b"
+    ),
     "evaluate_operation": EvaluateOperation(split="test"),
     "predict_operation": WORK,
     "prediction_report": PREDICTIONS,

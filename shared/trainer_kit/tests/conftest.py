@@ -26,7 +26,7 @@ def service(dataset_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture
 def spec(service: ServiceProcess, dataset_path: Path) -> JobSpec:
-    """For the shared service."""
+    """A job for the shared service."""
     return make_fake_spec((service.data_dir / "storage").as_uri(), dataset_path.as_uri())
 
 

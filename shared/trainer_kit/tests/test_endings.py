@@ -137,7 +137,7 @@ RAISED: list[tuple[Raise, EndReason]] = [
 REPORTED_BY_THE_BACKEND = INFRASTRUCTURE_REASONS | {
     EndReason.STOPPED_BY_USER, EndReason.TIMED_OUT, EndReason.KIND_NOT_SUPPORTED,
 }  # fmt: skip
-"""It knows whether the job is tried again, and which services know a kind of work."""
+"""Reasons whose messages the backend writes: it knows about retries, and about the services' kinds."""
 
 
 @pytest.mark.parametrize(("go_wrong", "reason"), RAISED)

@@ -1,4 +1,4 @@
-"""What happens when something goes wrong: real processes, really killed."""
+"""Faults of a service and its processes: real processes, really killed."""
 
 import os
 import signal

@@ -93,7 +93,7 @@ async def test_every_error_is_a_problem(
 async def test_a_reader_of_events_that_a_power_cut_lost_gets_a_404(
     client: httpx.AsyncClient, service: Service, settings: ServiceSettings, spec: JobSpec
 ) -> None:
-    """What is written after the cut has numbers that such a reader has passed."""
+    """Events written after the cut have numbers that such a reader has already passed."""
     folder = AttemptFolder.at(settings.data_dir, spec.job_uid, 1)
     folder.path.mkdir(parents=True)
     folder.spec_file.write_text(spec.model_dump_json())

@@ -1,4 +1,4 @@
-"""What a service with a training tells Prometheus."""
+"""Metrics of a service with a training."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def test_slots_requests_and_what_the_trainer_takes(tmp_path: Path, dataset_path:
     assert found["service_disk_free_bytes",] > 0
 
 
-def test_gpus_are_told_as_the_driver_tells_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_of_gpus_are_those_of_the_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command = tmp_path / "nvidia-smi"
     command.write_text('#!/bin/sh\nprintf "0, 50, 1024, 81559\\n1, [N/A], [N/A], 81559\\n"\n')
     command.chmod(0o755)

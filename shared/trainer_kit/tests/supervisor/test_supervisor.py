@@ -35,7 +35,7 @@ class StillRunner:
         return self.running
 
     def end(self, ending: EventBody | None = None) -> None:
-        """With a last event, or without one as after `kill -9`."""
+        """End with a terminal event, or without one as after `kill -9`."""
         if ending is not None:
             log = EventLog(self.folder.events_file, self.folder.attempt)
             log.append(ending)
@@ -62,7 +62,7 @@ class StillLauncher:
         self.launched[-1].end()
 
     def maintain(self) -> None:
-        """Nothing lives between launches."""
+        """Do nothing: there is nothing between launches."""
         if self.error is not None:
             raise self.error
 

@@ -82,7 +82,7 @@ class WarmLauncher:
         with self._mutex:
             self._handle_exit()
             if self._parent is None and self._start_at is not None and self._clock() >= self._start_at:
-                self._start_at = self._clock() + RESTART_SECONDS  # in case this start fails
+                self._start_at = self._clock() + RESTART_SECONDS  # delays the next try, if this one fails
                 self._parent = self._start_parent()
 
     def _start_parent(self) -> "WarmParent":
