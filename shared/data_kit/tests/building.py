@@ -58,7 +58,7 @@ def put_coco(path: Path, annotations: Sequence[dict[str, Any]], **changes: Any) 
 
 
 def findings_of(root: Path, **options: Any) -> list[Finding]:
-    """What is wrong with a data set that cannot be opened."""
+    """Return the findings of a data set that cannot be opened."""
     with pytest.raises(DatasetError) as raised:
         open_dataset(root, **options)
     return raised.value.findings

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 @dataclass
 class Fault:
-    """What happens to the next `times` requests of a method whose path holds `path`."""
+    """A fault of the next `times` requests of a method whose path holds `path`."""
 
     method: str
     path: str = ""
@@ -23,7 +23,7 @@ class Fault:
     cut_request_at: int | None = None
     """The connection breaks once so many bytes of the request's body have come."""
     cut_answer_at: int | None = None
-    """It breaks after so many bytes of the answer's body."""
+    """The connection breaks after so many bytes of the response's body."""
     is_answer_lost: bool = False
     """The server does what was asked for, and the connection breaks before its answer."""
     delay_seconds: float = 0.0
@@ -31,13 +31,13 @@ class Fault:
 
 @dataclass
 class FaultyProxy:
-    """See `faulty_proxy`."""
+    """A proxy that injects faults; started by `faulty_proxy`."""
 
     target: str
     port: int = 0
     faults: list[Fault] = field(default_factory=list[Fault])
     requests: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
-    """Of each request the method, the path and its `Range`."""
+    """Method, path and `Range` of each request."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -51,11 +51,11 @@ class FaultyProxy:
         return fault
 
     def count(self, method: str) -> int:
-        """How many requests of the method have come."""
+        """Return the number of requests of the method."""
         return sum(seen == method for seen, _, _ in self.requests)
 
     def meet(self, method: str, path: str, wanted_range: str) -> Fault | None:
-        """Write the request down; the fault that is its due."""
+        """Record a request, and return its fault, if any."""
         with self._lock:
             self.requests.append((method, path, wanted_range))
             for fault in self.faults:

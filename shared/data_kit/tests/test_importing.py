@@ -30,12 +30,12 @@ def source(tmp_path: Path) -> Path:
 
 
 def test_links_inside_become_files_and_hidden_files_stay(source: Path, tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    copy_folder(source, tmp_path / "copy", ArchiveLimits(), lambda done, total: told.append((done, total)))
+    reported: list[tuple[int, int]] = []
+    copy_folder(source, tmp_path / "copy", ArchiveLimits(), lambda done, total: reported.append((done, total)))
 
     assert files_below(tmp_path / "copy") == {"cat/1.png": b"one", "cat/2.png": b"one"}
     assert not (tmp_path / "copy/cat/2.png").is_symlink()
-    assert told[-1] == (6, 6)
+    assert reported[-1] == (6, 6)
 
 
 def test_a_link_that_leads_out_is_refused_before_anything_is_copied(source: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a deep look warns of, in every format."""
+"""Warnings of a deep inspection, in every format."""
 
 import shutil
 from collections.abc import Callable
@@ -109,7 +109,7 @@ def test_pictures_of_one_colour_are_not_taken_for_copies(tmp_path: Path) -> None
     assert {finding.code for finding in warnings_of(tmp_path)} == {"class_small"}
 
 
-def test_a_copy_inside_a_split_is_told(root: Path) -> None:
+def test_a_copy_inside_a_split_is_warned_of(root: Path) -> None:
     first, second = (image_of(root, "train", index) for index in (0, 1))
     shutil.copyfile(first, second)
 
@@ -145,7 +145,7 @@ def test_one_folder_for_both_splits_is_leakage(tmp_path: Path) -> None:
     assert "the same file" in found[0].message
 
 
-def test_an_image_without_label_file_is_told(tmp_path: Path) -> None:
+def test_an_image_without_label_file_is_warned_of(tmp_path: Path) -> None:
     (put_objects(tmp_path) / "labels/train/3.txt").unlink()
 
     (finding,) = warnings_of(tmp_path)
@@ -155,7 +155,7 @@ def test_an_image_without_label_file_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("put", [put_objects, as_coco, as_voc])
-def test_an_image_that_no_label_names_is_told(tmp_path: Path, put: Callable[[Path], Path]) -> None:
+def test_an_image_that_no_label_names_is_warned_of(tmp_path: Path, put: Callable[[Path], Path]) -> None:
     root = put(tmp_path / "set")
     put_picture(root / "more" / "extra.png", 99)
 
@@ -164,7 +164,7 @@ def test_an_image_that_no_label_names_is_told(tmp_path: Path, put: Callable[[Pat
     assert (finding.code, finding.file) == ("image_unused", "more/extra.png")
 
 
-def test_a_label_without_image_is_told(tmp_path: Path) -> None:
+def test_a_label_without_image_is_warned_of(tmp_path: Path) -> None:
     (put_objects(tmp_path) / "images/train/3.png").unlink()
 
     (finding,) = warnings_of(tmp_path)
@@ -172,7 +172,7 @@ def test_a_label_without_image_is_told(tmp_path: Path) -> None:
     assert (finding.code, finding.file) == ("label_without_image", "labels/train/3.txt")
 
 
-def test_small_and_unseen_classes_are_told(tmp_path: Path) -> None:
+def test_small_and_unseen_classes_are_warned_of(tmp_path: Path) -> None:
     root = put_objects(tmp_path)
     put_text(root / "data.yaml", "train: images/train\nval: images/val\nnames: [cat, dog, bird]\n")
     for index in range(9):
@@ -197,7 +197,7 @@ def test_small_and_unseen_classes_are_told(tmp_path: Path) -> None:
         ("animated", ".gif", lambda image, path: image.save(path, save_all=True, append_images=[image.rotate(180)])),
     ],
 )
-def test_unusual_pixels_are_told_once_for_each_kind(
+def test_unusual_pixels_are_warned_of_once_for_each_kind(
     tmp_path: Path, kind: str, suffix: str, save: Callable[[Image.Image, Path], None]
 ) -> None:
     root = put_folders(tmp_path)
@@ -222,7 +222,7 @@ def deep(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
 
 
-def test_warnings_are_told_together_with_errors(tmp_path: Path) -> None:
+def test_warnings_are_reported_together_with_errors(tmp_path: Path) -> None:
     root = put_objects(tmp_path)
     shutil.copyfile(root / "images/train/0.png", root / "images/val/12.png")
     put_text(root / "labels/train/1.txt", "7 0.5 0.5 0.1 0.1")

@@ -146,7 +146,7 @@ def test_too_many_classes_for_semantic_segmentation_are_refused_with_the_limit(t
     assert "254 classes at most" in finding.fix
 
 
-def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
     put_yolo(tmp_path, [f"{BOX}\nx", "5 0.5 0.5 0.1 0.1", BOX])
     (tmp_path / "images" / "train" / "2.png").write_bytes(b"")
 
@@ -214,7 +214,7 @@ def test_one_name_composed_in_two_ways_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("target", ["loop.png", "back.png", "none.png", "."])
-def test_a_link_to_no_file_is_told_and_left_out(tmp_path: Path, target: str) -> None:
+def test_a_link_to_no_file_is_warned_of_and_left_out(tmp_path: Path, target: str) -> None:
     root = put_classes(tmp_path, {"cat": 2, "dog": 2})
     (root / "cat" / "loop.png").symlink_to(target)
     if target == "back.png":
@@ -244,9 +244,7 @@ FIVE_CORNERS, FOUR_CORNERS = "0 .1 .1 .9 .1 .9 .9 .5 .9 .1 .5", "0 .1 .1 .9 .1 .
         ([FOUR_CORNERS, FIVE_CORNERS, FOUR_CORNERS], "1 of 4 objects have no outline of four corners"),
     ],
 )
-def test_a_few_objects_that_keep_all_others_from_a_task_are_told(
-    tmp_path: Path, labels: list[str], message: str
-) -> None:
+def test_a_few_objects_that_rule_out_a_task_are_warned_of(tmp_path: Path, labels: list[str], message: str) -> None:
     (finding,) = open_dataset(put_yolo(tmp_path, labels, labels[:1])).findings
 
     assert (finding.code, finding.file, finding.severity) == ("outlines_incomplete", "images/train/1.png", "warning")

@@ -66,7 +66,7 @@ def test_splitting_anew_takes_all_images(tmp_path: Path) -> None:
 
 
 def put_copies(root: Path, kinds: dict[str, list[int]]) -> Path:
-    """For each class how often each of its pictures is there."""
+    """Put images, of each class as many copies of each as `kinds` says."""
     for shade, (name, copies) in enumerate(kinds.items()):
         for one, count in enumerate(copies):
             for copy in range(count):
@@ -149,7 +149,7 @@ def test_a_file_that_the_user_brings_decides_in_coco_too(tmp_path: Path) -> None
     assert [sample.image.name for sample in dataset["val"]] == ["b.png"]
 
 
-def test_what_the_file_does_not_name_stays_and_what_it_names_in_vain_is_told(tmp_path: Path) -> None:
+def test_images_that_the_file_does_not_name_stay_and_names_without_image_are_warned_of(tmp_path: Path) -> None:
     put_yolo(tmp_path, [BOX] * 3, [BOX])
     put_text(tmp_path / "splits.json", '{"images/train/0.png": "test", "images/none.png": "val"}')
 
@@ -204,7 +204,7 @@ def test_a_broken_file_is_refused(tmp_path: Path, text: str) -> None:
 
 @pytest.fixture
 def little_text(monkeypatch: pytest.MonkeyPatch) -> int:
-    """As if 16 MiB were a kilobyte."""
+    """Lower the limit of text files from 16 MiB to a kilobyte."""
     monkeypatch.setattr("data_kit.tree.MAX_TEXT_BYTES", 1000)
     return 1000
 

@@ -6,7 +6,7 @@ import sys
 import psutil
 import pytest
 
-from trainer_kit.attempt_folder import AttemptFolder, ProcessIdentity, StopOrder, process_space
+from trainer_kit.attempt_folder import AttemptFolder, ProcessIdentity, StopOrder, pid_namespace
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_a_harder_order_replaces_a_milder_one_and_never_the_other_way_round(
     assert order.mode == standing
 
 
-def test_a_process_is_told_from_another_one_of_the_same_number(folder: AttemptFolder) -> None:
+def test_a_process_is_distinguished_from_another_one_of_the_same_number(folder: AttemptFolder) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         folder.remember_process("trainer", psutil.Process(child.pid))
         found = folder.find_process("trainer")
@@ -66,7 +66,7 @@ def test_a_role_that_nobody_played_yet_is_none(folder: AttemptFolder) -> None:
 
 def test_the_number_of_a_process_in_another_container_is_anothers_here() -> None:
     own = psutil.Process()
-    here = ProcessIdentity(own.pid, own.create_time(), process_space())
+    here = ProcessIdentity(own.pid, own.create_time(), pid_namespace())
     assert here.owner() == "itself"
     assert dataclasses.replace(here, space="pid:[1]").owner() == "another"
     assert dataclasses.replace(here, space="").owner() == "itself", "as an earlier version wrote it"

@@ -15,7 +15,7 @@ from trainer_kit.attempt_folder import AttemptFolder
 from trainer_kit.evaluation import History
 from trainer_kit.inference.exporting import compare
 from trainer_kit.runner.dataset_cache import DatasetCache
-from trainer_kit.runner.ending import Facts, decide_ending
+from trainer_kit.runner.ending import TrainerOutcome, decide_ending
 from trainer_kit.runner.inputs import InputFetcher
 from trainer_kit.testing.fake_adapter import ADAPTER_PATH, FakeHyperparameters
 from trainer_kit.testing.fake_operations import FakeNetwork, export, load_network
@@ -26,8 +26,8 @@ from trainer_kit.trainer.failures import describe_failure
 from trainer_kit.trainer.main import TrainerInputs, prepare
 from vision_contracts import INFRASTRUCTURE_REASONS, EndReason, Failed, metric_names
 
-TELLS_WHAT_TO_DO = re.compile(
-    r"\b(choose|free|give|input should|label|look|lower|mend|put|report|retry|set|train|upload|use)\b", re.IGNORECASE
+SAYS_WHAT_TO_DO = re.compile(
+    r"\b(choose|free|give|input should|label|look|lower|put|report|retry|set|train|upload|use)\b", re.IGNORECASE
 )
 
 
@@ -134,10 +134,10 @@ RAISED: list[tuple[Raise, EndReason]] = [
     (raise_export_without_numbers, EndReason.EXPORT_MISMATCH),
 ]
 
-TOLD_BY_THE_BACKEND = INFRASTRUCTURE_REASONS | {
+REPORTED_BY_THE_BACKEND = INFRASTRUCTURE_REASONS | {
     EndReason.STOPPED_BY_USER, EndReason.TIMED_OUT, EndReason.KIND_NOT_SUPPORTED,
 }  # fmt: skip
-"""It knows whether the job is tried again, and which services know a kind of work."""
+"""Reasons whose messages the backend writes: it knows about retries, and about the services' kinds."""
 
 
 @pytest.mark.parametrize(("go_wrong", "reason"), RAISED)
@@ -148,15 +148,15 @@ def test_what_goes_wrong_in_a_trainer_says_what_to_do(
         go_wrong(folder, dataset_path, tmp_path)
     failure = describe_failure(caught.value, tmp_path, 8)
     assert failure.reason is reason
-    assert TELLS_WHAT_TO_DO.search(failure.message), failure.message
+    assert SAYS_WHAT_TO_DO.search(failure.message), failure.message
 
 
 def test_every_reason_is_in_the_table() -> None:
-    assert {reason for _, reason in RAISED} | TOLD_BY_THE_BACKEND == set(EndReason)
+    assert {reason for _, reason in RAISED} | REPORTED_BY_THE_BACKEND == set(EndReason)
 
 
-@pytest.mark.parametrize("facts", [Facts(-signal.SIGKILL, None, oom_kills=1), Facts(3, None)])
-def test_a_death_without_a_word_says_what_to_do(facts: Facts) -> None:
-    ending = decide_ending(facts)
+@pytest.mark.parametrize("outcome", [TrainerOutcome(-signal.SIGKILL, None, oom_kills=1), TrainerOutcome(3, None)])
+def test_a_death_without_a_word_says_what_to_do(outcome: TrainerOutcome) -> None:
+    ending = decide_ending(outcome)
     assert isinstance(ending, Failed)
-    assert TELLS_WHAT_TO_DO.search(ending.message), ending.message
+    assert SAYS_WHAT_TO_DO.search(ending.message), ending.message

@@ -140,7 +140,7 @@ def test_the_last_event_is_found_however_long_it_is(path: Path, length: int) -> 
     assert event.seq == 2
 
 
-def test_a_full_disk_is_told_with_the_space_that_was_set_aside(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_in_the_reserved_space(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = open_log(path)
     reserve = path.with_name(".reserve")
     assert reserve.stat().st_size == RESERVE_BYTES

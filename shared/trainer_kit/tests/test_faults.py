@@ -1,4 +1,4 @@
-"""What happens when something goes wrong: real processes, really killed."""
+"""Faults of a service and its processes: real processes, really killed."""
 
 import os
 import signal
@@ -69,9 +69,9 @@ def test_the_traceback_of_a_defect_stands_in_the_log(service: ServiceProcess, sp
 
 def test_a_flood_of_output_is_thinned_out_and_the_training_goes_on(service: ServiceProcess, spec: JobSpec) -> None:
     flooding = changed(misbehaving(spec, "flood"), epochs=2)
-    told = run(service, flooding)
-    lines = [body.message for body in told if isinstance(body, Log)]
-    assert isinstance(told[-1], Finished)
+    reported = run(service, flooding)
+    lines = [body.message for body in reported if isinstance(body, Log)]
+    assert isinstance(reported[-1], Finished)
     assert 100 < len(lines) < 5_000
     assert any("left out" in line for line in lines)
     assert len(service.folder(flooding).output_log.read_text().splitlines()) == 20_000
@@ -94,8 +94,8 @@ def test_a_device_that_is_not_there_is_named(service: ServiceProcess, spec: JobS
 
 def test_a_checkpoint_that_is_gone_fails_before_training(service: ServiceProcess, spec: JobSpec) -> None:
     gone = changed(spec, resume_from_uri=spec.output_uri + "/checkpoints/none.npz")
-    told = run(service, gone)
-    said, ending = told
+    reported = run(service, gone)
+    said, ending = reported
     assert isinstance(ending, Failed)
     assert ending.reason is EndReason.WEIGHTS_UNAVAILABLE
     assert said == Log(level=LogLevel.ERROR, message=ending.message)
@@ -121,9 +121,9 @@ def test_a_trainer_that_hangs_ends_at_once_when_it_is_to_be_killed(service: Serv
 
 
 def test_a_training_that_takes_too_long_is_stopped_with_a_checkpoint(service: ServiceProcess, spec: JobSpec) -> None:
-    told = run(service, changed(spec, timeout_seconds=2.5))
-    assert told[-1] == Cancelled(reason=EndReason.TIMED_OUT)
-    assert any(isinstance(body, Checkpoint) for body in told)
+    reported = run(service, changed(spec, timeout_seconds=2.5))
+    assert reported[-1] == Cancelled(reason=EndReason.TIMED_OUT)
+    assert any(isinstance(body, Checkpoint) for body in reported)
 
 
 def test_a_stop_before_the_trainer_has_begun_is_obeyed(service: ServiceProcess, spec: JobSpec) -> None:

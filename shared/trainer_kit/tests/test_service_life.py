@@ -19,7 +19,7 @@ from vision_contracts import Checkpoint, Failed, JobSpec
 
 @pytest.fixture
 def service(dataset_path: Path, tmp_path: Path) -> Iterator[ServiceProcess]:
-    """Not started yet; one for each test."""
+    """A service that is not started yet; one for each test."""
     service = ServiceProcess(ADAPTER_PATH, tmp_path / "data", [dataset_path.parent])
     yield service
     service.close()
@@ -98,7 +98,7 @@ def test_what_a_runner_left_that_died_over_a_data_set_is_gone_at_the_next_start(
 
 
 @pytest.mark.parametrize(("configured", "slots"), [("", 2), ("5", 5)])
-def test_it_has_a_slot_for_each_gpu_unless_it_is_told_otherwise(
+def test_it_has_a_slot_for_each_gpu_unless_it_is_configured_otherwise(
     service: ServiceProcess, tmp_path: Path, configured: str, slots: int
 ) -> None:
     install_driver(tmp_path, "echo GPU-1a, A, 1; echo GPU-2b, B, 1")

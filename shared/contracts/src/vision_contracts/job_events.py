@@ -35,7 +35,9 @@ class Started(Message):
     type: Literal["started"] = "started"
     resume_step: int = Field(ge=0, description="Optimizer steps already done; metrics of later steps come again.")
     device: str
-    versions: dict[str, str] = Field(default={}, description="Versions of libraries by name, the framework's first.")
+    versions: dict[str, str] = Field(
+        default={}, description="Versions of the libraries by name, the framework's first."
+    )
     num_classes: int | None = None
 
 

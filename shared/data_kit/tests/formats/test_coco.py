@@ -254,7 +254,7 @@ INSIDE, FLAT, OVER, FAR = [10, 5, 30, 5, 20, 15], [1, 1, 6, 1, 1, 1], [30, 5, 60
         ([[0, 0, 41, 0, 41, 21]], []),
     ],
 )
-def test_what_an_outline_loses_is_told(root: Path, parts: list[list[int]], codes: list[str]) -> None:
+def test_parts_that_an_outline_loses_are_warned_of(root: Path, parts: list[list[int]], codes: list[str]) -> None:
     put_train(root, [BOX | {"segmentation": parts}])
     put_coco(root / "annotations" / "instances_val.json", [BOX | {"segmentation": [INSIDE]}])
 

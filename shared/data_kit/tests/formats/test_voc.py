@@ -144,7 +144,7 @@ def test_an_image_is_of_the_folder_of_its_annotation(tmp_path: Path, images: str
 
 
 def test_images_beside_other_pictures_of_their_annotations_are_found(tmp_path: Path) -> None:
-    """As in Oxford's pets."""
+    """The layout is that of the Oxford pets."""
     for stem in "ab":
         put_image(tmp_path / "images" / f"{stem}.jpg")
         put_image(tmp_path / "annotations" / "trimaps" / f"{stem}.png")

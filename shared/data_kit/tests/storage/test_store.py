@@ -41,7 +41,7 @@ def test_a_stored_file_comes_back_byte_for_byte(store: ObjectStore, tmp_path: Pa
 def test_parts_are_so_large_that_a_bucket_takes_them_all(
     s3_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As if S3 took two parts, in place of ten thousand."""
+    """Two parts stand for the ten thousand that S3 allows."""
     monkeypatch.setattr(store_module, "PLANNED_PARTS", 2)
     store, content = open_store(s3_url), os.urandom(2 * CHUNK_BYTES + 12_345)
     (tmp_path / "in").write_bytes(content)
@@ -55,7 +55,7 @@ def test_parts_are_so_large_that_a_bucket_takes_them_all(
 
 
 def num_parts(store: ObjectStore, key: str) -> int:
-    """As the name that S3 gives to the content says it."""
+    """Read the number of parts from the ETag that S3 gives to the content."""
     bucket, _, prefix = store.url.removeprefix("s3://").partition("/")
     found = boto3.client("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL"]).head_object(
         Bucket=bucket, Key=f"{prefix}/{key}" if prefix else key

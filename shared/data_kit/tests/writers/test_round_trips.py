@@ -36,7 +36,7 @@ from vision_contracts import DatasetFormat, TaskType
 
 WIDTH, HEIGHT = 64, 48
 LARGE = 62.5
-"""By this the largest picture is larger."""
+"""Factor by which the largest image is larger."""
 CLASSES = ("cat", "dog")
 
 
@@ -94,7 +94,7 @@ def dataset_of(image: Path, task: TaskType, samples: list[list[Instance]]) -> Da
 
 
 def in_numbers(dataset: Dataset) -> Iterator[tuple[object, ...]]:
-    """Everything about objects, to a ten-thousandth of a pixel."""
+    """Return all labels of objects, to a ten-thousandth of a pixel."""
     for split, samples in sorted(dataset.splits.items()):
         for sample in samples:
             yield split, sample.width, sample.height, len(sample.instances)

@@ -1,16 +1,17 @@
-"""The folder of one attempt: everything that the service, the runner and the trainer share about it.
+"""The folder of one attempt: everything that the service, the runner and the trainer share.
 
 DATA_DIR/jobs/{job_uid}/{attempt}/
-    spec.json       what to train
-    runner.lock     held by whoever may write events.jsonl: the runner, or who recovers after it
-    events.jsonl    what happened, numbered
-    gpu             which CUDA devices are meant for it
-    stop.json       how to end it, once somebody wants that
-    trainer.json    which process trains
-    output.log      what the trainer printed
-    runner.log      what the runner has to say about itself
-    replicas/       where the other processes of a training on several devices work
-    outbox/         complete files on their way to storage
+    spec.json       specification of the job
+    runner.lock     held by the writer of events.jsonl: the runner, or the recovery after it
+    events.jsonl    numbered events
+    gpu             CUDA devices that it is assigned
+    stop.json       order to stop, if there is one
+    trainer.json    identity of the trainer's process
+    runner.json     identity of the runner's process
+    output.log      output of the trainer
+    runner.log      log of the runner itself
+    replicas/       working directories of the other processes of a training on several devices
+    outbox/         complete files that wait for their upload
 """
 
 import json
@@ -29,11 +30,11 @@ STOP_FILE = "stop.json"
 OUTBOX = "outbox"
 CLOCK_TOLERANCE_SECONDS = 2.0
 START_FIELD = 19
-"""Of /proc/<pid>/stat, counted from 0 after the name, which may have blanks: number 22 in proc(5)."""
+"""Field of /proc/<pid>/stat, counted from 0 after the name, which may have blanks: number 22 in proc(5)."""
 
 
 class StopOrder(StopRequest):
-    """A stop request as it stands in the folder, with the reason that the ending will carry."""
+    """A stop request as stored in the folder, with the reason for the terminal event."""
 
     reason: EndReason = EndReason.STOPPED_BY_USER
 
@@ -94,21 +95,21 @@ class AttemptFolder:
         return JobSpec.model_validate_json(self.spec_file.read_bytes())
 
     def read_gpus(self) -> tuple[int, ...]:
-        """Numbers of the CUDA devices that are meant for this attempt, unless its job asks for a certain one."""
+        """Return the CUDA devices assigned to this attempt, unless its job requests a certain one."""
         try:
             return tuple(map(int, self.gpu_file.read_text().split()))
         except FileNotFoundError:
             return (0,)
 
     def read_stop(self) -> StopOrder | None:
-        """How to end the attempt, or None while it shall go on."""
+        """Read the order to stop; None if there is none."""
         try:
             return StopOrder.model_validate_json((self.path / STOP_FILE).read_bytes())
         except FileNotFoundError:
             return None
 
     def order_stop(self, order: StopOrder) -> StopOrder:
-        """Leaves an order to stop; a milder one never replaces a harder one. Returns the order that stands."""
+        """Write an order to stop; a milder one never replaces a harder one. Returns the order in force."""
         standing = self.read_stop()
         if standing is not None and _SEVERITY[standing.mode] > _SEVERITY[order.mode]:
             return standing
@@ -116,20 +117,20 @@ class AttemptFolder:
         return order
 
     def remember_process(self, role: Literal["runner", "trainer"], process: psutil.Process) -> None:
-        """Notes which process plays a role, for whoever must end it later."""
-        identity = ProcessIdentity(process.pid, process.create_time(), process_space(), _start_of(process.pid))
+        """Record the process in a role, so that it can be ended later."""
+        identity = ProcessIdentity(process.pid, process.create_time(), pid_namespace(), _start_of(process.pid))
         write_atomically(self.path / f"{role}.json", json.dumps(asdict(identity)).encode())
 
     def find_process(self, role: Literal["runner", "trainer"]) -> "ProcessIdentity | None":
-        """The process that plays, or has played, the role."""
+        """Return the process that was last recorded in the role; None if there was none."""
         try:
             return ProcessIdentity(**json.loads((self.path / f"{role}.json").read_bytes()))
         except FileNotFoundError:
             return None
 
 
-def process_space() -> str:
-    """The name space that this process's number belongs to; empty where there is only one."""
+def pid_namespace() -> str:
+    """Return the PID namespace of this process; empty on systems without namespaces."""
     try:
         return os.readlink("/proc/self/ns/pid")
     except OSError:
@@ -137,7 +138,7 @@ def process_space() -> str:
 
 
 def _start_of(pid: int) -> str:
-    """When a process was started, by a clock that nobody sets; empty where there is none (Linux has one)."""
+    """Return the start of a process by a clock that cannot be set (Linux); empty on systems without one."""
     try:
         boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         after_name = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
@@ -148,18 +149,18 @@ def _start_of(pid: int) -> str:
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """A process for good: its number alone may be given to another one later."""
+    """A process, identified beyond its PID, which may be reused later."""
 
     pid: int
     create_time: float
     space: str = ""
-    """Of process ids: each container has one of its own."""
+    """PID namespace: each container has its own."""
     start: str = ""
-    """Boot and tick of its start. `create_time` moves whenever the machine's clock is set, and only counts without."""
+    """Boot and tick of its start. `create_time` moves with the machine's clock, and is compared only without this."""
 
     def owner(self) -> Literal["itself", "nobody", "another"]:
-        """Who has the number here and now. A zombie is nobody; who lives in another container is not here at all."""
-        if self.space and self.space != process_space():
+        """Return the current owner of the PID. A zombie counts as nobody; a process of another container as another."""
+        if self.space and self.space != pid_namespace():
             return "another"
         try:
             process = psutil.Process(self.pid)
@@ -171,5 +172,5 @@ class ProcessIdentity:
 
     def _is(self, process: psutil.Process) -> bool:
         if self.start:
-            return _start_of(process.pid) in (self.start, "")  # none: it has ended at this very moment
+            return _start_of(process.pid) in (self.start, "")  # empty: it has just ended
         return abs(process.create_time() - self.create_time) <= CLOCK_TOLERANCE_SECONDS

@@ -1,7 +1,7 @@
 """An attempt's events on disk: one JSON object a line; the event with `seq` n is line n.
 
-One process writes (who holds the attempt's lock), any number read. A line counts once its end is written, so that a
-kill in the middle of a write loses that line and nothing else.
+One process writes (the holder of the attempt's lock), any number read. A line counts once its line break is written,
+so that a kill in the middle of a write loses that line and nothing else.
 """
 
 import errno
@@ -19,7 +19,7 @@ RESERVE_BYTES = 1 << 16
 
 
 class EventLog:
-    """The writing end. Safe to use from several threads."""
+    """The writer of an event log. Safe to use from several threads."""
 
     def __init__(self, path: Path, attempt: int, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._attempt = attempt
@@ -27,10 +27,10 @@ class EventLog:
         self._mutex = threading.Lock()
         self._reserve = path.with_name(".reserve")
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        self._seq, last = _mend(self._fd)
+        self._seq, last = _repair(self._fd)
         self._ended = last is not None and last.is_terminal
         if not self._ended:
-            self._set_space_aside()
+            self._reserve_space()
 
     @property
     def last_seq(self) -> int:
@@ -38,11 +38,11 @@ class EventLog:
 
     @property
     def has_ended(self) -> bool:
-        """A terminal event is written; nothing will be appended any more."""
+        """True once a terminal event is written; nothing will be appended any more."""
         return self._ended
 
     def append(self, body: EventBody) -> JobEvent | None:
-        """Numbers, dates and writes an event. After a terminal event it does nothing and returns None.
+        """Number, date and write an event. After a terminal event it does nothing and returns None.
 
         Raises OSError if the disk takes nothing more.
         """
@@ -70,10 +70,10 @@ class EventLog:
             os.ftruncate(self._fd, size)
             if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not is_terminal:
                 raise
-            self._reserve.unlink(missing_ok=True)  # the space that was set aside for saying that the disk is full
+            self._reserve.unlink(missing_ok=True)  # the space that was reserved for this event
             _write_all(self._fd, line)
 
-    def _set_space_aside(self) -> None:
+    def _reserve_space(self) -> None:
         try:
             self._reserve.write_bytes(b"\0" * RESERVE_BYTES)
         except OSError:
@@ -81,7 +81,7 @@ class EventLog:
 
 
 class EventReader:
-    """Follows an event log from any number on. A file that is not there yet is an empty log."""
+    """A reader that follows an event log from any number on. A missing file is an empty log."""
 
     def __init__(self, path: Path, *, after: int = 0) -> None:
         self._path = path
@@ -89,7 +89,7 @@ class EventReader:
         self._offset = 0
 
     def read(self) -> list[bytes]:
-        """The complete lines that have come since, up to about a megabyte of them."""
+        """Return the complete lines since the last call, up to about a megabyte of them."""
         while True:
             chunk = self._read_chunk()
             lines = chunk.splitlines(keepends=True)
@@ -113,7 +113,7 @@ class EventReader:
 
 
 def last_event(path: Path) -> JobEvent | None:
-    """The newest complete event, or None."""
+    """Return the newest complete event, or None."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -124,15 +124,15 @@ def last_event(path: Path) -> JobEvent | None:
         os.close(fd)
 
 
-def _mend(fd: int) -> tuple[int, JobEvent | None]:
-    """Cuts off a line whose writer was killed. Returns the last number and the last event."""
+def _repair(fd: int) -> tuple[int, JobEvent | None]:
+    """Cut off an incomplete last line. Returns the last number and the last event."""
     end, event = _last_event(fd)
     os.ftruncate(fd, end)
     return (event.seq if event else 0), event
 
 
 def _last_event(fd: int) -> tuple[int, JobEvent | None]:
-    """Where the last complete line ends, and its event. What cannot be read, as after a power cut, is no line."""
+    """Return the end of the last complete line, and its event. Unreadable lines, as after a power cut, do not count."""
     size = os.fstat(fd).st_size
     window = 1 << 16
     while True:

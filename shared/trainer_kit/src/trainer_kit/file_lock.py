@@ -1,4 +1,4 @@
-"""A lock that lives exactly as long as the process that took it."""
+"""A lock that is held at most as long as its process lives."""
 
 import errno
 import fcntl
@@ -23,7 +23,7 @@ class FileLock:
         self._fd: int | None = None
 
     def acquire(self, *, timeout_seconds: float = 0.0, shared: bool = False) -> bool:
-        """Takes the lock, or changes it from exclusive to shared or back. False if another process holds it."""
+        """Take the lock, or change it from exclusive to shared or back. False if another process holds it."""
         deadline = time.monotonic() + timeout_seconds
         while not self._try(fcntl.LOCK_SH if shared else fcntl.LOCK_EX):
             if time.monotonic() >= deadline:
@@ -32,7 +32,7 @@ class FileLock:
         return True
 
     def release(self) -> None:
-        """Gives the lock back; does nothing where it is not held."""
+        """Release the lock, if it is held."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
@@ -65,7 +65,7 @@ class FileLock:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether another process holds the lock. It takes the lock for a moment: who wants it must try again."""
+    """Return whether another process holds the lock. Takes it for a moment: others that try it must retry."""
     if not path.exists():
         return False
     probe = FileLock(path)

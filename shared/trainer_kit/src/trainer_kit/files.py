@@ -1,4 +1,4 @@
-"""Writing files so that a kill at any moment leaves the old content or the new one, never half of it."""
+"""Atomic writes: a kill at any moment leaves the old content or the new one, never half of it."""
 
 import os
 import tempfile
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replaces the file in one step, and makes its folder where there is none."""
+    """Replace the file in one step. Creates its folder if there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -1,4 +1,4 @@
-"""Log lines of the service and its runners, for people or for machines."""
+"""Logging of the service and its runners, as text or JSON."""
 
 import json
 import logging
@@ -27,9 +27,9 @@ class _JsonFormatter(logging.Formatter):
 
 
 def configure_logging(log_format: Literal["text", "json"], request_id: str | None = None) -> None:
-    """Sends every log line to the standard error stream.
+    """Configure logging to the standard error stream.
 
-    `request_id` is the request that a process works for; a line that works for another one says so by
+    `request_id` is the request that a process works for; a line for another request carries
     `extra={"request_id": …}`.
     """
     handler = logging.StreamHandler()

@@ -1,4 +1,4 @@
-"""What a training service and its runners read from the environment. docs/configuration.md describes each variable."""
+"""Settings of a training service and its runners, read from the environment: see docs/configuration.md."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ MIN_METRICS_TOKEN_LENGTH = 12
 
 
 class RunnerSettings(BaseSettings):
-    """What a runner needs to know of its machine."""
+    """Settings of a runner."""
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
@@ -43,7 +43,7 @@ class RunnerSettings(BaseSettings):
         return self.data_dir / "datasets"
 
     def environment(self) -> dict[str, str]:
-        """The variables that give a child process the same settings."""
+        """Return the variables that give a child process the same settings."""
         return {
             "DATA_DIR": str(self.data_dir),
             "STORAGE_URL": self.storage_url,
@@ -54,7 +54,7 @@ class RunnerSettings(BaseSettings):
 
 
 class ServiceSettings(RunnerSettings):
-    """What the HTTP process needs to know."""
+    """Settings of the HTTP process."""
 
     host: str = Field(default="", description="Empty or `::` listens on IPv4 and IPv6.")
     port: int = Field(default=8000, ge=0, le=65535)

@@ -150,7 +150,7 @@ def test_a_data_set_that_lost_content_is_made_anew_once_nobody_uses_it(cache: Pa
 def test_a_data_set_that_is_in_use_and_was_changed_is_made_a_second_time(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may be long until nobody trains on it any more."""
+    """A training may use it for a long time."""
     monkeypatch.setattr(dataset_cache, "CHANGED_SECONDS", 0.0)
     with start_user(cache, "a") as user:
         assert (say(user), say(user)) == ("making", "have ['half', 'image']")
@@ -209,7 +209,7 @@ def test_a_full_disk_with_nothing_to_free_is_said(cache: Path) -> None:
 
 
 def test_many_runners_at_a_cache_that_holds_one_all_get_theirs(cache: Path) -> None:
-    """What one has just made is not what another may remove."""
+    """A runner must not remove the data set that another has just filled."""
     users = [start_user(cache, key) for key in "abcabc"]
     try:
         for user in users:

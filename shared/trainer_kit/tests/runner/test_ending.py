@@ -3,7 +3,7 @@ import signal
 import pytest
 
 from trainer_kit.attempt_folder import StopOrder
-from trainer_kit.runner.ending import Ending, Facts, decide_ending
+from trainer_kit.runner.ending import Ending, TrainerOutcome, decide_ending
 from vision_contracts import Cancelled, EndReason, Failed, Finished, Paused
 
 STOP = StopOrder(attempt=1, mode="stop")
@@ -16,43 +16,47 @@ KILLED, TERMINATED, CRASHED = -signal.SIGKILL, -signal.SIGTERM, -signal.SIGSEGV
 
 
 @pytest.mark.parametrize(
-    ("facts", "ending"),
+    ("outcome", "ending"),
     [
-        (Facts(0, FINISHED), FINISHED),
-        (Facts(0, FINISHED, stop=STOP), FINISHED),
-        (Facts(CRASHED, FINISHED), FINISHED),
-        (Facts(1, BAD_DATA), BAD_DATA),
-        (Facts(1, DEFECT), DEFECT),
-        (Facts(0, None, stop=STOP), Cancelled()),
-        (Facts(0, None, stop=PAUSE), Paused()),
-        (Facts(0, None, stop=TIMEOUT), Cancelled(reason=EndReason.TIMED_OUT)),
-        (Facts(TERMINATED, None, stop=PAUSE, used_force=True), Paused()),
-        (Facts(KILLED, None, stop=STOP, used_force=True, oom_kills=1), Cancelled()),
-        (Facts(1, BAD_DATA, stop=STOP), BAD_DATA),
-        (Facts(1, DEFECT, stop=STOP, used_force=True), Cancelled()),
+        (TrainerOutcome(0, FINISHED), FINISHED),
+        (TrainerOutcome(0, FINISHED, stop=STOP), FINISHED),
+        (TrainerOutcome(CRASHED, FINISHED), FINISHED),
+        (TrainerOutcome(1, BAD_DATA), BAD_DATA),
+        (TrainerOutcome(1, DEFECT), DEFECT),
+        (TrainerOutcome(0, None, stop=STOP), Cancelled()),
+        (TrainerOutcome(0, None, stop=PAUSE), Paused()),
+        (TrainerOutcome(0, None, stop=TIMEOUT), Cancelled(reason=EndReason.TIMED_OUT)),
+        (TrainerOutcome(TERMINATED, None, stop=PAUSE, used_force=True), Paused()),
+        (TrainerOutcome(KILLED, None, stop=STOP, used_force=True, oom_kills=1), Cancelled()),
+        (TrainerOutcome(1, BAD_DATA, stop=STOP), BAD_DATA),
+        (TrainerOutcome(1, DEFECT, stop=STOP, used_force=True), Cancelled()),
     ],
 )
-def test_what_the_trainer_says_counts_then_the_order_to_stop(facts: Facts, ending: Ending) -> None:
-    assert decide_ending(facts) == ending
+def test_what_the_trainer_says_counts_then_the_order_to_stop(outcome: TrainerOutcome, ending: Ending) -> None:
+    assert decide_ending(outcome) == ending
 
 
 @pytest.mark.parametrize(
-    ("facts", "reason", "says"),
+    ("outcome", "reason", "says"),
     [
-        (Facts(KILLED, None), EndReason.TRAINER_KILLED, "SIGKILL"),
-        (Facts(CRASHED, None), EndReason.TRAINER_KILLED, "SIGSEGV"),
-        (Facts(CRASHED, None, oom_kills=1), EndReason.TRAINER_KILLED, "SIGSEGV"),
-        (Facts(KILLED, None, oom_kills=1, batch_size=16), EndReason.OUT_OF_MEMORY, "batch size of 8"),
-        (Facts(1, DEFECT, oom_kills=1, batch_size=16), EndReason.OUT_OF_MEMORY, "batch size of 8"),
-        (Facts(KILLED, None, oom_kills=1, batch_size=1), EndReason.OUT_OF_MEMORY, "smaller model"),
-        (Facts(KILLED, None, oom_kills=1, batch_size=4, last_lines=["x"]), EndReason.OUT_OF_MEMORY, "lines:\nx"),
-        (Facts(1, BAD_DATA, oom_kills=1), EndReason.BAD_DATA, "No images"),
-        (Facts(3, None), EndReason.INTERNAL, "exit code 3"),
-        (Facts(3, None, last_lines=["one", "two"]), EndReason.INTERNAL, "one\ntwo"),
+        (TrainerOutcome(KILLED, None), EndReason.TRAINER_KILLED, "SIGKILL"),
+        (TrainerOutcome(CRASHED, None), EndReason.TRAINER_KILLED, "SIGSEGV"),
+        (TrainerOutcome(CRASHED, None, oom_kills=1), EndReason.TRAINER_KILLED, "SIGSEGV"),
+        (TrainerOutcome(KILLED, None, oom_kills=1, batch_size=16), EndReason.OUT_OF_MEMORY, "batch size of 8"),
+        (TrainerOutcome(1, DEFECT, oom_kills=1, batch_size=16), EndReason.OUT_OF_MEMORY, "batch size of 8"),
+        (TrainerOutcome(KILLED, None, oom_kills=1, batch_size=1), EndReason.OUT_OF_MEMORY, "smaller model"),
+        (
+            TrainerOutcome(KILLED, None, oom_kills=1, batch_size=4, last_lines=["x"]),
+            EndReason.OUT_OF_MEMORY,
+            "lines:\nx",
+        ),
+        (TrainerOutcome(1, BAD_DATA, oom_kills=1), EndReason.BAD_DATA, "No images"),
+        (TrainerOutcome(3, None), EndReason.INTERNAL, "exit code 3"),
+        (TrainerOutcome(3, None, last_lines=["one", "two"]), EndReason.INTERNAL, "one\ntwo"),
     ],
 )
-def test_a_death_without_a_word_is_explained(facts: Facts, reason: EndReason, says: str) -> None:
-    ending = decide_ending(facts)
+def test_a_death_without_a_word_is_explained(outcome: TrainerOutcome, reason: EndReason, says: str) -> None:
+    ending = decide_ending(outcome)
     assert isinstance(ending, Failed)
     assert ending.reason is reason
     assert says in ending.message
@@ -62,6 +66,6 @@ def test_a_death_without_a_word_is_explained(facts: Facts, reason: EndReason, sa
 def test_an_attempt_that_the_kernel_killed_proposes_a_smaller_batch(
     batch_size: int | None, proposal: dict[str, int] | None
 ) -> None:
-    ending = decide_ending(Facts(KILLED, None, oom_kills=1, batch_size=batch_size))
+    ending = decide_ending(TrainerOutcome(KILLED, None, oom_kills=1, batch_size=batch_size))
     assert isinstance(ending, Failed)
     assert ending.proposed_changes == proposal

@@ -3,7 +3,7 @@ import signal
 import pytest
 
 from trainer_kit.attempt_folder import AttemptFolder, StopOrder
-from trainer_kit.runner.stopping import TERM_SECONDS, Escalation, StopWatch
+from trainer_kit.runner.stopping import TERM_SECONDS, Escalation, StopMonitor
 from vision_contracts import EndReason
 
 
@@ -43,18 +43,18 @@ def test_a_kill_does_not_wait_even_if_it_comes_after_a_stop(clock: Clock) -> Non
 
 
 def test_the_end_of_the_time_gives_an_order_to_stop(folder: AttemptFolder, clock: Clock) -> None:
-    watch = StopWatch(folder, 5.0, clock)
-    assert watch.order() is None
+    monitor = StopMonitor(folder, 5.0, clock)
+    assert monitor.order() is None
     clock.now += 5.0
-    order = watch.order()
+    order = monitor.order()
     assert order is not None
     assert (order.mode, order.reason) == ("stop", EndReason.TIMED_OUT)
     assert folder.read_stop() == order, "the trainer looks for the file"
 
 
 def test_without_a_limit_only_an_order_in_the_folder_counts(folder: AttemptFolder, clock: Clock) -> None:
-    watch = StopWatch(folder, None, clock)
+    monitor = StopMonitor(folder, None, clock)
     clock.now += 1e9
-    assert watch.order() is None
+    assert monitor.order() is None
     order = folder.order_stop(StopOrder(attempt=1, mode="pause"))
-    assert watch.order() == order
+    assert monitor.order() == order

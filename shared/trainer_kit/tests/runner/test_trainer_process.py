@@ -1,4 +1,4 @@
-"""What a dead runner has left running, and what only has its number."""
+"""Leftover processes of a dead runner, and others that only have the same PID."""
 
 import json
 import subprocess

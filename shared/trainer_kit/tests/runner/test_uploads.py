@@ -72,7 +72,7 @@ def post(folder: AttemptFolder) -> Callable[..., FileReport]:
     return write
 
 
-def test_a_file_is_stored_then_told_then_removed(
+def test_a_file_is_stored_then_reported_then_removed(
     uploader: Uploader,
     events: list[EventBody],
     post: Callable[..., FileReport],
@@ -127,7 +127,7 @@ def test_storage_that_fails_for_a_while_loses_nothing_and_the_log_tells_of_it(
     said, back, *stored = events
     assert isinstance(said, Log)
     assert (said.level, said.message.endswith("away")) == (LogLevel.WARNING, True)
-    assert back == Log(level=LogLevel.INFO, message="The storage takes files again.")
+    assert back == Log(level=LogLevel.INFO, message="The storage accepts files again.")
     assert [event.type for event in stored] == ["checkpoint", "artifact"]
 
 

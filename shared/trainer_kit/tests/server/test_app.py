@@ -90,10 +90,10 @@ async def test_every_error_is_a_problem(
     assert "secret" not in problem.model_dump_json()
 
 
-async def test_who_has_events_that_a_power_cut_took_is_told_that_they_are_lost(
+async def test_a_reader_of_events_that_a_power_cut_lost_gets_a_404(
     client: httpx.AsyncClient, service: Service, settings: ServiceSettings, spec: JobSpec
 ) -> None:
-    """What is written after the cut has numbers that such a reader has passed."""
+    """Events written after the cut have numbers that such a reader has already passed."""
     folder = AttemptFolder.at(settings.data_dir, spec.job_uid, 1)
     folder.path.mkdir(parents=True)
     folder.spec_file.write_text(spec.model_dump_json())
@@ -103,31 +103,31 @@ async def test_who_has_events_that_a_power_cut_took_is_told_that_they_are_lost(
     service.supervisor = Supervisor(settings.data_dir, 1, ProcessLauncher(settings, ADAPTER_PATH))
     address, query = f"/training/jobs/{spec.job_uid}/events", {"after": 4, "follow": True}
     assert_problem(await client.get(address, params=query), 404, "not_found")
-    service.supervisor.look_after()
+    service.supervisor.supervise()
     assert service.supervisor.find(spec.job_uid).describe().last_seq == 3
     assert_problem(await client.get(address, params=query), 404, "not_found")
     assert len((await client.get(address, params=query | {"after": 2})).content.splitlines()) == 1
 
 
-async def test_what_is_looked_after_goes_on_after_a_failure(
+async def test_supervision_continues_after_a_failure(
     service: Service, settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
-    goes_on = asyncio.Event()
+    continued = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def fail(name: str) -> None:
         done.append(name)
         if done == ["attempts", "orphans"] * 2:
-            loop.call_soon_threadsafe(goes_on.set)
+            loop.call_soon_threadsafe(continued.set)
         raise OSError("Cannot allocate memory")
 
-    monkeypatch.setattr(app, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(service.supervisor, "look_after", lambda: fail("attempts"))
+    monkeypatch.setattr(app, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(service.supervisor, "supervise", lambda: fail("attempts"))
     monkeypatch.setattr(app, "reap_orphans", lambda: fail("orphans"))
     application = create_app(service, settings)
     async with application.router.lifespan_context(application):
-        await asyncio.wait_for(goes_on.wait(), 5)
+        await asyncio.wait_for(continued.wait(), 5)
 
 
 async def test_all_wrong_fields_are_named_at_once(client: httpx.AsyncClient, spec: JobSpec) -> None:

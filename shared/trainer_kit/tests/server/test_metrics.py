@@ -1,4 +1,4 @@
-"""What a service with a training tells Prometheus."""
+"""Metrics of a service with a training."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from trainer_kit.server.metrics import gpus
+from trainer_kit.server.metrics import gpu_metrics
 from trainer_kit.testing.fake_adapter import ADAPTER_PATH
 from trainer_kit.testing.service_process import running_service
 from trainer_kit.testing.specs import assert_problem, make_fake_spec
@@ -35,12 +35,12 @@ def test_slots_requests_and_what_the_trainer_takes(tmp_path: Path, dataset_path:
     assert found["service_disk_free_bytes",] > 0
 
 
-def test_gpus_are_told_as_the_driver_tells_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_of_gpus_are_those_of_the_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command = tmp_path / "nvidia-smi"
     command.write_text('#!/bin/sh\nprintf "0, 50, 1024, 81559\\n1, [N/A], [N/A], 81559\\n"\n')
     command.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    found = {(metric.name, *one.labels.values()): one.value for metric in gpus() for one in metric.samples}
+    found = {(metric.name, *one.labels.values()): one.value for metric in gpu_metrics() for one in metric.samples}
     assert found == {
         ("gpu_utilization_ratio", "0"): 0.5,
         ("gpu_memory_used_bytes", "0"): 2**30,

@@ -1,4 +1,4 @@
-"""What keeps a service from starting is one line that its operator can act on."""
+"""Errors at the start of a service are one line that its operator can act on."""
 
 import socket
 from pathlib import Path

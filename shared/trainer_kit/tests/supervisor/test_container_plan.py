@@ -1,4 +1,4 @@
-"""Where containers are impossible, the service says so at start, and what to change."""
+"""A service that cannot use containers says so at its start, and what to change."""
 
 import gc
 

@@ -35,7 +35,7 @@ class StillRunner:
         return self.running
 
     def end(self, ending: EventBody | None = None) -> None:
-        """With a last event, or without one as after `kill -9`."""
+        """End with a terminal event, or without one as after `kill -9`."""
         if ending is not None:
             log = EventLog(self.folder.events_file, self.folder.attempt)
             log.append(ending)
@@ -61,8 +61,8 @@ class StillLauncher:
         self.killed.append(folder.path)
         self.launched[-1].end()
 
-    def look_after(self) -> None:
-        """Nothing lives between launches."""
+    def maintain(self) -> None:
+        """Do nothing: there is nothing between launches."""
         if self.error is not None:
             raise self.error
 
@@ -205,12 +205,12 @@ def test_a_newer_attempt_waits_for_the_end_of_the_older_one(
     supervisor.start(spec)
     older = launcher.launched[0]
 
-    def end_when_told() -> None:
+    def end_when_ordered() -> None:
         while (order := older.folder.read_stop()) is None or order.mode != "kill":
             pass
         older.end(Paused())
 
-    obeying = threading.Thread(target=end_when_told)
+    obeying = threading.Thread(target=end_when_ordered)
     obeying.start()
     assert supervisor.start(changed(spec, attempt=2)).attempt == 2
     obeying.join()
@@ -242,10 +242,10 @@ def test_a_dead_runner_ends_its_attempt_as_killed(
     supervisor: Supervisor, launcher: StillLauncher, spec: JobSpec
 ) -> None:
     supervisor.start(spec)
-    supervisor.look_after()
+    supervisor.supervise()
     assert states(supervisor) == {(spec.job_uid, 1): "running"}
     launcher.launched[0].end()
-    supervisor.look_after()
+    supervisor.supervise()
     assert states(supervisor) == {(spec.job_uid, 1): "failed"}
     assert supervisor.free_slots == 1
 
@@ -257,7 +257,7 @@ def test_a_runner_that_dies_while_it_stops_has_stopped(
     supervisor.start(spec)
     supervisor.stop(spec.job_uid, StopRequest.model_validate({"attempt": 1, "mode": mode}))
     launcher.launched[0].end()
-    supervisor.look_after()
+    supervisor.supervise()
     assert states(supervisor) == {(spec.job_uid, 1): ending}
 
 
@@ -267,9 +267,9 @@ def test_a_runner_that_does_not_obey_is_killed_in_the_end(
     monkeypatch.setattr(attempt, "UNRESPONSIVE_SECONDS", -1.0)
     supervisor.start(spec)
     supervisor.stop(spec.job_uid, StopRequest(attempt=1, mode="kill"))
-    supervisor.look_after()
+    supervisor.supervise()
     assert launcher.killed == [supervisor.find(spec.job_uid).folder.path]
-    supervisor.look_after()
+    supervisor.supervise()
     assert states(supervisor) == {(spec.job_uid, 1): "cancelled"}
 
 
@@ -282,11 +282,11 @@ def test_a_stop_that_is_ordered_again_gives_no_more_time(
     held.clock = lambda: now
     supervisor.stop(spec.job_uid, StopRequest(attempt=1, mode="stop", grace_seconds=10))
     while now < 10 + attempt.UNRESPONSIVE_SECONDS:
-        supervisor.look_after()
+        supervisor.supervise()
         assert launcher.killed == []
         now += 3.0
         supervisor.stop(spec.job_uid, StopRequest.model_validate({"attempt": 1, "mode": again, "grace_seconds": 10}))
-    supervisor.look_after()
+    supervisor.supervise()
     assert launcher.killed == [held.folder.path]
 
 
@@ -327,7 +327,7 @@ def test_the_next_process_finds_what_the_last_one_held(
     again = make_supervisor()
     assert again.instance_id == supervisor.instance_id
     assert again.boot_id != supervisor.boot_id
-    again.look_after()
+    again.supervise()
     assert states(again) == {(finished.job_uid, 1): "finished", (lost.job_uid, 1): "failed"}
     held = next(one for one in again.list_held() if one.job_uid == lost.job_uid)
     assert held.last_seq == 2  # a line in its log, and the end
@@ -365,7 +365,7 @@ def test_one_attempt_that_cannot_be_looked_after_does_not_keep_the_others_from_i
     for runner in launcher.launched:
         runner.end()
     (launcher.launched[0].folder.path / "trainer.json").write_text("no json")
-    supervisor.look_after()
+    supervisor.supervise()
     assert sorted(states(supervisor).values()) == ["failed", "running"]
 
 
@@ -375,14 +375,14 @@ def test_a_launcher_that_fails_does_not_keep_the_attempts_from_being_looked_afte
     supervisor.start(spec)
     launcher.error = OSError("Cannot allocate memory")
     launcher.launched[0].end()
-    supervisor.look_after()
+    supervisor.supervise()
     assert states(supervisor) == {(spec.job_uid, 1): "failed"}
 
 
 def test_a_recovered_attempt_says_why(supervisor: Supervisor, launcher: StillLauncher, spec: JobSpec) -> None:
     supervisor.start(spec)
     launcher.launched[0].end()
-    supervisor.look_after()
+    supervisor.supervise()
     said, ending = map(JobEvent.from_line, supervisor.find(spec.job_uid).folder.events_file.read_text().splitlines())
     assert isinstance(ending.body, Failed)
     assert ending.body.reason == "trainer_killed"

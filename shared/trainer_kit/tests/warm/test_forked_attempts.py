@@ -73,7 +73,7 @@ def test_the_trainer_has_its_channel_and_its_output_and_nothing_else_open(
 ) -> None:
     service, spec = training
     folder = Path(f"/proc/{service.trainer_pid(spec)}/fd")
-    checkpoints = service.folder(spec).path  # it may be writing one at this very moment
+    checkpoints = service.folder(spec).path  # a checkpoint may be open for writing
     targets = {int(fd.name): fd.readlink() for fd in folder.iterdir()}
     opened = {number: path.name for number, path in targets.items() if not path.is_relative_to(checkpoints)}
     assert opened.pop(0) == "null"
@@ -90,7 +90,9 @@ def test_the_trainer_never_had_the_credentials_of_the_storage(training: tuple[Se
     assert not [name for name in environment if name.startswith("STORAGE")]
 
 
-def test_where_it_works_and_what_ps_shows(training: tuple[ServiceProcess, JobSpec]) -> None:
+def test_its_working_directory_and_its_process_title_are_those_of_an_attempt(
+    training: tuple[ServiceProcess, JobSpec],
+) -> None:
     service, spec = training
     trainer = psutil.Process(service.trainer_pid(spec))
     assert Path(trainer.cwd()) == service.folder(spec).path
@@ -104,8 +106,8 @@ def test_jobs_do_not_see_what_others_leave_in_their_process(either: ServiceProce
     def traces() -> list[str]:
         spec = make_fake_spec(storage, dataset_path.as_uri())
         leaving = spec.hyperparameters | {"misbehaviour": "leave_traces", "misbehave_at_step": 1}
-        told = list(either.follow(either.begin_ok(changed(spec, epochs=1, hyperparameters=leaving))))
-        return [event.body.message for event in told if event.body.type == "log" and "traces" in event.body.message]
+        reported = list(either.follow(either.begin_ok(changed(spec, epochs=1, hyperparameters=leaving))))
+        return [event.body.message for event in reported if event.body.type == "log" and "traces" in event.body.message]
 
     first, second = traces(), traces()
     assert [line.partition(";")[0] for line in (*first, *second)] == ["traces found: 0"] * 2

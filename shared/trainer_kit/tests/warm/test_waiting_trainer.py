@@ -24,7 +24,7 @@ from trainer_kit.settings import RunnerSettings
 from trainer_kit.warm.waiting_trainer import WaitingTrainer
 
 folder, adapter, moment = AttemptFolder(Path(sys.argv[1])), sys.argv[2], sys.argv[3]
-waiting = WaitingTrainer.fork(not_for_it=[])
+waiting = WaitingTrainer.fork(close_in_child=[])
 pid = waiting._pid
 
 def kill():

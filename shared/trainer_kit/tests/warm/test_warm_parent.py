@@ -124,8 +124,8 @@ def test_a_parent_that_cannot_be_started_is_tried_again_after_a_while(
     )
     for _ in range(2):
         with pytest.raises(OSError, match="Cannot allocate"):
-            launcher.look_after()
-        launcher.look_after()
+            launcher.maintain()
+        launcher.maintain()
         now += warm_launcher.RESTART_SECONDS
 
 

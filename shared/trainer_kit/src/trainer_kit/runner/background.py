@@ -1,4 +1,4 @@
-"""Threads whose result, or error, is not lost."""
+"""Background threads with a result or an error."""
 
 import threading
 from collections.abc import Callable
@@ -9,14 +9,14 @@ T = TypeVar("T")
 
 
 def in_background(action: Callable[[], T], name: str) -> "Future[T]":
-    """Runs `action` in a daemon thread: a process that has nothing else to do does not wait for it."""
+    """Run `action` in a daemon thread, which the process does not wait for at its end."""
     future: Future[T] = Future()
 
-    def work() -> None:
+    def run() -> None:
         try:
             future.set_result(action())
-        except BaseException as error:  # noqa: BLE001 - handed to whoever asks for the result
+        except BaseException as error:  # noqa: BLE001 - raised by `Future.result`
             future.set_exception(error)
 
-    threading.Thread(target=work, name=name, daemon=True).start()
+    threading.Thread(target=run, name=name, daemon=True).start()
     return future

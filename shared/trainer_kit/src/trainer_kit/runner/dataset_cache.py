@@ -1,11 +1,11 @@
-"""Data sets that were fetched from storage, kept for the next job up to a bound.
+"""A cache of data sets fetched from storage, kept for the next job up to a size limit.
 
-{cache}/{key}.lock      shared while a runner trains on it, exclusive while it is made or removed
+{cache}/{key}.lock      shared while a runner trains on it, exclusive while it is filled or removed
 {cache}/{key}/          a complete data set
-{cache}/{key}.size      how many bytes it takes, and a hash of its files' names, sizes and times of change; where these
-                        are others now, somebody has changed it, and it is made anew; under {key}-anew while others
-                        train on what was changed
-{cache}/{key}.partial/  one in the making, or left by a runner that was killed over it
+{cache}/{key}.size      number of its bytes, and a hash of its files' names, sizes and modification times; if it
+                        differs now, the data set was changed, and is fetched again, as {key}-anew while others train
+                        on it
+{cache}/{key}.partial/  an incomplete one, being filled or left by a killed runner
 {cache}/{key}.zip, .{key}.zip.….partial    its archive, likewise
 """
 
@@ -23,43 +23,43 @@ from trainer_kit.files import write_atomically
 
 WAIT_SECONDS = 3600.0
 CHANGED_SECONDS = 10.0
-"""How long a changed data set is waited for: who only looks at it, or makes it anew, leaves it sooner or locks it."""
+"""Time to wait for a changed data set to become free: a runner that fetches it again locks it sooner."""
 SHARE_SECONDS = 1.0
-MAKE_SECONDS = 0.2
+FILL_SECONDS = 0.2
 
 log = logging.getLogger(__name__)
 
 
 class DatasetCache:
-    """A folder that many runners share. Whoever is killed leaves no lock and nothing half-made under a final name."""
+    """A folder that many runners share. A killed runner leaves no lock and no incomplete data set at its final path."""
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self._folder = folder
         self._max_bytes = max_bytes
         folder.mkdir(parents=True, exist_ok=True)
 
-    def use(self, key: str, make: Callable[[Path], None]) -> tuple[Path, FileLock]:
-        """The data set under `key`, made by `make(empty folder)` if it is not there.
+    def use(self, key: str, fill: Callable[[Path], None]) -> tuple[Path, FileLock]:
+        """Return the data set under `key`, filled by `fill(empty folder)` if it is missing, and its lock.
 
-        The lock keeps it from being removed; its end, or that of this process, gives it free. Raises TimeoutError
-        if another runner makes it and does not get ready.
+        The lock keeps it from being removed until it is released, or this process ends. Raises TimeoutError if
+        another runner fills it and does not finish.
         """
         lock = FileLock(self._folder / f"{key}.lock")
         final = self._folder / key
         begun_at = time.monotonic()
         try:
             while not self._share(lock, final):
-                if lock.acquire(timeout_seconds=MAKE_SECONDS):
-                    self._make(key, final, make)
-                elif time.monotonic() > begun_at + CHANGED_SECONDS and self._is_used_though_changed(lock, final):
+                if lock.acquire(timeout_seconds=FILL_SECONDS):
+                    self._ensure_filled(key, final, fill)
+                elif time.monotonic() > begun_at + CHANGED_SECONDS and self._is_changed_in_use(lock, final):
                     lock.release()
-                    log.warning("%s was changed while it is in use: another copy is made", final)
-                    return self.use(f"{key}-anew", make)
+                    log.warning("%s was changed while it is in use: fetching another copy", final)
+                    return self.use(f"{key}-anew", fill)
                 elif time.monotonic() > begun_at + WAIT_SECONDS:
                     raise TimeoutError(
                         f"Another job has been fetching this data set for {WAIT_SECONDS / 60:.0f} minutes."
                     )
-            os.utime(lock.path)  # not `touch`, which may open the file: closing it would drop the lock
+            os.utime(lock.path)  # `touch` may open the file, and closing it would drop the lock
             self.remove_leftovers(keep=key)
             self._evict(keep=key, max_bytes=self._max_bytes)
         except BaseException:
@@ -68,46 +68,46 @@ class DatasetCache:
         return final, lock
 
     def _share(self, lock: FileLock, final: Path) -> bool:
-        """Whether the data set is there, and held. An exclusive lock becomes a shared one without a gap."""
-        if lock.acquire(timeout_seconds=SHARE_SECONDS, shared=True) and self._is_whole(final):
+        """Take a shared lock if the data set is complete. An exclusive lock becomes a shared one without a gap."""
+        if lock.acquire(timeout_seconds=SHARE_SECONDS, shared=True) and self._is_intact(final):
             return True
         lock.release()
         return False
 
-    def _is_used_though_changed(self, lock: FileLock, final: Path) -> bool:
-        """For who has just not got the lock for itself alone. Holds it together with the others."""
-        return lock.acquire(shared=True) and final.exists() and not self._is_whole(final)
+    def _is_changed_in_use(self, lock: FileLock, final: Path) -> bool:
+        """Return whether a changed data set is in use; takes a shared lock. Called after an exclusive lock failed."""
+        return lock.acquire(shared=True) and final.exists() and not self._is_intact(final)
 
-    def _is_whole(self, final: Path) -> bool:
-        """Also after a power cut, which may leave empty files, and after somebody has cleared up or written in it.
+    def _is_intact(self, final: Path) -> bool:
+        """Return whether it is complete and unchanged, which a power cut or a user may have spoilt.
 
         It costs a `stat` for each file; reading all bytes again would cost as much as fetching them.
         """
         return final.exists() and _state_of(final) == self._recorded(final.name)
 
-    def _make(self, key: str, final: Path, make: Callable[[Path], None]) -> None:
-        if self._is_whole(final):
+    def _ensure_filled(self, key: str, final: Path, fill: Callable[[Path], None]) -> None:
+        if self._is_intact(final):
             return
         _delete(final)
         try:
-            self._fill(key, final, make)
+            self._fill(key, final, fill)
         except OSError as error:
             if error.errno != errno.ENOSPC or not self._free_disk(keep=key):
                 raise
-            self._fill(key, final, make)
+            self._fill(key, final, fill)
 
     def _free_disk(self, *, keep: str) -> bool:
-        """Removes everything else that nobody uses. False if there was nothing."""
+        """Remove every other data set that is not in use. Returns False if there was none."""
         leftovers = self.remove_leftovers(keep=keep)
         return self._evict(keep=keep, max_bytes=0) > 0 or leftovers > 0
 
-    def _fill(self, key: str, final: Path, make: Callable[[Path], None]) -> None:
-        """What fails leaves nothing: a disk that is full of half a data set would take nothing else any more."""
+    def _fill(self, key: str, final: Path, fill: Callable[[Path], None]) -> None:
+        """Fill it, or leave nothing: an incomplete data set would keep the disk full."""
         partial = self._folder / f"{key}.partial"
         self._delete_leftovers(key)
         try:
             partial.mkdir()
-            make(partial)
+            fill(partial)
             write_atomically(self._size_file(key), _state_of(partial).encode())
             partial.rename(final)
         except BaseException:
@@ -115,7 +115,7 @@ class DatasetCache:
             raise
 
     def remove_leftovers(self, *, keep: str | None = None) -> int:
-        """What runners that were killed have left of data sets that nobody has asked for since. Of how many."""
+        """Remove the incomplete data sets that killed runners have left. Returns their number."""
         removed = 0
         for key in {_key_of(path) for path in self._leftovers("*")} - {keep}:
             lock = FileLock(self._folder / f"{key}.lock")
@@ -136,9 +136,9 @@ class DatasetCache:
         return [path for pattern in patterns for path in self._folder.glob(pattern)]
 
     def _evict(self, *, keep: str, max_bytes: int) -> int:
-        """Removes what was unused for longest, until the rest fits, and returns how many bytes that freed.
+        """Remove the least recently used data sets until the rest fits; returns the number of bytes freed.
 
-        What is in use stays, even beyond the bound.
+        Data sets in use stay, even beyond the limit.
         """
         keys = [path.stem for path in self._folder.glob("*.size")]
         total, freed = sum(self._size(key) for key in keys), 0
@@ -190,10 +190,10 @@ def _key_of(path: Path) -> str:
 def _state_of(folder: Path) -> str:
     size, state = 0, hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        about = path.stat()
-        size += about.st_size
+        found = path.stat()
+        size += found.st_size
         state.update(
-            f"{path.relative_to(folder)}\0{about.st_size}\0{about.st_mtime_ns}\n".encode(errors="surrogateescape")
+            f"{path.relative_to(folder)}\0{found.st_size}\0{found.st_mtime_ns}\n".encode(errors="surrogateescape")
         )
     return f"{size} {state.hexdigest()}"
 

@@ -1,4 +1,4 @@
-"""How an attempt ended, decided from what is known of it. No I/O, so that every case stands in a table of tests."""
+"""The decision how an attempt ended. No I/O, so that every case stands in a table of tests."""
 
 import signal
 from collections.abc import Sequence
@@ -12,56 +12,56 @@ Ending = Finished | Failed | Cancelled | Paused
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What the runner knows once the trainer has ended."""
+class TrainerOutcome:
+    """Facts about a trainer that has ended."""
 
     exit_code: int
     """Negative: the signal that ended it."""
-    told: Finished | Failed | None
-    """What the trainer said last about its end."""
+    reported: Finished | Failed | None
+    """The ending that the trainer reported last."""
     stop: StopOrder | None = None
     used_force: bool = False
     oom_kills: int = 0
-    """How many processes the kernel has killed for want of memory since the trainer was started."""
+    """Number of processes that the kernel has killed for lack of memory since the trainer was started."""
     last_lines: Sequence[str] = ()
     batch_size: int | None = None
 
 
-def decide_ending(facts: Facts) -> Ending:
-    """The one terminal event. What the trainer says counts before what is guessed from its death."""
-    if isinstance(facts.told, Finished):
-        return facts.told
-    if facts.stop is not None and (facts.used_force or facts.told is None):
-        return stopped_ending(facts.stop)
-    if facts.oom_kills > 0 and _may_be_memory(facts):
-        return _out_of_memory(facts)
-    if facts.told is not None:
-        return facts.told
-    if facts.exit_code < 0:
-        name = signal.Signals(-facts.exit_code).name
-        return Failed(reason=EndReason.TRAINER_KILLED, message=f"The trainer was killed by {name}.{_tail(facts)}")
-    what = f"The trainer ended with exit code {facts.exit_code} and without a word."
+def decide_ending(outcome: TrainerOutcome) -> Ending:
+    """Return the one terminal event. The trainer's report takes precedence over its exit code and signals."""
+    if isinstance(outcome.reported, Finished):
+        return outcome.reported
+    if outcome.stop is not None and (outcome.used_force or outcome.reported is None):
+        return stopped_ending(outcome.stop)
+    if outcome.oom_kills > 0 and _may_be_out_of_memory(outcome):
+        return _out_of_memory(outcome)
+    if outcome.reported is not None:
+        return outcome.reported
+    if outcome.exit_code < 0:
+        name = signal.Signals(-outcome.exit_code).name
+        return Failed(reason=EndReason.TRAINER_KILLED, message=f"The trainer was killed by {name}.{_tail(outcome)}")
+    text = f"The trainer ended with exit code {outcome.exit_code} without reporting a reason."
     advice = "Retry it, and report it with its log if it happens again."
-    return Failed(reason=EndReason.INTERNAL, message=f"{what} {advice}{_tail(facts)}")
+    return Failed(reason=EndReason.INTERNAL, message=f"{text} {advice}{_tail(outcome)}")
 
 
 def stopped_ending(order: StopOrder) -> Cancelled | Paused:
-    """The ending that was ordered."""
+    """Return the ending that was ordered."""
     return Paused() if order.mode == "pause" else Cancelled(reason=order.reason)
 
 
-def _may_be_memory(facts: Facts) -> bool:
-    """The trainer itself was killed, or died of the loss of a worker that was."""
-    if isinstance(facts.told, Failed):
-        return facts.told.reason is EndReason.INTERNAL
-    return facts.exit_code == -signal.SIGKILL or facts.exit_code > 0
+def _may_be_out_of_memory(outcome: TrainerOutcome) -> bool:
+    """Return whether the trainer may have been killed for lack of memory, or have lost a worker to it."""
+    if isinstance(outcome.reported, Failed):
+        return outcome.reported.reason is EndReason.INTERNAL
+    return outcome.exit_code == -signal.SIGKILL or outcome.exit_code > 0
 
 
-def _out_of_memory(facts: Facts) -> Failed:
+def _out_of_memory(outcome: TrainerOutcome) -> Failed:
     otherwise = "use fewer workers, or give the service more memory"
-    failure = out_of_memory("The machine ran out of memory", facts.batch_size, otherwise=otherwise)
-    return failure.model_copy(update={"message": failure.message + _tail(facts)})
+    failure = out_of_memory("The machine ran out of memory", outcome.batch_size, otherwise=otherwise)
+    return failure.model_copy(update={"message": failure.message + _tail(outcome)})
 
 
-def _tail(facts: Facts) -> str:
-    return "\nIts last lines:\n" + "\n".join(facts.last_lines) if facts.last_lines else ""
+def _tail(outcome: TrainerOutcome) -> str:
+    return "\nIts last lines:\n" + "\n".join(outcome.last_lines) if outcome.last_lines else ""

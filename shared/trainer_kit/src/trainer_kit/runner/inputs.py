@@ -1,4 +1,4 @@
-"""Lays ready on this machine what a trainer needs: its data set and its checkpoints."""
+"""Download of a trainer's inputs to this machine: its data set and its checkpoints."""
 
 import hashlib
 import logging
@@ -18,14 +18,14 @@ from vision_contracts import CheckpointRef, DatasetRef, EndReason, JobKind, JobS
 log = logging.getLogger(__name__)
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
-_INSTEAD = {
+_ADVICE = {
     EndReason.BAD_DATA: "Choose another data set, or upload it again.",
     EndReason.WEIGHTS_UNAVAILABLE: "Retry from the beginning, or choose other initial weights.",
 }
 
 
 class InputFetcher:
-    """Fetches for one attempt. `dataset_lock` holds the data set in the cache while the attempt runs."""
+    """Fetches the inputs of one attempt. `dataset_lock` holds the data set in the cache while the attempt runs."""
 
     def __init__(self, folder: AttemptFolder, store: ObjectStore, cache: DatasetCache) -> None:
         self._folder = folder
@@ -34,7 +34,7 @@ class InputFetcher:
         self.dataset_lock: FileLock | None = None
 
     def fetch(self, adapter: str, spec: JobSpec) -> TrainerInputs:
-        """Raises TrainingError for what is not there, or cannot be reached (the store itself tries several times)."""
+        """Fetch all inputs. Raises TrainingError if one is missing or unreachable (the store itself retries)."""
         resume_from = best = initial = None
         if spec.resume_from_uri is not None:
             resume_from = self._fetch_checkpoint("resume", CheckpointRef(uri=spec.resume_from_uri))
@@ -53,7 +53,7 @@ class InputFetcher:
         try:
             final, self.dataset_lock = self._cache.use(key, lambda partial: self._download(dataset.uri, partial))
         except TimeoutError as error:
-            message = f"{error} Look at the object storage, then retry."
+            message = f"{error} Check the object storage, then retry."
             raise TrainingError(EndReason.STORAGE_UNAVAILABLE, message) from error
         return final
 
@@ -65,22 +65,22 @@ class InputFetcher:
         finally:
             archive.unlink(missing_ok=True)
 
-    def _fetch_images(self, work: PredictOperation) -> Path:
-        """A folder of files that are numbered from 0: their names are their senders'."""
+    def _fetch_images(self, operation: PredictOperation) -> Path:
+        """Fetch the images into a folder, numbered from 0: their own names come from users."""
         folder = self._folder.downloads / "images"
         folder.mkdir(parents=True, exist_ok=True)
-        for number, image in enumerate(work.images):
+        for number, image in enumerate(operation.images):
             self._get(image.uri, folder / str(number), missing=EndReason.BAD_DATA)
         return folder
 
     def _fetch_best(self, spec: JobSpec, resume_from: Path) -> Path | None:
-        """What the report may be about. Training goes on without it, since a better one may come."""
+        """Fetch the best checkpoint so far for the report. Training continues without it: a better one may come."""
         if spec.best_checkpoint_uri is None or spec.best_checkpoint_uri == spec.resume_from_uri:
             return resume_from if spec.best_checkpoint_uri else None
         try:
             return self._fetch_checkpoint("best", CheckpointRef(uri=spec.best_checkpoint_uri))
         except TrainingError as error:
-            log.warning("the best checkpoint so far cannot be had: %s", error)
+            log.warning("the best checkpoint so far cannot be fetched: %s", error)
             return None
 
     def _fetch_checkpoint(self, name: str, checkpoint: CheckpointRef) -> Path:
@@ -95,7 +95,7 @@ class InputFetcher:
         return path
 
     def _in_place(self, uri: str) -> Path | None:
-        """A file of a store on this machine: copying a large one takes longer than a prediction."""
+        """Return the file of a store on this machine: copying a large one takes longer than a prediction."""
         path = self._store.local_path(uri) if self._store.contains(uri) else None
         return path if path is not None and path.is_file() else None
 
@@ -106,14 +106,14 @@ class InputFetcher:
         try:
             self._store.get_file(uri, path)
         except ObjectNotFound as error:
-            raise TrainingError(missing, f"{uri} is not in the storage any more. {_INSTEAD[missing]}") from error
+            raise TrainingError(missing, f"{uri} is no longer in the storage. {_ADVICE[missing]}") from error
         except StorageError as error:
             message = f"The object storage cannot be reached from the training service ({error})."
-            raise TrainingError(EndReason.STORAGE_UNAVAILABLE, f"{message} Look at its STORAGE_URL.") from error
+            raise TrainingError(EndReason.STORAGE_UNAVAILABLE, f"{message} Check its STORAGE_URL.") from error
 
 
 def local_path(uri: str) -> Path | None:
-    """The path that a `file://` URI names on this machine; None for another kind of URI."""
+    """Return the path that a `file://` URI names on this machine; None for another kind of URI."""
     parts = urlsplit(uri)
     return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
 

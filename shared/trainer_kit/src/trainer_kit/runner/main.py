@@ -1,4 +1,4 @@
-"""The runner process: takes the attempt's lock, and looks after it until it has ended."""
+"""The runner process: takes the attempt's lock, and supervises the attempt until it has ended."""
 
 import argparse
 import logging
@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str] | None = None, *, start_trainer: StartTrainer = spawn_trainer) -> int:
-    """Exit code 0 once the attempt has its terminal event, 1 if another runner holds it."""
-    parser = argparse.ArgumentParser(prog="trainer_kit.runner", description="Looks after one attempt of one job.")
+    """Run the process. Exit code 0 once the attempt has its terminal event, 1 if another runner holds it."""
+    parser = argparse.ArgumentParser(prog="trainer_kit.runner", description="Runs one attempt of one job.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--adapter", required=True)
     options = parser.parse_args(arguments)
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None, *, start_trainer: StartTrainer = sp
 
 
 def run_attempt(folder: AttemptFolder, adapter: str, settings: RunnerSettings, start_trainer: StartTrainer) -> None:
-    """For who holds the attempt's lock. One that was begun before is ended, never trained twice."""
+    """Run the attempt; one that was begun before is ended, never trained twice. Needs the attempt's lock."""
     events = EventLog(folder.events_file, folder.attempt)
     try:
         if events.last_seq == 0 and folder.find_process("trainer") is None:

@@ -1,4 +1,4 @@
-"""How often the kernel has killed a process for want of memory."""
+"""Count of the processes that the kernel has killed for lack of memory."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ HOST_COUNTERS = Path("/proc/vmstat")
 
 
 def count_oom_kills() -> int:
-    """The counter of this process's control group, else the host's; 0 where there is none (macOS)."""
+    """Return the counter of this process's control group, else the host's; 0 if there is none (macOS)."""
     for path in [*_cgroup_files(), HOST_COUNTERS]:
         count = _read_counter(path)
         if count is not None:
@@ -17,7 +17,7 @@ def count_oom_kills() -> int:
 
 
 def _cgroup_files() -> list[Path]:
-    """`memory.events` of version 2, `memory.oom_control` of version 1."""
+    """Return the paths of `memory.events` (version 2) and `memory.oom_control` (version 1)."""
     try:
         lines = OWN_CGROUP.read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""What the trainer prints: kept in a file, told as log events, and remembered for the error message."""
+"""Capture of the trainer's output: to a file, as log events, and its last lines for the error message."""
 
 from collections import deque
 from collections.abc import Callable
@@ -15,25 +15,25 @@ LAST_LINES = 20
 
 
 class OutputCapture:
-    """Reads a stream to its end. A flood of lines is thinned out in the events, and bounded in the file."""
+    """Reads a stream to its end. The events are limited in rate, and the file in size."""
 
-    def __init__(self, file: Path, tell: Callable[[Log], object], clock: Callable[[], float]) -> None:
+    def __init__(self, file: Path, report: Callable[[Log], object], clock: Callable[[], float]) -> None:
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
         self._path = file
-        self._tell = tell
+        self._report = report
         self._clock = clock
         self._allowance = BURST_LINES
-        self._asked_at = clock()
-        self._left_out = 0
+        self._refilled_at = clock()
+        self._dropped = 0
         self._file_is_full = False
 
     def read(self, stream: IO[bytes]) -> None:
-        """Returns at the stream's end."""
+        """Read until the stream's end."""
         with self._path.open("ab", buffering=0) as file:
             while line := stream.readline(MAX_LINE_BYTES):
                 self._keep(file, line)
-                self._take(line)
-        self._tell_what_was_left_out()
+                self._process(line)
+        self._report_dropped_lines()
 
     def _keep(self, file: IO[bytes], line: bytes) -> None:
         if self._file_is_full:
@@ -41,31 +41,31 @@ class OutputCapture:
         file.write(line)
         if file.tell() >= MAX_FILE_BYTES:
             self._file_is_full = True
-            file.write(f"\n… what comes after {MAX_FILE_BYTES:,} bytes is not kept\n".encode())
+            file.write(f"\n… output after {MAX_FILE_BYTES:,} bytes is not kept\n".encode())
 
-    def _take(self, line: bytes) -> None:
-        # A progress bar writes over its own line: what stands there at the end is what counts.
+    def _process(self, line: bytes) -> None:
+        # A progress bar overwrites its own line: only the final text counts.
         text = line.decode(errors="replace").rstrip("\r\n").rpartition("\r")[2].rstrip()
         if not text:
             return
         self.last_lines.append(text)
-        if self._may_tell():
-            self._tell_what_was_left_out()
-            self._tell(Log(message=text))
+        if self._may_report():
+            self._report_dropped_lines()
+            self._report(Log(message=text))
         else:
-            self._left_out += 1
+            self._dropped += 1
 
-    def _may_tell(self) -> bool:
+    def _may_report(self) -> bool:
         now = self._clock()
-        self._allowance = min(BURST_LINES, self._allowance + (now - self._asked_at) * LINES_PER_SECOND)
-        self._asked_at = now
+        self._allowance = min(BURST_LINES, self._allowance + (now - self._refilled_at) * LINES_PER_SECOND)
+        self._refilled_at = now
         if self._allowance < 1:
             return False
         self._allowance -= 1
         return True
 
-    def _tell_what_was_left_out(self) -> None:
-        if self._left_out:
-            message = f"{self._left_out:,} lines are left out here; the artifact logs/output.log has them."
-            self._left_out = 0
-            self._tell(Log(level=LogLevel.WARNING, message=message))
+    def _report_dropped_lines(self) -> None:
+        if self._dropped:
+            message = f"{self._dropped:,} lines are left out here; the artifact logs/output.log has them."
+            self._dropped = 0
+            self._report(Log(level=LogLevel.WARNING, message=message))

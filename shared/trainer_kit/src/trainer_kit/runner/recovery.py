@@ -1,4 +1,4 @@
-"""What is left to do for an attempt whose runner is dead."""
+"""Recovery of an attempt whose runner is dead."""
 
 import contextlib
 
@@ -11,9 +11,9 @@ from vision_contracts import EndReason, Failed, Log, LogLevel
 
 
 def recover_attempt(folder: AttemptFolder) -> bool:
-    """Kills what still runs and writes the terminal event that the runner could not write.
+    """Kill its remaining processes, and write the terminal event that the runner could not write.
 
-    Returns False if a runner holds the attempt after all. Killed half-way, it is done again by the next one.
+    Returns False if a runner holds the attempt after all. A recovery that is killed is repeated by the next one.
     """
     lock = FileLock(folder.lock_file)
     if not lock.acquire():
@@ -26,7 +26,7 @@ def recover_attempt(folder: AttemptFolder) -> bool:
 
 
 def end_attempt(folder: AttemptFolder) -> None:
-    """As `recover_attempt`, for who holds the attempt's lock already."""
+    """End the attempt, as `recover_attempt` does. Needs the attempt's lock."""
     kill_leftovers(folder)
     log = EventLog(folder.events_file, folder.attempt)
     try:
@@ -36,9 +36,9 @@ def end_attempt(folder: AttemptFolder) -> None:
 
 
 def append_ending(events: EventLog, ending: Ending) -> None:
-    """The terminal event; why an attempt failed stands in its log, too."""
+    """Append the terminal event, and the reason of a failure to the log, too."""
     if isinstance(ending, Failed):
-        with contextlib.suppress(OSError):  # a full disk: space is set aside for the terminal event alone
+        with contextlib.suppress(OSError):  # a full disk: only the terminal event has reserved space
             events.append(Log(level=LogLevel.ERROR, message=ending.message))
     events.append(ending)
 
@@ -47,5 +47,5 @@ def _ending(folder: AttemptFolder) -> Ending:
     order = folder.read_stop()
     if order is not None:
         return stopped_ending(order)
-    message = "The process that looks after the training was killed, or its machine was restarted."
+    message = "The process that supervises the training was killed, or its machine was restarted."
     return Failed(reason=EndReason.TRAINER_KILLED, message=message)

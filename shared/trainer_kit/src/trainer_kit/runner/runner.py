@@ -1,4 +1,4 @@
-"""One attempt, looked after from its first event to its last."""
+"""The runner of one attempt, from its first event to its last."""
 
 import contextlib
 import logging
@@ -14,12 +14,12 @@ from trainer_kit.event_log import EventLog
 from trainer_kit.file_lock import FileLock
 from trainer_kit.runner.background import in_background
 from trainer_kit.runner.dataset_cache import DatasetCache
-from trainer_kit.runner.ending import Ending, Facts, decide_ending, stopped_ending
+from trainer_kit.runner.ending import Ending, TrainerOutcome, decide_ending, stopped_ending
 from trainer_kit.runner.inputs import InputFetcher
 from trainer_kit.runner.memory import count_oom_kills
 from trainer_kit.runner.output import OutputCapture
 from trainer_kit.runner.recovery import append_ending
-from trainer_kit.runner.stopping import Escalation, StopWatch
+from trainer_kit.runner.stopping import Escalation, StopMonitor
 from trainer_kit.runner.trainer_process import StartTrainer, TrainerProcess, remember_trainer, spawn_trainer
 from trainer_kit.runner.uploads import Uploader
 from trainer_kit.settings import RunnerSettings
@@ -38,7 +38,10 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Runner:
-    """Fetches, starts, captures, stores, stops and reaps; the only writer of the attempt's events while it lives."""
+    """Runs one attempt: fetches its inputs, starts, stops and reaps its trainer, stores its files.
+
+    It is the only writer of the attempt's events while it lives.
+    """
 
     folder: AttemptFolder
     adapter: str
@@ -46,13 +49,13 @@ class Runner:
     events: EventLog
     start_trainer: StartTrainer = spawn_trainer
     _spec: JobSpec = field(init=False)
-    _stop_watch: StopWatch = field(init=False)
-    _told: Finished | Failed | None = field(init=False, default=None)
+    _stop_monitor: StopMonitor = field(init=False)
+    _reported: Finished | Failed | None = field(init=False, default=None)
     _dataset_lock: FileLock | None = field(init=False, default=None)
-    """Held until this process ends, so that nobody removes the data set from the cache meanwhile."""
+    """Held until this process ends, so that the data set is not removed from the cache meanwhile."""
 
     def run(self) -> None:
-        """Returns after the terminal event is written."""
+        """Run the attempt until its terminal event is written."""
         try:
             ending = self._run()
         except Exception as error:
@@ -63,29 +66,29 @@ class Runner:
 
     def _run(self) -> Ending:
         self._spec = self.folder.read_spec()
-        self._stop_watch = StopWatch(self.folder, self._spec.timeout_seconds, time.monotonic)
+        self._stop_monitor = StopMonitor(self.folder, self._spec.timeout_seconds, time.monotonic)
         store = open_store(self.settings.storage_url)
         inputs = self._fetch(store)
         if isinstance(inputs, StopOrder):
             return stopped_ending(inputs)
         uploader = Uploader(store, self._spec.output_uri, self.folder, self.events.append)
-        facts = self._train(inputs, uploader)
-        return self._store_the_rest(uploader, decide_ending(facts), facts.stop)
+        outcome = self._train(inputs, uploader)
+        return self._store_remaining(uploader, decide_ending(outcome), outcome.stop)
 
     def _fetch(self, store: ObjectStore) -> TrainerInputs | StopOrder:
-        """The order to stop, if it comes before everything is there; the fetching is then abandoned."""
+        """Fetch the inputs; abandoned, with the order to stop as result, if one comes first."""
         cache = DatasetCache(self.settings.dataset_cache_dir, self.settings.dataset_cache_bytes)
         fetcher = InputFetcher(self.folder, store, cache)
         fetched = in_background(lambda: fetcher.fetch(self.adapter, self._spec), "fetch")
         while True:
-            if (order := self._stop_watch.order()) is not None:
+            if (order := self._stop_monitor.order()) is not None:
                 return order
             if wait([fetched], timeout=POLL_SECONDS).done:
                 self._dataset_lock = fetcher.dataset_lock
                 return fetched.result()
 
-    def _train(self, inputs: TrainerInputs, uploader: Uploader) -> Facts:
-        """From the start of the trainer until nothing of it is left."""
+    def _train(self, inputs: TrainerInputs, uploader: Uploader) -> TrainerOutcome:
+        """Run the trainer until all of its processes have ended."""
         oom_kills = count_oom_kills()
         output = OutputCapture(self.folder.output_log, self.events.append, time.monotonic)
         trainer = self.start_trainer(self.folder, inputs)
@@ -97,18 +100,18 @@ class Runner:
         escalation = Escalation(time.monotonic)
         try:
             while trainer.is_running():
-                self._raise_what_went_wrong(readers, uploader)
-                if (order := self._stop_watch.order()) and (due := escalation.due_signal(order)):
+                self._raise_errors(readers, uploader)
+                if (order := self._stop_monitor.order()) and (due := escalation.due_signal(order)):
                     trainer.send_signal(due)
                 time.sleep(POLL_SECONDS)
         finally:
             exit_code = trainer.reap()
         if wait(readers, timeout=PIPE_END_SECONDS).not_done:
             log.warning("a process that has left the trainer's group keeps its output open")
-        self._raise_what_went_wrong(readers, uploader)
-        return Facts(
+        self._raise_errors(readers, uploader)
+        return TrainerOutcome(
             exit_code=exit_code,
-            told=self._told,
+            reported=self._reported,
             stop=self.folder.read_stop(),
             used_force=escalation.has_used_force,
             oom_kills=count_oom_kills() - oom_kills,
@@ -119,26 +122,26 @@ class Runner:
     def _read_messages(self, trainer: TrainerProcess, uploader: Uploader) -> None:
         for line in _until_reset(trainer.messages):
             if not line.endswith(b"\n"):
-                return  # the trainer was killed over it
+                return  # the trainer was killed while it wrote this line
             message = message_adapter.validate_json(line)
             match message:
                 case FileReport():
                     uploader.submit(message)
                 case Finished() | Failed():
-                    self._told = message
+                    self._reported = message
                 case _:
                     self.events.append(message)
 
-    def _raise_what_went_wrong(self, readers: list["Future[None]"], uploader: Uploader) -> None:
-        """An attempt whose events or files cannot be kept is over: better a clear end than a silent loss."""
+    def _raise_errors(self, readers: list["Future[None]"], uploader: Uploader) -> None:
+        """Raise the error of a reader or the uploader: an attempt whose events or files are lost must end."""
         for reader in readers:
             if reader.done() and (error := reader.exception()) is not None:
                 raise error
         if uploader.failure is not None:
             raise uploader.failure
 
-    def _store_the_rest(self, uploader: Uploader, ending: Ending, stop: StopOrder | None) -> Ending:
-        """Nothing comes after the terminal event, so all files must be stored before it."""
+    def _store_remaining(self, uploader: Uploader, ending: Ending, stop: StopOrder | None) -> Ending:
+        """Store all remaining files, which must precede the terminal event. Returns the ending after that."""
         if stop is not None and stop.mode == "kill":
             uploader.close(0)
             return ending
@@ -152,19 +155,21 @@ class Runner:
             return ending
         failure = describe_failure(error, self.folder.path)
         if failure.reason is EndReason.INTERNAL:
-            message = f"The work is done, but its files could not be stored ({error}). Look at the object storage."
+            message = (
+                f"The work is done, but its files could not be stored ({error}). Check the object storage, then retry."
+            )
             return Failed(reason=EndReason.STORAGE_UNAVAILABLE, message=message)
         return failure
 
 
 def _until_reset(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """A trainer that was killed before it had read its work resets the channel, which else just ends."""
+    """Yield lines until the channel ends, or is reset by a trainer that was killed before it read its inputs."""
     with contextlib.suppress(ConnectionResetError):
         yield from lines
 
 
 def pause_on_sigterm(folder: AttemptFolder) -> None:
-    """Whoever ends the whole machine sends SIGTERM to every process: the training then goes on elsewhere, later."""
+    """Pause the attempt on SIGTERM, which a shutdown of the machine sends: it can be resumed elsewhere."""
 
     def order_pause(_number: int, _frame: object) -> None:
         folder.order_stop(StopOrder(attempt=folder.attempt, mode="pause"))

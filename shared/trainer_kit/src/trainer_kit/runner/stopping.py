@@ -1,4 +1,4 @@
-"""When and how an attempt is made to end."""
+"""Orders to stop an attempt, and the escalation of signals that enforces them."""
 
 import signal
 from collections.abc import Callable
@@ -7,11 +7,11 @@ from trainer_kit.attempt_folder import AttemptFolder, StopOrder
 from vision_contracts import EndReason
 
 TERM_SECONDS = 5.0
-"""How long a trainer may take to end after SIGTERM."""
+"""Time that a trainer has to end after SIGTERM."""
 
 
-class StopWatch:
-    """Looks for an order to stop, and gives one itself when the time of the attempt is over."""
+class StopMonitor:
+    """Reads the order to stop, and gives one itself once the attempt has exceeded its time limit."""
 
     def __init__(self, folder: AttemptFolder, timeout_seconds: float | None, clock: Callable[[], float]) -> None:
         self._folder = folder
@@ -19,7 +19,7 @@ class StopWatch:
         self._deadline = None if timeout_seconds is None else clock() + timeout_seconds
 
     def order(self) -> StopOrder | None:
-        """The order that stands, if any."""
+        """Return the order in force, if any."""
         standing = self._folder.read_stop()
         if standing is not None or self._deadline is None or self._clock() < self._deadline:
             return standing
@@ -27,7 +27,7 @@ class StopWatch:
 
 
 class Escalation:
-    """Asks first, then terminates, then kills: the whole takes `grace_seconds` and TERM_SECONDS at most."""
+    """Escalation from waiting to SIGTERM to SIGKILL, within `grace_seconds` plus TERM_SECONDS."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -36,11 +36,11 @@ class Escalation:
 
     @property
     def has_used_force(self) -> bool:
-        """A signal was due: from then on an error of the trainer is no news."""
+        """True once a signal was due: later errors of the trainer are only its consequence."""
         return self._terminated_at is not None
 
     def due_signal(self, order: StopOrder) -> signal.Signals | None:
-        """What to send now. The trainer sees the order itself, so at first nothing."""
+        """Return the signal to send now; none at first, since the trainer reads the order itself."""
         now = self._clock()
         self._seen_at = self._seen_at if self._seen_at is not None else now
         if order.mode == "kill":

@@ -1,4 +1,4 @@
-"""The trainer as a process: in a group of its own, watched, signalled and reaped with all its children."""
+"""The trainer's process: in its own process group, signalled and reaped with all its children."""
 
 import contextlib
 import os
@@ -20,13 +20,13 @@ LEFTOVER_SECONDS = 5.0
 
 
 class Child(Protocol):
-    """A process that this one has started, by whatever means: `subprocess.Popen` is one."""
+    """A child process, started by any means: `subprocess.Popen` is one."""
 
     @property
     def pid(self) -> int: ...
 
     def wait(self) -> int:
-        """Reaps it. The exit code; negative for the signal that ended it."""
+        """Reap it. Returns the exit code; negative for the signal that ended it."""
         ...
 
 
@@ -42,11 +42,11 @@ class TrainerProcess:
 
     @property
     def pid(self) -> int:
-        """Its process id, which is its process group's as well."""
+        """The PID, which is that of its process group as well."""
         return self._child.pid
 
     def is_running(self) -> bool:
-        """Whether the trainer itself runs. It is not reaped by asking, so that its group keeps its number."""
+        """Return whether the trainer itself runs. Does not reap it, so that its group keeps its number."""
         if self._exit_code is not None:
             return False
         if not hasattr(os, "waitid"):  # macOS before Python 3.13
@@ -54,23 +54,23 @@ class TrainerProcess:
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
     def send_signal(self, number: signal.Signals) -> None:
-        """To the trainer and everything that it has started."""
+        """Send a signal to the trainer and all processes of its group."""
         with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: a group of zombies only
             os.killpg(self.pid, number)
 
     def reap(self) -> int:
-        """Kills what the trainer has left behind, and returns its exit code (negative: the signal that ended it)."""
+        """Kill its remaining processes, and return its exit code (negative: the signal that ended it)."""
         self.send_signal(signal.SIGKILL)
         self._exit_code = self._child.wait()
         return self._exit_code
 
 
 StartTrainer = Callable[[AttemptFolder, TrainerInputs], TrainerProcess]
-"""Starts the trainer of an attempt in the attempt's folder: a fresh process, or one that was kept waiting."""
+"""Function that starts the trainer in the attempt's folder: as a fresh process, or one that was kept waiting."""
 
 
 def spawn_trainer(folder: AttemptFolder, inputs: TrainerInputs) -> TrainerProcess:
-    """A fresh process, which has everything to import yet."""
+    """Start the trainer as a fresh process, which has everything to import yet."""
     ours, theirs = socket.socketpair()
     try:
         process = subprocess.Popen(  # noqa: S603
@@ -92,15 +92,15 @@ def spawn_trainer(folder: AttemptFolder, inputs: TrainerInputs) -> TrainerProces
 
 
 def remember_trainer(folder: AttemptFolder, trainer: TrainerProcess) -> None:
-    """Notes which process trains, for whoever must end it later."""
+    """Record the trainer's process, so that it can be ended later."""
     with contextlib.suppress(psutil.NoSuchProcess):
         folder.remember_process("trainer", psutil.Process(trainer.pid))
 
 
 def kill_leftovers(folder: AttemptFolder) -> None:
-    """Ends what a dead runner has left running. Most often nothing: a trainer ends together with its runner."""
+    """Kill the processes that a dead runner has left; mostly none: a trainer ends with its runner."""
     trainer = folder.find_process("trainer")
-    if trainer is None or trainer.owner() == "another":  # a number is not given anew while its group has members
+    if trainer is None or trainer.owner() == "another":  # a PID is not reused while its process group has members
         return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(trainer.pid, signal.SIGKILL)
@@ -110,16 +110,16 @@ def kill_leftovers(folder: AttemptFolder) -> None:
 
 
 def storage_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Where the storage is, and its credentials: a runner's business, and none of a trainer's."""
+    """Return the variables of the storage and its credentials, which a runner has and a trainer must not have."""
     return {name: value for name, value in environment.items() if name.startswith(STORAGE_VARIABLES)}
 
 
 def trainer_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """A runner's environment as its trainer gets it.
+    """Return a runner's environment as its trainer gets it.
 
     The trainer's working directory must not become a place that modules are imported from. Threads that wait for each
     other sleep: by default they spin, and trainings that share their cores then slow each other down many times over.
-    torch's lower half writes only its errors: what else it remarks is for who programs with it.
+    The C++ part of torch logs errors only: its other messages are for developers.
     """
     kept = {name: value for name, value in environment.items() if not name.startswith(STORAGE_VARIABLES)}
     defaults = {"OMP_WAIT_POLICY": "PASSIVE", "TORCH_CPP_LOG_LEVEL": "ERROR"}

@@ -1,4 +1,4 @@
-"""Carries complete files to storage, one after the other, and then appends the event that names each."""
+"""Uploads of complete files to storage, one after the other, and the event that names each."""
 
 import logging
 import mimetypes
@@ -17,17 +17,17 @@ from vision_contracts import Artifact, ArtifactKind, Checkpoint, EndReason, Even
 
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 GIVE_UP_SECONDS = 1800.0
-"""So long may storage refuse everything: what is trained meanwhile would be lost, and the GPU waits for it."""
+"""Time that storage may fail: the results meanwhile would be lost, and the GPU would train in vain."""
 
 log = logging.getLogger(__name__)
 
 
 class Uploader:
-    """A thread that stores files as they come.
+    """A thread that stores files in order.
 
     A checkpoint that waits while a newer one comes is skipped, unless it is the best one so far: storage that is
-    slower than training then costs nothing but that copy. Storage that fails is tried again until `close`, or for
-    GIVE_UP_SECONDS; the attempt's log tells of it.
+    slower than training then costs nothing but that copy. A failed upload is retried until `close`, or for
+    GIVE_UP_SECONDS, with a warning in the attempt's log.
     """
 
     def __init__(
@@ -47,15 +47,15 @@ class Uploader:
         self._thread.start()
 
     def submit(self, report: FileReport) -> None:
-        """Takes a file over. It is removed once it is stored, if it lies in the outbox."""
+        """Queue a file. It is removed once it is stored, if it lies in the outbox."""
         with self._changed:
             if report.kind is ArtifactKind.CHECKPOINT:
-                self._skip_what_is_replaced_by(report)
+                self._skip_replaced(report)
             self._queue.append(report)
             self._changed.notify()
 
     def close(self, timeout_seconds: float) -> Exception | None:
-        """Waits until everything is stored. Returns the error if something could not be."""
+        """Wait until everything is stored. Returns the error if something could not be."""
         with self._changed:
             self._deadline = time.monotonic() + timeout_seconds
             self._changed.notify()
@@ -66,10 +66,10 @@ class Uploader:
 
     @property
     def failure(self) -> Exception | None:
-        """An error that no second try will mend."""
+        """The error that ended the uploads; None while they are running or retried."""
         return self._error
 
-    def _skip_what_is_replaced_by(self, newer: FileReport) -> None:
+    def _skip_replaced(self, newer: FileReport) -> None:
         for waiting in [report for report in self._queue if report.name == newer.name]:
             if newer.is_best or not waiting.is_best:
                 self._queue.remove(waiting)
@@ -99,31 +99,31 @@ class Uploader:
                 raise
             except (StorageError, OSError) as error:
                 self._note_failure(report, error)
-                if not self._may_try_again_after(pause):
+                if not self._may_retry_after(pause):
                     raise
-                log.warning("%s could not be stored; trying again: %s", report.name, error)
+                log.warning("%s could not be stored; retrying: %s", report.name, error)
             else:
                 self._note_success()
                 return stored
         raise AssertionError("unreachable")
 
     def _note_failure(self, report: FileReport, error: Exception) -> None:
-        """Raises TrainingError once it has been so for too long."""
+        """Log the first failure. Raises TrainingError if storage has failed for too long."""
         now = time.monotonic()
         if self._failing_since is None:
             self._failing_since = now
-            message = f"{report.name} could not be stored, which is tried again from now on: {error}"
+            message = f"{report.name} could not be stored, and is being retried: {error}"
             self._append(Log(level=LogLevel.WARNING, message=message))
         elif now - self._failing_since >= GIVE_UP_SECONDS:
-            message = f"The object storage has taken no file for {GIVE_UP_SECONDS / 60:.0f} minutes ({error})."
-            raise TrainingError(EndReason.STORAGE_UNAVAILABLE, f"{message} Look at it, then retry.") from error
+            message = f"The object storage has accepted no file for {GIVE_UP_SECONDS / 60:.0f} minutes ({error})."
+            raise TrainingError(EndReason.STORAGE_UNAVAILABLE, f"{message} Check it, then retry.") from error
 
     def _note_success(self) -> None:
         if self._failing_since is not None:
             self._failing_since = None
-            self._append(Log(level=LogLevel.INFO, message="The storage takes files again."))
+            self._append(Log(level=LogLevel.INFO, message="The storage accepts files again."))
 
-    def _may_try_again_after(self, pause: float) -> bool:
+    def _may_retry_after(self, pause: float) -> bool:
         with self._changed:
             self._changed.wait_for(lambda: self._deadline is not None, pause)
             if self._deadline is None:
@@ -132,7 +132,7 @@ class Uploader:
             return time.monotonic() < self._deadline
 
     def _new_key(self, report: FileReport) -> str:
-        """A key that was never used: what an event names does not change under its readers."""
+        """Return a key that was never used, so that the object that an event names does not change later."""
         name = PurePosixPath(report.name)
         if name.is_absolute() or ".." in name.parts:
             raise ValueError(f"{report.name!r} is not the name of an artifact.")

@@ -21,7 +21,7 @@ from trainer_kit.server.service import Service
 from trainer_kit.settings import ServiceSettings
 from trainer_kit.supervisor import Supervisor
 
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 TELEMETRY: TelemetryConfig = {
     "auto_configure": True,
     "metrics": False,
@@ -29,13 +29,13 @@ TELEMETRY: TelemetryConfig = {
     "operation_spans": False,
     "exclude": lambda scope: "traceparent" not in Headers(scope=scope),
 }
-"""Where `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector, the traces that the backend begins go on here."""
+"""Traces of the backend are continued here, if `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector."""
 
 log = logging.getLogger(__name__)
 
 
 def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
-    """All routes need the service's token, but for `/health`, and `/metrics` where it has a token of its own."""
+    """Create the application. All routes need the service's token, except `/health`, and `/metrics` with its own."""
     app = FastAPI(
         title="Training service",
         lifespan=_lifespan,
@@ -55,7 +55,7 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
     app.add_api_route("/health", health)
 
     def metrics() -> Response:
-        """Everything there is to measure. Needs METRICS_TOKEN, or where there is none the service's own."""
+        """Return all metrics. Needs METRICS_TOKEN, or the service's token if that is not set."""
         return Response(exposition(requests, service, settings.data_dir), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     app.add_api_route("/metrics", metrics, dependencies=[Depends(bearer_check(settings.metrics_token or token))])
@@ -63,13 +63,13 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
 
 
 async def health() -> dict[str, str]:
-    """Whether this process answers at all. Open to everybody."""
+    """Report that this process is alive. Public."""
     return {"status": "ok"}
 
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
-    watch = asyncio.create_task(_look_after(app.state.service.supervisor))
+    watch = asyncio.create_task(_supervise(app.state.service.supervisor))
     try:
         yield
     finally:
@@ -78,12 +78,12 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
             await watch
 
 
-async def _look_after(supervisor: Supervisor) -> None:
-    """Until it is cancelled: what fails once is done again in the next round."""
+async def _supervise(supervisor: Supervisor) -> None:
+    """Supervise attempts until cancelled. A step that fails is repeated in the next round."""
     while True:
-        for step in (supervisor.look_after, reap_orphans):
+        for step in (supervisor.supervise, reap_orphans):
             try:
                 await anyio.to_thread.run_sync(step)
             except Exception:
                 log.exception("%s has failed", step.__name__)
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 
 def bearer_check(token: SecretStr) -> Callable[[Request], None]:
-    """A dependency that refuses whoever does not send the token. Takes as long for a wrong one as for the right one."""
+    """Return a dependency that refuses requests without the token. Compares in constant time."""
     expected = token.get_secret_value().encode()
 
     def check(request: Request) -> None:

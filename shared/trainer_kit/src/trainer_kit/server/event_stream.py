@@ -1,4 +1,4 @@
-"""An attempt's events over HTTP: as they stand, or as they come."""
+"""Stream of an attempt's events over HTTP."""
 
 import asyncio
 import time
@@ -16,24 +16,24 @@ POLL_SECONDS = 0.1
 async def stream_events(
     attempt: Attempt, *, after: int, follow: bool, is_closing: Callable[[], bool]
 ) -> AsyncIterator[bytes]:
-    """The lines after number `after`; while following, an empty line every HEARTBEAT_SECONDS of silence.
+    """Yield the lines after number `after`; while following, an empty line every HEARTBEAT_SECONDS of silence.
 
     It ends with the terminal event, with the attempt's folder, or with this process; without `follow` at once.
     """
     may_grow = follow and await anyio.to_thread.run_sync(lambda: attempt.is_running)
     reader = EventReader(attempt.folder.events_file, after=after)
-    spoke_at = time.monotonic()
+    sent_at = time.monotonic()
     while True:
         lines = await anyio.to_thread.run_sync(reader.read)
         if lines:
             yield b"".join(lines)
-            spoke_at = time.monotonic()
+            sent_at = time.monotonic()
             if JobEvent.from_line(lines[-1]).is_terminal:
                 return
             continue
         if not may_grow or is_closing() or not attempt.folder.spec_file.exists():
             return
-        if time.monotonic() - spoke_at >= HEARTBEAT_SECONDS:
+        if time.monotonic() - sent_at >= HEARTBEAT_SECONDS:
             yield b"\n"
-            spoke_at = time.monotonic()
+            sent_at = time.monotonic()
         await asyncio.sleep(POLL_SECONDS)

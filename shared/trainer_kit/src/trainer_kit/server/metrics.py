@@ -1,4 +1,4 @@
-"""What a training service tells Prometheus: its slots, its disk, its GPUs, and what each trainer takes."""
+"""Prometheus metrics of a training service: its slots, its disk, its GPUs, and each trainer's resources."""
 
 import contextlib
 import shutil
@@ -16,18 +16,18 @@ from trainer_kit.supervisor import Attempt
 
 GPU_SECONDS = 5.0
 GPU_COLUMNS = "index,utilization.gpu,memory.used,memory.total"
-disable_created_metrics()  # one more series for each counter, which nobody asks for
+disable_created_metrics()  # a needless series for each counter
 
 
 def exposition(requests: CollectorRegistry, service: Service, data_dir: Path) -> bytes:
-    """Everything, as it is now. Blocks, for as long as the GPU's driver takes to answer."""
+    """Return all current metrics in text format. Blocks until the GPU's driver answers."""
     state = CollectorRegistry(auto_describe=False)
-    state.register(ServiceState(service, data_dir))
+    state.register(ServiceCollector(service, data_dir))
     return b"".join(map(generate_latest, (requests, REGISTRY, state)))
 
 
-class ServiceState(Collector):
-    """Read when somebody asks; never counted along the way."""
+class ServiceCollector(Collector):
+    """Collector of the service's state, which is read at each scrape."""
 
     def __init__(self, service: Service, data_dir: Path) -> None:
         self._service = service
@@ -36,7 +36,7 @@ class ServiceState(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from self._slots()
         yield from _trainers(self._service.supervisor.list_running())
-        yield from gpus()
+        yield from gpu_metrics()
         free = shutil.disk_usage(self._data_dir).free
         yield GaugeMetricFamily("service_disk_free_bytes", "Room for data sets and checkpoints.", value=free)
 
@@ -55,14 +55,14 @@ class ServiceState(Collector):
 
 
 def _trainers(running: list[Attempt]) -> Iterator[Metric]:
-    """A trainer's own process and everything that it has started, such as its data loaders."""
+    """Yield metrics of each trainer's process and its children, such as data loaders."""
     labels = ("job_uid", "attempt")
     seconds = CounterMetricFamily("trainer_cpu_seconds", "CPU time of what runs now.", labels=labels)
     memory = GaugeMetricFamily("trainer_memory_bytes", "Resident memory; shared pages count twice.", labels=labels)
     processes = GaugeMetricFamily("trainer_processes", "Processes of it.", labels=labels)
     for attempt in running:
         values = (str(attempt.job_uid), str(attempt.number))
-        family = list(_family_of(attempt))
+        family = list(_process_tree(attempt))
         usage = [found for process in family if (found := _usage(process)) is not None]
         if usage:
             seconds.add_metric(values, sum(cpu for cpu, _ in usage))
@@ -71,7 +71,7 @@ def _trainers(running: list[Attempt]) -> Iterator[Metric]:
     yield from (seconds, memory, processes)
 
 
-def _family_of(attempt: Attempt) -> Iterator[psutil.Process]:
+def _process_tree(attempt: Attempt) -> Iterator[psutil.Process]:
     identity = attempt.folder.find_process("trainer")
     if identity is None or identity.owner() != "itself":
         return
@@ -90,18 +90,18 @@ def _usage(process: psutil.Process) -> tuple[float, int] | None:
         return None
 
 
-def gpus() -> Iterator[Metric]:
-    """Of every GPU of this machine; nothing where there is none."""
+def gpu_metrics() -> Iterator[Metric]:
+    """Yield metrics of every GPU of this machine."""
     busy = GaugeMetricFamily("gpu_utilization_ratio", "Part of the time that it computes.", labels=("gpu",))
     used = GaugeMetricFamily("gpu_memory_used_bytes", "Memory in use, by anybody.", labels=("gpu",))
     total = GaugeMetricFamily("gpu_memory_bytes", "Memory that it has.", labels=("gpu",))
-    for gpu, utilization, used_mebibytes, mebibytes in _ask_driver():
+    for gpu, utilization, used_mebibytes, mebibytes in _query_driver():
         for family, value in ((busy, utilization / 100), (used, used_mebibytes * 2**20), (total, mebibytes * 2**20)):
             family.add_metric((gpu,), value)
     yield from (busy, used, total)
 
 
-def _ask_driver() -> Iterator[tuple[str, float, float, float]]:
+def _query_driver() -> Iterator[tuple[str, float, float, float]]:
     command = shutil.which("nvidia-smi")
     if command is None:
         return

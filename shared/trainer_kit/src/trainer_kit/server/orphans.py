@@ -1,4 +1,4 @@
-"""Reaps processes that nobody else will, where this process is the first one of a container."""
+"""Reaping of orphaned processes, if this process is the first one of a container (PID 1)."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ FIRST_PROCESS = 1
 
 
 def reap_orphans() -> None:
-    """Takes the exit codes of ended children that were given to us when their own parent had ended."""
+    """Reap ended children that this process has inherited from parents that have ended."""
     if os.getpid() != FIRST_PROCESS:
         return
     for child in psutil.Process().children():

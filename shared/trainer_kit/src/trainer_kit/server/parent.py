@@ -1,12 +1,12 @@
-"""Notices the end of the process that has started this one."""
+"""Detection of the end of the parent process."""
 
 import os
 import threading
 from collections.abc import Callable
 
 
-def watch_parent(fd: int, when_it_ends: Callable[[], None]) -> None:
-    """Calls back, from a thread, once the other end of the pipe is closed: nobody needs this process any more."""
+def watch_parent(fd: int, on_end: Callable[[], None]) -> None:
+    """Call back, from a thread, once the parent has closed the other end of the pipe."""
     os.set_inheritable(fd, False)
 
     def watch() -> None:
@@ -15,6 +15,6 @@ def watch_parent(fd: int, when_it_ends: Callable[[], None]) -> None:
                 pass
         except OSError:
             pass
-        when_it_ends()
+        on_end()
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()

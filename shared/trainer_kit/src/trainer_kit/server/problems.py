@@ -1,4 +1,4 @@
-"""Every error of the HTTP interface as `application/problem+json`."""
+"""Errors of the HTTP interface as `application/problem+json`."""
 
 import logging
 from collections.abc import Callable, Coroutine
@@ -34,7 +34,7 @@ def problem_response(
     errors: list[FieldProblem] | None = None,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """A problem as a response."""
+    """Return a problem as a response."""
     problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, code=code, errors=errors)
     body = problem.model_dump_json(exclude_none=True)
     return Response(body, status, headers=headers, media_type=PROBLEM_CONTENT_TYPE)
@@ -75,5 +75,5 @@ PROBLEM_HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine
 
 
 def field_path(location: tuple[int | str, ...]) -> str:
-    """`("params", "epochs")` as `params.epochs`."""
+    """Return `("params", "epochs")` as `params.epochs`."""
     return ".".join(str(part) for part in location)

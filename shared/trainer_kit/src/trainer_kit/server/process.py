@@ -1,4 +1,4 @@
-"""The process of a training service: what its console script runs."""
+"""The process of a training service, which its console script runs."""
 
 import asyncio
 import logging
@@ -36,9 +36,9 @@ from trainer_kit.supervisor import (
 
 LOCK_SECONDS = 5.0
 KEEP_ALIVE_SECONDS = 75
-"""Longer than the pause between two calls of a backend, which would else meet a closed connection now and then."""
+"""Longer than the pause between two calls of a backend, which would else find closed connections."""
 STREAM_SECONDS = 3
-"""How long streams may take to deliver what has happened last."""
+"""Time that streams have to deliver the last events."""
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class StartError(Exception):
 
 
 def serve(adapter_path: str) -> int:
-    """Serves the adapter behind `module:attribute` until SIGTERM, SIGINT or the end of the parent. Exit code."""
+    """Serve the adapter behind `module:attribute` until SIGTERM, SIGINT or its parent's end. Returns the exit code."""
     try:
         settings = _read_settings()
         configure_logging(settings.log_format)
@@ -89,7 +89,7 @@ def _serve(adapter_path: str, settings: ServiceSettings) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Ends in two steps on a signal: first every training is paused, then the server goes."""
+    """A server that ends in two steps on a signal: it pauses every training, then shuts down."""
 
     def __init__(self, config: uvicorn.Config, service: Service, settings: ServiceSettings) -> None:
         super().__init__(config)
@@ -98,7 +98,7 @@ class _Server(uvicorn.Server):
         self._drain_until: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """A second signal does not wait for the trainings; they go on by themselves."""
+        """Pause all trainings. A second signal ends the server at once; the trainings continue."""
         if self._drain_until is None:
             log.info("%s: pausing what runs", signal.Signals(sig).name)
             self._drain_until = time.monotonic() + self._grace_seconds + TERM_SECONDS + UPLOAD_SECONDS_WHEN_STOPPED
@@ -106,7 +106,7 @@ class _Server(uvicorn.Server):
             self.end()
 
     def end(self) -> None:
-        """Ends the process and leaves the runners alone."""
+        """End the process, and leave the runners alone."""
         self._service.is_closing = True
         self.should_exit = True
 
@@ -141,7 +141,7 @@ def _read_settings() -> ServiceSettings:
 
 
 def _lock_data_dir(settings: ServiceSettings) -> FileLock:
-    """Two services on the same data would fight over the same runners."""
+    """Lock the data directory: two services on the same data would control the same runners."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     lock = FileLock(settings.data_dir / "service.lock")
     if not lock.acquire(timeout_seconds=LOCK_SECONDS):

@@ -9,7 +9,7 @@ BUCKETS = (0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0)
 
 
 class RequestMetrics:
-    """Looks at every request on its way. The names are those of the backend's metrics."""
+    """Middleware that measures every request. The names are those of the backend's metrics."""
 
     def __init__(self, app: ASGIApp, *, registry: CollectorRegistry) -> None:
         self.app = app
@@ -24,14 +24,14 @@ class RequestMetrics:
             return
         started_at, status = time.perf_counter(), 0
 
-        async def note_status(message: Message) -> None:
+        async def record_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self.app(scope, receive, note_status)
+            await self.app(scope, receive, record_status)
         finally:
             flow = getattr(scope.get("route"), "name", "-")
             self._requests.labels(flow, str(status)).inc()

@@ -1,4 +1,4 @@
-"""Training: start it, watch it, stop it, forget it. Routes that touch the disk are plain functions, run in threads."""
+"""Routes of attempts. Those that use the disk are plain functions, run in threads."""
 
 from typing import Annotated
 from uuid import UUID
@@ -17,7 +17,7 @@ router = APIRouter()
 
 @router.get("/ready")
 def ready(service: CurrentService) -> ServiceReady:
-    """Who answers, and what it can take on now."""
+    """Return the service's identity and free capacity."""
     supervisor = service.supervisor
     return ServiceReady(
         instance_id=supervisor.instance_id,
@@ -34,26 +34,26 @@ def ready(service: CurrentService) -> ServiceReady:
 
 @router.post("/training/start", status_code=202)
 def start(spec: JobSpec, service: CurrentService) -> HeldJob:
-    """Starts an attempt. The same one twice is started once."""
+    """Start an attempt. Sent twice, it is started once."""
     service.validator.check(spec)
     return service.supervisor.start(spec)
 
 
 @router.get("/training/jobs")
 def list_jobs(service: CurrentService) -> list[HeldJob]:
-    """Every attempt that this instance holds, running or ended."""
+    """Return every attempt that this instance holds, running or ended."""
     return service.supervisor.list_held()
 
 
 @router.get("/training/status/{job_uid}")
 def status(job_uid: UUID, service: CurrentService, attempt: AttemptQuery = None) -> HeldJob:
-    """One attempt, by default the newest of the job."""
+    """Return one attempt, by default the newest of the job."""
     return service.supervisor.find(job_uid, attempt).describe()
 
 
 @router.post("/training/stop/{job_uid}", status_code=202)
 def stop(job_uid: UUID, order: StopRequest, service: CurrentService) -> HeldJob:
-    """Orders the end of an attempt; its events tell when it has come."""
+    """Order an attempt to stop; its terminal event reports the end."""
     return service.supervisor.stop(job_uid, order)
 
 
@@ -65,15 +65,15 @@ def events(
     after: Annotated[int, Query(ge=0)] = 0,
     follow: bool = False,
 ) -> StreamingResponse:
-    """The events after number `after`, one a line; with `follow` also those to come. 404 for a number to come."""
+    """Stream the events after number `after`, one a line; with `follow` also new ones. 404 for an unknown number."""
     held = service.supervisor.find(job_uid, attempt)
-    held.expect_reader(after=after)
+    held.check_can_resume(after=after)
     lines = stream_events(held, after=after, follow=follow, is_closing=lambda: service.is_closing)
     return StreamingResponse(lines, media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})
 
 
 @router.delete("/training/jobs/{job_uid}", status_code=204)
 def delete(job_uid: UUID, service: CurrentService, attempt: AttemptQuery = None) -> Response:
-    """Frees the disk of an attempt, or of the whole job. What runs must be stopped first."""
+    """Delete the files of an attempt, or of the whole job. A running one must be stopped first."""
     service.supervisor.delete(job_uid, attempt)
     return Response(status_code=204)

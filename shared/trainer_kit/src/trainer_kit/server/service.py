@@ -1,4 +1,4 @@
-"""What the routes of a training service work with."""
+"""The state that the routes of a training service share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from vision_contracts import DeviceInfo, JobKind
 
 @dataclass
 class Service:
-    """One instance: what it can train, and what it trains."""
+    """One instance of a training service: its catalogue, its supervisor and its devices."""
 
     catalog: Catalog
     supervisor: Supervisor
@@ -26,13 +26,13 @@ class Service:
     devices: Sequence[DeviceInfo]
     kinds: Sequence[JobKind] = (JobKind.TRAIN,)
     is_closing: bool = False
-    """Event streams end, so that the process can."""
+    """True when the process is about to end, so that event streams end."""
 
 
 def create_service(
     adapter: Adapter, settings: ServiceSettings, supervisor: Supervisor, devices: Sequence[DeviceInfo]
 ) -> Service:
-    """Raises CatalogError where there is no catalogue, and StorageError for a storage URL of no known kind."""
+    """Create the service. Raises CatalogError for a missing catalogue, StorageError for an unknown storage URL."""
     catalog = load_catalog(adapter.catalog_file)
     store, gpus = open_store(settings.storage_url), count_gpus(devices)
     validator = SpecValidator(adapter, catalog, store, settings.dataset_roots, gpus=gpus)

@@ -6,12 +6,12 @@ BACKLOG = 128
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; an empty host or `::` means IPv4 and IPv6 together (asyncio would bind `::` to IPv6 only).
+    """Return a listening socket; an empty host or `::` means IPv4 and IPv6 (asyncio would bind `::` to IPv6 only).
 
     Raises OSError, such as for a port in use.
     """
     listening = _listen_everywhere(port) if host in ("", "::") else _listen_at(host, port)
-    # Connections inherit it; asyncio sets it only on sockets that it made itself. Without it a body waits 40 ms.
+    # Connections inherit TCP_NODELAY; asyncio sets it on its own sockets only. Without it a body is delayed by 40 ms.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 

@@ -1,4 +1,4 @@
-"""Whether this service can train a job, decided before anything is started and without a machine-learning library."""
+"""Validation of job specifications, before anything is started and without a machine-learning library."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from vision_contracts import FieldProblem, JobKind, JobSpec, ModelCard
 
 
 class SpecValidator:
-    """Checks specs against the catalogue, the adapter's own models, and what this machine may read and write."""
+    """Validates specs against the catalogue, the adapter's schemas, and the paths that this machine may use."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class SpecValidator:
         self._dataset_roots = tuple(root.resolve() for root in dataset_roots)
 
     def check(self, spec: JobSpec) -> None:
-        """Raises InvalidSpec."""
+        """Check a spec. Raises InvalidSpec."""
         if spec.framework != self._adapter.framework:
             message = f"This service trains {self._adapter.framework}, not {spec.framework}."
             raise _invalid("validation_failed", "framework", message)
@@ -47,7 +47,7 @@ class SpecValidator:
             known = ", ".join(card.task_types)
             raise _invalid("task_not_supported", "task_type", f"{spec.model_name} can be trained for {known}.")
         self._check_settings(spec, card)
-        self._check_places(spec)
+        self._check_locations(spec)
 
     def _check_settings(self, spec: JobSpec, card: ModelCard) -> None:
         errors: list[FieldProblem] = []
@@ -71,7 +71,7 @@ class SpecValidator:
         if errors:
             raise InvalidSpec("hyperparameters_invalid", errors)
 
-    def _check_places(self, spec: JobSpec) -> None:
+    def _check_locations(self, spec: JobSpec) -> None:
         if not self._store.contains(spec.output_uri):
             message = f"It does not lie in the storage of this service, {self._store.url}."
             raise _invalid("validation_failed", "output_uri", message)

@@ -1,4 +1,4 @@
-"""Holds attempts, starts their runners, and notices what has died."""
+"""Supervision of attempts: starts their runners, and ends attempts whose runner has died."""
 
 from trainer_kit.supervisor.attempt import Attempt
 from trainer_kit.supervisor.container_launcher import ContainerLauncher

@@ -1,4 +1,4 @@
-"""One attempt as the service sees it: a folder, and perhaps a runner."""
+"""One attempt in the service: a folder, and perhaps a runner."""
 
 import logging
 import math
@@ -16,21 +16,21 @@ from trainer_kit.supervisor.launcher import Launcher, RunnerHandle
 from vision_contracts import HeldJob
 
 UNRESPONSIVE_SECONDS = 60.0
-"""How long a runner may take after the grace of a stop: SIGTERM, SIGKILL and the last uploads lie in it."""
+"""Time that a runner has after a stop's grace, for SIGTERM, SIGKILL and the last uploads."""
 RECOVERY_SECONDS = 5.0
-"""How long to wait before a second try to end an attempt, such as on a full disk."""
+"""Pause before another try to end an attempt that failed, such as on a full disk."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class Attempt:
-    """Held until it is deleted. Its state is what stands in its folder, so that a restart loses nothing."""
+    """An attempt, held until it is deleted. Its state is in its folder, so that a restart loses nothing."""
 
     job_uid: UUID
     folder: AttemptFolder
     runner: RunnerHandle | None = None
-    """None also for a runner that an earlier process of this service has started: that one is known by its lock."""
+    """None also for a runner that an earlier process of this service has started: its lock shows that it runs."""
     clock: Callable[[], float] = time.monotonic
     _ended: HeldJob | None = field(init=False, default=None)
     _overdue_at: float = field(init=False, default=math.inf)
@@ -45,7 +45,7 @@ class Attempt:
         return self.describe().state == "running"
 
     def describe(self) -> HeldJob:
-        """Running until there is a terminal event."""
+        """Return the attempt's state: running until there is a terminal event."""
         if self._ended is not None:
             return self._ended
         event = last_event(self.folder.events_file)
@@ -60,9 +60,10 @@ class Attempt:
             self._ended = held
         return held
 
-    def expect_reader(self, *, after: int) -> None:
-        """Raises UnknownAttempt for a number that there is not: a power cut may take the newest events, and who has
-        read them would wait for an end that has an older number.
+    def check_can_resume(self, *, after: int) -> None:
+        """Check that a reader of the events up to `after` can resume. Raises UnknownAttempt if there is no such number.
+
+        A power cut may lose the newest events: their reader would wait for a terminal event with an older number.
         """
         last_seq = self.describe().last_seq
         if after > last_seq:
@@ -72,13 +73,13 @@ class Attempt:
             )
 
     def order_stop(self, order: StopOrder) -> None:
-        """The runner sees the order within a moment, and carries it out. One more order gives it no more time."""
+        """Order a stop, which the runner reads and carries out. A further order does not extend its deadline."""
         standing = self.folder.order_stop(order)
         grace_seconds = 0.0 if standing.mode == "kill" else standing.grace_seconds
         self._overdue_at = min(self._overdue_at, self.clock() + UNRESPONSIVE_SECONDS + grace_seconds)
 
-    def look_after(self, launcher: Launcher) -> None:
-        """Reaps the runner; kills it if it does not obey; ends the attempt if it is dead. Costs little."""
+    def supervise(self, launcher: Launcher) -> None:
+        """Reap the runner; kill it if it is overdue; end the attempt if it is dead. Cheap."""
         if self.runner is not None and not self.runner.is_running():
             self.runner = None
         if not self.is_running:
@@ -86,7 +87,7 @@ class Attempt:
         if self.runner is None and not is_locked(self.folder.lock_file):
             self._recover()
         elif self.clock() > self._overdue_at:
-            log.warning("attempt %d of job %s does not obey: killing its runner", self.number, self.job_uid)
+            log.warning("attempt %d of job %s does not stop: killing its runner", self.number, self.job_uid)
             launcher.kill(self.folder)
 
     def _recover(self) -> None:

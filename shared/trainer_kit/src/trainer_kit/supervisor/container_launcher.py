@@ -1,7 +1,7 @@
-"""Starts each runner in a container of its own, through the Docker Engine API.
+"""A launcher of runners in containers, through the Docker Engine API.
 
-The engine's socket is root on its host: whoever controls this service controls the host. What the *job* gets is less
-than a process of the service would have: the image read-only, bounded CPU and memory, no capabilities, named volumes.
+The engine's socket is root on its host: control of this service is control of the host. The *job* gets less than a
+process of the service would have: the image read-only, bounded CPU and memory, no capabilities, named volumes.
 """
 
 import logging
@@ -23,7 +23,7 @@ from trainer_kit.supervisor.launcher import RunnerHandle, runner_environment
 
 LABEL = "vision.attempts-of"
 FOLDER_LABEL = "vision.folder"
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 SWEEP_SECONDS = 30.0
 ENGINE_SECONDS = 30
 ALL_GPUS = DeviceRequest(count=-1, capabilities=[["gpu"]])
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class Container(Protocol):
-    """What is used of `docker.models.containers.Container`, which has no types."""
+    """Types of the used part of `docker.models.containers.Container`, which has none."""
 
     attrs: dict[str, Any]
     status: str
@@ -55,10 +55,10 @@ class ContainerLauncher:
         self._client: Any = docker.from_env(timeout=ENGINE_SECONDS)
         self._swept_at = 0.0
         self._mutex = threading.Lock()
-        """A container between its creation and its start is not left over."""
+        """Held from a container's creation to its start, so that it is not removed as a leftover."""
 
     def launch(self, folder: AttemptFolder) -> RunnerHandle:
-        """Raises OSError if the engine does not do it."""
+        """Start a runner's container. Raises OSError if the engine fails."""
         try:
             with self._mutex:
                 container = self._create(folder)
@@ -66,7 +66,7 @@ class ContainerLauncher:
         except (DockerException, RequestException) as error:
             self.kill(folder)
             raise OSError(f"The container engine cannot start a runner: {error}") from error
-        return _Handle(container)
+        return _ContainerRunner(container)
 
     def kill(self, folder: AttemptFolder) -> None:
         try:
@@ -76,8 +76,8 @@ class ContainerLauncher:
         except (DockerException, RequestException) as error:
             log.warning("%s: its container cannot be removed: %s", folder, error)
 
-    def look_after(self) -> None:
-        """Removes what a service that was killed has left: containers that never started, or whose attempt is gone."""
+    def maintain(self) -> None:
+        """Remove leftovers of a killed service: containers that never started, or whose attempt is gone."""
         if time.monotonic() - self._swept_at < SWEEP_SECONDS:
             return
         self._swept_at = time.monotonic()
@@ -85,13 +85,13 @@ class ContainerLauncher:
             with self._mutex:
                 self._sweep()
         except (DockerException, RequestException) as error:
-            log.warning("the container engine cannot be looked after: %s", error)
+            log.warning("leftover containers cannot be removed: %s", error)
 
     def _sweep(self) -> None:
         ours = {"label": f"{LABEL}={self._plan.owner}"}
         for container in self._client.containers.list(all=True, filters=ours):
             if container.status == "created" or not Path(container.labels[FOLDER_LABEL]).exists():
-                log.warning("removing the container %s, which is left over", container.name)
+                log.warning("removing the leftover container %s", container.name)
                 container.remove(force=True)
 
     def _create(self, folder: AttemptFolder) -> Container:
@@ -124,7 +124,7 @@ class ContainerLauncher:
         )
 
     def _environment(self) -> dict[str, str]:
-        """The settings of the service, without what belongs to its own container."""
+        """Return the runner's environment, without the variables of the service's own container."""
         mine = runner_environment(self._settings)
         return {name: value for name, value in mine.items() if name not in ("PATH", "HOSTNAME")} | {
             "HOME": str(self._settings.data_dir)
@@ -134,17 +134,17 @@ class ContainerLauncher:
         return f"vision-{folder.path.parent.name}-{folder.attempt}"
 
 
-class _Handle:
-    """Satisfies `RunnerHandle`. The engine is asked once a second; a container that is gone has ended."""
+class _ContainerRunner:
+    """Satisfies `RunnerHandle`. The engine is polled once a second; a missing container has ended."""
 
     def __init__(self, container: Container) -> None:
         self._container = container
-        self._asked_at = time.monotonic()
+        self._polled_at = time.monotonic()
         self._is_running = True
 
     def is_running(self) -> bool:
-        if self._is_running and time.monotonic() - self._asked_at >= LOOK_SECONDS:
-            self._asked_at = time.monotonic()
+        if self._is_running and time.monotonic() - self._polled_at >= POLL_SECONDS:
+            self._polled_at = time.monotonic()
             try:
                 self._container.reload()
                 self._is_running = self._container.status in ("created", "running", "restarting", "paused")

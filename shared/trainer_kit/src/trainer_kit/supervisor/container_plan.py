@@ -1,4 +1,4 @@
-"""What the containers of a service's attempts are made of: its own image and its own named volumes."""
+"""The plan of attempts' containers: the service's own image and its own named volumes."""
 
 import logging
 import os
@@ -40,7 +40,7 @@ class ContainerPlan:
     volumes: tuple[Volume, ...]
     network: str
     owner: str
-    """Tells the containers of this service from those of its replicas: the volume of its data directory."""
+    """The volume of the data directory: distinguishes this service's containers from those of its replicas."""
     cpus: float = 0.0
     memory_bytes: int = 0
     shm_bytes: int = 1024**3
@@ -48,12 +48,12 @@ class ContainerPlan:
 
 
 def make_plan(settings: ServiceSettings, environ: Mapping[str, str] = os.environ) -> ContainerPlan:
-    """Raises ContainersImpossible."""
+    """Make the plan. Raises ContainersImpossible."""
     if any(name.startswith("RAILWAY_") for name in environ):
         raise ContainersImpossible("Railway has no container engine for its services. Unset TRAINER_LAUNCHER.")
     log.warning(
-        "TRAINER_LAUNCHER=container: this service has the engine's socket, which is root on the host. Whoever takes "
-        "the service over takes the host over; keep it off networks that you do not trust."
+        "TRAINER_LAUNCHER=container: this service has the engine's socket, which is root on the host. Control of "
+        "the service is control of the host; keep it off networks that you do not trust."
     )
     own = _own_container(settings)
     volumes = settings.trainer_volumes or _named_volumes(own.get("Mounts", []))
@@ -77,7 +77,7 @@ def make_plan(settings: ServiceSettings, environ: Mapping[str, str] = os.environ
 
 
 def _own_container(settings: ServiceSettings) -> Mapping[str, Any]:
-    """As the engine describes the container that this process runs in; empty where it runs in none."""
+    """Return the engine's description of this process's container; empty if it runs in none."""
     try:
         with closing(docker.from_env()) as client:
             engine: Any = client
@@ -95,7 +95,7 @@ def _own_container(settings: ServiceSettings) -> Mapping[str, Any]:
 
 
 def _named_volumes(mounts: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """`name:/path` or `name:/path:ro` of each; a folder of the host is never handed on."""
+    """Return `name:/path` or `name:/path:ro` of each volume; folders of the host are left out."""
     return tuple(
         f"{mount['Name']}:{mount['Destination']}" + ("" if mount["RW"] else ":ro")
         for mount in mounts

@@ -1,4 +1,4 @@
-"""Why a supervisor refuses.
+"""Errors of a supervisor that refuses a request.
 
 SupervisorError    carries a stable `code`
 ├── NoFreeSlot
@@ -18,7 +18,7 @@ class SupervisorError(Exception):
 
 
 class NoFreeSlot(SupervisorError):
-    """Every slot trains."""
+    """All slots are taken."""
 
     code = "no_free_slot"
 
@@ -36,12 +36,12 @@ class Draining(SupervisorError):
 
 
 class StillRunning(SupervisorError):
-    """What runs cannot be deleted."""
+    """A running attempt cannot be deleted."""
 
     code = "in_use"
 
 
 class UnknownAttempt(SupervisorError):
-    """Nothing of that name is held."""
+    """There is no such attempt or event."""
 
     code = "not_found"

@@ -1,4 +1,4 @@
-"""How a runner is started. Whether one is there at all, only the lock in the attempt's folder tells for sure."""
+"""Launchers of runners. Only the lock in the attempt's folder shows reliably that a runner runs."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ class RunnerHandle(Protocol):
     """A runner that this process has started."""
 
     def is_running(self) -> bool:
-        """False once it has ended, whether or not it ever took its lock. Reaps it."""
+        """Return False, and reap it, once it has ended, even if it never took its lock."""
         ...
 
 
@@ -24,20 +24,20 @@ class Launcher(Protocol):
     """Starts runners somewhere: as processes here, as containers, on a cluster."""
 
     def launch(self, folder: AttemptFolder) -> RunnerHandle:
-        """Starts the runner of an attempt whose folder is complete. Raises OSError if it cannot."""
+        """Start the runner of an attempt whose folder is complete. Raises OSError if it cannot."""
         ...
 
     def kill(self, folder: AttemptFolder) -> None:
-        """Ends a runner that does not react any more, whoever has started it."""
+        """Kill a runner that does not respond any more, also one of an earlier process."""
         ...
 
-    def look_after(self) -> None:
-        """Called several times a second, for what must be kept going between launches."""
+    def maintain(self) -> None:
+        """Maintain what exists between launches. Called several times a second."""
         ...
 
 
 class ProcessLauncher:
-    """Runners as processes of this machine. They outlive the process that has started them."""
+    """Launcher of runners as processes of this machine. They outlive the process that has started them."""
 
     def __init__(self, settings: RunnerSettings, adapter: str) -> None:
         self._settings = settings
@@ -54,24 +54,24 @@ class ProcessLauncher:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        return _Process(process)
+        return _ProcessRunner(process)
 
     def kill(self, folder: AttemptFolder) -> None:
         runner = folder.find_process("runner")
         if runner is not None and runner.owner() == "itself":
             os.kill(runner.pid, signal.SIGKILL)
 
-    def look_after(self) -> None:
-        """Nothing lives between launches."""
+    def maintain(self) -> None:
+        """Do nothing: there is nothing between launches."""
 
 
 def runner_environment(settings: RunnerSettings) -> dict[str, str]:
-    """What a runner may know: the settings of its machine and its storage, and no secret of the service."""
+    """Return a runner's environment: its settings and its storage, and no secret of the service."""
     inherited = {name: value for name, value in os.environ.items() if name not in SECRETS}
     return inherited | settings.environment() | {"PYTHONSAFEPATH": "1"}
 
 
-class _Process:
+class _ProcessRunner:
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
 

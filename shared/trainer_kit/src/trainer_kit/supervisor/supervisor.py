@@ -1,4 +1,4 @@
-"""Everything that one instance holds: attempts that run, and attempts that have ended but are not deleted yet."""
+"""The supervisor of one instance's attempts: running ones, and ended ones that are not deleted yet."""
 
 import contextlib
 import logging
@@ -25,9 +25,9 @@ log = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """Holds attempts. What it knows stands in DATA_DIR, so that the next process goes on where this one was killed.
+    """Holds attempts. Its state is in DATA_DIR, so that the next process continues if this one was killed.
 
-    Its methods block for a moment and are safe to call from several threads; `look_after` is to be called several
+    Its methods block for a moment and are safe to call from several threads; `supervise` is to be called several
     times a second.
     """
 
@@ -40,8 +40,8 @@ class Supervisor:
         self._launcher = launcher
         self._mutex = threading.RLock()
         self.instance_id = _instance_id(data_dir / "instance_id")
-        for left_by_a_kill in (INCOMING, TRASH):
-            shutil.rmtree(data_dir / left_by_a_kill, ignore_errors=True)
+        for leftover in (INCOMING, TRASH):
+            shutil.rmtree(data_dir / leftover, ignore_errors=True)
         self._attempts = {(attempt.job_uid, attempt.number): attempt for attempt in _find_attempts(data_dir)}
 
     @property
@@ -53,13 +53,13 @@ class Supervisor:
         return max(0, self.slots - taken)
 
     def list_held(self) -> list[HeldJob]:
-        """All attempts, of each job the oldest first."""
+        """Return all attempts, of each job the oldest first."""
         with self._mutex:
             attempts = sorted(self._attempts.values(), key=lambda held: (str(held.job_uid), held.number))
         return [attempt.describe() for attempt in attempts]
 
     def find(self, job_uid: UUID, attempt: int | None = None) -> Attempt:
-        """That attempt, or the newest one of the job. Raises UnknownAttempt."""
+        """Return that attempt, or the newest one of the job. Raises UnknownAttempt."""
         with self._mutex:
             held = [one for one in self._of_job(job_uid) if attempt in (None, one.number)]
         if not held:
@@ -68,7 +68,7 @@ class Supervisor:
         return held[-1]
 
     def start(self, spec: JobSpec) -> HeldJob:
-        """Starts an attempt; the same one again is answered with what has become of it.
+        """Start an attempt; the same one again is answered with its current state.
 
         A newer attempt ends an older one of its job first. Raises NoFreeSlot, AttemptSuperseded or Draining, and
         OSError if no runner can be started; then nothing is held.
@@ -86,12 +86,12 @@ class Supervisor:
             if (free := self.free_slots) < self._slots_of(spec):
                 raise NoFreeSlot(
                     f"{self.slots - free} of {self.slots} slots of this instance are taken, and this job needs "
-                    f"{self._slots_of(spec)}. Try again when a job has ended."
+                    f"{self._slots_of(spec)}. Retry when a job has ended."
                 )
             return self._begin(spec).describe()
 
     def stop(self, job_uid: UUID, request: StopRequest) -> HeldJob:
-        """Leaves the order to stop; does nothing to an attempt that has ended."""
+        """Order a stop; does nothing to an attempt that has ended."""
         with self._mutex:
             attempt = self.find(job_uid, request.attempt)
             if attempt.is_running:
@@ -100,45 +100,45 @@ class Supervisor:
             return attempt.describe()
 
     def delete(self, job_uid: UUID, attempt: int | None = None) -> None:
-        """Frees the disk of one attempt, or of the whole job. Raises StillRunning."""
+        """Delete one attempt, or the whole job, from the disk. Raises StillRunning."""
         with self._mutex:
             self.find(job_uid, attempt)
-            doomed = [one for one in self._of_job(job_uid) if attempt in (None, one.number)]
-            if any(one.is_running for one in doomed):
+            deleted = [one for one in self._of_job(job_uid) if attempt in (None, one.number)]
+            if any(one.is_running for one in deleted):
                 raise StillRunning(f"Job {job_uid} is running. Stop it first.")
-            for one in doomed:
+            for one in deleted:
                 del self._attempts[one.job_uid, one.number]
-            trash = [self._move_to_trash(one.folder.path) for one in doomed]
+            trash = [self._move_to_trash(one.folder.path) for one in deleted]
         for folder in trash:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def look_after(self) -> None:
-        """Notices what has died, and says so in its events."""
+    def supervise(self) -> None:
+        """Supervise all attempts: end those whose runner has died, and maintain the launcher."""
         try:
-            self._launcher.look_after()
+            self._launcher.maintain()
         except Exception:
-            log.exception("what is kept between launches could not be looked after")
+            log.exception("the launcher could not be maintained")
         with self._mutex:
             attempts = list(self._attempts.values())
         for attempt in attempts:
             try:
-                attempt.look_after(self._launcher)
+                attempt.supervise(self._launcher)
             except Exception:
-                log.exception("attempt %s of job %s could not be looked after", attempt.number, attempt.job_uid)
+                log.exception("attempt %s of job %s could not be supervised", attempt.number, attempt.job_uid)
 
     def drain(self, grace_seconds: float) -> None:
-        """Takes on nothing any more, and pauses what runs."""
+        """Refuse new attempts, and pause the running ones."""
         self.is_draining = True
         with self._mutex:
             for attempt in self.list_running():
                 attempt.order_stop(StopOrder(attempt=attempt.number, mode="pause", grace_seconds=grace_seconds))
 
     def is_idle(self) -> bool:
-        """Nothing runs."""
+        """Return whether no attempt is running."""
         return not self.list_running()
 
     def list_running(self) -> list[Attempt]:
-        """The attempts that have not ended."""
+        """Return the attempts that have not ended."""
         with self._mutex:
             return [attempt for attempt in self._attempts.values() if attempt.is_running]
 
@@ -148,7 +148,7 @@ class Supervisor:
         )
 
     def _admit(self, spec: JobSpec) -> Attempt | None:
-        """The same attempt, if it is held already."""
+        """Return the same attempt, if it is held already. Raises AttemptSuperseded or Draining."""
         held = self._of_job(spec.job_uid)
         if held and held[-1].number > spec.attempt:
             raise AttemptSuperseded(f"Attempt {held[-1].number} of job {spec.job_uid} is newer.")
@@ -159,7 +159,7 @@ class Supervisor:
         return None
 
     def _begin(self, spec: JobSpec) -> Attempt:
-        """The folder appears complete: a service that is killed here leaves an attempt that the next one ends."""
+        """Create the folder in one step, then launch the runner: after a kill between them the attempt is ended."""
         folder = AttemptFolder.at(self._data_dir, spec.job_uid, spec.attempt)
         partial = self._data_dir / INCOMING / str(uuid4())
         write_atomically(partial / folder.spec_file.name, spec.model_dump_json(indent=1).encode())
@@ -181,16 +181,16 @@ class Supervisor:
         return attempt
 
     def _slots_of(self, spec: JobSpec) -> int:
-        """One for each device; a job that is larger than the instance takes all of it."""
+        """Return one for each device; a job that is larger than the instance takes all of it."""
         return min(spec.params.num_devices, self.slots)
 
     def _choose_gpus(self, count: int) -> list[int]:
-        """The CUDA devices that the fewest of the running attempts have."""
+        """Choose the CUDA devices that the fewest running attempts use."""
         taken = Counter(gpu for attempt in self.list_running() for gpu in _gpus_of(attempt))
         return sorted(range(max(self._gpus, 1)), key=lambda gpu: taken[gpu])[:count]
 
     def _move_to_trash(self, folder: Path) -> Path:
-        """In one step, so that no half of an attempt is ever found again."""
+        """Move the folder in one step, so that an incomplete attempt is never found again."""
         gone = self._data_dir / TRASH / str(uuid4())
         gone.parent.mkdir(exist_ok=True)
         folder.rename(gone)
@@ -200,7 +200,7 @@ class Supervisor:
 
 
 def _gpus_of(attempt: Attempt) -> tuple[int, ...]:
-    """The CUDA devices that an attempt trains on, or would if the machine has them."""
+    """Return the CUDA devices that an attempt trains on, or would if the machine has them."""
     kind, _, number = attempt.folder.read_spec().params.device.partition(":")
     if kind in ("cpu", "mps"):
         return ()
@@ -214,7 +214,7 @@ def _wait_for_end(attempts: Sequence[Attempt]) -> None:
 
 
 def _instance_id(path: Path) -> UUID:
-    """Stays the same as long as the disk does."""
+    """Read the instance id, which stays the same as long as the disk does."""
     if not path.exists():
         write_atomically(path, str(uuid4()).encode())
     return UUID(path.read_text().strip())

@@ -1,4 +1,4 @@
-"""Starts runners by forking a warm parent, which it keeps; where that cannot be, in fresh processes."""
+"""A launcher that forks runners from a warm parent; as fresh processes if that is impossible."""
 
 import logging
 import socket
@@ -16,19 +16,19 @@ from trainer_kit.warm.requests import READY, RunnerRequest, is_held, request_run
 
 WARM_UP_SECONDS = 180.0
 MAX_FAILURES = 3
-"""So many parents in a row that could not even import: from then on every runner is a fresh process."""
+"""Number of parents in a row that failed to import, after which every runner is a fresh process."""
 STABLE_SECONDS = 60.0
 RESTART_SECONDS = 5.0
-"""A parent that has died young, as for want of memory, is not missed for so long, unless a runner is wanted."""
+"""Pause before a parent that died early, as for lack of memory, is replaced, unless a runner is requested."""
 FOLDER = "warm"
 KEEP_ENVIRONMENT = {"SPT_NOENV": "1"}
-"""Process titles must not be written over /proc/<pid>/environ, by which operators find processes."""
+"""Keeps process titles from overwriting /proc/<pid>/environ, by which operators find processes."""
 
 log = logging.getLogger(__name__)
 
 
 class WarmLauncher:
-    """Satisfies `Launcher`. A runner that is wanted while the parent still imports comes as soon as that is done."""
+    """Satisfies `Launcher`. A runner that is requested while the parent still imports starts right after."""
 
     def __init__(
         self,
@@ -47,42 +47,42 @@ class WarmLauncher:
         self._parent: WarmParent | None = None
         self._failures = 0
         self._start_at: float | None = clock()
-        """When a parent is to be started although nobody asks for a runner; None for not at all."""
+        """Time to start a parent before a runner is requested; None for never."""
 
     @staticmethod
     def is_possible() -> bool:
-        """Elsewhere the libraries do not survive a fork (macOS)."""
+        """Return whether the libraries survive a fork here (not on macOS)."""
         return sys.platform == "linux"
 
     def launch(self, folder: AttemptFolder) -> RunnerHandle:
-        """Asks the parent, which is started if there is none. Raises OSError if it cannot be."""
+        """Request a runner from the parent, which is started if there is none. Raises OSError if it cannot be."""
         request = RunnerRequest(
             folder=folder.path,
             working_dir=self._settings.data_dir,
             storage_environment=storage_environment(runner_environment(self._settings)),
         )
         with self._mutex:
-            self._note_end()
+            self._handle_exit()
             if self._failures >= MAX_FAILURES:
                 return self._fresh.launch(folder)
             if self._parent is not None:
                 try:
-                    return _Lifeline(request_runner(self._parent.requests, request))
+                    return _ForkedRunner(request_runner(self._parent.requests, request))
                 except ConnectionError:
-                    log.debug("the warm parent has ended at this very moment")
+                    log.debug("the warm parent has just ended")
             self._parent = self._start_parent()
-            return _Lifeline(request_runner(self._parent.requests, request))
+            return _ForkedRunner(request_runner(self._parent.requests, request))
 
     def kill(self, folder: AttemptFolder) -> None:
-        """As any runner."""
+        """Kill the runner, as one in a fresh process."""
         self._fresh.kill(folder)
 
-    def look_after(self) -> None:
-        """Keeps a parent ready. One that has let go of its memory is started again by the next launch."""
+    def maintain(self) -> None:
+        """Keep a parent ready. One that has ended when idle is started again by the next launch."""
         with self._mutex:
-            self._note_end()
+            self._handle_exit()
             if self._parent is None and self._start_at is not None and self._clock() >= self._start_at:
-                self._start_at = self._clock() + RESTART_SECONDS  # where there is no memory for it now
+                self._start_at = self._clock() + RESTART_SECONDS  # delays the next try, if this one fails
                 self._parent = self._start_parent()
 
     def _start_parent(self) -> "WarmParent":
@@ -90,8 +90,8 @@ class WarmLauncher:
         (self._settings.data_dir / FOLDER).mkdir(exist_ok=True)
         return WarmParent(self._settings, self._adapter, self._idle_seconds, self._clock())
 
-    def _note_end(self) -> None:
-        """Reaps the parent, and decides when there is to be another one."""
+    def _handle_exit(self) -> None:
+        """Reap a parent that has ended, and schedule the next one."""
         if self._parent is None:
             return
         age = self._clock() - self._parent.started_at
@@ -139,7 +139,7 @@ class WarmParent:
 
     @property
     def is_ready(self) -> bool:
-        """Whether everything is imported."""
+        """True once everything is imported."""
         if not self._is_ready:
             try:
                 self._is_ready = self.requests.recv(len(READY), socket.MSG_DONTWAIT) == READY
@@ -148,17 +148,17 @@ class WarmParent:
         return self._is_ready
 
     def exit_code(self) -> int | None:
-        """None while it runs. Reaps it."""
+        """Return the exit code of a parent that has ended, and reap it; None while it runs."""
         return self._process.poll()
 
     def kill(self) -> None:
-        """It hangs."""
+        """Kill a parent that hangs."""
         self._process.kill()
         self._process.wait()
 
 
-class _Lifeline:
-    """Satisfies `RunnerHandle`."""
+class _ForkedRunner:
+    """Satisfies `RunnerHandle`, by the lifeline of a forked runner."""
 
     def __init__(self, lifeline: socket.socket) -> None:
         self._lifeline = lifeline

@@ -3,5 +3,5 @@
 service ── request, lifeline ──▶ warm parent ── fork ──▶ runner ── fork ──▶ trainer, which waits for its inputs
 
 The parent only imports. It computes nothing, touches no accelerator and starts no thread of its own: what it had
-started would be missing, or shared, in what is forked from it.
+started would be missing, or shared, in its forks.
 """

@@ -4,4 +4,4 @@ from trainer_kit.trainer.exiting import exit_now
 from trainer_kit.warm.parent import main
 
 if __name__ == "__main__":
-    exit_now(main())  # what the libraries would tidy up ends with the process
+    exit_now(main())  # skip the libraries' clean-up, which ends with the process anyway

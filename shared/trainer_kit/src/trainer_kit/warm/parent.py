@@ -1,4 +1,4 @@
-"""The warm parent: imports, then forks a runner for every request, until its service is gone or it has been idle."""
+"""The warm parent: imports, then forks a runner for every request, until its service has ended or it has been idle."""
 
 import argparse
 import gc
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit code 0 if nobody needs it any more."""
+    """Run the process. Exit code 0 once its service has ended, or it has been idle."""
     parser = argparse.ArgumentParser(prog="trainer_kit.warm", description="Forks runners that need to import nothing.")
     parser.add_argument("--adapter", required=True)
     parser.add_argument("--requests", type=int, required=True, help="descriptor of the socket that requests come from")
@@ -35,33 +35,33 @@ def main(arguments: list[str] | None = None) -> int:
     requests.set_inheritable(False)
     setproctitle(f"warm parent: {options.adapter}")
     warm_up(options.adapter)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps: nobody asks this process for exit codes
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps: the exit codes are not needed
     for request, lifeline in serve(requests, options.idle_seconds):
         _fork(requests, request, lifeline, options.adapter)
     return 0
 
 
 def warm_up(adapter_path: str) -> None:
-    """Imports all that any attempt imports."""
+    """Import all that any attempt imports."""
     started_at = time.monotonic()
     adapter = import_adapter(adapter_path)
     for name in entry_points(adapter):
         import_attribute(name)
     Image.init()  # Pillow imports its formats when the first image is opened
     gc.collect()
-    gc.freeze()  # what is here stays: collecting it would only copy shared pages
+    gc.freeze()  # collecting permanent objects would only copy shared pages
     log.info("%s is warm after %.1f s", adapter.framework, time.monotonic() - started_at)
 
 
 def serve(requests: socket.socket, idle_seconds: float) -> Iterator[tuple[RunnerRequest, socket.socket]]:
-    """Requests as they come. After a long silence no more are accepted; those that came just then are still served."""
+    """Yield requests. After `idle_seconds` without one no more are accepted; those already sent are still served."""
     try:
         requests.send(READY)
         requests.settimeout(idle_seconds)
         while (received := receive_request(requests)) is not None:
             yield received
     except TimeoutError:
-        log.info("idle for %.0f s: letting go of the memory", idle_seconds)
+        log.info("idle for %.0f s: ending to free the memory", idle_seconds)
         requests.shutdown(socket.SHUT_RD)
         while (received := receive_request(requests)) is not None:
             yield received
@@ -70,7 +70,7 @@ def serve(requests: socket.socket, idle_seconds: float) -> Iterator[tuple[Runner
 
 
 def _fork(requests: socket.socket, request: RunnerRequest, lifeline: socket.socket, adapter_path: str) -> None:
-    """Returns in the parent only."""
+    """Fork a runner. Returns in the parent only."""
     try:
         pid = os.fork()
     except OSError:

@@ -1,7 +1,7 @@
-"""What a launcher sends to its warm parent: one packet for each runner, with one end of a lifeline.
+"""Requests of a launcher to its warm parent: one packet for each runner, with one end of a lifeline.
 
-The runner holds its end until it dies. While the packet waits, the kernel holds it; if the parent dies over it, the
-kernel lets go. So whoever has the other end knows at any moment whether there is, or may yet be, a runner.
+A lifeline is a pair of sockets. The runner holds its end until it dies. While the packet waits, the kernel holds it,
+and closes it if the parent dies. So the other end shows at any moment whether there is, or may yet be, a runner.
 """
 
 import socket
@@ -14,16 +14,16 @@ MAX_BYTES = 1 << 17
 
 
 class RunnerRequest(BaseModel):
-    """An attempt whose runner is wanted."""
+    """A request for the runner of an attempt."""
 
     folder: Path
     working_dir: Path
     storage_environment: dict[str, str]
-    """With credentials: in this packet, and never in the environment of a process that trains."""
+    """Variables with credentials: sent in this packet, so that no training process has them in its environment."""
 
 
 def request_runner(parent: socket.socket, request: RunnerRequest) -> socket.socket:
-    """Asks for a runner; returns our end of its lifeline. Raises OSError if the parent is gone."""
+    """Request a runner; returns our end of its lifeline. Raises OSError if the parent has ended."""
     ours, theirs = socket.socketpair()
     try:
         socket.send_fds(parent, [request.model_dump_json().encode()], [theirs.fileno()], socket.MSG_DONTWAIT)
@@ -37,9 +37,9 @@ def request_runner(parent: socket.socket, request: RunnerRequest) -> socket.sock
 
 
 def receive_request(parent: socket.socket) -> tuple[RunnerRequest, socket.socket] | None:
-    """The next request and the runner's end of its lifeline; None once nobody can ask any more.
+    """Receive the next request and the runner's end of its lifeline; None once the launcher's end is closed.
 
-    Raises TimeoutError as the socket's time-out wants.
+    Raises TimeoutError after the socket's time-out.
     """
     data, fds, _, _ = socket.recv_fds(parent, MAX_BYTES, 1)
     if not data:
@@ -48,7 +48,7 @@ def receive_request(parent: socket.socket) -> tuple[RunnerRequest, socket.socket
 
 
 def is_held(lifeline: socket.socket) -> bool:
-    """Whether the other end is still in some process, or on its way to one."""
+    """Return whether the other end is still open in a process, or on its way to one."""
     try:
         return bool(lifeline.recv(1))
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""A trainer that is there before it has anything to do: forked with everything imported, it waits for its inputs."""
+"""A trainer that is forked ahead, with everything imported, and waits for its inputs."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ AUTHKEY_BYTES = 32
 
 @dataclass(frozen=True)
 class _ForkedChild:
-    """Satisfies `runner.trainer_process.Child`."""
+    """A forked process. Satisfies `runner.trainer_process.Child`."""
 
     pid: int
 
@@ -34,44 +34,44 @@ class _ForkedChild:
 
 
 class WaitingTrainer:
-    """The runner's side of it. If the runner ends without having had work for it, it ends too."""
+    """The runner's handle of a waiting trainer, which ends with the runner if it is never started."""
 
-    def __init__(self, pid: int, channel: socket.socket, its_fd: int, output_fd: int) -> None:
+    def __init__(self, pid: int, channel: socket.socket, trainer_fd: int, output_fd: int) -> None:
         self._pid = pid
         self._channel = channel
-        self._its_fd = its_fd
+        self._trainer_fd = trainer_fd
         self._output_fd = output_fd
 
     @classmethod
-    def fork(cls, *, not_for_it: Sequence[socket.socket]) -> Self:
-        """Returns once it is in a session of its own. It gets none of the sockets `not_for_it`."""
+    def fork(cls, *, close_in_child: Sequence[socket.socket]) -> Self:
+        """Fork a trainer. Returns once it is in its own session. It closes the sockets `close_in_child`."""
         ours, theirs = socket.socketpair()
-        output, its_output = os.pipe()
+        output, trainer_output = os.pipe()
         pid = os.fork()
         if pid == 0:
-            for each in (ours, *not_for_it):
+            for each in (ours, *close_in_child):
                 each.close()
             os.close(output)
-            _become_trainer(theirs, its_output)
+            _become_trainer(theirs, trainer_output)
         theirs_fd = theirs.fileno()
         theirs.close()
-        os.close(its_output)
+        os.close(trainer_output)
         ours.recv(1)
         return cls(pid, ours, theirs_fd, output)
 
     def start(self, folder: AttemptFolder, inputs: TrainerInputs) -> TrainerProcess:
-        """Gives it its work. Satisfies `runner.trainer_process.StartTrainer`.
+        """Start the training. Satisfies `runner.trainer_process.StartTrainer`.
 
-        Where it was killed meanwhile, its exit code tells, as of any trainer.
+        If it was killed meanwhile, its exit code shows it, as that of any trainer.
         """
-        work = {"folder": str(folder.path), "arguments": inputs.arguments(self._its_fd)}
+        start = {"folder": str(folder.path), "arguments": inputs.arguments(self._trainer_fd)}
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self._channel.sendall(json.dumps(work).encode() + b"\n")
+            self._channel.sendall(json.dumps(start).encode() + b"\n")
         return TrainerProcess(_ForkedChild(self._pid), self._channel, os.fdopen(self._output_fd, "rb"))
 
 
 def _become_trainer(channel: socket.socket, output_fd: int) -> NoReturn:
-    """Waits, trains, and ends the process."""
+    """Wait for the start, train, and end the process."""
     code = 1
     try:
         os.setsid()
@@ -79,20 +79,20 @@ def _become_trainer(channel: socket.socket, output_fd: int) -> NoReturn:
         os.dup2(output_fd, 2)
         os.close(output_fd)
         channel.send(b"\0")
-        if (work := _receive_work(channel)) is None:
+        if (start := _receive_start(channel)) is None:
             exit_now(0)
-        os.chdir(work["folder"])
+        os.chdir(start["folder"])
         setproctitle(f"trainer: {AttemptFolder(Path.cwd())}")
-        _forget_siblings()
+        _reseed()
         channel.detach()  # the trainer takes it over by its number
-        code = trainer.main(work["arguments"])
+        code = trainer.main(start["arguments"])
     except BaseException:  # noqa: BLE001 - nothing may get back into the runner
         traceback.print_exc()
     finally:
         exit_now(code)
 
 
-def _receive_work(channel: socket.socket) -> dict[str, Any] | None:
+def _receive_start(channel: socket.socket) -> dict[str, Any] | None:
     line = b""
     while not line.endswith(b"\n"):
         if not (chunk := channel.recv(1 << 16)):
@@ -101,9 +101,10 @@ def _receive_work(channel: socket.socket) -> dict[str, Any] | None:
     return json.loads(line)
 
 
-def _forget_siblings() -> None:
-    """What a fresh process draws by chance, and forked ones would have in common. (Python's own generator is seeded
-    anew by every fork.)
+def _reseed() -> None:
+    """Reseed what forked processes would share, and fresh ones draw at random.
+
+    Python's own generator is reseeded by every fork.
     """
     np.random.seed()
     multiprocessing.current_process().authkey = os.urandom(AUTHKEY_BYTES)
