@@ -48,3 +48,13 @@ def test_every_code_path_that_a_page_names_exists() -> None:
     ]  # fmt: skip
 
     assert missing == []
+
+
+@pytest.mark.parametrize("service", sorted(path.name for path in (ROOT / "services").iterdir() if path.is_dir()))
+def test_every_module_in_a_services_table_exists(service: str) -> None:
+    page = (ROOT / "services" / service / "README.md").read_text()
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    named = [name for row in rows for name in re.findall(r"`([\w/]+(?:\.py|/))`", row)]
+
+    assert named
+    assert [name for name in named if not (ROOT / f"services/{service}/src/{service}_service" / name).exists()] == []

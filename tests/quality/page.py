@@ -17,14 +17,14 @@ HEAD = """# Training quality
 Each framework and task on real data, once through the platform's trainer and once by a plain script of the framework's
 own tools with the same settings (`tests/quality/bare_scripts`), one after the other on one core. The result is the best
 epoch's; of several seeds the mean, with the lowest and the highest, and how far the two sides are apart, with the
-standard error of that. These trainings are kept short for a machine without a GPU: they compare the two sides, and say
-little about what a model can reach. A single seed on small data scatters by several points. Weights are random where
-the model is not called pretrained.
+standard error of the difference. These trainings are short, for a machine without a GPU: they compare the sides, and
+say little about the best result of a model. A single seed on small data scatters by several points. Weights are random
+unless the model is called pretrained.
 
-Made by `cd tests && .venv/bin/python -m quality FOLDER`, where FOLDER holds the data sets by name; what is pretrained
-needs `--weights`, a folder that `tests/quality/weights.py` makes. Seconds are those of all epochs, training and
-validation; in brackets with the start, imports and all. They were taken beside other work on the machine, and are no
-measure of speed: that is `make bench`.
+Made by `cd tests && .venv/bin/python -m quality FOLDER`, where FOLDER holds the data sets by name; pretrained models
+need `--weights`, a folder that `tests/quality/weights.py` makes. Seconds are those of all epochs, training and
+validation; in brackets with start and imports. The machine was also used otherwise, so they do not measure speed:
+`make bench` does.
 
 | framework | task | model | data | epochs | px | metric | seeds | platform | script | apart | platform, s | script, s |
 |---|---|---|---|--:|--:|---|--:|--:|--:|--:|--:|--:|
