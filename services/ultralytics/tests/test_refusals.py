@@ -10,7 +10,7 @@ from shapes import write_bars, write_blank
 
 from ultralytics_service import weights
 from ultralytics_service.architectures import find_architecture
-from ultralytics_service.model import build_network
+from ultralytics_service.model import build_model
 from vision_contracts import EndReason
 
 
@@ -50,7 +50,7 @@ def test_a_network_without_published_weights_says_so(tmp_path: Path, weights_fol
 def test_pretrained_weights_from_a_mounted_folder_are_what_training_starts_from(
     tmp_path: Path, colours: Path, weights_folder: Path
 ) -> None:
-    network = build_network(find_architecture("yolov8n-cls")).half()
+    network = build_model(find_architecture("yolov8n-cls")).half()
     torch.nn.init.constant_(network.model[0].conv.weight, 0.25)
     weights_folder.mkdir()
     torch.save({"model": network, "ema": None}, weights_folder / "yolov8n-cls.pt")

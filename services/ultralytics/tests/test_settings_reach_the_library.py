@@ -19,7 +19,7 @@ from ultralytics_service.config import HYPERPARAMETERS
 from ultralytics_service.data import lay_out
 from ultralytics_service.kinds import Kind
 from ultralytics_service.library import torch
-from ultralytics_service.trainer import JOBS, JobMixin
+from ultralytics_service.trainer import TRAINERS, JobMixin
 from vision_contracts import DatasetRef, JobSpec, TrainingParams
 
 SMALLEST = {
@@ -56,7 +56,7 @@ def build_trainer(folder: Path, kind: Kind, hyperparameters: dict[str, Any], **p
     )
     data = lay_out(dataset, kind, folder / "data")
     arguments = library_arguments(run, device="cpu", data=str(data))
-    return JOBS[kind](run, find_architecture(card.model_name), None, None, arguments)
+    return TRAINERS[kind](run, find_architecture(card.model_name), None, None, arguments)
 
 
 def transforms(trainer: JobMixin) -> Any:

@@ -15,7 +15,7 @@ _CLASSES = {
 }
 
 
-def build_network(
+def build_model(
     architecture: Architecture,
     *,
     num_classes: int | None = None,

@@ -31,7 +31,7 @@ class _Adding(_Averaging):
         return loss * torch.distributed.get_world_size(), parts
 
 
-def in_parallel(model: torch.nn.Module, kind: Kind, world: World) -> torch.nn.Module:
+def parallelize(model: torch.nn.Module, kind: Kind, world: World) -> torch.nn.Module:
     """What training calls in place of the model, whose weights become those of the first process."""
     if world.size == 1:
         return model

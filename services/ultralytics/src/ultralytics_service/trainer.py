@@ -6,18 +6,15 @@ The loop, the losses, the augmentation and the validation stay the library's.
 import time
 from typing import Any
 
-from data_kit import Split
-from trainer_kit.evaluation import as_one_class
 from trainer_kit.trainer import Stopped, TrainingError, TrainingRun
 from ultralytics_service.architectures import Architecture
-from ultralytics_service.checkpoint import SavedTraining
+from ultralytics_service.checkpoint import Checkpoint, save_checkpoint
 from ultralytics_service.config import CommonHyperparameters
-from ultralytics_service.data import choose_image_size
-from ultralytics_service.initial_weights import load_weights
+from ultralytics_service.devices import library_versions
+from ultralytics_service.image_size import choose_image_size
 from ultralytics_service.kinds import Kind
 from ultralytics_service.library import (
     BaseTrainer,
-    BaseValidator,
     ClassificationTrainer,
     DetectionTrainer,
     OBBTrainer,
@@ -26,13 +23,14 @@ from ultralytics_service.library import (
     SegmentationTrainer,
     SemanticSegmentationTrainer,
     torch,
-    ultralytics,
     unwrap_model,
 )
 from ultralytics_service.loader import EpochLoader, keep_order, mosaic_buffer, refill_mosaic_buffer, share_out
-from ultralytics_service.metrics import training_values, validation_values
-from ultralytics_service.parallel import gather, in_parallel, mean_of
-from ultralytics_service.predictions import PREDICTIONS, Predictions
+from ultralytics_service.log_messages import log_early_end, log_epoch, log_start
+from ultralytics_service.metrics import training_values
+from ultralytics_service.parallel import gather, mean_of, parallelize
+from ultralytics_service.validation import validate
+from ultralytics_service.weights import copy_weights
 from vision_contracts import EndReason, metric_names
 
 _ENOUGH = 3
@@ -46,8 +44,8 @@ class JobMixin(BaseTrainer):
         self,
         run: TrainingRun[CommonHyperparameters],
         architecture: Architecture,
-        source: torch.nn.Module | SavedTraining | None,
-        resume_from: SavedTraining | None,
+        source: torch.nn.Module | Checkpoint | None,
+        resume_from: Checkpoint | None,
         arguments: dict[str, Any],
     ) -> None:
         self.run = run
@@ -77,7 +75,7 @@ class JobMixin(BaseTrainer):
         if self.resume_from:
             self.model.load_state_dict(self.resume_from.model)
         elif self.source is not None:
-            load_weights(self.model, self.source, self.run.log)
+            copy_weights(self.model, self.source, self.run.log)
         stride = max(int(self.model.stride.max()), 32)
         requested = self.resume_from.image_size if self.resume_from else self.run.hyperparameters.image_size
         self.args.imgsz = choose_image_size(requested, self.run.dataset, self.architecture.kind, stride)
@@ -124,7 +122,7 @@ class JobMixin(BaseTrainer):
     def _setup_train(self) -> None:
         """As the library, for all processes that train together."""
         super()._setup_train()
-        self.model = in_parallel(self.model, self.architecture.kind, self.run.world)
+        self.model = parallelize(self.model, self.architecture.kind, self.run.world)
 
     def set_up(self) -> None:
         """Builds everything that training would need, and trains nothing."""
@@ -137,18 +135,13 @@ class JobMixin(BaseTrainer):
     def announce(self) -> None:
         """Everything is built."""
         steps = len(self.train_loader)
-        self.run.log(
-            f"{self.run.spec.model_name} learns {self.data['nc']} classes from {len(self.train_loader.dataset)} images "
-            f"of {self.args.imgsz} px, and is validated on {len(self.test_loader.dataset)}; {steps} steps per epoch, "
-            f"{self.run.batch_description}, {self.args.optimizer} with learning rate {self.args.lr0:g}, "
-            f"on {self.device}."
-        )
+        log_start(self.run, self)
         self.run.start(
             device=str(self.device),
             num_classes=min(self.data["nc"], self.run.dataset.num_classes),  # the library adds a background class
             steps_per_epoch=steps,
             resume_step=self.start_epoch * steps,
-            versions={"ultralytics": ultralytics.__version__, "torch": torch.__version__},
+            versions=library_versions(),
         )
 
     def begin_epoch(self) -> None:
@@ -179,21 +172,7 @@ class JobMixin(BaseTrainer):
         """As the library, whose own measures stand beside the kit's; the epoch is complete with it."""
         if not self.run.world.is_main:
             return {}, None
-        predictions = self.watch(self.validator, Split.VAL)
-        metrics = self.validator(self)
-        metrics.pop("fitness", None)
-        values = validation_values(metrics)
-        values[metric_names.EPOCH_SECONDS] = time.monotonic() - self.epoch_started
-        epoch, history = self.epoch + 1, self.run.history
-        self.run.report_epoch(epoch, values, predictions.evaluator)
-        self.best_fitness = history.best[history.primary_metric]
-        return metrics, history.epochs[epoch][history.primary_metric]
-
-    def watch(self, validator: BaseValidator, split: Split) -> Predictions:
-        """What `validator` will have predicted of a split."""
-        is_one_class = getattr(self.run.hyperparameters, "single_cls", False)
-        dataset = as_one_class(self.run.dataset) if is_one_class else self.run.dataset
-        return PREDICTIONS[self.architecture.kind](self.architecture.kind, dataset, split, validator)
+        return validate(self.run, self, self.architecture.kind, started_at=self.epoch_started)
 
     def _handle_nan_recovery(self, epoch: int) -> bool:  # noqa: ARG002
         """A loss that is not a number has ended the job already."""
@@ -204,25 +183,21 @@ class JobMixin(BaseTrainer):
         if not self.run.world.is_main:
             return False
         epoch = self.epoch + 1
-        self.snapshot(epoch).write(self.last)
+        save_checkpoint(self.snapshot(epoch), self.last)
         self.run.save_checkpoint(self.last, step=self.step, epoch=epoch)
-        self.run.log(self._describe(epoch))
+        log_epoch(self.run, self, epoch)
         return True
 
     def final_eval(self) -> None:
         """The best epoch's numbers are known; the library would validate it again."""
-        if self.stopper.possible_stop and self.epoch + 1 < self.epochs:
-            self.run.log(
-                f"Ended early: epoch {self.stopper.best_epoch} was the best, and {self.args.patience} more (patience) "
-                f"brought nothing better."
-            )
+        log_early_end(self.run, self)
 
     # What is kept -----------------------------------------------------------------------------------------------
 
-    def snapshot(self, epoch: int) -> SavedTraining:
+    def snapshot(self, epoch: int) -> Checkpoint:
         """The state after `epoch` epochs."""
         model = unwrap_model(self.model)
-        return SavedTraining(
+        return Checkpoint(
             model_name=self.architecture.name,
             kind=str(self.architecture.kind),
             names=dict(self.data["names"]),
@@ -246,15 +221,6 @@ class JobMixin(BaseTrainer):
 
     def _epoch_seed(self) -> int:
         return (self.run.spec.params.seed * 1_000_003 + self.epoch) % 2**32
-
-    def _describe(self, epoch: int) -> str:
-        name, values = self.run.history.primary_metric, self.run.history.epochs[epoch]
-        loss = sum(float(value) for value in self.tloss.values())
-        return (
-            f"Epoch {epoch}/{self.epochs}: training loss {loss:.4g}, validation loss "
-            f"{values[metric_names.VAL_LOSS]:.4g}, {name} {values[name]:.4f}, "
-            f"{values[metric_names.EPOCH_SECONDS]:.1f} s."
-        )
 
 
 # Their names must not hold the word "Trainer": the library attaches loggers of other products to those that do.
@@ -288,7 +254,7 @@ class ClassifyJob(JobMixin, ClassificationTrainer):
     """YOLO and ResNet classification."""
 
 
-JOBS: dict[Kind, type[JobMixin]] = {
+TRAINERS: dict[Kind, type[JobMixin]] = {
     Kind.DETECT: DetectJob,
     Kind.RTDETR: RtdetrJob,
     Kind.SEGMENT: SegmentJob,
