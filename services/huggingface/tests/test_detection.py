@@ -7,7 +7,8 @@ import torch
 from conftest import StartTraining
 from torchvision import tv_tensors
 
-from huggingface_service.architectures import build_model, find_architecture
+from huggingface_service.architectures import find_architecture
+from huggingface_service.model import build_model
 from huggingface_service.tasks.detection import detections, visible_objects
 from vision_contracts import TaskType
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from huggingface_service.architectures import Architecture, architectures, build_model, find_architecture
-from huggingface_service.model import find_backbone
+from huggingface_service.architectures import Architecture, architectures, find_architecture
+from huggingface_service.model import build_model, find_backbone
 from trainer_kit.trainer import TrainingError
 from vision_contracts import EndReason, TaskType
 

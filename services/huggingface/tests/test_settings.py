@@ -13,12 +13,13 @@ from conftest import StartTraining
 from torchvision.transforms import v2
 
 from huggingface_service.adapter import adapter
-from huggingface_service.architectures import build_model, find_architecture
-from huggingface_service.config import HYPERPARAMETERS, schemas
+from huggingface_service.architectures import find_architecture
+from huggingface_service.catalog import make_schemas
+from huggingface_service.config import HYPERPARAMETERS
 from huggingface_service.data import make_loaders
 from huggingface_service.devices import computes_in_bfloat16
 from huggingface_service.image_size import choose_image_size
-from huggingface_service.model import freeze_backbone
+from huggingface_service.model import build_model, freeze_backbone
 from huggingface_service.optimization import make_optimizer, make_schedule
 from huggingface_service.tasks import TASKS
 from huggingface_service.trainer import trainer_arguments
@@ -145,7 +146,7 @@ def test_every_setting_is_found_again_in_what_is_built(
 
 @pytest.mark.parametrize("schema", HYPERPARAMETERS)
 def test_a_form_can_be_made_from_every_schema(schema: str) -> None:
-    described = schemas()[schema]
+    described = make_schemas()[schema]
     assert described["additionalProperties"] is False
     for name, field in described["properties"].items():
         assert {"title", "description", "default"} <= set(field), name
@@ -157,5 +158,5 @@ def test_a_form_can_be_made_from_every_schema(schema: str) -> None:
 
 
 def test_the_committed_schemas_are_those_of_the_code() -> None:
-    assert load_catalog(adapter.catalog_file).models.schemas == schemas()
+    assert load_catalog(adapter.catalog_file).models.schemas == make_schemas()
     assert set(MODELS.values()) <= set(CARDS)

@@ -16,7 +16,6 @@ from transformers import (
     AutoModelForSemanticSegmentation,
     AutoModelForUniversalSegmentation,
     PreTrainedConfig,
-    PreTrainedModel,
 )
 from transformers.models.auto import modeling_auto
 
@@ -144,11 +143,6 @@ class Architecture:
     def fitting_size(self, side: int) -> int:
         """The next multiple of what it takes."""
         return math.ceil(side / self.size_step) * self.size_step
-
-
-def build_model(config: PreTrainedConfig, task: TaskType) -> PreTrainedModel:
-    """A model with fresh weights."""
-    return AUTO_MODELS[task].from_config(config)
 
 
 def architectures() -> Iterator[Architecture]:

@@ -6,17 +6,19 @@ from typing import Any
 from torch.utils.data import DataLoader
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments, set_seed
 
-from huggingface_service.checkpoint import Checkpoint, write_checkpoint
+from huggingface_service.checkpoint import Checkpoint, save_checkpoint
 from huggingface_service.config import Hyperparameters
 from huggingface_service.data import stable_seed
+from huggingface_service.log_messages import log_epoch
 from huggingface_service.trainer import TaskTrainer
+from huggingface_service.validation import validate
 from trainer_kit.trainer import Stopped, TrainingRun
 from vision_contracts import metric_names
 
 CHECKPOINT = Path("last.pt")
 
 
-class Progress(TrainerCallback):
+class JobCallback(TrainerCallback):
     """Follows one training."""
 
     def __init__(
@@ -74,17 +76,12 @@ class Progress(TrainerCallback):
         """Validates the epoch that ends with `step`, tells of it, and saves. Of several processes the first does."""
         if not self.run.world.is_main:
             return
-        loss, evaluator = self.trainer.validate(self.validation, after_batch=lambda: self.stop_if_asked(step))
+        loss, evaluator = validate(self.trainer, self.validation, after_batch=lambda: self.stop_if_asked(step))
         seconds = self.run.clock() - self.epoch_started_at
         self.epoch = step // self.steps_per_epoch
         values = {metric_names.VAL_LOSS: loss, metric_names.EPOCH_SECONDS: seconds}
         is_best = self.run.report_epoch(self.epoch, values, evaluator)
-        primary = self.run.history.primary_metric
-        self.run.log(
-            f"Epoch {self.epoch} of {self.run.spec.params.epochs}: validation loss {loss:.4f}, "
-            f"{primary.removeprefix('val/')} {self.run.history.epochs[self.epoch][primary]:.4f}"
-            f"{' (best so far)' if is_best else ''}, {seconds:.1f} s."
-        )
+        log_epoch(self.run, self.epoch, is_best=is_best)
         self.save(step)
 
     def stop_if_asked(self, step: int) -> None:
@@ -98,7 +95,7 @@ class Progress(TrainerCallback):
         """Leaves a checkpoint from which training goes on exactly as it would go on now."""
         spec, trainer = self.run.spec, self.trainer
         path = self.run.folder / CHECKPOINT
-        write_checkpoint(
+        save_checkpoint(
             Checkpoint(
                 model={name: value.cpu() for name, value in trainer.model.state_dict().items()},
                 model_name=spec.model_name,

@@ -35,6 +35,6 @@ def computes_in_bfloat16(run: TrainingRun[Hyperparameters], device: torch.device
     )
 
 
-def describe_versions() -> dict[str, str]:
+def library_versions() -> dict[str, str]:
     """What took part in the training."""
     return {name: version(name) for name in ("transformers", "accelerate", "torch", "timm")}

@@ -1,12 +1,13 @@
-"""The part of a model that extracts features, below everything that is made for the task."""
+"""The network that a configuration describes, and the part of it that extracts features: its backbone."""
 
 from collections.abc import Mapping
 
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
+from huggingface_service.architectures import AUTO_MODELS
 from trainer_kit.trainer import TrainingError
-from vision_contracts import EndReason
+from vision_contracts import EndReason, TaskType
 
 BACKBONES: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("clip", "metaclip_2", "siglip", "siglip2"), ("vision_model",)),
@@ -22,6 +23,11 @@ BACKBONES: Mapping[str, tuple[str, ...]] = {
     ),  # of a ResNet
 }
 """By type, where it is neither what the model calls its backbone nor its base model."""
+
+
+def build_model(config: PreTrainedConfig, task: TaskType) -> PreTrainedModel:
+    """A model with fresh weights."""
+    return AUTO_MODELS[task].from_config(config)
 
 
 def find_backbone(model: PreTrainedModel) -> nn.Module:

@@ -9,10 +9,11 @@ from torch.nn import functional
 from torchvision.ops import box_convert
 from transformers import PreTrainedModel
 
-from huggingface_service.architectures import Architecture, build_model, find_architecture
-from huggingface_service.checkpoint import Checkpoint, read_checkpoint
+from huggingface_service.architectures import Architecture, find_architecture
+from huggingface_service.checkpoint import Checkpoint, load_checkpoint
 from huggingface_service.config import Hyperparameters
-from huggingface_service.devices import choose_device, describe_versions
+from huggingface_service.devices import choose_device, library_versions
+from huggingface_service.model import build_model
 from huggingface_service.model_inputs import model_inputs
 from huggingface_service.tasks.instances import sureness
 from huggingface_service.trainer import silence_library
@@ -81,7 +82,7 @@ def load_network(run: Run) -> TorchNetwork:
     silence_library()
     device = choose_device(run)
     try:
-        saved = read_checkpoint(run.checkpoint)
+        saved = load_checkpoint(run.checkpoint)
         architecture, task = find_architecture(saved.model_name), TaskType(saved.task_type)
         config = architecture.fitted_config(task, class_names=_labels(saved), image_size=saved.image_size)
         model = build_model(config, task)
@@ -114,6 +115,6 @@ def _describe(run: Run, saved: Checkpoint, architecture: Architecture) -> Descri
             **preprocessing,
         ),
         background=BACKGROUND if saved.task_type == TaskType.SEMANTIC_SEGMENTATION else None,
-        versions=describe_versions(),
+        versions=library_versions(),
         license=run.card.license,
     )

@@ -54,7 +54,7 @@ LAYOUTS = (
 )
 
 
-def resample_tables(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def resample_position_embeddings(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Those tables of `weights` whose grid has another size in `own`, with grids of that size."""
     differing = [name for name, value in weights.items() if name in own and own[name].shape != value.shape]
     pairs = ((name, layout) for name in differing for layout in LAYOUTS if layout.names.search(name))

@@ -5,7 +5,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import PreTrainedModel
 from transformers.initialization import no_init_weights
 
-from huggingface_service.architectures import Architecture, build_model
+from huggingface_service.architectures import Architecture
+from huggingface_service.model import build_model
 from huggingface_service.model_inputs import model_inputs
 from vision_contracts import TaskType
 

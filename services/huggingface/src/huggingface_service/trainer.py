@@ -1,7 +1,7 @@
 """transformers' Trainer, with our batches and losses in it and our reports coming out of it."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,8 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from huggingface_service.config import Hyperparameters
 from huggingface_service.devices import computes_in_bfloat16
-from huggingface_service.parallel import counting_alone
+from huggingface_service.parallel import count_locally
 from huggingface_service.tasks import Task
-from trainer_kit.evaluation import Evaluator
 from trainer_kit.trainer import TrainingError, TrainingRun
 from vision_contracts import EndReason
 
@@ -63,7 +62,7 @@ def trainer_arguments(run: TrainingRun[Hyperparameters], device: torch.device) -
 
 
 @contextmanager
-def enough_for_batch_norm() -> Iterator[None]:
+def batch_norm_errors() -> Iterator[None]:
     """Gives a reason to what torch only words."""
     try:
         yield
@@ -116,7 +115,7 @@ class TaskTrainer(Trainer):
     ) -> Any:
         if self.frozen is not None:
             self.frozen.eval()  # batch norms keep their statistics too
-        with enough_for_batch_norm(), counting_alone():
+        with batch_norm_errors(), count_locally():
             loss, outputs = self.task.loss(model, inputs)
         return (loss, outputs) if return_outputs else loss
 
@@ -138,19 +137,3 @@ class TaskTrainer(Trainer):
 
     def _load_from_checkpoint(self, *_: Any, **__: Any) -> None:
         """The model has its weights already; of a checkpoint the Trainer reads the step alone."""
-
-    @torch.no_grad()
-    def validate(self, batches: DataLoader[Any], after_batch: Callable[[], None]) -> tuple[float, Evaluator]:
-        """Mean loss over `batches`, and their predictions."""
-        model = self.model.eval()
-        measure = self.task.new_measure(batches.dataset.samples)
-        total, images = 0.0, 0
-        for batch in batches:
-            inputs = self._prepare_inputs(batch)
-            with counting_alone():
-                loss, outputs = self.task.loss(model, inputs)
-            measure.update(outputs, inputs)
-            total += float(loss) * len(inputs["pixels"])
-            images += len(inputs["pixels"])
-            after_batch()
-        return total / images, measure.evaluator
