@@ -33,7 +33,7 @@ STEPS = 20
 
 @dataclass(frozen=True)
 class Built:
-    """What a training is made of, up to its first step."""
+    """Parts of a training, up to its first step."""
 
     size: int
     transform: v2.Transform
@@ -107,7 +107,7 @@ SEEN: dict[str, tuple[Any, Callable[[Built], Any]]] = {
     "label_smoothing": (0.2, lambda built: built.loader.collate_fn.__self__.label_smoothing),
     "backbone_lr": (0.5, slowest_share),
 }
-"""For each setting another value than the default, and where it is found again."""
+"""Another value than the default for each setting, and where it is found again."""
 
 MODELS = {"labeling": "google/mobilenet_v2_0.35_96", "detection": "hustvl/yolos-tiny"}
 
@@ -123,7 +123,7 @@ def test_every_setting_is_found_again_in_what_is_built(
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
     is_detector = schema == "detection"
     changed = {name: SEEN[name][0] for name in HYPERPARAMETERS[schema].model_fields}
-    alone = {"freeze_backbone": changed.pop("freeze_backbone")}  # it leaves other settings nothing to act on
+    alone = {"freeze_backbone": changed.pop("freeze_backbone")}  # this value leaves other settings nothing to act on
 
     def see(hyperparameters: dict[str, Any], name: str) -> dict[str, Any]:
         run = attempt(

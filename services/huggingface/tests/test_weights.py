@@ -30,7 +30,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def put_into(cache: Path, hub_id: str, model: PreTrainedModel) -> None:
-    """As the hub's own client does it."""
+    """Store a file as the hub's own client does."""
     repository = cache / f"models--{hub_id.replace('/', '--')}"
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text("0123abc")
@@ -79,7 +79,7 @@ def test_positions_are_taken_over_from_the_hub_and_from_a_checkpoint_to_images_o
 
 
 @pytest.mark.usefixtures("cache")
-def test_without_cache_and_hub_the_user_is_told_what_to_do(attempt: StartTraining) -> None:
+def test_without_cache_and_hub_the_error_says_what_to_do(attempt: StartTraining) -> None:
     with pytest.raises(TrainingError, match=r"HF_HUB_OFFLINE.*mount a cache.*from scratch") as caught:
         attempt(model_name=CHECKPOINT, initial_weights="pretrained").run()
     assert caught.value.reason == EndReason.WEIGHTS_UNAVAILABLE
@@ -88,7 +88,7 @@ def test_without_cache_and_hub_the_user_is_told_what_to_do(attempt: StartTrainin
 @pytest.mark.usefixtures("cache")
 def test_an_unreachable_hub_is_given_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")  # nothing listens on the discard port
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")  # the discard port, on which nothing listens
 
     with pytest.raises(TrainingError, match="cannot be reached") as caught:
         weights.find_weights(CHECKPOINT)

@@ -128,10 +128,10 @@ def test_an_earlier_job_with_other_classes_gives_all_weights_that_fit(tmp_path: 
     earlier, later = (torch.load(run.checkpoint, weights_only=True)["ema"] for run in (first, second))
     torch.testing.assert_close(later["model.0.conv.weight"], earlier["model.0.conv.weight"])
     assert later["model.9.linear.weight"].shape[0] == 2
-    told = [message.message for message in second.of_type("log")]
+    lines = [message.message for message in second.of_type("log")]
     total = len(later)
-    assert f"Took {total - 2} of {total} tensors of weights." in told
-    assert any("model.9.linear.weight" in line for line in told)
+    assert f"Took {total - 2} of {total} tensors of weights." in lines
+    assert any("model.9.linear.weight" in line for line in lines)
 
 
 def test_a_classifier_gives_its_backbone_to_a_detector(tmp_path: Path, colours: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a job asks for is what the library builds and trains with: seen in its own objects, setting by setting."""
+"""Settings of a job are those that the library builds and trains with: seen in its own objects, setting by setting."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -220,7 +220,7 @@ def see(folder: Path, kind: Kind, hyperparameters: dict[str, Any]) -> dict[str, 
 def test_every_setting_is_the_one_that_the_library_trains_with(tmp_path: Path, kind: Kind) -> None:
     fields = HYPERPARAMETERS[kind].model_fields
     changed = {name: another_value(name, field) for name, field in fields.items()}
-    alone = {"auto_augment": changed.pop("auto_augment")} if kind is Kind.CLASSIFY else {}  # it replaces `hsv_…`
+    alone = {"auto_augment": changed.pop("auto_augment")} if kind is Kind.CLASSIFY else {}  # replaces `hsv_…`
 
     before, after = see(tmp_path / "before", kind, {}), see(tmp_path / "after", kind, changed)
 

@@ -1,4 +1,4 @@
-"""What one training works with: built from its data set and its model, and from the checkpoint where it goes on."""
+"""All that one training works with, built from its data set, its model and the checkpoint to resume from."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -32,11 +32,11 @@ class Setup:
     image_size: int
     steps_per_epoch: int
     start: int
-    """Steps that an earlier attempt has done."""
+    """Optimizer steps that earlier attempts have done."""
 
 
 def build(run: TrainingRun[Hyperparameters], device: torch.device) -> Setup:
-    """Raises TrainingError for data and settings that do not go together."""
+    """Build the library's Trainer and all that it needs. Raises TrainingError for data and settings that do not fit."""
     params, settings, task_type = run.spec.params, run.hyperparameters, run.spec.task_type
     resumed = load_resumed_checkpoint(run)
     initial = None if resumed else load_initial_checkpoint(run)

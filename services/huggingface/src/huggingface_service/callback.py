@@ -1,4 +1,4 @@
-"""What happens around the Trainer's steps: seeds, reports, validation, checkpoints, and the stop."""
+"""The Trainer's callback, which does what is due around its steps: seeds, reports, validation, checkpoints, stop."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ CHECKPOINT = Path("last.pt")
 
 
 class JobCallback(TrainerCallback):
-    """Follows one training."""
+    """Seed, report, validate and save one training, and stop it on request."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class JobCallback(TrainerCallback):
         self.epoch_started_at = run.clock()
 
     def catch_up(self, step: int) -> None:
-        """Validates an epoch whose last step was taken before a stop came in between."""
+        """Validate an epoch whose last step an earlier attempt has taken, if it was stopped before the validation."""
         if step == (self.epoch + 1) * self.steps_per_epoch:
             self.finish_epoch(step)
 
@@ -49,7 +49,7 @@ class JobCallback(TrainerCallback):
         self.trainer.training_batches.sampler.epoch = state.global_step // self.steps_per_epoch
 
     def on_step_begin(self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: Any) -> None:
-        # Every step has random numbers of its own, so that a training can go on from any step as if never stopped.
+        # Every step has random numbers of its own, so that a training resumes from any step as if never stopped.
         set_seed(stable_seed(self.run.spec.params.seed, state.global_step) ^ self.run.world.rank)
         self.trainer.step_loss = 0.0
 
@@ -73,7 +73,7 @@ class JobCallback(TrainerCallback):
         self.finish_epoch(state.global_step)
 
     def finish_epoch(self, step: int) -> None:
-        """Validates the epoch that ends with `step`, tells of it, and saves. Of several processes the first does."""
+        """Validate, report and save the epoch that ends with `step`, in the first of several processes only."""
         if not self.run.world.is_main:
             return
         loss, evaluator = validate(self.trainer, self.validation, after_batch=lambda: self.stop_if_asked(step))
@@ -85,14 +85,14 @@ class JobCallback(TrainerCallback):
         self.save(step)
 
     def stop_if_asked(self, step: int) -> None:
-        """Saves what has been learned up to `step`, and raises Stopped, if a stop is requested."""
+        """Save the training at `step` and raise Stopped, if a stop is requested."""
         if self.run.stop_requested():
             self.run.log(f"Stopping after step {step}.")
             self.save(step)
             raise Stopped
 
     def save(self, step: int) -> None:
-        """Leaves a checkpoint from which training goes on exactly as it would go on now."""
+        """Write a checkpoint from which training resumes exactly as it would continue now."""
         spec, trainer = self.run.spec, self.trainer
         path = self.run.folder / CHECKPOINT
         save_checkpoint(

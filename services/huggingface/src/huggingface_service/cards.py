@@ -14,13 +14,13 @@ WELL_KNOWN = frozenset({
     "microsoft/resnet-18", "microsoft/resnet-50", "microsoft/swin-tiny-patch4-window7-224", "nvidia/mit-b0",
     "nvidia/segformer-b0-finetuned-ade-512-512", "PekingU/rtdetr_r18vd", "PekingU/rtdetr_r50vd",
 })  # fmt: skip
-"""What most users look for: priority 0."""
+"""Names that most users look for: priority 0."""
 
 LARGE = 150_000_000
 """Parameters from which a model is for few machines: priority 2, with its need of memory."""
 
 BYTES_PER_PARAMETER = 16
-"""Of a training with AdamW in 32 bits: the weight, its gradient and two moments."""
+"""Bytes that a training with AdamW in 32 bits takes: the weight, its gradient and two moments."""
 
 CONVOLUTIONAL = frozenset({
     "bit", "convnext", "convnextv2", "efficientnet", "focalnet", "hgnet_v2", "mobilenet_v1", "mobilenet_v2",
@@ -44,7 +44,7 @@ LARGEST_BATCHES = {
 
 
 def make_card(architecture: Architecture) -> ModelCard:
-    """What users see of an architecture."""
+    """Return the card of an architecture."""
     task = architecture.task_types[0]
     params = count_parameters(architecture, task)
     is_checkpoint = architecture.hub_id is not None
@@ -98,7 +98,7 @@ def recommended_batch_size(task: TaskType, params: int) -> int:
 
 
 def recommended_lr(architecture: Architecture, task: TaskType) -> float:
-    """For AdamW with the default warm-up: learns from scratch, and does not wreck pretrained weights."""
+    """Return a rate for AdamW with the default warm-up that learns from scratch and keeps pretrained weights intact."""
     if task in OF_OBJECTS:
         return 1e-4
     if task is TaskType.IMAGE_CLASSIFICATION and architecture.model_type in CONVOLUTIONAL:

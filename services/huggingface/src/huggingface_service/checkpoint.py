@@ -1,4 +1,4 @@
-"""The one file that a training leaves after every epoch, and goes on from."""
+"""The file that a training writes after every epoch, and resumes from."""
 
 import os
 import pickle
@@ -17,7 +17,7 @@ FORMAT = "huggingface-service/1"
 
 @dataclass
 class Checkpoint:
-    """Everything that the rest of a training depends on.
+    """State that the rest of a training depends on.
 
     Random numbers and the learning rate need no state of their own: they depend on the job and the number of the step.
     """
@@ -42,13 +42,13 @@ class Checkpoint:
     format: str = FORMAT
 
     def resume_step(self, steps_per_epoch: int) -> int:
-        """With other batches, or on another number of devices: the epoch's first."""
+        """Return the step to resume from: the epoch's first where batches or number of devices have changed."""
         is_same = self.steps_per_epoch in (0, steps_per_epoch)
         return self.step if is_same else self.epoch * steps_per_epoch
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Replaces the file in one step: a kill leaves the old one or the new one."""
+    """Write a checkpoint, replacing the file in one step: a kill leaves the old one or the new one."""
     partial = path.with_name(f".{path.name}.partial")
     with partial.open("wb") as file:
         torch.save({item.name: getattr(checkpoint, item.name) for item in fields(checkpoint)}, file)
@@ -58,7 +58,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Reads tensors and plain values only, so that a foreign file cannot run code.
+    """Load tensors and plain values only, so that a foreign file cannot run code.
 
     Raises ValueError for a file that this service did not write.
     """
@@ -72,7 +72,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def load_initial_checkpoint(run: TrainingRun[Any]) -> Checkpoint | None:
-    """The checkpoint of another job whose weights this training begins with, if any."""
+    """Load the checkpoint of another job whose weights this training begins with, if any."""
     if run.initial_checkpoint is None:
         return None
     try:
@@ -83,7 +83,7 @@ def load_initial_checkpoint(run: TrainingRun[Any]) -> Checkpoint | None:
 
 
 def load_resumed_checkpoint(run: TrainingRun[Any]) -> Checkpoint | None:
-    """The checkpoint that this attempt goes on from, if any; the run's history goes on with it."""
+    """Load the checkpoint that this attempt resumes from, if any, and restore the run's history from it."""
     if run.resume_from is None:
         return None
     try:

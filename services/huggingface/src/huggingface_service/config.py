@@ -23,7 +23,7 @@ def setting(
 
 
 class Hyperparameters(kit.Hyperparameters):
-    """What every task has."""
+    """Settings that every task has."""
 
     image_size: Literal["auto"] | Annotated[int, Field(ge=32, le=2048)] = setting(
         "auto",
@@ -197,4 +197,4 @@ HYPERPARAMETERS: Mapping[str, type[Hyperparameters]] = {
     "labeling": LabelingHyperparameters,
     "detection": DetectionHyperparameters,
 }
-"""By the name that a card's `hyperparameters_ref` gives."""
+"""Settings by the name that a card's `hyperparameters_ref` gives."""

@@ -1,4 +1,4 @@
-"""A trained network as the kit uses it: predictions, exports and evaluations all begin here."""
+"""A trained network in the kit's form, for predictions, exports and evaluations."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from huggingface_service.config import Hyperparameters
 from huggingface_service.devices import choose_device, library_versions
 from huggingface_service.model import build_model
 from huggingface_service.model_inputs import model_inputs
-from huggingface_service.tasks.instances import sureness
+from huggingface_service.tasks.instances import mask_confidence
 from huggingface_service.trainer import silence_library
 from huggingface_service.transforms import NORMALIZATIONS
 from trainer_kit.evaluation import BACKGROUND, label_names
@@ -49,7 +49,7 @@ class Outputs(nn.Module):
             return (logits.softmax(-1),)
         if self.task is TaskType.SEMANTIC_SEGMENTATION:
             return (logits,)
-        has_none = logits.shape[-1] == self.model.config.num_labels + 1  # as `tasks.detection.detections`
+        has_none = logits.shape[-1] == self.model.config.num_labels + 1  # the rule of `best_detections`
         scores = logits.softmax(-1)[..., :-1] if has_none else logits.sigmoid()
         height, width = pixels.shape[-2:]
         boxes = box_convert(outputs["pred_boxes"].float(), "cxcywh", "xyxy")
@@ -63,14 +63,14 @@ def instances(classes: Tensor, masks: Tensor, size: Sequence[int]) -> tuple[Tens
     """
     logits = functional.interpolate(masks.float(), size=tuple(size), mode="bilinear", align_corners=False)
     inside = (logits > 0).float()
-    scores = classes.float().softmax(-1)[..., :-1] * sureness(logits)[..., None]  # the last class is: none
+    scores = classes.float().softmax(-1)[..., :-1] * mask_confidence(logits)[..., None]  # the last class is: none
     (left, right), (top, bottom) = (_extent(inside.amax(axis)) for axis in (2, 3))
     own = torch.eye(masks.shape[1], device=masks.device).expand(masks.shape[0], -1, -1)
     return torch.stack([left, top, right, bottom], -1), scores, own, masks.float()
 
 
 def _extent(seen: Tensor) -> tuple[Tensor, Tensor]:
-    """Where ones (…, length) begin and end; 0 and 0 where there are none."""
+    """Return where the ones (…, length) begin and end; 0 and 0 where there are none."""
     length = seen.shape[-1]
     end = (seen * torch.arange(1, length + 1, device=seen.device)).amax(-1)
     begin = length - (seen * torch.arange(length, 0, -1, device=seen.device)).amax(-1)
@@ -78,7 +78,7 @@ def _extent(seen: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def load_network(run: Run) -> TorchNetwork:
-    """The model of the checkpoint. Raises TrainingError."""
+    """Load the network of the checkpoint. Raises TrainingError."""
     silence_library()
     device = choose_device(run)
     try:
@@ -95,7 +95,7 @@ def load_network(run: Run) -> TorchNetwork:
 
 
 def _labels(saved: Checkpoint) -> list[str]:
-    """What the outputs stand for: see `tasks.segmentation`."""
+    """Return the labels of the outputs, which for semantic segmentation begin with the background."""
     names = saved.class_names
     return list(label_names(names)) if saved.task_type == TaskType.SEMANTIC_SEGMENTATION else names
 

@@ -12,7 +12,7 @@ for _module in (loss_lw_detr, loss_rf_detr):
 
 @contextmanager
 def count_locally() -> Iterator[None]:
-    """Losses that would divide by the objects of all processes divide by those of this one.
+    """Make losses divide by the objects of this process instead of those of all processes.
 
     They ask all processes for their count, while the first validates by itself; and they divide twice by the number of
     processes.

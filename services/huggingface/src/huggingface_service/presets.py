@@ -6,7 +6,7 @@ from typing import Any
 from trainer_kit.hyperparameters import Preset
 
 DEFAULT_EPOCHS: Mapping[str, int] = {"labeling": 20, "detection": 50}
-"""By the name of a schema."""
+"""Epochs by the name of a schema."""
 
 _QUICK: Mapping[str, Any] = {"min_crop": 0.8}
 _BEST: Mapping[str, Mapping[str, Any]] = {
@@ -16,7 +16,7 @@ _BEST: Mapping[str, Mapping[str, Any]] = {
 
 
 def presets(schema: str) -> Mapping[str, Preset]:
-    """Values to start from, by the names that every framework has."""
+    """Return the values of each preset for one schema."""
     epochs = DEFAULT_EPOCHS[schema]
     return {
         "quick": Preset("A first look at what the data gives.", {"epochs": epochs // 4}, _QUICK),

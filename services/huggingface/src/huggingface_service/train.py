@@ -15,7 +15,7 @@ from trainer_kit.trainer import TrainingRun, write_final_report
 
 
 def train(run: TrainingRun[Hyperparameters]) -> None:
-    """Trains one attempt; see `trainer_kit.adapter.Adapter.trainer`."""
+    """Train one attempt; `trainer_kit.adapter.Adapter.trainer` says how it may end."""
     silence_library()
     device = choose_device(run)
     run.world.join(torch, device)

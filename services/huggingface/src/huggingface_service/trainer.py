@@ -1,4 +1,4 @@
-"""transformers' Trainer, with our batches and losses in it and our reports coming out of it."""
+"""The library's Trainer, made to minimise a task's loss over the batches of a job."""
 
 import warnings
 from collections.abc import Iterator
@@ -29,18 +29,18 @@ from trainer_kit.trainer import TrainingError, TrainingRun
 from vision_contracts import EndReason
 
 RESUME_FOLDER = Path("resume")
-"""In the attempt's folder: what the Trainer wants to read before it goes on."""
+"""Folder below the attempt's that holds what the Trainer reads when it resumes."""
 
 
 def silence_library() -> None:
-    """What the user should know is said in the job's log; the library's own lines would only repeat it."""
+    """Turn off the library's own output, since the job's log has what users should know."""
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     warnings.filterwarnings("ignore", module=r"(transformers|accelerate|torch)\..*")
 
 
 def trainer_arguments(run: TrainingRun[Hyperparameters], device: torch.device) -> TrainingArguments:
-    """What of the job concerns the Trainer. Validation, checkpoints and logs are ours."""
+    """Return the Trainer's arguments for a job. Validation, checkpoints and logs are ours."""
     params, settings = run.spec.params, run.hyperparameters
     return TrainingArguments(
         output_dir=str(run.folder / "trainer"),
@@ -63,7 +63,7 @@ def trainer_arguments(run: TrainingRun[Hyperparameters], device: torch.device) -
 
 @contextmanager
 def batch_norm_errors() -> Iterator[None]:
-    """Gives a reason to what torch only words."""
+    """Turn torch's error about batches of one image into an error with a reason."""
     try:
         yield
     except ValueError as error:
@@ -96,7 +96,7 @@ class TaskTrainer(Trainer):
         self.training_batches = training
         self.frozen = frozen
         self.step_loss: Tensor | float = 0.0
-        """Of the optimizer step in progress, or of the last one: a mean over its batches."""
+        """Mean loss over the batches of the optimizer step in progress, or of the last one."""
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         return self.training_batches
@@ -120,11 +120,11 @@ class TaskTrainer(Trainer):
         return (loss, outputs) if return_outputs else loss
 
     def mean_step_loss(self) -> float:
-        """Of the last optimizer step, over all processes, each of which must ask."""
+        """Return the mean loss of the last optimizer step over all processes, each of which must call this."""
         return float(self.accelerator.reduce(self.step_loss, "mean"))
 
     def train_from(self, step: int) -> None:
-        """Trains from after optimizer step `step` to the end. Model, optimizer and schedule must be at that step."""
+        """Train from after optimizer step `step` to the end. Model, optimizer and schedule must be at that step."""
         if step == 0:
             self.train()
             return

@@ -1,4 +1,4 @@
-"""Where a model's first weights come from: nowhere, the hub or its cache, or the checkpoint of another job."""
+"""Initial weights of a model: random ones, or those of the hub or its cache, or of another job's checkpoint."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ def initial_model(
     resumed: Checkpoint | None,
     initial: Checkpoint | None,
 ) -> PreTrainedModel:
-    """The model that training begins with, and a word in the log on what was loaded into it."""
+    """Build the model that training begins with, and log what was loaded into it."""
     task = run.spec.task_type
     if resumed is not None:
         model = build_model(config, task)
@@ -51,7 +51,7 @@ def copy_weights(
     *,
     unused: Iterable[str] = (),
 ) -> PreTrainedModel:
-    """Loads what fits the model; tables of positions are made to fit its size of images."""
+    """Copy the tensors that fit the model; position embeddings are resampled for its size of images."""
     own = model.state_dict()
     resampled = resample_position_embeddings(weights, own)
     available = {**weights, **resampled}
@@ -110,7 +110,7 @@ def find_pretrained(hub_id: str) -> Path:
     # The hub's own client tries again for 23 seconds before it gives up.
     try:
         huggingface_hub.get_session().head(constants.ENDPOINT, timeout=REACHABLE_WITHIN_SECONDS)
-    except Exception as error:  # its HTTP library is no dependency of ours
+    except Exception as error:  # the hub's HTTP library is no dependency of ours
         raise _unavailable(hub_id, f"{constants.ENDPOINT} cannot be reached") from error
     return _download(hub_id)
 

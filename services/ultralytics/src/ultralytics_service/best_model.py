@@ -12,7 +12,7 @@ from ultralytics_service.validation import collect_predictions
 
 
 class BestModel:
-    """Satisfies `trainer_kit.trainer.BestModel`. The network is that of the averaged weights, which validation uses."""
+    """The best checkpoint, with averaged weights as in validation. Satisfies `trainer_kit.trainer.BestModel`."""
 
     def __init__(self, trainer: JobMixin, checkpoint: Path) -> None:
         self.trainer = trainer
@@ -23,7 +23,7 @@ class BestModel:
 
     @torch.inference_mode()
     def evaluate(self, split: Split) -> Evaluator:
-        """As the library's validator does while training, but for its loss and its own measures."""
+        """Validate as the library does while training, without its loss and its own measures."""
         trainer = self.trainer
         validator = trainer.get_validator()
         size = trainer.test_loader.batch_size

@@ -78,7 +78,7 @@ def _family(architecture: Architecture) -> str:
 
 
 def _scale(architecture: Architecture) -> str | None:
-    """In words, by the letter behind the version; some families have none."""
+    """Return the scale in words, by the letter behind the version; some families have none."""
     letter = re.match(r"(?:yolov?\d+|rtdetr-)([a-z])(?:-|$)", architecture.name)
     return _SCALES.get(letter[1]) if letter else None
 

@@ -17,13 +17,14 @@ from vision_contracts import ModelCard
 OPTIMIZERS = ("adamw", "sgd", "adam", "rmsprop", "adamax", "nadam", "radam", "musgd")
 
 _EPOCHS = {Kind.CLASSIFY: 40}
-"""From scratch on a few hundred images, classifiers only begin to learn after 20 (measured: 0.58 there, 0.93 after 40).
+"""Default epochs. From scratch on a few hundred images, classifiers only begin to learn after 20 (measured: 0.58
+there, 0.93 after 40).
 Detectors learn nothing that validation can see in their first hundred steps: 50 epochs for all others.
 """
 
 
 def build_catalog() -> tuple[Iterable[ModelCard], Mapping[str, dict[str, Any]]]:
-    """All cards, and a schema for each kind of network."""
+    """Return all cards, and a schema for each kind of network."""
     with tempfile.TemporaryDirectory() as home:
         os.environ.setdefault("YOLO_CONFIG_DIR", home)  # the library writes a file of settings while it is imported
         from ultralytics_service.cards import make_cards
@@ -33,7 +34,7 @@ def build_catalog() -> tuple[Iterable[ModelCard], Mapping[str, dict[str, Any]]]:
 
 
 def make_schemas() -> dict[str, dict[str, Any]]:
-    """By kind, which is what a card's `hyperparameters_ref` names."""
+    """Return a schema for each kind, which is what a card's `hyperparameters_ref` names."""
     return {
         kind: json_schema(
             model,

@@ -1,6 +1,6 @@
 """Checkpoints as plain tensors and numbers.
 
-The library's own hold pickled Python objects, and loading one runs code of whoever made it. These are read with
+The library's own hold pickled Python objects, and loading one runs code of its maker. These are read with
 `weights_only`, and the network is built from the installed library's description, never from the file's.
 """
 
@@ -21,7 +21,7 @@ FORMAT = "ultralytics-service/1"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything that training goes on from after `epoch` completed epochs."""
+    """State that training resumes from after `epoch` completed epochs."""
 
     model_name: str
     kind: str
@@ -44,7 +44,7 @@ class Checkpoint:
     mosaic_buffer: list[int]
     """Images that the data set had at hand for mosaics; of several processes, the first one's."""
     other_mosaic_buffers: list[list[int]] = field(default_factory=list)
-    """Of the other processes, by rank."""
+    """Images at hand for mosaics in the other processes, by rank."""
     keypoint_names: tuple[str, ...] = ()
     skeleton: tuple[tuple[int, int], ...] = ()
 
@@ -62,7 +62,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Raises TrainingError with `weights_unavailable` for anything but a whole checkpoint of this service."""
+    """Load a checkpoint. Raises TrainingError with `weights_unavailable` for any other or damaged file."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
@@ -89,5 +89,5 @@ def _refusal(path: Path, reason: str) -> TrainingError:
 
 
 def _shallow_dict(saved: Checkpoint) -> dict[str, Any]:
-    """As `dataclasses.asdict`, without copying every tensor."""
+    """Return what `dataclasses.asdict` does, without copying every tensor."""
     return {field.name: getattr(saved, field.name) for field in fields(saved)}

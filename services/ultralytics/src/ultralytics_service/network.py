@@ -1,4 +1,4 @@
-"""A trained network as the kit uses it: predictions, exports and evaluations all begin here."""
+"""A trained network in the kit's form, for predictions, exports and evaluations."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from ultralytics_service.library import torch
 from ultralytics_service.weights import rebuild_model
 
 NMS_OVERLAP = 0.7
-"""As the library's own predictions, unless the head needs none."""
+"""Overlap from which the library suppresses predictions; some heads need no suppression."""
 BACKGROUND = "background"
 LICENSE_NOTE = (
     "The architecture and, where it was used, the pretrained weights are Ultralytics', under AGPL-3.0 or a "
@@ -34,7 +34,7 @@ class Outputs(torch.nn.Module):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the outputs."""
+        """Names of the outputs."""
         own = {
             Kind.CLASSIFY: ("probabilities",),
             Kind.SEMANTIC: ("scores",),
@@ -87,13 +87,13 @@ class Outputs(torch.nn.Module):
 
 
 def corners(boxes: Any) -> Any:
-    """x1, y1, x2, y2 of centre, width and height."""
+    """Return x1, y1, x2, y2 of centre, width and height."""
     centre, half = boxes[..., :2], boxes[..., 2:] / 2
     return torch.cat([centre - half, centre + half], -1)
 
 
 def load_network(run: Run) -> TorchNetwork:
-    """The averaged weights, which validation has used. Raises TrainingError."""
+    """Load the network with averaged weights, which validation has used. Raises TrainingError."""
     saved = load_checkpoint(run.checkpoint)
     module = Outputs(rebuild_model(saved), Kind(saved.kind))
     return TorchNetwork(torch, module, module.network, module.names, _describe(run, saved, module), choose_device(run))
@@ -120,8 +120,8 @@ def _describe(run: Run, saved: Checkpoint, module: Outputs) -> Description:
 
 
 def labels_of(kind: Kind, names: list[str]) -> tuple[list[str], int | None]:
-    """What the outputs stand for, and which of them is the background. The library has that as its last class, and
-    leaves it out beside a single one.
+    """Return the labels of the outputs, and which of them is the background. The library has that as its last class,
+    and leaves it out beside a single one.
     """
     if kind is not Kind.SEMANTIC:
         return names, None
@@ -129,7 +129,7 @@ def labels_of(kind: Kind, names: list[str]) -> tuple[list[str], int | None]:
 
 
 def _preprocessing(saved: Checkpoint, kind: Kind) -> Preprocessing:
-    """As the library validates; RT-DETR and semantic networks alike."""
+    """Return the preprocessing with which the library validates."""
     size = (saved.image_size, saved.image_size)
     if kind is Kind.CLASSIFY:
         return Preprocessing(size=size, resize="shorter_side", resize_to=saved.image_size)

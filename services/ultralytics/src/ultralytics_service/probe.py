@@ -13,7 +13,7 @@ from ultralytics_service.model import build_model
 
 
 def measure(architecture: Architecture) -> tuple[int, float]:
-    """Parameters, and billions of multiply-adds for one image."""
+    """Return the parameters, and billions of multiply-adds for one image."""
     size = input_size(architecture)
     with torch.device("meta"), torch.no_grad():
         network = build_model(architecture)
@@ -23,14 +23,14 @@ def measure(architecture: Architecture) -> tuple[int, float]:
 
 
 def count_parameters(architecture: Architecture) -> int:
-    """Of a network that takes no memory."""
+    """Count the parameters of a network, built without memory for them."""
     with without_bias_init(), torch.device("meta"):
         return sum(parameter.numel() for parameter in build_model(architecture).parameters())
 
 
 @contextmanager
 def without_bias_init() -> Iterator[None]:
-    """Lets heads be built on the meta device: they read their strides to set biases, and there is nothing to read."""
+    """Let heads be built on the meta device: they read their strides to set biases, and there is nothing to read."""
     originals: dict[type, Any] = {
         head: vars(head)["bias_init"]
         for head in vars(heads).values()
@@ -46,7 +46,7 @@ def without_bias_init() -> Iterator[None]:
 
 
 def input_size(architecture: Architecture) -> int:
-    """What the published weights of its kind were trained with."""
+    """Return the side that the published weights of its kind were trained with, in pixels."""
     if architecture.kind is Kind.CLASSIFY:
         return 224
     return 1280 if "p6" in architecture.stem else 640

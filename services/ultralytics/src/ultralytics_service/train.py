@@ -14,7 +14,7 @@ from vision_contracts import LogLevel
 
 
 def train(run: TrainingRun[CommonHyperparameters]) -> None:
-    """Trains one job to its end, its stop or its error."""
+    """Train one job; `trainer_kit.adapter.Adapter.trainer` says how it may end."""
     forward_warnings(run)
     device = choose_device(run)
     resume_from = load_checkpoint(run.resume_from) if run.resume_from else None
@@ -32,7 +32,7 @@ def train(run: TrainingRun[CommonHyperparameters]) -> None:
 
 
 def forward_warnings(run: TrainingRun[CommonHyperparameters]) -> None:
-    """What the library warns of belongs into the job's log; the rest of its output is for a terminal."""
+    """Send the library's warnings to the job's log; the rest of its output is for a terminal."""
 
     class Forward(Handler):
         def emit(self, record: LogRecord) -> None:

@@ -38,7 +38,7 @@ _ENOUGH = 3
 
 
 class JobMixin(BaseTrainer):
-    """What a job changes in any of the library's trainers."""
+    """Changes that a job makes in any of the library's trainers."""
 
     def __init__(
         self,
@@ -60,10 +60,10 @@ class JobMixin(BaseTrainer):
         self.add_callback("on_train_epoch_end", JobMixin.end_epoch)
         self.add_callback("on_val_batch_start", lambda _: self.stop_if_asked())
 
-    # What the library asks for while it sets up -----------------------------------------------------------------
+    # Called by the library while it sets up ---------------------------------------------------------------------
 
     def get_dataset(self) -> dict[str, Any]:
-        """As the library, with an error that has a reason."""
+        """Return the library's data set; its errors get a reason."""
         try:
             return super().get_dataset()
         except RuntimeError as error:
@@ -83,7 +83,7 @@ class JobMixin(BaseTrainer):
         return {"epoch": self.resume_from.epoch - 1} if self.resume_from else None
 
     def get_dataloader(self, dataset_path: str, batch_size: int = 16, rank: int = 0, mode: str = "train") -> Any:
-        """As the library, seeded by the epoch, with an error that has a reason."""
+        """Return the library's loader, seeded by the epoch; its errors get a reason."""
         try:
             loader = super().get_dataloader(dataset_path, batch_size, rank, mode)
         except (FileNotFoundError, AssertionError, RuntimeError, ValueError) as error:
@@ -95,7 +95,7 @@ class JobMixin(BaseTrainer):
         return EpochLoader(loader, self.run.world, self._epoch_seed)
 
     def resume_training(self, ckpt: dict[str, Any] | None) -> None:
-        """As the library, which refuses what is complete: of that only the report may be missing."""
+        """Resume also a training whose epochs are complete, which the library refuses: its report may be missing."""
         if self.resume_from and self.resume_from.epoch >= self.epochs:
             self._load_checkpoint_state(ckpt)
             self.start_epoch = self.resume_from.epoch
@@ -120,7 +120,7 @@ class JobMixin(BaseTrainer):
         refill_mosaic_buffer(self.train_loader.dataset, saved.mosaic_buffer_of(self.run.world.rank))
 
     def _setup_train(self) -> None:
-        """As the library, for all processes that train together."""
+        """Set up as the library does, for all processes that train together."""
         super()._setup_train()
         self.model = parallelize(self.model, self.architecture.kind, self.run.world)
 
@@ -130,10 +130,10 @@ class JobMixin(BaseTrainer):
         self.epoch = self.start_epoch
         self.announce()
 
-    # What the library calls while it trains ---------------------------------------------------------------------
+    # Called by the library while it trains ----------------------------------------------------------------------
 
     def announce(self) -> None:
-        """Everything is built."""
+        """Log and report the start, once everything is built."""
         steps = len(self.train_loader)
         log_start(self.run, self)
         self.run.start(
@@ -145,18 +145,18 @@ class JobMixin(BaseTrainer):
         )
 
     def begin_epoch(self) -> None:
-        """Each epoch's time is its training and its validation."""
+        """Start the epoch's clock, which counts training and validation."""
         self.epoch_started = time.monotonic()
         self.step = self.epoch * len(self.train_loader)
         self._oom_retries = _ENOUGH  # the batch size is the user's: out of memory is an error, never a smaller batch
 
     def stop_if_asked(self) -> None:
-        """The last epoch's checkpoint is where training goes on."""
+        """Raise Stopped if a stop is requested. Training resumes from the last epoch's checkpoint."""
         if self.run.stop_requested():
             raise Stopped
 
     def report_batch(self) -> None:
-        """One batch is one optimizer step."""
+        """Report a batch, which is one optimizer step."""
         self.step += 1
         if self.run.should_report(self.step):
             losses = mean_of(self.loss_items, self.run.world)
@@ -164,12 +164,12 @@ class JobMixin(BaseTrainer):
             self.run.report_step(self.step, {**training_values(losses), metric_names.LEARNING_RATE: rate})
 
     def end_epoch(self) -> None:
-        """The last that the processes do together before the first one validates."""
+        """Gather losses and mosaic buffers, before the first process validates alone."""
         self.tloss = mean_of(self.tloss, self.run.world)
         self.mosaic_buffers = gather(mosaic_buffer(self.train_loader.dataset), self.run.world)
 
     def validate(self) -> tuple[dict[str, float], float | None]:
-        """As the library, whose own measures stand beside the kit's; the epoch is complete with it."""
+        """Validate in the first process alone, by `validation.validate`."""
         if not self.run.world.is_main:
             return {}, None
         return validate(self.run, self, self.architecture.kind, started_at=self.epoch_started)
@@ -179,7 +179,7 @@ class JobMixin(BaseTrainer):
         return False
 
     def save_model(self) -> bool:
-        """Called once an epoch is trained and validated: keeps it."""
+        """Save an epoch that is trained and validated."""
         if not self.run.world.is_main:
             return False
         epoch = self.epoch + 1
@@ -189,10 +189,10 @@ class JobMixin(BaseTrainer):
         return True
 
     def final_eval(self) -> None:
-        """The best epoch's numbers are known; the library would validate it again."""
+        """Log an early end. The library would validate the best epoch again, whose numbers are known."""
         log_early_end(self.run, self)
 
-    # What is kept -----------------------------------------------------------------------------------------------
+    # Checkpoints ------------------------------------------------------------------------------------------------
 
     def snapshot(self, epoch: int) -> Checkpoint:
         """The state after `epoch` epochs."""

@@ -27,7 +27,7 @@ NAMES_SHOWN = 8
 
 
 def find_initial_weights(run: TrainingRun[CommonHyperparameters]) -> torch.nn.Module | Checkpoint | None:
-    """Looks before anything is built, so that missing weights end a job within seconds.
+    """Find the weights to start from before anything is built, so that missing ones end a job within seconds.
 
     Raises TrainingError with `weights_unavailable`.
     """
@@ -45,7 +45,7 @@ def find_initial_weights(run: TrainingRun[CommonHyperparameters]) -> torch.nn.Mo
 
 
 def copy_weights(model: Any, source: torch.nn.Module | Checkpoint, log: Callable[[str], None]) -> None:
-    """Takes over every tensor that fits; rows of classes with the same name keep their meaning."""
+    """Copy every tensor that fits; rows of classes with the same name keep their meaning."""
     network = source if isinstance(source, torch.nn.Module) else rebuild_model(source)
     model.load(network, verbose=False)
     theirs, ours = network.state_dict(), model.state_dict()
@@ -88,7 +88,7 @@ def load_pretrained(name: str) -> torch.nn.Module:
 
 
 def weights_dir() -> Path:
-    """Where published weights are kept."""
+    """Return the folder of published weights."""
     return Path(os.environ.get(WEIGHTS_DIR) or Path.home() / ".cache" / "ultralytics")
 
 
