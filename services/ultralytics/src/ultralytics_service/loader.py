@@ -72,7 +72,7 @@ def keep_order(loader: Any) -> None:
 
 
 class Share(torch.utils.data.Sampler[int]):
-    """Indices that one of several processes sees of an epoch. The order depends on the seed alone; all see as many images,
+    """Indices that one of several processes sees of an epoch. The order depends on the seed alone; all see as many,
     and the last ones of the order are left out where they do not go round.
     """
 
