@@ -66,7 +66,7 @@ class Attempt:
     said: list[Message] = field(default_factory=list)
 
     def make_run(self) -> TrainingRun[Any]:
-        """What the trainer process would be given."""
+        """Inputs that a trainer process would be given."""
         weights = CheckpointRef(uri=self.initial_checkpoint.as_uri()) if self.initial_checkpoint else None
         spec = make_spec(self.model_name, self.data, self.task_type, weights or self.initial_weights, self.params)
         card = CARDS[self.model_name]
@@ -99,7 +99,7 @@ class Attempt:
         self.watch(self, message)
 
     def stop(self) -> None:
-        """As the runner asks for it."""
+        """Stop as the runner requests it."""
         (self.folder / "stop.json").write_text(json.dumps({"attempt": 1, "mode": "stop"}))
 
     def checkpoint(self, step: int | None) -> Path:

@@ -14,10 +14,10 @@ from huggingface_service.architectures import (
     TYPES_OF_TASK,
     Architecture,
     architectures,
-    build_model,
     find_architecture,
 )
-from huggingface_service.catalog import card
+from huggingface_service.cards import make_card
+from huggingface_service.model import build_model
 from huggingface_service.probe import count_parameters
 from trainer_kit.catalog import load_catalog
 from vision_contracts import TaskType
@@ -47,7 +47,7 @@ def test_the_file_lists_exactly_what_the_trainer_knows() -> None:
 
 @pytest.mark.parametrize("name", SAMPLE)
 def test_a_card_is_what_the_builder_makes_of_the_library(name: str) -> None:
-    assert card(find_architecture(name)) == CATALOG.cards[name]
+    assert make_card(find_architecture(name)) == CATALOG.cards[name]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from attempts import Attempt
 from conftest import StartTraining
 from drawings import draw_colors
 
-from huggingface_service.checkpoint import read_checkpoint
+from huggingface_service.checkpoint import load_checkpoint
 from trainer_kit.trainer import Stopped, TrainingError
 from trainer_kit.trainer.messages import Message
 from vision_contracts import EndReason, Metrics
@@ -44,7 +44,7 @@ def test_each_epoch_leaves_a_checkpoint_and_the_best_is_marked(whole: Attempt) -
     assert (second.epoch, second.step) == (2, 10)
     assert first.is_best
     assert second.is_best == (second.values["val/accuracy"] > first.values["val/accuracy"])
-    saved = read_checkpoint(whole.checkpoint(10))
+    saved = load_checkpoint(whole.checkpoint(10))
     assert saved.class_names == ["blue", "green", "red"]
     assert saved.optimizer_name == "adamw"
     assert whole.final == pytest.approx(max(saved.history.values(), key=lambda values: values["val/accuracy"]))
@@ -139,7 +139,7 @@ def test_batches_are_accumulated_into_one_step(attempt: StartTraining) -> None:
 def test_a_frozen_backbone_stays_as_it_is_while_the_head_learns(attempt: StartTraining, whole: Attempt) -> None:
     frozen = attempt(initial_checkpoint=whole.checkpoint(10), hyperparameters={"freeze_backbone": True}).run()
 
-    before, after = read_checkpoint(whole.checkpoint(10)).model, read_checkpoint(frozen.checkpoint(5)).model
+    before, after = load_checkpoint(whole.checkpoint(10)).model, load_checkpoint(frozen.checkpoint(5)).model
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed == {"classifier.weight", "classifier.bias"}
 
@@ -199,7 +199,7 @@ def test_a_broken_image_is_named(attempt: StartTraining, tmp_path: Path, workers
 
 
 def assert_same_ending(first: Path, second: Path) -> None:
-    one, other = read_checkpoint(first), read_checkpoint(second)
+    one, other = load_checkpoint(first), load_checkpoint(second)
     assert (one.epoch, one.step) == (other.epoch, other.step)
     assert one.model.keys() == other.model.keys()
     assert all(torch.equal(one.model[name], other.model[name]) for name in one.model)

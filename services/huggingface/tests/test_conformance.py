@@ -1,4 +1,4 @@
-"""What every training service must do, done over HTTP with real trainings."""
+"""The conformance suite of every training service, over HTTP with real trainings."""
 
 from attempts import CLASSIFIER
 

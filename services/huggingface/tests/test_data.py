@@ -11,7 +11,7 @@ from conftest import StartTraining
 from data_kit import open_dataset
 from huggingface_service import data
 from huggingface_service.architectures import find_architecture
-from huggingface_service.checkpoint import read_checkpoint, read_initial
+from huggingface_service.checkpoint import load_checkpoint, load_initial_checkpoint
 from huggingface_service.config import LabelingHyperparameters
 from huggingface_service.data import EpochSampler, ImageSet, usable_workers
 from huggingface_service.image_size import choose_image_size
@@ -128,5 +128,5 @@ def test_a_training_goes_on_at_the_size_of_the_checkpoint_that_it_begins_with(at
     done = attempt("later", initial_checkpoint=trained, hyperparameters={"image_size": "auto"}).run()
     other = attempt("other", initial_checkpoint=trained, hyperparameters={"image_size": "auto"}).make_run()
 
-    assert read_checkpoint(trained).image_size == read_checkpoint(done.checkpoint(5)).image_size == 32
-    assert choose_image_size(other, find_architecture("microsoft/resnet-18"), read_initial(other)) == 224
+    assert load_checkpoint(trained).image_size == load_checkpoint(done.checkpoint(5)).image_size == 32
+    assert choose_image_size(other, find_architecture("microsoft/resnet-18"), load_initial_checkpoint(other)) == 224

@@ -7,8 +7,9 @@ import torch
 from conftest import StartTraining
 from torchvision import tv_tensors
 
-from huggingface_service.architectures import build_model, find_architecture
-from huggingface_service.tasks.detection import detections, visible_objects
+from huggingface_service.architectures import find_architecture
+from huggingface_service.model import build_model
+from huggingface_service.tasks.detection import best_detections, visible_objects
 from vision_contracts import TaskType
 
 DETECTION = TaskType.OBJECT_DETECTION
@@ -69,7 +70,7 @@ def test_objects_are_relative_to_the_image_and_lost_ones_are_dropped() -> None:
 def test_the_most_probable_class_of_all_queries_comes_first(
     logits: list[list[float]], expected: tuple[int, int]
 ) -> None:
-    scores, classes, queries = detections(torch.tensor([logits]), num_labels=2)
+    scores, classes, queries = best_detections(torch.tensor([logits]), num_labels=2)
 
     assert (int(classes[0, 0]), int(queries[0, 0])) == expected
     assert scores[0].tolist() == sorted(scores[0].tolist(), reverse=True)

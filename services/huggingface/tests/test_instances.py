@@ -9,7 +9,8 @@ from attempts import Attempt
 from conftest import StartTraining
 
 from data_kit import Instance, Sample
-from huggingface_service.architectures import build_model, find_architecture
+from huggingface_service.architectures import find_architecture
+from huggingface_service.model import build_model
 from huggingface_service.network import instances
 from huggingface_service.tasks.instances import Delineated, InstanceSegmentation
 from vision_contracts import TaskType

@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from huggingface_service.architectures import Architecture, architectures, build_model, find_architecture
-from huggingface_service.model import find_backbone
+from huggingface_service.architectures import Architecture, architectures, find_architecture
+from huggingface_service.model import build_model, find_backbone
 from trainer_kit.trainer import TrainingError
 from vision_contracts import EndReason, TaskType
 
@@ -16,7 +16,7 @@ SHARES = {
     TaskType.SEMANTIC_SEGMENTATION: (0.3, 0.95),
     TaskType.INSTANCE_SEGMENTATION: (0.7, 0.9),
 }
-"""Of the weights that a backbone has, from the smallest to the largest."""
+"""Shares of the weights that a backbone has, from the smallest to the largest."""
 WITHOUT_DECODER = {"yolos", "eomt", "eomt_dinov3"}
 """Queries go through the backbone itself: next to everything is backbone."""
 

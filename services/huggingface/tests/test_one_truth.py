@@ -27,7 +27,7 @@ TASK_SETTINGS: Any = SimpleNamespace(label_smoothing=0.0)
 
 
 def outputs_of(task: TaskType) -> tuple[Any, dict[str, np.ndarray]]:
-    """Of a model for one image with one class, and in the form of an evaluation."""
+    """Outputs of a model for one image with one class, and the same in the form of an evaluation."""
     stored = stored_outputs(task, classes=1)
     if task is TaskType.IMAGE_CLASSIFICATION:
         logits = torch.tensor([[2.0, 1.0]])
@@ -46,7 +46,7 @@ def outputs_of(task: TaskType) -> tuple[Any, dict[str, np.ndarray]]:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_both_roads_are_told_the_same_and_report_the_same_to_the_last_digit(task: TaskType, tmp_path: Path) -> None:
+def test_training_and_evaluation_report_the_same_to_the_last_digit(task: TaskType, tmp_path: Path) -> None:
     """All images but one are as large as what the model sees: masks are compared in cells of the prediction's own."""
     is_classes, is_masks = task is TaskType.IMAGE_CLASSIFICATION, task is TaskType.INSTANCE_SEGMENTATION
     dataset = hard_dataset(tmp_path, task, classes=1 + is_classes, with_turned=not is_masks)

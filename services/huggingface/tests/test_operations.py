@@ -1,4 +1,4 @@
-"""What is done with trained models of every task: one short training for each, shared by all tests of it."""
+"""Operations on trained models of every task: one short training for each, shared by all tests of it."""
 
 from pathlib import Path
 from typing import Any

@@ -4,9 +4,9 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from huggingface_service.architectures import build_model, find_architecture
+from huggingface_service.architectures import find_architecture
 from huggingface_service.config import OPTIMIZERS, DetectionHyperparameters, LabelingHyperparameters
-from huggingface_service.model import find_backbone, freeze_backbone
+from huggingface_service.model import build_model, find_backbone, freeze_backbone
 from huggingface_service.optimization import make_optimizer, rate_factor
 from vision_contracts import TaskType, TrainingParams
 

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from huggingface_service.architectures import build_model, find_architecture
-from huggingface_service.position_embeddings import resample_tables
+from huggingface_service.architectures import find_architecture
+from huggingface_service.model import build_model
+from huggingface_service.position_embeddings import resample_position_embeddings
 
 TYPES = ["clip", "deit", "dpt", "eomt", "hiera", "imagegpt", "perceiver", "pvt", "rf_detr", "siglip", "vit", "vit_msn"]
 
@@ -41,7 +42,7 @@ def test_everything_that_depends_on_the_size_of_images_is_resampled(name: str) -
     step = find_architecture(name).size_step
     trained, own = shapes(name, step * 16), shapes(name, step * (4 if name in RELATIVE else 12))
 
-    resampled = resample_tables(trained, own)
+    resampled = resample_position_embeddings(trained, own)
 
     differing = {name for name in own if own[name].shape != trained[name].shape}
     assert resampled.keys() == differing != set()
@@ -54,7 +55,7 @@ def test_each_cell_gets_what_was_learned_for_its_place_and_tokens_keep_theirs(si
     tokens = torch.tensor([[7.0, -7.0]])
     trained = {name: torch.cat([tokens, ramp(10)])[None]}
 
-    table = resample_tables(trained, {name: torch.zeros(1, 1 + side**2, 2)})[name][0]
+    table = resample_position_embeddings(trained, {name: torch.zeros(1, 1 + side**2, 2)})[name][0]
 
     assert torch.equal(table[:1], tokens)
     assert torch.allclose(table[1:], ramp(side), atol=0.02)
@@ -67,7 +68,7 @@ def test_each_distance_gets_what_was_learned_for_it(window: int, tokens: Tensor)
     trained = {name: torch.cat([ramp(2 * 7 - 1), tokens])}
     distances = (2 * window - 1) ** 2
 
-    table = resample_tables(trained, {name: torch.zeros(distances + len(tokens), 2)})[name]
+    table = resample_position_embeddings(trained, {name: torch.zeros(distances + len(tokens), 2)})[name]
 
     assert torch.equal(table[distances:], tokens)
     assert torch.allclose(table[:distances], ramp(2 * window - 1), atol=0.02)
@@ -79,7 +80,7 @@ def test_distances_without_a_sign_begin_at_zero(side: int) -> None:
     name = "attention_biases"
     down, right = torch.cartesian_prod(torch.arange(14.0), torch.arange(14.0)).T / 14
 
-    table = resample_tables({name: (down**2 + right)[None]}, {name: torch.zeros(1, side**2)})[name][0]
+    table = resample_position_embeddings({name: (down**2 + right)[None]}, {name: torch.zeros(1, side**2)})[name][0]
 
     down, right = torch.cartesian_prod(torch.arange(side), torch.arange(side)).T / side
     assert torch.allclose(table, down**2 + right, atol=0.12)
@@ -98,4 +99,4 @@ def test_distances_without_a_sign_begin_at_zero(side: int) -> None:
     ],
 )
 def test_what_is_no_grid_of_positions_is_left_out(name: str, trained: tuple[int, ...], own: tuple[int, ...]) -> None:
-    assert resample_tables({name: torch.zeros(trained)}, {name: torch.zeros(own)}) == {}
+    assert resample_position_embeddings({name: torch.zeros(trained)}, {name: torch.zeros(own)}) == {}

@@ -38,5 +38,5 @@ def test_what_is_predicted_for_the_square_is_measured_in_pixels_of_the_image() -
 
     measure.update(logits, {})
 
-    # of 32 pixels 16 are labelled and found; 8 of the background are taken for the thing
+    # 16 of 32 pixels are labelled and found; 8 of the background are taken for the thing
     assert measure.evaluator.values() == {"val/miou": pytest.approx((16 / 24 + 8 / 16) / 2)}

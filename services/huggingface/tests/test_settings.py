@@ -13,12 +13,13 @@ from conftest import StartTraining
 from torchvision.transforms import v2
 
 from huggingface_service.adapter import adapter
-from huggingface_service.architectures import build_model, find_architecture
-from huggingface_service.config import HYPERPARAMETERS, schemas
+from huggingface_service.architectures import find_architecture
+from huggingface_service.catalog import make_schemas
+from huggingface_service.config import HYPERPARAMETERS
 from huggingface_service.data import make_loaders
 from huggingface_service.devices import computes_in_bfloat16
 from huggingface_service.image_size import choose_image_size
-from huggingface_service.model import freeze_backbone
+from huggingface_service.model import build_model, freeze_backbone
 from huggingface_service.optimization import make_optimizer, make_schedule
 from huggingface_service.tasks import TASKS
 from huggingface_service.trainer import trainer_arguments
@@ -32,7 +33,7 @@ STEPS = 20
 
 @dataclass(frozen=True)
 class Built:
-    """What a training is made of, up to its first step."""
+    """Parts of a training, up to its first step."""
 
     size: int
     transform: v2.Transform
@@ -106,7 +107,7 @@ SEEN: dict[str, tuple[Any, Callable[[Built], Any]]] = {
     "label_smoothing": (0.2, lambda built: built.loader.collate_fn.__self__.label_smoothing),
     "backbone_lr": (0.5, slowest_share),
 }
-"""For each setting another value than the default, and where it is found again."""
+"""Another value than the default for each setting, and where it is found again."""
 
 MODELS = {"labeling": "google/mobilenet_v2_0.35_96", "detection": "hustvl/yolos-tiny"}
 
@@ -122,7 +123,7 @@ def test_every_setting_is_found_again_in_what_is_built(
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
     is_detector = schema == "detection"
     changed = {name: SEEN[name][0] for name in HYPERPARAMETERS[schema].model_fields}
-    alone = {"freeze_backbone": changed.pop("freeze_backbone")}  # it leaves other settings nothing to act on
+    alone = {"freeze_backbone": changed.pop("freeze_backbone")}  # this value leaves other settings nothing to act on
 
     def see(hyperparameters: dict[str, Any], name: str) -> dict[str, Any]:
         run = attempt(
@@ -145,7 +146,7 @@ def test_every_setting_is_found_again_in_what_is_built(
 
 @pytest.mark.parametrize("schema", HYPERPARAMETERS)
 def test_a_form_can_be_made_from_every_schema(schema: str) -> None:
-    described = schemas()[schema]
+    described = make_schemas()[schema]
     assert described["additionalProperties"] is False
     for name, field in described["properties"].items():
         assert {"title", "description", "default"} <= set(field), name
@@ -157,5 +158,5 @@ def test_a_form_can_be_made_from_every_schema(schema: str) -> None:
 
 
 def test_the_committed_schemas_are_those_of_the_code() -> None:
-    assert load_catalog(adapter.catalog_file).models.schemas == schemas()
+    assert load_catalog(adapter.catalog_file).models.schemas == make_schemas()
     assert set(MODELS.values()) <= set(CARDS)

@@ -11,9 +11,10 @@ from huggingface_hub import constants
 from transformers import PreTrainedModel
 
 from huggingface_service import weights
-from huggingface_service.architectures import build_model, find_architecture
-from huggingface_service.checkpoint import read_checkpoint
-from huggingface_service.position_embeddings import resample_tables
+from huggingface_service.architectures import find_architecture
+from huggingface_service.checkpoint import load_checkpoint
+from huggingface_service.model import build_model
+from huggingface_service.position_embeddings import resample_position_embeddings
 from trainer_kit.trainer import TrainingError
 from vision_contracts import EndReason, TaskType
 
@@ -29,7 +30,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def put_into(cache: Path, hub_id: str, model: PreTrainedModel) -> None:
-    """As the hub's own client does it."""
+    """Store a file as the hub's own client does."""
     repository = cache / f"models--{hub_id.replace('/', '--')}"
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text("0123abc")
@@ -47,7 +48,7 @@ def test_weights_of_a_mounted_cache_are_trained_in_32_bits_without_the_hub(
 
     done = attempt(model_name=CHECKPOINT, initial_weights="pretrained", hyperparameters={"freeze_backbone": True}).run()
 
-    own, trained = published.float().state_dict(), read_checkpoint(done.checkpoint(5)).model
+    own, trained = published.float().state_dict(), load_checkpoint(done.checkpoint(5)).model
     assert len(trained) == len(own)
     assert all(torch.equal(trained[name], own[name]) for name in own if not name.startswith("classifier"))
     assert "2 tensors start from random values: classifier.bias, classifier.weight" in done.log
@@ -69,8 +70,8 @@ def test_positions_are_taken_over_from_the_hub_and_from_a_checkpoint_to_images_o
 
     before = published.state_dict()
     for done in (first, second):
-        after = read_checkpoint(done.checkpoint(1)).model
-        expected = {**before, **resample_tables(before, after)}
+        after = load_checkpoint(done.checkpoint(1)).model
+        expected = {**before, **resample_position_embeddings(before, after)}
         assert torch.equal(after[name], expected[name])
         assert f"1 tables of positions are resampled for this size of image: {name}." in done.log
         assert name not in "".join(line for line in done.log.splitlines() if "random values" in line)
@@ -78,7 +79,7 @@ def test_positions_are_taken_over_from_the_hub_and_from_a_checkpoint_to_images_o
 
 
 @pytest.mark.usefixtures("cache")
-def test_without_cache_and_hub_the_user_is_told_what_to_do(attempt: StartTraining) -> None:
+def test_without_cache_and_hub_the_error_says_what_to_do(attempt: StartTraining) -> None:
     with pytest.raises(TrainingError, match=r"HF_HUB_OFFLINE.*mount a cache.*from scratch") as caught:
         attempt(model_name=CHECKPOINT, initial_weights="pretrained").run()
     assert caught.value.reason == EndReason.WEIGHTS_UNAVAILABLE
@@ -87,7 +88,7 @@ def test_without_cache_and_hub_the_user_is_told_what_to_do(attempt: StartTrainin
 @pytest.mark.usefixtures("cache")
 def test_an_unreachable_hub_is_given_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")  # nothing listens on the discard port
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")  # the discard port, on which nothing listens
 
     with pytest.raises(TrainingError, match="cannot be reached") as caught:
         weights.find_weights(CHECKPOINT)

@@ -60,7 +60,7 @@ def test_a_training_with_a_gradient_scaler_goes_on_from_one_without(training: St
 
 
 def test_a_checkpoint_alone_is_enough_to_use_the_model(training: StartTraining) -> None:
-    """As the README shows it: the accuracy that was reported comes out again."""
+    """Load it as the README shows: the accuracy that was reported comes out again."""
     result = training(params={"epochs": 3}, ema_decay=0.5).train()
     checkpoint = torch.load(result.checkpoints[-1], weights_only=True)
     model = timm.create_model(

@@ -83,7 +83,7 @@ def averaged_weights(training: Training) -> bool:
 
 
 def half_precision_on_cuda(training: Training, monkeypatch: pytest.MonkeyPatch, *, emulates: bool = False) -> Any:
-    """Of a card with bfloat16, or of one that only emulates it."""
+    """Capabilities of a card with bfloat16, or of one that only emulates it."""
     monkeypatch.setattr(
         torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or not emulates
     )
@@ -121,7 +121,7 @@ EFFECTS: dict[str, tuple[Any, Any, Callable[..., Any]]] = {
     "drop_path_rate": (0.0, 0.3, last_weights),
     "drop_rate": (0.0, 0.3, last_weights),
 }
-"""For each setting two values, and something of the trainer that must differ between them."""
+"""Two values for each setting, and something of the trainer that must differ between them."""
 
 SHOWN_ELSEWHERE = {"pretrained_tag": "test_weights.py"}
 

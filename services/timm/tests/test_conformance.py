@@ -1,4 +1,4 @@
-"""What every training service must do, done by this one."""
+"""The conformance suite of every training service."""
 
 from typing import Any, ClassVar
 

@@ -70,7 +70,7 @@ def test_reading_images_leaves_the_global_random_state_alone(shapes: Path) -> No
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_the_cpu_reads_images_itself_unless_told_otherwise() -> None:
+def test_the_cpu_reads_images_itself_by_default() -> None:
     assert choose_workers("auto", CPU) == 0
     assert choose_workers(3, CPU) == 3
     assert 1 <= choose_workers("auto", torch.device("cuda")) <= 8

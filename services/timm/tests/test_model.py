@@ -8,7 +8,7 @@ from trainings import StartTraining, get_card
 
 from timm_service.adapter import adapter
 from timm_service.config import Hyperparameters
-from timm_service.model import model_options, quicken_batch_norm
+from timm_service.model import model_options, shorten_batch_norm_averages
 
 
 def test_a_rate_of_zero_overrides_the_architectures_own() -> None:
@@ -21,7 +21,7 @@ def test_a_rate_of_zero_overrides_the_architectures_own() -> None:
     assert not any(isinstance(module, DropPath) and module.drop_prob for module in ours.modules())
 
 
-def test_an_architecture_that_takes_any_size_is_not_told_one() -> None:
+def test_an_architecture_that_takes_any_size_gets_no_size_option() -> None:
     assert "img_size" not in model_options(get_card("test_resnet"), Hyperparameters(), 64)
 
 
@@ -36,7 +36,7 @@ def test_a_frozen_backbone_keeps_its_weights_and_statistics(training: StartTrain
 def test_slow_batch_norm_is_quickened_for_a_short_training_only() -> None:
     def momentum(steps: int) -> float | None:
         model = nn.Sequential(nn.BatchNorm2d(3, momentum=0.01))
-        quicken_batch_norm(model, steps)
+        shorten_batch_norm_averages(model, steps)
         return model[0].momentum
 
     assert momentum(100_000) == 0.01

@@ -1,4 +1,4 @@
-"""What is done with a trained classifier: one training for all of it."""
+"""Operations on a trained classifier: one training for all of them."""
 
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ def test_an_export_computes_what_the_original_does(
     assert [name for name in done.files if name.startswith("exports/")] == list(done.files)
 
 
-def test_an_evaluation_finds_the_accuracy_that_the_training_told(
+def test_an_evaluation_finds_the_accuracy_that_the_training_reported(
     shapes: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
     done = work(tmp_path, EvaluateOperation(split="val"), checkpoint, dataset=shapes)

@@ -44,7 +44,7 @@ def test_the_training_loss_falls_and_the_shapes_are_learnt(training: StartTraini
     assert max(result.series(metric_names.VAL_ACCURACY).values()) >= 0.9
 
 
-def test_everything_is_told_in_the_order_that_resuming_relies_on(training: StartTraining) -> None:
+def test_everything_is_reported_in_the_order_that_resuming_relies_on(training: StartTraining) -> None:
     result = training(params={"epochs": 2}).train()
     kinds = [message.type for message in result.messages if message.type not in ("log", "progress")]
     assert kinds == ["started", *["metrics"] * 4, "file", *["metrics"] * 4, "file", "file", "finished"]

@@ -24,7 +24,7 @@ class Answers(torch.nn.Module):
         return LOGITS.repeat(len(images), 1)
 
 
-def test_both_roads_are_told_the_same_and_report_the_same_to_the_last_digit(tmp_path: Path) -> None:
+def test_training_and_evaluation_report_the_same_to_the_last_digit(tmp_path: Path) -> None:
     task, device = TaskType.IMAGE_CLASSIFICATION, torch.device("cpu")
     dataset = hard_dataset(tmp_path, task)
     images = Images(dataset, Split.VAL, lambda image: pil_to_tensor(image.resize((SIDE, SIDE))).float())

@@ -1,4 +1,4 @@
-"""Where weights come from, and what is said when they do not."""
+"""Sources of weights, and the errors when they have none."""
 
 import os
 import pickle
@@ -49,7 +49,7 @@ def put_into_hub_cache(cache: Path, repository: str, state: dict[str, torch.Tens
 
 
 def first_weights(training: Training) -> dict[str, torch.Tensor]:
-    """What the training begins with."""
+    """Weights that the training begins with."""
     return build_model(training.run, 32).state_dict()
 
 

@@ -88,7 +88,7 @@ class Training:
 
 
 StartTraining = Callable[..., Training]
-"""What the fixture `training` gives: `training(model_name, params={…}, **hyperparameters)`, ready to train."""
+"""The value of the fixture `training`: `training(model_name, params={…}, **hyperparameters)`, ready to train."""
 
 
 def open_shapes(root: Path) -> Dataset:

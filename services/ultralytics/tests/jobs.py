@@ -93,7 +93,7 @@ def run_job(
 
 
 def make_run(folder: Path, model_name: str, dataset: Path, **hyperparameters: Any) -> TrainingRun[Any]:
-    """What a trainer would be given."""
+    """Inputs that a trainer would be given."""
     _write_spec(folder, make_spec(folder, model_name, dataset, hyperparameters, "scratch", {}))
     inputs = TrainerInputs("ultralytics_service.adapter:adapter", dataset)
     return prepare(AttemptFolder(folder), inputs, lambda _: None)[0]
@@ -112,7 +112,7 @@ def make_spec(
     weights: Any,
     params: dict[str, Any],
 ) -> JobSpec:
-    """What the platform would ask for."""
+    """A job as the platform would request it."""
     return JobSpec(
         job_uid=uuid4(),
         attempt=1,

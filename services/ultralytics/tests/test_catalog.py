@@ -8,9 +8,10 @@ from jobs import CARDS
 from trainer_kit.catalog import load_catalog
 from ultralytics_service.adapter import adapter
 from ultralytics_service.architectures import architectures, find_architecture
-from ultralytics_service.cards import _measure, _weightless, make_cards
+from ultralytics_service.cards import make_cards
 from ultralytics_service.kinds import Kind
 from ultralytics_service.library import ROOT, ultralytics
+from ultralytics_service.probe import measure, without_bias_init
 
 
 def test_the_catalogue_is_of_the_installed_version() -> None:
@@ -38,8 +39,8 @@ def test_every_kind_has_the_cards_that_the_library_makes_of_it() -> None:
 
 @pytest.mark.parametrize("name", ["yolo26n-pose", "yolo12n-cls", "yolov10n"])
 def test_a_card_counts_what_the_library_builds(name: str) -> None:
-    with _weightless():
-        params, gmacs = _measure(find_architecture(name))
+    with without_bias_init():
+        params, gmacs = measure(find_architecture(name))
     assert (params, round(gmacs, 3)) == (CARDS[name].params, CARDS[name].gmacs)
 
 

@@ -3,7 +3,7 @@ from pydantic import ValidationError
 
 from trainer_kit.catalog import load_catalog
 from ultralytics_service.adapter import adapter
-from ultralytics_service.catalog import schemas
+from ultralytics_service.catalog import make_schemas
 from ultralytics_service.config import HYPERPARAMETERS
 from ultralytics_service.kinds import Kind
 
@@ -44,7 +44,7 @@ def test_an_image_size_is_auto_or_a_multiple_of_32(size: object) -> None:
 
 
 def test_every_setting_says_what_it_is_and_where_it_belongs() -> None:
-    for kind, schema in schemas().items():
+    for kind, schema in make_schemas().items():
         assert schema["additionalProperties"] is False
         for name, field in schema["properties"].items():
             assert {"title", "description", "default"} <= set(field), f"{kind}.{name}"
@@ -56,4 +56,4 @@ def test_every_setting_says_what_it_is_and_where_it_belongs() -> None:
 
 
 def test_the_shipped_schemas_are_those_of_the_code() -> None:
-    assert load_catalog(adapter.catalog_file).models.schemas == schemas()
+    assert load_catalog(adapter.catalog_file).models.schemas == make_schemas()

@@ -16,7 +16,7 @@ class TestUltralytics(ServiceConformance):
     @pytest.fixture(scope="class")
     @classmethod
     def service(cls, dataset_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-        """As deployed: without the folder of settings that the other tests share."""
+        """An environment as deployed: without the folder of settings that the other tests share."""
         data_dir = tmp_path_factory.mktemp("service") / "data"
         with pytest.MonkeyPatch.context() as environment:
             environment.delenv("YOLO_CONFIG_DIR")

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from data_kit import Dataset, Sample, Split
-from ultralytics_service.data import choose_image_size
+from ultralytics_service.image_size import choose_image_size
 from ultralytics_service.kinds import Kind
 from ultralytics_service.loader import usable_workers
 from ultralytics_service.metrics import validation_values

@@ -49,7 +49,7 @@ def test_a_detector_learns_the_same_from_yolo_coco_and_voc(tmp_path: Path) -> No
 
 
 def test_a_classifier_learns_the_same_with_and_without_named_splits(tmp_path: Path) -> None:
-    """Without `val` the kit splits it off; the same split, written out, is the same training."""
+    """A missing `val` is split off by the kit; the same split, written out, is the same training."""
     whole = write_blank(tmp_path / "whole", side=32, classes=2, train=12, val=0)
     for name in ("colour0", "colour1"):
         (whole / "val" / name).rmdir()

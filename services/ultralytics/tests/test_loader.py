@@ -86,7 +86,7 @@ def images_of_an_epoch(made: SimpleNamespace, epoch: int) -> torch.Tensor:
 
 
 def share_of_four(images: torch.Tensor) -> float:
-    """How many of the mosaics show four different images."""
+    """The share of mosaics that show four different images."""
     greys = [len({*image.unique().tolist()} - {PADDING}) for image in images]
     return greys.count(4) / len(greys)
 
@@ -102,7 +102,7 @@ def test_mosaics_of_loader_processes_are_of_different_images_in_every_epoch(
 def test_an_epoch_of_loader_processes_is_the_same_whatever_was_before(
     load: Callable[..., SimpleNamespace], batch: int
 ) -> None:
-    """With batches of two, not all images are at hand: they change with the epoch."""
+    """Batches of two leave not all images at hand: they change with the epoch."""
     whole, resumed = load(batch=batch), load(batch=batch)
     *_, third = [images_of_an_epoch(whole, epoch) for epoch in range(3)]
     resumed.dataset.load_image(5)

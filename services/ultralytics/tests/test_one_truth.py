@@ -38,7 +38,7 @@ class Validator:
 
 
 def validated(dataset: Dataset, kind: Kind, outputs: Arrays) -> Evaluator:
-    """By a validation of the library, which sees each image in the middle of a square."""
+    """Predict by a validation of the library, which sees each image in the middle of a square."""
     samples = dataset[Split.VAL]
     predictions = PREDICTIONS[kind](kind, dataset, Split.VAL, Validator(dataset))
     batch = {
@@ -59,7 +59,7 @@ def validated(dataset: Dataset, kind: Kind, outputs: Arrays) -> Evaluator:
 
 
 def objects(kind: Kind, outputs: Arrays) -> dict[str, torch.Tensor]:
-    """In the form of the library."""
+    """Predictions in the form of the library."""
     shown = {
         "bboxes": outputs["boxes"],
         "conf": outputs["scores"].max(1),
@@ -74,9 +74,7 @@ def objects(kind: Kind, outputs: Arrays) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("classes", [1, 2])
 @pytest.mark.parametrize("kind", Kind)
-def test_both_roads_are_told_the_same_and_report_the_same_to_the_last_digit(
-    kind: Kind, classes: int, tmp_path: Path
-) -> None:
+def test_training_and_evaluation_report_the_same_to_the_last_digit(kind: Kind, classes: int, tmp_path: Path) -> None:
     task = kind.task_type
     dataset, outputs = hard_dataset(tmp_path, task, classes=classes), stored_outputs(task, classes=classes)
     if kind is Kind.SEMANTIC and classes > 1:  # the library's background is the last class, but beside a single one
@@ -95,7 +93,7 @@ def test_both_roads_are_told_the_same_and_report_the_same_to_the_last_digit(
     assert training.evaluate() == evaluation.evaluate()
 
 
-def without_overlaps(told_of: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def without_overlaps(updates_of: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Truth alone. How much of it was found is the prediction's affair too."""
-    assert all(len(one.get("overlap", BOXES)) == len(BOXES) for one in told_of)
-    return [{name: value for name, value in one.items() if name != "overlap"} for one in told_of]
+    assert all(len(one.get("overlap", BOXES)) == len(BOXES) for one in updates_of)
+    return [{name: value for name, value in one.items() if name != "overlap"} for one in updates_of]

@@ -1,4 +1,4 @@
-"""What is done with trained networks of every task: one short training for each, shared by all tests of it."""
+"""Operations on trained networks of every task: one short training for each, shared by all tests of it."""
 
 import json
 from pathlib import Path

@@ -108,7 +108,7 @@ def test_two_processes_learn_what_one_learns_with_batches_of_both(
 def test_a_pair_that_is_stopped_goes_on_as_if_it_had_not_been_stopped(
     launch: Callable[..., StandaloneTrainer], tmp_path: Path
 ) -> None:
-    """With mosaics, for which each process has images of its own at hand."""
+    """Train with mosaics, for which each process has images of its own at hand."""
 
     def stop_after_the_first_epoch(trainer: StandaloneTrainer, message: Message) -> None:
         if isinstance(message, FileReport):

@@ -13,7 +13,8 @@ from ultralytics_service.architectures import find_architecture
 from ultralytics_service.build import library_arguments
 from ultralytics_service.data import lay_out
 from ultralytics_service.library import torch
-from ultralytics_service.trainer import JOBS, JobMixin
+from ultralytics_service.trainer import TRAINERS, JobMixin
+from ultralytics_service.validation import collect_predictions
 
 NETWORKS = {
     "detect": "yolo11n",
@@ -41,7 +42,7 @@ def set_up(tmp_path: Path, kind: str) -> JobMixin:
     architecture = find_architecture(run.spec.model_name)
     data = lay_out(run.dataset, architecture.kind, run.folder / "data")
     arguments = library_arguments(run, device="cpu", data=str(data))
-    trainer = JOBS[architecture.kind](run, architecture, None, None, arguments)
+    trainer = TRAINERS[architecture.kind](run, architecture, None, None, arguments)
     trainer.set_up()
     return trainer
 
@@ -66,7 +67,7 @@ def nearly(labels: dict[str, Any], chance: torch.Generator, kind: str) -> dict[s
 def measure(trainer: JobMixin, kind: str) -> tuple[Evaluator, dict[str, float]]:
     validator, chance = trainer.validator, torch.Generator().manual_seed(3)
     validator.device, validator.data = trainer.device, trainer.data
-    predictions = trainer.watch(validator, Split.VAL)
+    predictions = collect_predictions(trainer.run, trainer.architecture.kind, validator, Split.VAL)
     validator.init_metrics(trainer.model)
     for batch in validator.dataloader:
         shown = validator.preprocess(batch)

@@ -10,7 +10,7 @@ from shapes import write_bars, write_blank
 
 from ultralytics_service import weights
 from ultralytics_service.architectures import find_architecture
-from ultralytics_service.model import build_network
+from ultralytics_service.model import build_model
 from vision_contracts import EndReason
 
 
@@ -50,7 +50,7 @@ def test_a_network_without_published_weights_says_so(tmp_path: Path, weights_fol
 def test_pretrained_weights_from_a_mounted_folder_are_what_training_starts_from(
     tmp_path: Path, colours: Path, weights_folder: Path
 ) -> None:
-    network = build_network(find_architecture("yolov8n-cls")).half()
+    network = build_model(find_architecture("yolov8n-cls")).half()
     torch.nn.init.constant_(network.model[0].conv.weight, 0.25)
     weights_folder.mkdir()
     torch.save({"model": network, "ema": None}, weights_folder / "yolov8n-cls.pt")
@@ -128,10 +128,10 @@ def test_an_earlier_job_with_other_classes_gives_all_weights_that_fit(tmp_path: 
     earlier, later = (torch.load(run.checkpoint, weights_only=True)["ema"] for run in (first, second))
     torch.testing.assert_close(later["model.0.conv.weight"], earlier["model.0.conv.weight"])
     assert later["model.9.linear.weight"].shape[0] == 2
-    told = [message.message for message in second.of_type("log")]
+    lines = [message.message for message in second.of_type("log")]
     total = len(later)
-    assert f"Took {total - 2} of {total} tensors of weights." in told
-    assert any("model.9.linear.weight" in line for line in told)
+    assert f"Took {total - 2} of {total} tensors of weights." in lines
+    assert any("model.9.linear.weight" in line for line in lines)
 
 
 def test_a_classifier_gives_its_backbone_to_a_detector(tmp_path: Path, colours: Path) -> None:

@@ -5,7 +5,7 @@ import torch
 from jobs import Attempt, run_job
 from shapes import write_bars, write_blank
 
-from ultralytics_service.checkpoint import read_checkpoint
+from ultralytics_service.checkpoint import load_checkpoint
 
 STEPS = 2
 EPOCHS = 3
@@ -18,7 +18,7 @@ def assert_continues(resumed: Attempt, whole: Attempt, *, after_epoch: int) -> N
     for name in ("train/loss", "lr", "val/loss"):
         expected = {step: value for step, value in whole.values(name).items() if step >= first}
         assert resumed.values(name) == pytest.approx(expected, abs=1e-3), name
-    ours, theirs = read_checkpoint(resumed.checkpoint), read_checkpoint(whole.checkpoint)
+    ours, theirs = load_checkpoint(resumed.checkpoint), load_checkpoint(whole.checkpoint)
     assert ours.epoch == theirs.epoch == EPOCHS
     assert ours.ema_updates == theirs.ema_updates == EPOCHS * STEPS
     assert ours.history.keys() == theirs.history.keys()

@@ -1,4 +1,4 @@
-"""What a job asks for is what the library builds and trains with: seen in its own objects, setting by setting."""
+"""Settings of a job are those that the library builds and trains with: seen in its own objects, setting by setting."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from ultralytics_service.config import HYPERPARAMETERS
 from ultralytics_service.data import lay_out
 from ultralytics_service.kinds import Kind
 from ultralytics_service.library import torch
-from ultralytics_service.trainer import JOBS, JobMixin
+from ultralytics_service.trainer import TRAINERS, JobMixin
 from vision_contracts import DatasetRef, JobSpec, TrainingParams
 
 SMALLEST = {
@@ -56,7 +56,7 @@ def build_trainer(folder: Path, kind: Kind, hyperparameters: dict[str, Any], **p
     )
     data = lay_out(dataset, kind, folder / "data")
     arguments = library_arguments(run, device="cpu", data=str(data))
-    return JOBS[kind](run, find_architecture(card.model_name), None, None, arguments)
+    return TRAINERS[kind](run, find_architecture(card.model_name), None, None, arguments)
 
 
 def transforms(trainer: JobMixin) -> Any:
@@ -220,7 +220,7 @@ def see(folder: Path, kind: Kind, hyperparameters: dict[str, Any]) -> dict[str, 
 def test_every_setting_is_the_one_that_the_library_trains_with(tmp_path: Path, kind: Kind) -> None:
     fields = HYPERPARAMETERS[kind].model_fields
     changed = {name: another_value(name, field) for name, field in fields.items()}
-    alone = {"auto_augment": changed.pop("auto_augment")} if kind is Kind.CLASSIFY else {}  # it replaces `hsv_…`
+    alone = {"auto_augment": changed.pop("auto_augment")} if kind is Kind.CLASSIFY else {}  # replaces `hsv_…`
 
     before, after = see(tmp_path / "before", kind, {}), see(tmp_path / "after", kind, changed)
 

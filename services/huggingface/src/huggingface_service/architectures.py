@@ -1,4 +1,4 @@
-"""What transformers can build from a configuration alone, and how one is fitted to a data set.
+"""Architectures that transformers can build from a configuration alone, and their fitting to a data set.
 
 One architecture is one entry of the catalogue: a model type with its default configuration, or a well-known checkpoint
 whose configuration stands in `known_models`.
@@ -16,7 +16,6 @@ from transformers import (
     AutoModelForSemanticSegmentation,
     AutoModelForUniversalSegmentation,
     PreTrainedConfig,
-    PreTrainedModel,
 )
 from transformers.models.auto import modeling_auto
 
@@ -71,10 +70,10 @@ ADJUSTMENTS: Mapping[tuple[str, TaskType], Mapping[str, Any]] = {
     },
     ("lw_detr", DETECTION): {"projector_scale_factors": [1.0]},
 }
-"""What a default configuration lacks before its model can be built and trained."""
+"""Settings that a default configuration lacks before its model can be built and trained."""
 
 INPUT_SIZES: Mapping[TaskType, int] = {CLASSIFICATION: 224, DETECTION: 640, SEGMENTATION: 512, INSTANCES: 384}
-"""For types whose configuration does not tell."""
+"""Side of the images for types whose configuration has none, in pixels."""
 
 SIZE_STEPS: Mapping[str, int] = {"dinov2": 14, "tipsv2_dpt": 14, "rf_detr": 56, "lw_detr": 64, "imagegpt": 8}
 """The side of an image must be a multiple of this. Of the others, a multiple of 32 or the configured side."""
@@ -106,7 +105,7 @@ class Architecture:
     config: Mapping[str, Any] = field(default_factory=dict)
     """Changes to the default configuration of the type."""
     hub_id: str | None = None
-    """Where the weights are."""
+    """Repository of the weights on the hub."""
     license: str | None = None
     normalization: str = "imagenet"
     input_size: int | None = None
@@ -146,13 +145,8 @@ class Architecture:
         return math.ceil(side / self.size_step) * self.size_step
 
 
-def build_model(config: PreTrainedConfig, task: TaskType) -> PreTrainedModel:
-    """A model with fresh weights."""
-    return AUTO_MODELS[task].from_config(config)
-
-
 def architectures() -> Iterator[Architecture]:
-    """Everything that the catalogue lists: each model type once, then the well-known checkpoints."""
+    """Yield all that the catalogue lists: each model type once, then the well-known checkpoints."""
     for model_type in sorted(set().union(*TYPES_OF_TASK.values()) - set(NOT_TRAINABLE)):
         tasks = tuple(task for task in AUTO_MODELS if model_type in TYPES_OF_TASK[task])
         normalization = "half" if model_type == "imagegpt" else "imagenet"
@@ -204,7 +198,7 @@ def fit_image_size(config: PreTrainedConfig, size: int) -> None:
 
 
 def _feature_strides(config: PreTrainedConfig) -> Sequence[int]:
-    """How many pixels lie between two cells, for each feature map of a detector."""
+    """Return the pixels between two cells, for each feature map of a detector."""
     if config.model_type == "deformable_detr":
         return [8 * 2**level for level in range(config.num_feature_levels)]
     return getattr(config, "feat_strides", None) or [config.backbone_config.patch_size]

@@ -7,10 +7,11 @@ import torch
 from torch.utils.data import DataLoader
 
 from data_kit import Split
-from huggingface_service.checkpoint import read_checkpoint
+from huggingface_service.checkpoint import load_checkpoint
 from huggingface_service.data import batches_like
 from huggingface_service.model_inputs import model_inputs
 from huggingface_service.trainer import TaskTrainer
+from huggingface_service.validation import validate
 from trainer_kit.evaluation import Evaluator
 from trainer_kit.trainer import NetworkFacts, Stopped, TrainingRun
 
@@ -25,12 +26,12 @@ class BestModel:
         self.trainer = trainer
         self.validation = validation
         self.image_size = image_size
-        trainer.model.load_state_dict(read_checkpoint(path).model)
+        trainer.model.load_state_dict(load_checkpoint(path).model)
         trainer.model.eval()
 
     def evaluate(self, split: Split) -> Evaluator:
         batches = batches_like(self.validation, self.run.dataset[split])
-        return self.trainer.validate(batches, after_batch=self._stop_if_asked)[1]
+        return validate(self.trainer, batches, after_batch=self._stop_if_asked)[1]
 
     def describe(self) -> NetworkFacts:
         arguments = self.trainer.args

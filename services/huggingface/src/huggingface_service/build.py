@@ -1,4 +1,4 @@
-"""What one training works with: built from its data set and its model, and from the checkpoint where it goes on."""
+"""All that one training works with, built from its data set, its model and the checkpoint to resume from."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -8,8 +8,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from huggingface_service.architectures import find_architecture
-from huggingface_service.callback import Progress
-from huggingface_service.checkpoint import read_initial, read_resumed
+from huggingface_service.callback import JobCallback
+from huggingface_service.checkpoint import load_initial_checkpoint, load_resumed_checkpoint
 from huggingface_service.config import Hyperparameters
 from huggingface_service.data import make_loaders
 from huggingface_service.image_size import choose_image_size
@@ -26,20 +26,20 @@ class Setup:
     """The library's Trainer with all that it needs, at the step where it begins."""
 
     trainer: TaskTrainer
-    progress: Progress
+    callback: JobCallback
     training: DataLoader[Any]
     validation: DataLoader[Any]
     image_size: int
     steps_per_epoch: int
     start: int
-    """Steps that an earlier attempt has done."""
+    """Optimizer steps that earlier attempts have done."""
 
 
-def build_setup(run: TrainingRun[Hyperparameters], device: torch.device) -> Setup:
-    """Raises TrainingError for data and settings that do not go together."""
+def build(run: TrainingRun[Hyperparameters], device: torch.device) -> Setup:
+    """Build the library's Trainer and all that it needs. Raises TrainingError for data and settings that do not fit."""
     params, settings, task_type = run.spec.params, run.hyperparameters, run.spec.task_type
-    resumed = read_resumed(run)
-    initial = None if resumed else read_initial(run)
+    resumed = load_resumed_checkpoint(run)
+    initial = None if resumed else load_initial_checkpoint(run)
 
     architecture = find_architecture(run.spec.model_name)
     task = TASKS[task_type](run.dataset, settings)
@@ -53,13 +53,13 @@ def build_setup(run: TrainingRun[Hyperparameters], device: torch.device) -> Setu
     optimizer = make_optimizer(model, params, settings)
     if resumed:
         restore_optimizer(run, optimizer, resumed)
-    start = resumed.step_to_go_on_from(steps_per_epoch) if resumed else 0
+    start = resumed.resume_step(steps_per_epoch) if resumed else 0
     schedule = make_schedule(optimizer, settings, steps=params.epochs * steps_per_epoch, start=start)
 
     arguments = trainer_arguments(run, device)
     trainer = TaskTrainer(
         model, arguments, task=task, training=training, frozen=frozen, optimizers=(optimizer, schedule)
     )
-    progress = Progress(run, trainer, validation, steps_per_epoch, image_size, resumed)
-    trainer.add_callback(progress)
-    return Setup(trainer, progress, training, validation, image_size, steps_per_epoch, start)
+    callback = JobCallback(run, trainer, validation, steps_per_epoch, image_size, resumed)
+    trainer.add_callback(callback)
+    return Setup(trainer, callback, training, validation, image_size, steps_per_epoch, start)

@@ -1,4 +1,4 @@
-"""What happens around the Trainer's steps: seeds, reports, validation, checkpoints, and the stop."""
+"""The Trainer's callback, which does what is due around its steps: seeds, reports, validation, checkpoints, stop."""
 
 from pathlib import Path
 from typing import Any
@@ -6,18 +6,20 @@ from typing import Any
 from torch.utils.data import DataLoader
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments, set_seed
 
-from huggingface_service.checkpoint import Checkpoint, write_checkpoint
+from huggingface_service.checkpoint import Checkpoint, save_checkpoint
 from huggingface_service.config import Hyperparameters
 from huggingface_service.data import stable_seed
+from huggingface_service.log_messages import log_epoch
 from huggingface_service.trainer import TaskTrainer
+from huggingface_service.validation import validate
 from trainer_kit.trainer import Stopped, TrainingRun
 from vision_contracts import metric_names
 
 CHECKPOINT = Path("last.pt")
 
 
-class Progress(TrainerCallback):
-    """Follows one training."""
+class JobCallback(TrainerCallback):
+    """Seed, report, validate and save one training, and stop it on request."""
 
     def __init__(
         self,
@@ -38,7 +40,7 @@ class Progress(TrainerCallback):
         self.epoch_started_at = run.clock()
 
     def catch_up(self, step: int) -> None:
-        """Validates an epoch whose last step was taken before a stop came in between."""
+        """Validate an epoch whose last step an earlier attempt has taken, if it was stopped before the validation."""
         if step == (self.epoch + 1) * self.steps_per_epoch:
             self.finish_epoch(step)
 
@@ -47,7 +49,7 @@ class Progress(TrainerCallback):
         self.trainer.training_batches.sampler.epoch = state.global_step // self.steps_per_epoch
 
     def on_step_begin(self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: Any) -> None:
-        # Every step has random numbers of its own, so that a training can go on from any step as if never stopped.
+        # Every step has random numbers of its own, so that a training resumes from any step as if never stopped.
         set_seed(stable_seed(self.run.spec.params.seed, state.global_step) ^ self.run.world.rank)
         self.trainer.step_loss = 0.0
 
@@ -71,34 +73,29 @@ class Progress(TrainerCallback):
         self.finish_epoch(state.global_step)
 
     def finish_epoch(self, step: int) -> None:
-        """Validates the epoch that ends with `step`, tells of it, and saves. Of several processes the first does."""
+        """Validate, report and save the epoch that ends with `step`, in the first of several processes only."""
         if not self.run.world.is_main:
             return
-        loss, evaluator = self.trainer.validate(self.validation, after_batch=lambda: self.stop_if_asked(step))
+        loss, evaluator = validate(self.trainer, self.validation, after_batch=lambda: self.stop_if_asked(step))
         seconds = self.run.clock() - self.epoch_started_at
         self.epoch = step // self.steps_per_epoch
         values = {metric_names.VAL_LOSS: loss, metric_names.EPOCH_SECONDS: seconds}
         is_best = self.run.report_epoch(self.epoch, values, evaluator)
-        primary = self.run.history.primary_metric
-        self.run.log(
-            f"Epoch {self.epoch} of {self.run.spec.params.epochs}: validation loss {loss:.4f}, "
-            f"{primary.removeprefix('val/')} {self.run.history.epochs[self.epoch][primary]:.4f}"
-            f"{' (best so far)' if is_best else ''}, {seconds:.1f} s."
-        )
+        log_epoch(self.run, self.epoch, is_best=is_best)
         self.save(step)
 
     def stop_if_asked(self, step: int) -> None:
-        """Saves what has been learned up to `step`, and raises Stopped, if a stop is requested."""
+        """Save the training at `step` and raise Stopped, if a stop is requested."""
         if self.run.stop_requested():
             self.run.log(f"Stopping after step {step}.")
             self.save(step)
             raise Stopped
 
     def save(self, step: int) -> None:
-        """Leaves a checkpoint from which training goes on exactly as it would go on now."""
+        """Write a checkpoint from which training resumes exactly as it would continue now."""
         spec, trainer = self.run.spec, self.trainer
         path = self.run.folder / CHECKPOINT
-        write_checkpoint(
+        save_checkpoint(
             Checkpoint(
                 model={name: value.cpu() for name, value in trainer.model.state_dict().items()},
                 model_name=spec.model_name,

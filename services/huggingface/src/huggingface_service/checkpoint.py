@@ -1,4 +1,4 @@
-"""The one file that a training leaves after every epoch, and goes on from."""
+"""The file that a training writes after every epoch, and resumes from."""
 
 import os
 import pickle
@@ -17,7 +17,7 @@ FORMAT = "huggingface-service/1"
 
 @dataclass
 class Checkpoint:
-    """Everything that the rest of a training depends on.
+    """State that the rest of a training depends on.
 
     Random numbers and the learning rate need no state of their own: they depend on the job and the number of the step.
     """
@@ -41,14 +41,14 @@ class Checkpoint:
     """0 in a checkpoint of before this was kept."""
     format: str = FORMAT
 
-    def step_to_go_on_from(self, steps_per_epoch: int) -> int:
-        """With other batches, or on another number of devices: the epoch's first."""
+    def resume_step(self, steps_per_epoch: int) -> int:
+        """Return the step to resume from: the epoch's first where batches or number of devices have changed."""
         is_same = self.steps_per_epoch in (0, steps_per_epoch)
         return self.step if is_same else self.epoch * steps_per_epoch
 
 
-def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Replaces the file in one step: a kill leaves the old one or the new one."""
+def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Write a checkpoint, replacing the file in one step: a kill leaves the old one or the new one."""
     partial = path.with_name(f".{path.name}.partial")
     with partial.open("wb") as file:
         torch.save({item.name: getattr(checkpoint, item.name) for item in fields(checkpoint)}, file)
@@ -57,8 +57,8 @@ def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     partial.replace(path)
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
-    """Reads tensors and plain values only, so that a foreign file cannot run code.
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Load tensors and plain values only, so that a foreign file cannot run code.
 
     Raises ValueError for a file that this service did not write.
     """
@@ -71,23 +71,23 @@ def read_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(**content)
 
 
-def read_initial(run: TrainingRun[Any]) -> Checkpoint | None:
-    """The checkpoint of another job whose weights this training begins with, if any."""
+def load_initial_checkpoint(run: TrainingRun[Any]) -> Checkpoint | None:
+    """Load the checkpoint of another job whose weights this training begins with, if any."""
     if run.initial_checkpoint is None:
         return None
     try:
-        return read_checkpoint(run.initial_checkpoint)
+        return load_checkpoint(run.initial_checkpoint)
     except ValueError as error:
         message = f"The initial checkpoint cannot be used: {error}. Choose another one."
         raise TrainingError(EndReason.WEIGHTS_UNAVAILABLE, message) from error
 
 
-def read_resumed(run: TrainingRun[Any]) -> Checkpoint | None:
-    """The checkpoint that this attempt goes on from, if any; the run's history goes on with it."""
+def load_resumed_checkpoint(run: TrainingRun[Any]) -> Checkpoint | None:
+    """Load the checkpoint that this attempt resumes from, if any, and restore the run's history from it."""
     if run.resume_from is None:
         return None
     try:
-        resumed = read_checkpoint(run.resume_from)
+        resumed = load_checkpoint(run.resume_from)
     except ValueError as error:
         raise TrainingError(
             EndReason.WEIGHTS_UNAVAILABLE, f"The checkpoint is unusable: {error}. Retry from the beginning."

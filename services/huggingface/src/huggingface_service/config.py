@@ -23,7 +23,7 @@ def setting(
 
 
 class Hyperparameters(kit.Hyperparameters):
-    """What every task has."""
+    """Settings that every task has."""
 
     image_size: Literal["auto"] | Annotated[int, Field(ge=32, le=2048)] = setting(
         "auto",
@@ -197,37 +197,4 @@ HYPERPARAMETERS: Mapping[str, type[Hyperparameters]] = {
     "labeling": LabelingHyperparameters,
     "detection": DetectionHyperparameters,
 }
-"""By the name that a card's `hyperparameters_ref` gives."""
-
-_DEFAULT_EPOCHS = {"labeling": 20, "detection": 50}
-_QUICK: Mapping[str, Any] = {"min_crop": 0.8}
-_BEST: Mapping[str, Mapping[str, Any]] = {
-    "labeling": {"label_smoothing": 0.1, "color_jitter": 0.3, "min_crop": 0.35, "weight_decay": 0.05},
-    "detection": {"color_jitter": 0.3, "min_crop": 0.35},
-}
-
-
-def schemas() -> dict[str, dict[str, Any]]:
-    """The JSON Schemas of the catalogue."""
-    return {
-        name: kit.json_schema(
-            model,
-            optimizers=OPTIMIZERS,
-            epochs=_DEFAULT_EPOCHS[name],
-            max_devices=kit.MOST_DEVICES,
-            presets=presets(name),
-        )
-        for name, model in HYPERPARAMETERS.items()
-    }
-
-
-def presets(schema: str) -> Mapping[str, kit.Preset]:
-    """Values to start from, by the names that every framework has."""
-    epochs = _DEFAULT_EPOCHS[schema]
-    return {
-        "quick": kit.Preset("A first look at what the data gives.", {"epochs": epochs // 4}, _QUICK),
-        "balanced": kit.Preset("The defaults: a good result in reasonable time."),
-        "best": kit.Preset(
-            "Long, and with strong augmentation: for the last points of quality.", {"epochs": 3 * epochs}, _BEST[schema]
-        ),
-    }
+"""Settings by the name that a card's `hyperparameters_ref` gives."""

@@ -61,7 +61,7 @@ class ImageSet(Dataset[Example]):
                 f"{sample.image}: {error}. Replace this image, or take it out of the data set."
             ) from error
         with torch.random.fork_rng(devices=[]):
-            # Of the CPU alone: `torch.manual_seed` takes 0.2 ms, and would have a GPU drop out the same for each image.
+            # The CPU's generator alone: `torch.manual_seed` takes 0.2 ms, and repeats a GPU's dropout for each image.
             torch.default_generator.manual_seed(stable_seed(self.seed, epoch, index))
             return self.transform(example)
 
@@ -131,7 +131,7 @@ def batches_like(loader: DataLoader[Example], samples: Sequence[Sample]) -> Data
 def usable_workers(
     wanted: int | Literal["auto"], device: torch.device, *, processes: int = 1
 ) -> tuple[int, str | None]:
-    """How many loader processes to start for each that trains, and a word on it if that is fewer than wanted.
+    """Return the loader processes to start for each that trains, and a message if they are fewer than requested.
 
     Loader processes hand over batches through shared memory, of which a container has 64 MB by default: too little,
     and they die of a bus error.

@@ -1,4 +1,4 @@
-"""The devices of a training."""
+"""The devices of a training, their precision, and the versions of the libraries that compute on them."""
 
 import os
 from importlib.metadata import version
@@ -10,8 +10,7 @@ from trainer_kit.trainer import TrainingRun
 
 
 def choose_device(run: TrainingRun[Hyperparameters]) -> torch.device:
-    """The device of this process. Those of the training are made the only ones that the libraries see, in the order of
-    its processes.
+    """Return the device of this process, and show the libraries those of the training alone, in its processes' order.
 
     Must come before anything else that touches CUDA: the Trainer would spread over all devices that it sees.
     """
@@ -27,7 +26,7 @@ def choose_device(run: TrainingRun[Hyperparameters]) -> torch.device:
 
 
 def computes_in_bfloat16(run: TrainingRun[Hyperparameters], device: torch.device) -> bool:
-    """Whether mixed precision is asked for and the device has it in hardware."""
+    """Return whether mixed precision is requested and the device has bfloat16 in hardware."""
     return (
         run.hyperparameters.mixed_precision
         and device.type == "cuda"
@@ -35,6 +34,6 @@ def computes_in_bfloat16(run: TrainingRun[Hyperparameters], device: torch.device
     )
 
 
-def describe_versions() -> dict[str, str]:
-    """What took part in the training."""
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries that decide the result."""
     return {name: version(name) for name in ("transformers", "accelerate", "torch", "timm")}

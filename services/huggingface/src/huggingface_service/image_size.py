@@ -9,7 +9,7 @@ from trainer_kit.trainer import TrainingRun
 def choose_image_size(
     run: TrainingRun[Hyperparameters], architecture: Architecture, initial: Checkpoint | None = None
 ) -> int:
-    """What the user asked for, or what suits data and weights: a multiple of what the architecture takes."""
+    """Return the requested side, or for `auto` one that suits data and weights, as the architecture takes it."""
     wanted = run.hyperparameters.image_size
     size = _automatic_size(run, architecture, initial) if wanted == "auto" else wanted
     fitting = size if size == architecture.native_size(run.spec.task_type) else architecture.fitting_size(size)
@@ -22,7 +22,7 @@ def choose_image_size(
 
 
 def _automatic_size(run: TrainingRun[Hyperparameters], architecture: Architecture, initial: Checkpoint | None) -> int:
-    """What the weights were trained with; without weights, what the images have."""
+    """Return the side that the weights were trained with; without weights, that of the images."""
     task = run.spec.task_type
     native = architecture.native_size(task)
     if initial is not None and initial.model_name == architecture.name:

@@ -1,17 +1,18 @@
-"""The part of a model that extracts features, below everything that is made for the task."""
+"""The network that a configuration describes, and the part of it that extracts features: its backbone."""
 
 from collections.abc import Mapping
 
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
+from huggingface_service.architectures import AUTO_MODELS
 from trainer_kit.trainer import TrainingError
-from vision_contracts import EndReason
+from vision_contracts import EndReason, TaskType
 
 BACKBONES: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("clip", "metaclip_2", "siglip", "siglip2"), ("vision_model",)),
     **dict.fromkeys(("mask2former", "maskformer"), ("model.pixel_level_module.encoder",)),
-    **dict.fromkeys(("lw_detr", "rf_detr"), ("model.backbone.backbone",)),  # without its projector
+    **dict.fromkeys(("lw_detr", "rf_detr"), ("model.backbone.backbone",)),  # the projector is left out
     **dict.fromkeys(("eomt", "eomt_dinov3"), ("embeddings", "layers", "layernorm")),
     "deimv2": ("model.conv_encoder.model",),
     "hgnet_v2": ("embedder", "encoder"),
@@ -19,13 +20,18 @@ BACKBONES: Mapping[str, tuple[str, ...]] = {
     "pp_lcnet": ("encoder", "last_convolution"),
     "timm_wrapper": tuple(
         f"timm_model.{part}" for part in ("conv1", "bn1", "layer1", "layer2", "layer3", "layer4")
-    ),  # of a ResNet
+    ),  # the parts of a ResNet
 }
-"""By type, where it is neither what the model calls its backbone nor its base model."""
+"""Parts by type, for models whose backbone is neither a module of that name nor the base model."""
+
+
+def build_model(config: PreTrainedConfig, task: TaskType) -> PreTrainedModel:
+    """A model with fresh weights."""
+    return AUTO_MODELS[task].from_config(config)
 
 
 def find_backbone(model: PreTrainedModel) -> nn.Module:
-    """Raises TrainingError if the model has no part of that kind."""
+    """Return the part that extracts features. Raises TrainingError if the model has none."""
     if parts := BACKBONES.get(model.config.model_type):
         return nn.ModuleList(model.get_submodule(part) for part in parts)
     for name, module in model.named_modules():
@@ -40,5 +46,5 @@ def find_backbone(model: PreTrainedModel) -> nn.Module:
 
 
 def freeze_backbone(model: PreTrainedModel) -> nn.Module:
-    """Takes the backbone out of the training, and returns it. Raises TrainingError if the model has none."""
+    """Exclude the backbone from training, and return it. Raises TrainingError if the model has none."""
     return find_backbone(model).requires_grad_(False)

@@ -1,4 +1,4 @@
-"""A trained network as the kit uses it: predictions, exports and evaluations all begin here."""
+"""A trained network in the kit's form, for predictions, exports and evaluations."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,12 +9,13 @@ from torch.nn import functional
 from torchvision.ops import box_convert
 from transformers import PreTrainedModel
 
-from huggingface_service.architectures import Architecture, build_model, find_architecture
-from huggingface_service.checkpoint import Checkpoint, read_checkpoint
+from huggingface_service.architectures import Architecture, find_architecture
+from huggingface_service.checkpoint import Checkpoint, load_checkpoint
 from huggingface_service.config import Hyperparameters
-from huggingface_service.devices import choose_device, describe_versions
+from huggingface_service.devices import choose_device, library_versions
+from huggingface_service.model import build_model
 from huggingface_service.model_inputs import model_inputs
-from huggingface_service.tasks.instances import sureness
+from huggingface_service.tasks.instances import mask_confidence
 from huggingface_service.trainer import silence_library
 from huggingface_service.transforms import NORMALIZATIONS
 from trainer_kit.evaluation import BACKGROUND, label_names
@@ -48,7 +49,7 @@ class Outputs(nn.Module):
             return (logits.softmax(-1),)
         if self.task is TaskType.SEMANTIC_SEGMENTATION:
             return (logits,)
-        has_none = logits.shape[-1] == self.model.config.num_labels + 1  # as `tasks.detection.detections`
+        has_none = logits.shape[-1] == self.model.config.num_labels + 1  # the rule of `best_detections`
         scores = logits.softmax(-1)[..., :-1] if has_none else logits.sigmoid()
         height, width = pixels.shape[-2:]
         boxes = box_convert(outputs["pred_boxes"].float(), "cxcywh", "xyxy")
@@ -62,14 +63,14 @@ def instances(classes: Tensor, masks: Tensor, size: Sequence[int]) -> tuple[Tens
     """
     logits = functional.interpolate(masks.float(), size=tuple(size), mode="bilinear", align_corners=False)
     inside = (logits > 0).float()
-    scores = classes.float().softmax(-1)[..., :-1] * sureness(logits)[..., None]  # the last class is: none
+    scores = classes.float().softmax(-1)[..., :-1] * mask_confidence(logits)[..., None]  # the last class is: none
     (left, right), (top, bottom) = (_extent(inside.amax(axis)) for axis in (2, 3))
     own = torch.eye(masks.shape[1], device=masks.device).expand(masks.shape[0], -1, -1)
     return torch.stack([left, top, right, bottom], -1), scores, own, masks.float()
 
 
 def _extent(seen: Tensor) -> tuple[Tensor, Tensor]:
-    """Where ones (…, length) begin and end; 0 and 0 where there are none."""
+    """Return where the ones (…, length) begin and end; 0 and 0 where there are none."""
     length = seen.shape[-1]
     end = (seen * torch.arange(1, length + 1, device=seen.device)).amax(-1)
     begin = length - (seen * torch.arange(length, 0, -1, device=seen.device)).amax(-1)
@@ -77,11 +78,11 @@ def _extent(seen: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def load_network(run: Run) -> TorchNetwork:
-    """The model of the checkpoint. Raises TrainingError."""
+    """Load the network of the checkpoint. Raises TrainingError."""
     silence_library()
     device = choose_device(run)
     try:
-        saved = read_checkpoint(run.checkpoint)
+        saved = load_checkpoint(run.checkpoint)
         architecture, task = find_architecture(saved.model_name), TaskType(saved.task_type)
         config = architecture.fitted_config(task, class_names=_labels(saved), image_size=saved.image_size)
         model = build_model(config, task)
@@ -94,7 +95,7 @@ def load_network(run: Run) -> TorchNetwork:
 
 
 def _labels(saved: Checkpoint) -> list[str]:
-    """What the outputs stand for: see `tasks.segmentation`."""
+    """Return the labels of the outputs, which for semantic segmentation begin with the background."""
     names = saved.class_names
     return list(label_names(names)) if saved.task_type == TaskType.SEMANTIC_SEGMENTATION else names
 
@@ -114,6 +115,6 @@ def _describe(run: Run, saved: Checkpoint, architecture: Architecture) -> Descri
             **preprocessing,
         ),
         background=BACKGROUND if saved.task_type == TaskType.SEMANTIC_SEGMENTATION else None,
-        versions=describe_versions(),
+        versions=library_versions(),
         license=run.card.license,
     )

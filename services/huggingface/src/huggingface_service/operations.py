@@ -1,4 +1,4 @@
-"""What huggingface can do with a trained model. The kit does it, with the network that `network` loads."""
+"""Operations on a trained model: the kit's, with the network that Hugging Face transformers loads."""
 
 from huggingface_service.network import load_network
 from trainer_kit import inference

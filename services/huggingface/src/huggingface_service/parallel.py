@@ -11,8 +11,8 @@ for _module in (loss_lw_detr, loss_rf_detr):
 
 
 @contextmanager
-def counting_alone() -> Iterator[None]:
-    """Losses that would divide by the objects of all processes divide by those of this one.
+def count_locally() -> Iterator[None]:
+    """Make losses divide by the objects of this process instead of those of all processes.
 
     They ask all processes for their count, while the first validates by itself; and they divide twice by the number of
     processes.

@@ -1,4 +1,4 @@
-"""Tables of positions: learned for the grid of one size of image, and resampled for the grid of another."""
+"""Position embeddings and relative position biases, resampled from the grid of one size of image to another."""
 
 import math
 import re
@@ -11,7 +11,7 @@ from torch.nn import functional
 
 
 def resize_grid(grid: Tensor, side: int) -> Tensor:
-    """(n², channels) as (side², channels), with the same picture on it."""
+    """Resize a grid (n², channels) to (side², channels) by bicubic interpolation."""
     old = math.isqrt(len(grid))
     picture = grid.T.reshape(1, -1, old, old)
     resized = functional.interpolate(picture, size=(side, side), mode="bicubic", align_corners=False)
@@ -19,7 +19,7 @@ def resize_grid(grid: Tensor, side: int) -> Tensor:
 
 
 def resize_distances(grid: Tensor, side: int) -> Tensor:
-    """As `resize_grid`, for a grid of distances: both ways from 0, so that what belongs to 0 stays there."""
+    """Resize a grid of distances as `resize_grid` does: both ways from 0, so that what belongs to 0 stays there."""
     old = math.isqrt(len(grid))
     mirrored = torch.arange(1 - old, old).abs()
     whole = grid.reshape(old, old, -1)[mirrored][:, mirrored].flatten(0, 1)
@@ -34,13 +34,13 @@ class Layout:
     names: re.Pattern[str]
     """Tensors that are laid out like this."""
     around: tuple[tuple[int, int], ...]
-    """How many rows there can be in front of the grid and behind it."""
+    """Numbers of rows that there can be before the grid and after it."""
     resize: Callable[[Tensor, int], Tensor] = resize_grid
     is_transposed: bool = False
     """(channels, rows) instead."""
 
     def rows_around(self, *rows: int) -> tuple[int, int] | None:
-        """So many that squares remain of each number of rows; None if there are no such numbers."""
+        """Return the rows around the grid that leave a square of each number of rows; None if there are none."""
         return next((around for around in self.around if all(_is_square(count - sum(around)) for count in rows)), None)
 
 
@@ -54,8 +54,8 @@ LAYOUTS = (
 )
 
 
-def resample_tables(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Those tables of `weights` whose grid has another size in `own`, with grids of that size."""
+def resample_position_embeddings(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tables of `weights` whose grid has another size in `own`, resampled to that size."""
     differing = [name for name, value in weights.items() if name in own and own[name].shape != value.shape]
     pairs = ((name, layout) for name in differing for layout in LAYOUTS if layout.names.search(name))
     tables = {name: _resample(weights[name], own[name], layout) for name, layout in pairs}

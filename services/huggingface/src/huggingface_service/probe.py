@@ -1,22 +1,23 @@
-"""What an architecture is, found out by building it in its default configuration."""
+"""Parameters and multiply-adds of an architecture, found by building it in its default configuration."""
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import PreTrainedModel
 from transformers.initialization import no_init_weights
 
-from huggingface_service.architectures import Architecture, build_model
+from huggingface_service.architectures import Architecture
+from huggingface_service.model import build_model
 from huggingface_service.model_inputs import model_inputs
 from vision_contracts import TaskType
 
 
 def count_parameters(architecture: Architecture, task: TaskType) -> int:
-    """Of the model with the head that its configuration has."""
+    """Count the parameters of the model with the head that its configuration has, without memory for them."""
     return _without_memory(architecture, task).num_parameters()
 
 
 def count_gmacs(architecture: Architecture, task: TaskType) -> float:
-    """Billions of multiply-adds for one image of its input size.
+    """Count the multiply-adds for one image of its input size, in billions.
 
     Shapes tell it without memory or time; only a model that looks into values on its way has to compute.
     """

@@ -6,39 +6,38 @@ import torch
 from transformers import set_seed
 
 from huggingface_service.best_model import BestModel
-from huggingface_service.build import Setup, build_setup
+from huggingface_service.build import build
 from huggingface_service.config import Hyperparameters
-from huggingface_service.devices import choose_device, computes_in_bfloat16, describe_versions
+from huggingface_service.devices import choose_device, library_versions
+from huggingface_service.log_messages import log_start
 from huggingface_service.trainer import silence_library
 from trainer_kit.trainer import TrainingRun, write_final_report
 
 
 def train(run: TrainingRun[Hyperparameters]) -> None:
-    """Trains one attempt; see `trainer_kit.adapter.Adapter.trainer`."""
+    """Train one attempt; `trainer_kit.adapter.Adapter.trainer` says how it may end."""
     silence_library()
     device = choose_device(run)
     run.world.join(torch, device)
     set_seed(run.spec.params.seed)
-    setup = build_setup(run, device)
+    setup = build(run, device)
     run.start(
         device=str(device),
         num_classes=run.dataset.num_classes,
         steps_per_epoch=setup.steps_per_epoch,
         resume_step=setup.start,
-        versions=describe_versions(),
+        versions=library_versions(),
     )
-    tell_beginning(run, setup, device)
-    setup.progress.catch_up(setup.start)
+    log_start(
+        run,
+        setup.trainer,
+        images=len(setup.training.dataset),
+        image_size=setup.image_size,
+        steps_per_epoch=setup.steps_per_epoch,
+        device=device,
+    )
+    setup.callback.catch_up(setup.start)
     setup.trainer.train_from(setup.start)
     if run.world.is_main:
         write_final_report(run, partial(BestModel, run, setup.trainer, setup.validation, setup.image_size))
     run.finish()
-
-
-def tell_beginning(run: TrainingRun[Hyperparameters], setup: Setup, device: torch.device) -> None:
-    """A line of the log."""
-    run.log(
-        f"Training {run.spec.model_name} ({setup.trainer.model.num_parameters():,} weights) on "
-        f"{len(setup.training.dataset)} images of {setup.image_size} px, {setup.steps_per_epoch} steps an epoch, "
-        f"{run.batch_description}, on {device}{' in bfloat16' if computes_in_bfloat16(run, device) else ''}."
-    )

@@ -1,7 +1,7 @@
-"""transformers' Trainer, with our batches and losses in it and our reports coming out of it."""
+"""The library's Trainer, made to minimise a task's loss over the batches of a job."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,25 +23,24 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from huggingface_service.config import Hyperparameters
 from huggingface_service.devices import computes_in_bfloat16
-from huggingface_service.parallel import counting_alone
+from huggingface_service.parallel import count_locally
 from huggingface_service.tasks import Task
-from trainer_kit.evaluation import Evaluator
 from trainer_kit.trainer import TrainingError, TrainingRun
 from vision_contracts import EndReason
 
 RESUME_FOLDER = Path("resume")
-"""In the attempt's folder: what the Trainer wants to read before it goes on."""
+"""Folder below the attempt's that holds what the Trainer reads when it resumes."""
 
 
 def silence_library() -> None:
-    """What the user should know is said in the job's log; the library's own lines would only repeat it."""
+    """Turn off the library's own output, since the job's log has what users should know."""
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     warnings.filterwarnings("ignore", module=r"(transformers|accelerate|torch)\..*")
 
 
 def trainer_arguments(run: TrainingRun[Hyperparameters], device: torch.device) -> TrainingArguments:
-    """What of the job concerns the Trainer. Validation, checkpoints and logs are ours."""
+    """Return the Trainer's arguments for a job. Validation, checkpoints and logs are ours."""
     params, settings = run.spec.params, run.hyperparameters
     return TrainingArguments(
         output_dir=str(run.folder / "trainer"),
@@ -63,8 +62,8 @@ def trainer_arguments(run: TrainingRun[Hyperparameters], device: torch.device) -
 
 
 @contextmanager
-def enough_for_batch_norm() -> Iterator[None]:
-    """Gives a reason to what torch only words."""
+def batch_norm_errors() -> Iterator[None]:
+    """Turn torch's error about batches of one image into an error with a reason."""
     try:
         yield
     except ValueError as error:
@@ -97,7 +96,7 @@ class TaskTrainer(Trainer):
         self.training_batches = training
         self.frozen = frozen
         self.step_loss: Tensor | float = 0.0
-        """Of the optimizer step in progress, or of the last one: a mean over its batches."""
+        """Mean loss over the batches of the optimizer step in progress, or of the last one."""
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         return self.training_batches
@@ -116,16 +115,16 @@ class TaskTrainer(Trainer):
     ) -> Any:
         if self.frozen is not None:
             self.frozen.eval()  # batch norms keep their statistics too
-        with enough_for_batch_norm(), counting_alone():
+        with batch_norm_errors(), count_locally():
             loss, outputs = self.task.loss(model, inputs)
         return (loss, outputs) if return_outputs else loss
 
     def mean_step_loss(self) -> float:
-        """Of the last optimizer step, over all processes, each of which must ask."""
+        """Return the mean loss of the last optimizer step over all processes, each of which must call this."""
         return float(self.accelerator.reduce(self.step_loss, "mean"))
 
     def train_from(self, step: int) -> None:
-        """Trains from after optimizer step `step` to the end. Model, optimizer and schedule must be at that step."""
+        """Train from after optimizer step `step` to the end. Model, optimizer and schedule must be at that step."""
         if step == 0:
             self.train()
             return
@@ -138,19 +137,3 @@ class TaskTrainer(Trainer):
 
     def _load_from_checkpoint(self, *_: Any, **__: Any) -> None:
         """The model has its weights already; of a checkpoint the Trainer reads the step alone."""
-
-    @torch.no_grad()
-    def validate(self, batches: DataLoader[Any], after_batch: Callable[[], None]) -> tuple[float, Evaluator]:
-        """Mean loss over `batches`, and their predictions."""
-        model = self.model.eval()
-        measure = self.task.new_measure(batches.dataset.samples)
-        total, images = 0.0, 0
-        for batch in batches:
-            inputs = self._prepare_inputs(batch)
-            with counting_alone():
-                loss, outputs = self.task.loss(model, inputs)
-            measure.update(outputs, inputs)
-            total += float(loss) * len(inputs["pixels"])
-            images += len(inputs["pixels"])
-            after_batch()
-        return total / images, measure.evaluator

@@ -1,4 +1,4 @@
-"""Where a model's first weights come from: nowhere, the hub or its cache, or the checkpoint of another job."""
+"""Initial weights of a model: random ones, or those of the hub or its cache, or of another job's checkpoint."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -9,10 +9,11 @@ from huggingface_hub import constants
 from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from huggingface_service.architectures import AUTO_MODELS, Architecture, build_model
+from huggingface_service.architectures import AUTO_MODELS, Architecture
 from huggingface_service.checkpoint import Checkpoint
 from huggingface_service.config import Hyperparameters
-from huggingface_service.position_embeddings import resample_tables
+from huggingface_service.model import build_model
+from huggingface_service.position_embeddings import resample_position_embeddings
 from trainer_kit.trainer import TrainingError, TrainingRun
 from vision_contracts import EndReason, LogLevel, TaskType
 
@@ -29,30 +30,30 @@ def initial_model(
     resumed: Checkpoint | None,
     initial: Checkpoint | None,
 ) -> PreTrainedModel:
-    """The model that training begins with, and a word in the log on what was loaded into it."""
+    """Build the model that training begins with, and log what was loaded into it."""
     task = run.spec.task_type
     if resumed is not None:
         model = build_model(config, task)
         model.load_state_dict(resumed.model)
         return model
     if initial is not None:
-        return _take_over(run, build_model(config, task), initial.model)
+        return copy_weights(run, build_model(config, task), initial.model)
     if run.spec.initial_weights == "pretrained":
-        return _from_hub(run, architecture, config, task)
+        return load_pretrained(run, architecture, config, task)
     run.log("The model starts from random weights.")
     return build_model(config, task)
 
 
-def _take_over(
+def copy_weights(
     run: TrainingRun[Hyperparameters],
     model: PreTrainedModel,
     weights: Mapping[str, Tensor],
     *,
     unused: Iterable[str] = (),
 ) -> PreTrainedModel:
-    """Loads what fits the model; tables of positions are made to fit its size of images."""
+    """Copy the tensors that fit the model; position embeddings are resampled for its size of images."""
     own = model.state_dict()
-    resampled = resample_tables(weights, own)
+    resampled = resample_position_embeddings(weights, own)
     available = {**weights, **resampled}
     fitting = {name: value for name, value in available.items() if name in own and own[name].shape == value.shape}
     if not fitting:
@@ -71,7 +72,7 @@ def _take_over(
     return model
 
 
-def _from_hub(
+def load_pretrained(
     run: TrainingRun[Hyperparameters], architecture: Architecture, config: PreTrainedConfig, task: TaskType
 ) -> PreTrainedModel:
     if architecture.hub_id is None:
@@ -80,7 +81,7 @@ def _from_hub(
             f"{architecture.name!r} is an architecture without weights. Train it from scratch, or choose one of the "
             f"pretrained models of its family.",
         )
-    folder = find_weights(architecture.hub_id).parent
+    folder = find_pretrained(architecture.hub_id).parent
     # Loaded at the size of image that they are made for: at any other the library drops tables of positions.
     published, info = AUTO_MODELS[task].from_pretrained(
         folder,
@@ -92,10 +93,10 @@ def _from_hub(
     )
     random = {*info["missing_keys"], *(name for name, *_ in info["mismatched_keys"])}
     weights = {name: value for name, value in published.state_dict().items() if name not in random}
-    return _take_over(run, build_model(config, task), weights, unused=info["unexpected_keys"])
+    return copy_weights(run, build_model(config, task), weights, unused=info["unexpected_keys"])
 
 
-def find_weights(hub_id: str) -> Path:
+def find_pretrained(hub_id: str) -> Path:
     """The weights in the local cache, fetched from the hub if need be.
 
     Raises TrainingError with `weights_unavailable` within seconds if they cannot be had.
@@ -109,7 +110,7 @@ def find_weights(hub_id: str) -> Path:
     # The hub's own client tries again for 23 seconds before it gives up.
     try:
         huggingface_hub.get_session().head(constants.ENDPOINT, timeout=REACHABLE_WITHIN_SECONDS)
-    except Exception as error:  # its HTTP library is no dependency of ours
+    except Exception as error:  # the hub's HTTP library is no dependency of ours
         raise _unavailable(hub_id, f"{constants.ENDPOINT} cannot be reached") from error
     return _download(hub_id)
 
@@ -125,10 +126,10 @@ def _download(hub_id: str) -> Path:
     raise _unavailable(hub_id, f"the repository has none of {', '.join(WEIGHT_FILES)}")
 
 
-def _unavailable(hub_id: str, why: str) -> TrainingError:
+def _unavailable(hub_id: str, reason: str) -> TrainingError:
     return TrainingError(
         EndReason.WEIGHTS_UNAVAILABLE,
-        f"The weights of {hub_id} are not in the cache ({constants.HF_HUB_CACHE}), and {why}. Give the training "
+        f"The weights of {hub_id} are not in the cache ({constants.HF_HUB_CACHE}), and {reason}. Give the training "
         f"service access to the hub, mount a cache that holds them (HF_HOME), start from the checkpoint of an earlier "
         f"job, or train from scratch.",
     )

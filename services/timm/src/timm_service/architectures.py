@@ -16,7 +16,7 @@ class Architecture:
     input_size: int
     gmacs: float
     activation_bytes: int
-    """What one image of a training batch keeps in memory until the backward pass, in 32 bits."""
+    """Memory that one image of a training batch keeps until the backward pass, in 32 bits."""
     capabilities: Capabilities
     has_batch_norm: bool
     has_attention: bool
@@ -24,10 +24,10 @@ class Architecture:
 
 
 def pretrained_tags(name: str) -> list[str]:
-    """Tags with published weights, timm's own choice first."""
+    """Return the tags with published weights, timm's own choice first."""
     return [config.tag for config in get_arch_pretrained_cfgs(name).values() if config.has_weights and config.tag]
 
 
 def family(name: str) -> str:
-    """timm's module that holds the architecture, such as `resnet`."""
+    """Return the name of timm's module that holds the architecture, such as `resnet`."""
     return model_entrypoint(name).__module__.rpartition(".")[2]

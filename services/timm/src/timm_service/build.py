@@ -1,4 +1,4 @@
-"""What a training needs besides its state: device, batches, loss, and the facts that go into its checkpoints."""
+"""A training before its first step: model, optimizer, device, batches, loss, and the facts for its checkpoints."""
 
 import math
 from contextlib import AbstractContextManager
@@ -17,7 +17,7 @@ from timm_service.config import Hyperparameters
 from timm_service.data import Batches, Images, choose_workers, fits_shared_memory, make_loader
 from timm_service.devices import half_precision, library_versions
 from timm_service.image_size import choose_image_size
-from timm_service.model import build_model, freeze_backbone, model_options, quicken_batch_norm
+from timm_service.model import build_model, freeze_backbone, model_options, shorten_batch_norm_averages
 from timm_service.optimization import Loss, Mix, make_loss, make_mix, make_optimizer, sample_weights
 from timm_service.parallel import parallelize
 from timm_service.transforms import training_transform, validation_transform
@@ -29,7 +29,7 @@ Run = TrainingRun[Hyperparameters]
 
 @dataclass(frozen=True)
 class Setup:
-    """What stays the same from step to step."""
+    """Parts of a training that stay the same from step to step."""
 
     device: torch.device
     train_loader: "DataLoader[Any]"
@@ -38,17 +38,17 @@ class Setup:
     loss: Loss
     mix: Mix | None
     trained_modules: list[nn.Module]
-    """Those that are in training mode: the whole network, or its classifier alone."""
+    """Modules in training mode: the whole network, or its classifier alone."""
     half: torch.dtype | None
     """Data type of mixed precision; None computes in 32 bits."""
     memory_format: torch.memory_format
-    """Of images and convolutions."""
+    """Memory format of images and convolutions."""
     steps_per_epoch: int
     facts: dict[str, Any]
-    """What a checkpoint says beside the weights."""
+    """Facts that a checkpoint holds beside the weights."""
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """16 bits where that is safe and asked for."""
+        """Compute in 16 bits where that is safe and requested."""
         return torch.autocast(self.device.type, dtype=self.half, enabled=self.half is not None)
 
 
@@ -61,7 +61,7 @@ def build(run: Run, device: torch.device) -> tuple[Setup, TrainingState]:
 
 
 def build_setup(run: Run, model: nn.Module, side: int, device: torch.device) -> Setup:
-    """Everything but the state, for images of `side` pixels."""
+    """Build all but the state, for images of `side` pixels."""
     settings, params, dataset = run.hyperparameters, run.spec.params, run.dataset
     data_config = resolve_model_data_config(model, args={"img_size": side})
     train_images = Images(dataset, Split.TRAIN, training_transform(settings, data_config))
@@ -78,7 +78,7 @@ def build_setup(run: Run, model: nn.Module, side: int, device: torch.device) -> 
     val_batches = Batches(len(val_images), params.batch_size, seed=params.seed, shuffle=False)
     workers = _count_workers(run, side, device)
     steps_per_epoch = math.ceil(len(train_batches) / settings.accumulation_steps)
-    quicken_batch_norm(model, steps_per_epoch * params.epochs)
+    shorten_batch_norm_averages(model, steps_per_epoch * params.epochs)
     return Setup(
         device=device,
         train_loader=make_loader(train_images, train_batches, device=device, workers=workers),
@@ -95,7 +95,7 @@ def build_setup(run: Run, model: nn.Module, side: int, device: torch.device) -> 
 
 
 def build_state(run: Run, model: nn.Module, setup: Setup) -> TrainingState:
-    """A training that has not begun."""
+    """Build the state of a training that has not begun."""
     settings = run.hyperparameters
     model = model.to(memory_format=setup.memory_format)
     return TrainingState(

@@ -1,4 +1,4 @@
-"""What an architecture lets one choose, found out when the catalogue is built and named in each card."""
+"""Settings that an architecture has, found out when the catalogue is built and named in each card."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,10 +21,10 @@ class ImageSizes:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """Cards with the same capabilities share a schema, which `ref` names."""
+    """Optional settings of an architecture. Cards with the same capabilities share a schema, which `ref` names."""
 
     sizes: ImageSizes | None
-    """None: it takes no other size than its card's."""
+    """Sizes that it takes; None: no other than its card's."""
     drop_path: bool
     dropout: bool
 
@@ -36,7 +36,7 @@ class Capabilities:
 
     @classmethod
     def from_ref(cls, ref: str) -> "Capabilities":
-        """The reverse of `ref`."""
+        """Parse a `ref`."""
         size, *names = ref.split("-")
         numbers = size.removeprefix("size_").split("_")
         sizes = None if numbers == ["fixed"] else ImageSizes(smallest=int(numbers[0]), step=int(numbers[1]))

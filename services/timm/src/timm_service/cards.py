@@ -10,7 +10,7 @@ from vision_contracts import ModelCard, TaskType
 
 LARGEST_BATCH = 32
 TRAINING_BYTES = 12 << 30
-"""What a recommended batch may take: it leaves room on a 16 GiB accelerator."""
+"""Memory that a recommended batch may take: it leaves room on a 16 GiB accelerator."""
 BYTES_PER_PARAMETER = 16
 """Weight, gradient and AdamW's two averages, four bytes each."""
 
@@ -66,7 +66,7 @@ def display_name(name: str) -> str:
 
 
 def make_card(architecture: Architecture) -> ModelCard:
-    """What a user needs to know of it."""
+    """Return the card of an architecture."""
     name = architecture.name
     tags = pretrained_tags(name)
     batch_size = recommended_batch_size(architecture)
@@ -103,7 +103,7 @@ def recommended_batch_size(architecture: Architecture) -> int:
 
 
 def recommended_lr(architecture: Architecture) -> float:
-    """For AdamW at the recommended batch size, from random weights."""
+    """Return a learning rate for AdamW at the recommended batch size, from random weights."""
     if architecture.params > 100e6:
         return 1e-4
     return 1e-3 if architecture.has_batch_norm else 5e-4
@@ -123,7 +123,7 @@ def _count(number: int) -> str:
 
 
 def _license(name: str, tags: list[str]) -> str | None:
-    """Of the weights that `pretrained` takes."""
+    """Return the licence of the weights that `pretrained` takes."""
     config = timm.get_pretrained_cfg(f"{name}.{tags[0]}") if tags else None
     return config.license if config else None
 

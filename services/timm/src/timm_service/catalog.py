@@ -29,7 +29,7 @@ DEFAULT_EPOCHS = 20
 
 
 def build_catalog() -> tuple[list[ModelCard], dict[str, dict[str, Any]]]:
-    """Cards of all architectures, and the schemas that they refer to."""
+    """Return the cards of all architectures, and the schemas that they refer to."""
     architectures = list(_probe_all(timm.list_models()))
     return [make_card(architecture) for architecture in architectures], make_schemas(
         {architecture.capabilities for architecture in architectures}
@@ -37,7 +37,7 @@ def build_catalog() -> tuple[list[ModelCard], dict[str, dict[str, Any]]]:
 
 
 def make_schemas(found: set[Capabilities]) -> dict[str, dict[str, Any]]:
-    """By the name that cards with these capabilities refer to."""
+    """Return a schema for each set of capabilities, by the name that cards refer to."""
     optimizers = working_optimizers()
     return {
         capabilities.ref: json_schema(
@@ -53,7 +53,7 @@ def make_schemas(found: set[Capabilities]) -> dict[str, dict[str, Any]]:
 
 
 def _probe_all(names: list[str]) -> Iterator[Architecture]:
-    """In as many processes as there are cores; each holds shapes only, so that memory is no concern."""
+    """Probe in as many processes as there are cores; each holds shapes only, so that memory is no concern."""
     with multiprocessing.get_context("spawn").Pool(
         os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,)
     ) as pool:

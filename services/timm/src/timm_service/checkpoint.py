@@ -1,4 +1,4 @@
-"""All that a training changes, and its way to a file and back."""
+"""The state of a training, saved to a file and restored from it."""
 
 import os
 import pickle
@@ -32,14 +32,14 @@ class TrainingState:
     step: int = 0
 
     def evaluated_model(self) -> nn.Module:
-        """What is validated, and what is worth deploying."""
+        """Return the model to validate and to deploy: the averaged one where there is one."""
         return self.ema.module if self.ema else self.model
 
 
 def save_checkpoint(folder: Path, state: TrainingState, history: History, facts: dict[str, Any]) -> Path:
-    """The file is always complete: a kill while writing leaves the one before.
+    """Write a checkpoint. The file is always complete: a kill while writing leaves the one before.
 
-    `facts` are what whoever uses the weights must know: architecture, class names, image size, normalisation.
+    `facts` are what a user of the weights must know: architecture, class names, image size, normalisation.
     """
     content = {
         **facts,
@@ -79,7 +79,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def restore_training(path: Path, state: TrainingState, history: History, facts: dict[str, Any]) -> dict[str, Any]:
-    """Puts `state` and `history` where they were, and returns the random state to go on from within an epoch."""
+    """Restore `state` and `history`, and return the random state to resume from within an epoch."""
     content = load_checkpoint(path)
     for name in ("model_name", "class_names", "image_size"):
         if content.get(name) != facts[name]:
@@ -97,13 +97,13 @@ def restore_training(path: Path, state: TrainingState, history: History, facts: 
         state.scaler.load_state_dict(content["scaler"])
     state.epoch, state.step = content["epoch"], content["step"]
     history.restore(content["history"])
-    if content["steps_per_epoch"] != facts["steps_per_epoch"]:  # another batch size: go on at the epoch's beginning
+    if content["steps_per_epoch"] != facts["steps_per_epoch"]:  # another batch size: resume at the epoch's beginning
         state.step = state.epoch * facts["steps_per_epoch"]
     return content["random"]
 
 
 def load_best_weights(path: Path, state: TrainingState) -> nn.Module:
-    """The network that was validated, with the weights of the best checkpoint."""
+    """Return the network that was validated, with the weights of the best checkpoint."""
     content = load_checkpoint(path)
     model = state.evaluated_model()
     model.load_state_dict(content["ema"] or content["model"])
@@ -111,7 +111,7 @@ def load_best_weights(path: Path, state: TrainingState) -> nn.Module:
 
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
-    """Its averages go on; the job's settings, which may have been changed since, stay. New groups begin anew."""
+    """Restore the optimizer's averages. The job's settings, which may have changed, stay; other groups start anew."""
     if [len(group["params"]) for group in saved["param_groups"]] != [len(g["params"]) for g in optimizer.param_groups]:
         return
     kept = [
@@ -128,14 +128,14 @@ def _random_state() -> dict[str, Any]:
 
 
 def restore_random_state(state: dict[str, Any]) -> None:
-    """Dropout and its like go on as if nothing had happened."""
+    """Restore the random numbers of dropout and its like."""
     torch.set_rng_state(state["cpu"])
     if len(state["cuda"]) == torch.cuda.device_count() and state["cuda"]:
         torch.cuda.set_rng_state_all(state["cuda"])
 
 
 def seed_everything(seed: int) -> None:
-    """torch's generators on every device, and Python's own."""
+    """Seed torch's generators on every device, and Python's own."""
     random.seed(seed)
     torch.manual_seed(seed)
 

@@ -16,7 +16,7 @@ def setting(
 
 
 class Hyperparameters(kit.Hyperparameters):
-    """What every architecture has; `capabilities` adds what only some of them have."""
+    """Settings that every architecture has; `capabilities` adds those that only some have."""
 
     scheduler: Literal["cosine", "linear", "constant"] = setting(
         "cosine", "Learning rate schedule", "How the learning rate falls after the warm-up, step by step.", basic=True

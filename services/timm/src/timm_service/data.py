@@ -81,7 +81,7 @@ class Batches:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        """With `weights`, images are drawn by their chance, each as often as it comes.
+        """Draw images by their chance where there are `weights`, each as often as it comes.
 
         Of `world_size` processes that train together each has every batch of its own, as many as the others. The last
         images of an epoch's order are left out where they do not go round.
@@ -96,7 +96,7 @@ class Batches:
         self._skip = 0
 
     def begin(self, epoch: int, *, skip: int = 0) -> None:
-        """The next pass is that of `epoch`, without its first `skip` batches."""
+        """Make the next pass that of `epoch`, without its first `skip` batches."""
         self._epoch, self._skip = epoch, skip
 
     def __len__(self) -> int:
@@ -143,7 +143,7 @@ def make_loader(
 
 
 def choose_workers(requested: int | Literal["auto"], device: torch.device, *, processes: int = 1) -> int:
-    """How many processes read images for each of the `processes` that train."""
+    """Return the number of processes that read images for each of the `processes` that train."""
     if requested != "auto":
         return requested
     return 0 if device.type == "cpu" else min(MOST_AUTO_WORKERS, max(1, (os.cpu_count() or 1) // processes))

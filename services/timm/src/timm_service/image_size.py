@@ -13,7 +13,7 @@ SMALLEST_AUTO_SIZE = 64
 
 
 def choose_image_size(card: ModelCard, settings: Hyperparameters, dataset: Dataset) -> int:
-    """The side that the job asks for, or for `auto` what fits images and architecture."""
+    """Return the side that the job asks for, or for `auto` one that fits images and architecture."""
     sizes = Capabilities.from_ref(card.hyperparameters_ref).sizes
     requested = getattr(settings, "image_size", card.input_size)
     if requested != "auto":
@@ -24,5 +24,5 @@ def choose_image_size(card: ModelCard, settings: Hyperparameters, dataset: Datas
 
 
 def natural_size(dataset: Dataset) -> int:
-    """The median of the training images' shorter sides, in pixels."""
+    """Return the median of the training images' shorter sides, in pixels."""
     return int(median(min(sample.width, sample.height) for sample in dataset[Split.TRAIN]))

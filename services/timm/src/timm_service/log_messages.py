@@ -1,4 +1,4 @@
-"""What a training says in its log, in plain words."""
+"""Lines of a training's log, in plain words."""
 
 from data_kit import Split
 from timm_service.build import Run, Setup
@@ -8,7 +8,7 @@ from vision_contracts import metric_names
 
 
 def log_start(run: Run, state: TrainingState, setup: Setup) -> None:
-    """What is trained on what, and how."""
+    """Log data, model and settings of a training."""
     params, dataset = run.spec.params, run.dataset
     side, trainable = setup.facts["image_size"], sum(p.numel() for p in state.model.parameters() if p.requires_grad)
     run.log(
@@ -24,11 +24,11 @@ def log_start(run: Run, state: TrainingState, setup: Setup) -> None:
         f"{params.optimizer} at learning rate {params.learning_rate:g}, on {setup.device}."
     )
     if state.step:
-        run.log(f"Going on after step {state.step}, with {state.epoch} epochs complete.")
+        run.log(f"Resuming after step {state.step}, with {state.epoch} epochs complete.")
 
 
 def log_epoch(run: Run, train_loss: float, *, is_best: bool) -> None:
-    """How an epoch went."""
+    """Log losses, accuracy and seconds of the last epoch."""
     epoch, values = max(run.history.epochs.items())
     run.log(
         f"Epoch {epoch} of {run.spec.params.epochs}: training loss {train_loss:.4f}, "
@@ -38,5 +38,5 @@ def log_epoch(run: Run, train_loss: float, *, is_best: bool) -> None:
 
 
 def log_end(run: Run) -> None:
-    """What came out."""
+    """Log the best accuracy."""
     run.log(f"Finished. The best validation accuracy was {run.history.best[metric_names.VAL_ACCURACY]:.1%}.")

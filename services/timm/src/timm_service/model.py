@@ -12,7 +12,7 @@ from vision_contracts import EndReason, LogLevel, ModelCard
 
 
 def build_model(run: TrainingRun[Hyperparameters], side: int) -> nn.Module:
-    """On the CPU, in training mode. The log says where its weights come from."""
+    """Build the network on the CPU, in training mode, and log where its weights come from."""
     options = model_options(run.card, run.hyperparameters, side) | {"num_classes": run.dataset.num_classes}
     weights = run.spec.initial_weights
     if weights == "pretrained" and run.resume_from is None:
@@ -26,7 +26,7 @@ def build_model(run: TrainingRun[Hyperparameters], side: int) -> nn.Module:
 
 
 def model_options(card: ModelCard, settings: Hyperparameters, side: int) -> dict[str, Any]:
-    """What `timm.create_model` is told of the settings. Zeros too: some architectures have rates of their own."""
+    """Return the settings that `timm.create_model` takes. Zeros too: some architectures have rates of their own."""
     return settings.model_dump(include={"drop_path_rate", "drop_rate"}) | image_size_option(card.model_name, side)
 
 
@@ -38,7 +38,7 @@ def image_size_option(model_name: str, side: int) -> dict[str, int]:
 
 
 def freeze_backbone(model: nn.Module) -> list[nn.Module]:
-    """Leaves only the classifier trainable, and returns its modules."""
+    """Leave only the classifier trainable, and return its modules."""
     head = model.get_classifier()  # pyright: ignore[reportCallIssue]
     modules = [head] if isinstance(head, nn.Module) else list(head)
     model.requires_grad_(False)
@@ -53,14 +53,14 @@ def freeze_backbone(model: nn.Module) -> list[nn.Module]:
 
 
 def set_training_mode(model: nn.Module, trained: list[nn.Module]) -> None:
-    """Frozen parts stay as in validation: their batch norm must not learn, and they drop nothing."""
+    """Set training mode for the trained modules alone: frozen batch norms must not learn."""
     model.eval()
     for module in trained:
         module.train()
 
 
-def quicken_batch_norm(model: nn.Module, steps: int) -> None:
-    """Lets running statistics settle within a short training.
+def shorten_batch_norm_averages(model: nn.Module, steps: int) -> None:
+    """Shorten the averages of batch norms to fit a short training.
 
     Some architectures average over hundreds of steps; validated earlier than that, they look untrained.
     """
@@ -70,5 +70,5 @@ def quicken_batch_norm(model: nn.Module, steps: int) -> None:
 
 
 def parameter_count(model: nn.Module) -> int:
-    """Trainable and frozen together."""
+    """Count the parameters of a model, trainable and frozen together."""
     return sum(parameter.numel() for parameter in model.parameters())

@@ -1,4 +1,4 @@
-"""A trained classifier as the kit uses it: predictions, exports and evaluations all begin here."""
+"""A trained classifier in the kit's form, for predictions, exports and evaluations."""
 
 import math
 from typing import Any
@@ -28,7 +28,7 @@ class Probabilities(nn.Sequential):
 
 
 def load_network(run: Run) -> TorchNetwork:
-    """The averaged weights where there are some, since they are what was validated. Raises TrainingError."""
+    """Load the network, with averaged weights where there are some, as validated. Raises TrainingError."""
     content = load_checkpoint(run.checkpoint)
     try:
         weights = content["ema"] or content["model"]

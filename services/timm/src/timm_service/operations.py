@@ -1,4 +1,4 @@
-"""What timm can do with a trained model. The kit does it, with the network that `network` loads."""
+"""Operations on a trained model: the kit's, with the network that timm loads."""
 
 from timm_service.network import load_network
 from trainer_kit import inference

@@ -1,4 +1,4 @@
-"""How the weights are changed: optimizer, learning rate at each step, loss, and mixing of images."""
+"""Optimization of the weights: optimizer, learning rate at each step, loss, and mixing of images."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ def _is_nesterov(optimizer: str) -> bool:
 
 
 def learning_rate(step: int, steps: int, peak: float, settings: Hyperparameters) -> float:
-    """For the optimizer step number `step` (from 1) of `steps`: a function of nothing else, so nothing to resume."""
+    """Return the rate of step number `step` (from 1) of `steps`: a function of nothing else, so nothing to resume."""
     warmup_steps = round(settings.warmup * steps)
     if step <= warmup_steps:
         return peak * step / warmup_steps
@@ -49,7 +49,7 @@ def learning_rate(step: int, steps: int, peak: float, settings: Hyperparameters)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
-    """For every group of parameters, those of earlier layers a share of it if there is a layer decay."""
+    """Set the rate of every group of parameters; with layer decay, earlier layers get a share of it."""
     for group in optimizer.param_groups:
         group["lr"] = value * group.get("lr_scale", 1.0)
 

@@ -11,7 +11,7 @@ from trainer_kit.trainer.world import World
 
 
 def parallelize(model: nn.Module, world: World) -> nn.Module:
-    """What training steps call in place of the model, which becomes that of the first process."""
+    """Return the module that training steps call in place of the model, whose weights become the first process's."""
     if world.size == 1:
         return model
     # Some architectures have weights that not every step uses.
@@ -19,12 +19,12 @@ def parallelize(model: nn.Module, world: World) -> nn.Module:
 
 
 def keep_gradients(model: nn.Module, *, to_itself: bool) -> AbstractContextManager[None]:
-    """Whether a process adds up the gradients of this batch without the others, who learn of them with a later one."""
+    """Add up the gradients of this batch without the other processes (`to_itself`), until a later batch."""
     return model.no_sync() if to_itself and isinstance(model, DistributedDataParallel) else nullcontext()
 
 
 def mean_of(values: torch.Tensor, world: World) -> torch.Tensor:
-    """Over all processes, each of which must ask."""
+    """Return the mean over all processes, each of which must call this."""
     if world.size == 1:
         return values
     values = values.clone()

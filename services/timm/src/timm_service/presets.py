@@ -13,7 +13,7 @@ _STRONG = {
 
 
 def presets(capabilities: Capabilities) -> Mapping[str, Preset]:
-    """Only with settings that the architecture has."""
+    """Return the values of each preset, with settings that the architecture has only."""
     strong = _STRONG | ({"drop_path_rate": 0.1} if capabilities.drop_path else {})
     return {
         "quick": Preset("A first look at what the data gives.", {"epochs": 5}, {"min_crop": 0.8}),

@@ -1,4 +1,4 @@
-"""What an architecture is, found out by building it on the meta device: shapes without memory, milliseconds each."""
+"""Facts about an architecture, found by building it on the meta device: shapes without memory, milliseconds each."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,7 +29,7 @@ SIZE_RULES = (
 
 OPTIONS = ("drop_path_rate", "drop_rate")
 UNUSUAL_RATE = 0.4375
-"""No architecture has it by itself: a layer with this rate has been told."""
+"""No architecture has it by itself: a layer with this rate has taken the setting."""
 
 
 def probe(name: str) -> Architecture | None:
@@ -126,7 +126,7 @@ def _patch_side(model: nn.Module) -> int:
 
 @torch.no_grad()
 def _takes(name: str, model: nn.Module, side: int) -> bool:
-    """Whether a batch of this size gives logits. Whatever goes wrong inside, the answer is no."""
+    """Return whether a batch of this size gives logits. Any error inside means no."""
     try:
         if option := image_size_option(name, side):
             model = _build(name, num_classes=CLASSES, **option)

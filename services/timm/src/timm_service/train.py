@@ -30,7 +30,7 @@ from vision_contracts import EndReason, metric_names
 
 
 def train(run: Run) -> None:
-    """Trains a classifier on `run.dataset`; `trainer_kit.adapter.Adapter.trainer` says how it may end."""
+    """Train a classifier on `run.dataset`; `trainer_kit.adapter.Adapter.trainer` says how it may end."""
     device = choose_device(run)
     run.world.join(torch, device)
     seed_everything(run.spec.params.seed)
@@ -58,7 +58,7 @@ def train(run: Run) -> None:
 
 
 def train_epoch(run: Run, state: TrainingState, setup: Setup, random_state: dict[str, Any] | None) -> float:
-    """The rest of the epoch that `state` stands in; returns its mean training loss."""
+    """Train the rest of the epoch that `state` is in, and return its mean training loss."""
     params, settings = run.spec.params, run.hyperparameters
     total_steps = params.epochs * setup.steps_per_epoch
     steps_done = begin_epoch(run, state, setup, random_state)
@@ -91,13 +91,13 @@ def begin_epoch(run: Run, state: TrainingState, setup: Setup, random_state: dict
 
 
 def seed_process(run: Run, state: TrainingState) -> None:
-    """Of several processes each has random numbers of its own, by the number of the step: they need not be kept."""
+    """Seed each of several processes by the number of the step, so that no random state need be kept."""
     if run.world.size > 1:
         seed_everything(epoch_seed(run.spec.params.seed, state.step * run.world.size + run.world.rank))
 
 
 def group_batches(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
-    """Up to `size` batches together."""
+    """Yield up to `size` batches together."""
     while found := [batch for _, batch in zip(range(size), batches, strict=False)]:
         yield found
 
@@ -123,7 +123,7 @@ def take_step(state: TrainingState, setup: Setup, batches: list[Batch], clip_gra
 
 
 def training_loss(state: TrainingState, setup: Setup, batch: Batch) -> torch.Tensor:
-    """Loss of one batch, with what is done against overfitting."""
+    """Return the loss of one batch, with mixed images where the job asks for them."""
     images, targets = (tensor.to(setup.device, non_blocking=True) for tensor in batch)
     if setup.mix:
         images, targets = setup.mix(images, targets)
@@ -140,7 +140,7 @@ def training_loss(state: TrainingState, setup: Setup, batch: Batch) -> torch.Ten
 
 
 def complete_epoch(run: Run, state: TrainingState, setup: Setup, train_loss: float, started_at: float) -> None:
-    """Validates the epoch that was just trained, tells of it, and saves. Of several processes the first does that."""
+    """Validate, report and save the epoch that was just trained, in the first of several processes."""
     loss, evaluator = validate_epoch(run, state, setup)
     seconds = time.monotonic() - started_at
     state.epoch += 1
@@ -160,13 +160,13 @@ def validate_epoch(run: Run, state: TrainingState, setup: Setup) -> tuple[float,
 
 
 def save(run: Run, state: TrainingState, setup: Setup) -> None:
-    """Writes a checkpoint and hands it over."""
+    """Write a checkpoint and hand it over."""
     path = save_checkpoint(run.folder, state, run.history, setup.facts)
     run.save_checkpoint(path, step=state.step, epoch=state.epoch)
 
 
 def stop_if_asked(run: Run, state: TrainingState, setup: Setup) -> None:
-    """Leaves a checkpoint of this very step, so that nothing is trained twice."""
+    """Save this very step and raise Stopped if a stop is requested, so that nothing is trained twice."""
     if run.stop_requested():
         save(run, state, setup)
         raise Stopped

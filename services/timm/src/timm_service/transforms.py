@@ -1,4 +1,4 @@
-"""From an image to the tensor that a network sees: with random changes for training, without for validation."""
+"""Transforms of an image to the tensor that a network sees, with random changes for training only."""
 
 from collections.abc import Callable
 from typing import Any

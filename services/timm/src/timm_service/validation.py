@@ -1,4 +1,4 @@
-"""What the network says of images that it has not learnt from."""
+"""Loss of a split, and its predictions for the kit's evaluator."""
 
 import torch
 from torch import nn
@@ -12,7 +12,7 @@ from trainer_kit.trainer import Stopped
 
 @torch.inference_mode()
 def validate(run: Run, model: nn.Module, setup: Setup, loader: "DataLoader") -> tuple[float, ClassificationEvaluator]:
-    """Mean loss over a split, each image counted once, and its predictions. Raises Stopped if that is asked for."""
+    """Return the mean loss of a split, each image counted once, and its predictions. Raises Stopped on request."""
     evaluator = ClassificationEvaluator(run.dataset.class_names)
     loss, count = 0.0, 0
     for images, targets in loader:

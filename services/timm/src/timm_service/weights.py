@@ -63,7 +63,7 @@ def _pretrained_name(card: ModelCard, tag: str) -> str:
 
 
 def _use_only_the_cache_if_offline() -> None:
-    """The hub's client tries again for most of a minute; one question beforehand tells whether that makes sense."""
+    """The hub's client tries again for most of a minute; one request beforehand shows whether that makes sense."""
     if huggingface_hub.constants.HF_HUB_OFFLINE:
         return
     question = urllib.request.Request(huggingface_hub.constants.ENDPOINT, method="HEAD")  # noqa: S310 - of the hub
@@ -71,7 +71,7 @@ def _use_only_the_cache_if_offline() -> None:
         with urllib.request.urlopen(question, timeout=TIMEOUT_SECONDS):  # noqa: S310
             pass
     except urllib.error.HTTPError:
-        pass  # it answers, and that was the question
+        pass  # an answer, and so there is a network
     except OSError:
         huggingface_hub.constants.HF_HUB_OFFLINE = True
 

@@ -39,7 +39,7 @@ class Architecture:
 
 
 def architectures() -> Iterator[Architecture]:
-    """All of them, a family's scales in the order of its file, smallest first."""
+    """Yield all of them, a family's scales in the order of its file, smallest first."""
     for stem, file in _files().items():
         description = YAML.load(file)
         kind = KIND_OF_HEAD.get(description["head"][-1][2])
@@ -53,7 +53,7 @@ def architectures() -> Iterator[Architecture]:
 
 
 def find_architecture(name: str) -> Architecture:
-    """By its catalogue name. A family's own name means its first scale.
+    """Return an architecture by its catalogue name. A family's own name means its first scale.
 
     Raises TrainingError for a name that the library does not ship.
     """

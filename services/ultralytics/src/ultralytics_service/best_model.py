@@ -5,31 +5,32 @@ from pathlib import Path
 from data_kit import Split
 from trainer_kit.evaluation import Evaluator
 from trainer_kit.trainer import NetworkFacts
-from ultralytics_service.checkpoint import read_checkpoint
+from ultralytics_service.checkpoint import load_checkpoint
 from ultralytics_service.library import torch
 from ultralytics_service.trainer import JobMixin
+from ultralytics_service.validation import collect_predictions
 
 
 class BestModel:
-    """Satisfies `trainer_kit.trainer.BestModel`. The network is that of the averaged weights, which validation uses."""
+    """The best checkpoint, with averaged weights as in validation. Satisfies `trainer_kit.trainer.BestModel`."""
 
     def __init__(self, trainer: JobMixin, checkpoint: Path) -> None:
         self.trainer = trainer
         self.model = trainer.ema.ema
-        self.model.load_state_dict(read_checkpoint(checkpoint).ema)
+        self.model.load_state_dict(load_checkpoint(checkpoint).ema)
         self.model.float().eval()
         self.is_half = trainer.device.type != "cpu" and trainer.amp
 
     @torch.inference_mode()
     def evaluate(self, split: Split) -> Evaluator:
-        """As the library's validator does while training, but for its loss and its own measures."""
+        """Validate as the library does while training, without its loss and its own measures."""
         trainer = self.trainer
         validator = trainer.get_validator()
         size = trainer.test_loader.batch_size
         validator.dataloader = trainer.get_dataloader(trainer.data[split], size, rank=-1, mode="val")
         validator.device, validator.data = trainer.device, trainer.data
         validator.args.quantize = 16 if self.is_half else None
-        predictions = trainer.watch(validator, split)
+        predictions = collect_predictions(trainer.run, trainer.architecture.kind, validator, split)
         validator.init_metrics(self.model)
         for batch in validator.dataloader:
             trainer.stop_if_asked()

@@ -2,16 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import groupby
-from typing import Any
-
-from torch.utils.flop_counter import FlopCounterMode
 
 from ultralytics_service.architectures import Architecture, architectures, published_weights
 from ultralytics_service.kinds import Kind
-from ultralytics_service.library import heads, torch
-from ultralytics_service.model import build_network
+from ultralytics_service.probe import input_size, measure, without_bias_init
 from vision_contracts import ModelCard
 
 _PURPOSES = {
@@ -43,50 +38,17 @@ _WELL_KNOWN = {"YOLO12", "YOLOv10", "YOLOv9", "YOLOv5", "RT-DETR"}
 
 def make_cards() -> Iterator[ModelCard]:
     """One card for every network that differs from the others: scales of the same size are one network."""
-    with _weightless():
+    with without_bias_init():
         for _, family in groupby(architectures(), key=lambda architecture: architecture.stem):
-            sized = [(architecture, *_measure(architecture)) for architecture in family]
+            sized = [(architecture, *measure(architecture)) for architecture in family]
             if len(sized) > 1 and len({params for _, params, _ in sized}) == 1:
                 only, params, gmacs = sized[0]
                 sized = [(Architecture(only.stem, only.stem, "", only.kind), params, gmacs)]
             for architecture, params, gmacs in sized:
-                yield _card(architecture, params, gmacs)
+                yield make_card(architecture, params, gmacs)
 
 
-def _measure(architecture: Architecture) -> tuple[int, float]:
-    """Parameters, and billions of multiply-adds for one image."""
-    size = _input_size(architecture)
-    with torch.device("meta"), torch.no_grad():
-        network = build_network(architecture)
-        with FlopCounterMode(display=False) as counter:
-            network.predict(torch.zeros(1, 3, size, size))
-    return sum(parameter.numel() for parameter in network.parameters()), counter.get_total_flops() / 2e9
-
-
-def count_parameters(architecture: Architecture) -> int:
-    """Of a network that takes no memory."""
-    with _weightless(), torch.device("meta"):
-        return sum(parameter.numel() for parameter in build_network(architecture).parameters())
-
-
-@contextmanager
-def _weightless() -> Iterator[None]:
-    """Lets heads be built on the meta device: they read their strides to set biases, and there is nothing to read."""
-    originals: dict[type, Any] = {
-        head: vars(head)["bias_init"]
-        for head in vars(heads).values()
-        if isinstance(head, type) and "bias_init" in vars(head)
-    }
-    for head in originals:
-        head.bias_init = lambda _: None
-    try:
-        yield
-    finally:
-        for head, original in originals.items():
-            head.bias_init = original
-
-
-def _card(architecture: Architecture, params: int, gmacs: float) -> ModelCard:
+def make_card(architecture: Architecture, params: int, gmacs: float) -> ModelCard:
     weights = published_weights(architecture)
     family = _family(architecture)
     return ModelCard(
@@ -98,7 +60,7 @@ def _card(architecture: Architecture, params: int, gmacs: float) -> ModelCard:
         family=family,
         params=params,
         gmacs=round(gmacs, 3),
-        input_size=_input_size(architecture),
+        input_size=input_size(architecture),
         pretrained_available=weights is not None,
         pretrained_tags=[weights] if weights else [],
         license="AGPL-3.0",
@@ -110,20 +72,13 @@ def _card(architecture: Architecture, params: int, gmacs: float) -> ModelCard:
     )
 
 
-def _input_size(architecture: Architecture) -> int:
-    """What the published weights of its kind were trained with."""
-    if architecture.kind is Kind.CLASSIFY:
-        return 224
-    return 1280 if "p6" in architecture.stem else 640
-
-
 def _family(architecture: Architecture) -> str:
     version = re.match(r"yolo(v?\d+)", architecture.stem)
     return f"YOLO{version[1]}" if version else "RT-DETR"
 
 
 def _scale(architecture: Architecture) -> str | None:
-    """In words, by the letter behind the version; some families have none."""
+    """Return the scale in words, by the letter behind the version; some families have none."""
     letter = re.match(r"(?:yolov?\d+|rtdetr-)([a-z])(?:-|$)", architecture.name)
     return _SCALES.get(letter[1]) if letter else None
 

@@ -8,7 +8,7 @@ from vision_contracts import ModelCard
 def count_card(card: ModelCard) -> int:
     """Parameters of the card's network, built without memory for them."""
     from ultralytics_service.architectures import find_architecture
-    from ultralytics_service.cards import count_parameters
+    from ultralytics_service.probe import count_parameters
 
     return count_parameters(find_architecture(card.model_name))
 

@@ -1,6 +1,6 @@
 """Checkpoints as plain tensors and numbers.
 
-The library's own hold pickled Python objects, and loading one runs code of whoever made it. These are read with
+The library's own hold pickled Python objects, and loading one runs code of its maker. These are read with
 `weights_only`, and the network is built from the installed library's description, never from the file's.
 """
 
@@ -20,8 +20,8 @@ FORMAT = "ultralytics-service/1"
 
 
 @dataclass(frozen=True)
-class SavedTraining:
-    """Everything that training goes on from after `epoch` completed epochs."""
+class Checkpoint:
+    """State that training resumes from after `epoch` completed epochs."""
 
     model_name: str
     kind: str
@@ -44,7 +44,7 @@ class SavedTraining:
     mosaic_buffer: list[int]
     """Images that the data set had at hand for mosaics; of several processes, the first one's."""
     other_mosaic_buffers: list[list[int]] = field(default_factory=list)
-    """Of the other processes, by rank."""
+    """Images at hand for mosaics in the other processes, by rank."""
     keypoint_names: tuple[str, ...] = ()
     skeleton: tuple[tuple[int, int], ...] = ()
 
@@ -53,15 +53,16 @@ class SavedTraining:
         buffers = [self.mosaic_buffer, *self.other_mosaic_buffers]
         return buffers[rank] if rank < len(buffers) else []
 
-    def write(self, path: Path) -> None:
-        """Replaces `path` in one step."""
-        temporary = path.with_name(f".{path.name}.part")
-        torch.save({"format": FORMAT, **_shallow_dict(self)}, temporary)
-        os.replace(temporary, path)
+
+def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Write a checkpoint, and replace `path` in one step."""
+    temporary = path.with_name(f".{path.name}.part")
+    torch.save({"format": FORMAT, **_shallow_dict(checkpoint)}, temporary)
+    os.replace(temporary, path)
 
 
-def read_checkpoint(path: Path) -> SavedTraining:
-    """Raises TrainingError with `weights_unavailable` for anything but a whole checkpoint of this service."""
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Load a checkpoint. Raises TrainingError with `weights_unavailable` for any other or damaged file."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
@@ -69,7 +70,7 @@ def read_checkpoint(path: Path) -> SavedTraining:
     if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
         raise _refusal(path, "another framework or another version made it")
     try:
-        saved = _saved_training.validate_python(content)
+        saved = _checkpoint_adapter.validate_python(content)
     except ValidationError as error:
         raise _refusal(path, f"a part of it is missing or wrong ({error.error_count()} in all)") from error
     if not all(isinstance(value, torch.Tensor) for state in (saved.model, saved.ema) for value in state.values()):
@@ -77,16 +78,16 @@ def read_checkpoint(path: Path) -> SavedTraining:
     return saved
 
 
-_saved_training = TypeAdapter(SavedTraining)
+_checkpoint_adapter = TypeAdapter(Checkpoint)
 
 
-def _refusal(path: Path, why: str) -> TrainingError:
+def _refusal(path: Path, reason: str) -> TrainingError:
     return TrainingError(
         EndReason.WEIGHTS_UNAVAILABLE,
-        f"The checkpoint {path.name} cannot be used: {why}. Choose one of an ultralytics job of this platform.",
+        f"The checkpoint {path.name} cannot be used: {reason}. Choose one of an ultralytics job of this platform.",
     )
 
 
-def _shallow_dict(saved: SavedTraining) -> dict[str, Any]:
-    """As `dataclasses.asdict`, without copying every tensor."""
+def _shallow_dict(saved: Checkpoint) -> dict[str, Any]:
+    """Return what `dataclasses.asdict` does, without copying every tensor."""
     return {field.name: getattr(saved, field.name) for field in fields(saved)}

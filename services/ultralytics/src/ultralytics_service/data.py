@@ -7,16 +7,11 @@ from PIL import Image
 
 from data_kit import Dataset, Split, write_imagefolder, write_yolo
 from trainer_kit.trainer import TrainingError
-from ultralytics_service.config import ImageSize
 from ultralytics_service.kinds import Kind
 from vision_contracts import EndReason
 
 SMALLEST_SIDE = 10
 """The library leaves out images that are smaller, without a word."""
-
-_LARGEST = {Kind.CLASSIFY: 224}
-_SMALLEST = {Kind.CLASSIFY: 64}
-"""Other kinds are made for 640 px, and their coarsest grid needs 128 px to tell places apart."""
 
 
 def lay_out(dataset: Dataset, kind: Kind, folder: Path) -> Path:
@@ -33,19 +28,6 @@ def lay_out(dataset: Dataset, kind: Kind, folder: Path) -> Path:
     if any(min(sample.width, sample.height) < SMALLEST_SIDE for split in dataset.splits.values() for sample in split):
         _enlarge_tiny_images(folder)
     return data
-
-
-def choose_image_size(requested: ImageSize, dataset: Dataset, kind: Kind, stride: int) -> int:
-    """Pixels: a multiple of the network's coarsest `stride`."""
-    if requested != "auto":
-        return _round_up(requested, stride)
-    longest = max(max(sample.width, sample.height) for samples in dataset.splits.values() for sample in samples)
-    smallest = max(_SMALLEST.get(kind, 128), 2 * stride)
-    return _round_up(min(max(longest, smallest), _LARGEST.get(kind, 640)), stride)
-
-
-def _round_up(size: int, stride: int) -> int:
-    return -(-size // stride) * stride
 
 
 def _has_objects(dataset: Dataset) -> bool:

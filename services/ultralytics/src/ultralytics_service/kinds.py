@@ -18,7 +18,7 @@ class Kind(StrEnum):
 
     @property
     def task_type(self) -> TaskType:
-        """What a job of this kind is called on the platform."""
+        """The platform's task of this kind."""
         return _TASK_TYPES[self]
 
 
@@ -45,7 +45,7 @@ KIND_OF_HEAD = {
     "SemanticSegment": Kind.SEMANTIC,
     "Classify": Kind.CLASSIFY,
 }
-"""By the last layer of an architecture's YAML.
+"""Kinds by the last layer of an architecture's YAML.
 
 Left out are open-vocabulary heads (YOLO-World, YOLOE), which need a text encoder from a hub, and depth estimation, for
 which the platform has no task.

@@ -1,4 +1,4 @@
-"""The one door to the library: quiet, offline, and at home in the working directory of whoever imports it first.
+"""The only import of the library: quiet, offline, with its settings in the working directory of the first importer.
 
 The library reads its environment while it is imported, so this module sets it first, and every other module takes the
 library's names from here. Never import `ultralytics` elsewhere.

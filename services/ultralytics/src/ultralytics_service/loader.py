@@ -72,8 +72,8 @@ def keep_order(loader: Any) -> None:
 
 
 class Share(torch.utils.data.Sampler[int]):
-    """What one of several processes sees of an epoch. The order depends on the seed alone; all see as many images, and
-    the last ones of the order are left out where they do not go round.
+    """Indices that one of several processes sees of an epoch. The order depends on the seed alone; all see as many,
+    and the last ones of the order are left out where they do not go round.
     """
 
     def __init__(self, dataset: Sized, world: World, epoch_seed: Callable[[], int]) -> None:
@@ -123,11 +123,11 @@ def fill_mosaic_buffer(dataset: Any, seed: int, *, threads: int) -> None:
     with ThreadPoolExecutor(threads) as pool:  # over before the processes are forked
         for _ in pool.map(dataset.load_image, numbers):  # a no-op for what is still held
             pass
-    dataset.buffer = numbers  # in an order that is not the threads'
+    dataset.buffer = numbers  # an order that does not depend on the threads
 
 
 def _draws_from_buffer(transform: Any) -> bool:
-    """Not where all images are cached, nor once the last epochs' mosaics are closed."""
+    """Return whether mosaics draw from the buffer: not from cached images, nor once mosaics are closed."""
     if isinstance(transform, ultralytics.data.augment.Mosaic):
         return transform.p > 0 and transform.buffer_enabled
     return any(_draws_from_buffer(part) for part in getattr(transform, "transforms", None) or ())

@@ -1,6 +1,6 @@
 """The library's losses under the platform's names, and its own measures under names of its own.
 
-What a job is measured by comes from the kit's evaluator: see `predictions`.
+The job's primary metric comes from the kit's evaluator: see `predictions`.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _PARTS = {"(B)": "box_", "(M)": "mask_", "(P)": "keypoint_"}
 
 
 def validation_values(metrics: Mapping[str, float]) -> dict[str, float]:
-    """What one validation gave, with `val/loss` as the sum of its parts."""
+    """Return the values of one validation, with `val/loss` as the sum of its parts."""
     losses = {name: value for name, value in metrics.items() if name.startswith("val/")}
     values = {metric_names.VAL_LOSS: sum(losses.values())}
     values |= {_own_name(name): float(value) for name, value in metrics.items() if name not in losses}

@@ -1,4 +1,4 @@
-"""Networks built outside of a trainer: to be counted, or to give their weights away."""
+"""Networks built outside of a trainer, to count their parameters or to copy their weights."""
 
 from ultralytics_service.architectures import Architecture
 from ultralytics_service.kinds import Kind
@@ -15,12 +15,12 @@ _CLASSES = {
 }
 
 
-def build_network(
+def build_model(
     architecture: Architecture,
     *,
     num_classes: int | None = None,
     keypoint_shape: tuple[int, int] | None = None,
 ) -> torch.nn.Module:
-    """With random weights; without `num_classes`, with as many as its description says."""
+    """Build a network with random weights; without `num_classes`, with as many as its description says."""
     options = {"data_kpt_shape": keypoint_shape} if keypoint_shape else {}
     return _CLASSES[architecture.kind](architecture.read(), nc=num_classes, verbose=False, **options)

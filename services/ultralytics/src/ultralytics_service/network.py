@@ -1,17 +1,18 @@
-"""A trained network as the kit uses it: predictions, exports and evaluations all begin here."""
+"""A trained network in the kit's form, for predictions, exports and evaluations."""
 
 from typing import Any
 
 from trainer_kit.inference import Description, Preprocessing, TorchNetwork
 from trainer_kit.trainer import OperationRun
-from ultralytics_service.checkpoint import SavedTraining, read_checkpoint
+from ultralytics_service.checkpoint import Checkpoint, load_checkpoint
 from ultralytics_service.config import CommonHyperparameters
-from ultralytics_service.initial_weights import rebuild
+from ultralytics_service.devices import choose_device, library_versions
 from ultralytics_service.kinds import Kind
-from ultralytics_service.library import torch, ultralytics
+from ultralytics_service.library import torch
+from ultralytics_service.weights import rebuild_model
 
 NMS_OVERLAP = 0.7
-"""As the library's own predictions, unless the head needs none."""
+"""Overlap from which the library suppresses predictions; some heads need no suppression."""
 BACKGROUND = "background"
 LICENSE_NOTE = (
     "The architecture and, where it was used, the pretrained weights are Ultralytics', under AGPL-3.0 or a "
@@ -33,7 +34,7 @@ class Outputs(torch.nn.Module):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the outputs."""
+        """Names of the outputs."""
         own = {
             Kind.CLASSIFY: ("probabilities",),
             Kind.SEMANTIC: ("scores",),
@@ -86,20 +87,19 @@ class Outputs(torch.nn.Module):
 
 
 def corners(boxes: Any) -> Any:
-    """x1, y1, x2, y2 of centre, width and height."""
+    """Return x1, y1, x2, y2 of centre, width and height."""
     centre, half = boxes[..., :2], boxes[..., 2:] / 2
     return torch.cat([centre - half, centre + half], -1)
 
 
 def load_network(run: Run) -> TorchNetwork:
-    """The averaged weights, which validation has used. Raises TrainingError."""
-    saved = read_checkpoint(run.checkpoint)
-    module = Outputs(rebuild(saved), Kind(saved.kind))
-    device = run.choose_device(cuda_devices=torch.cuda.device_count(), has_mps=torch.backends.mps.is_available())
-    return TorchNetwork(torch, module, module.network, module.names, _describe(run, saved, module), device)
+    """Load the network with averaged weights, which validation has used. Raises TrainingError."""
+    saved = load_checkpoint(run.checkpoint)
+    module = Outputs(rebuild_model(saved), Kind(saved.kind))
+    return TorchNetwork(torch, module, module.network, module.names, _describe(run, saved, module), choose_device(run))
 
 
-def _describe(run: Run, saved: SavedTraining, module: Outputs) -> Description:
+def _describe(run: Run, saved: Checkpoint, module: Outputs) -> Description:
     names, background = labels_of(module.kind, [saved.names[index] for index in range(len(saved.names))])
     needs_nms = module.kind not in (Kind.CLASSIFY, Kind.SEMANTIC, Kind.RTDETR) and not module.is_end_to_end
     return Description(
@@ -113,23 +113,23 @@ def _describe(run: Run, saved: SavedTraining, module: Outputs) -> Description:
         single_class=getattr(run.hyperparameters, "single_cls", False),
         keypoint_names=list(saved.keypoint_names),
         skeleton=list(saved.skeleton),
-        versions={"ultralytics": ultralytics.__version__, "torch": torch.__version__},
+        versions=library_versions(),
         license=run.card.license,
         license_note=LICENSE_NOTE,
     )
 
 
 def labels_of(kind: Kind, names: list[str]) -> tuple[list[str], int | None]:
-    """What the outputs stand for, and which of them is the background. The library has that as its last class, and
-    leaves it out beside a single one.
+    """Return the labels of the outputs, and which of them is the background. The library has that as its last class,
+    and leaves it out beside a single one.
     """
     if kind is not Kind.SEMANTIC:
         return names, None
     return (names, len(names) - 1) if len(names) > 1 else ([BACKGROUND, *names], 0)
 
 
-def _preprocessing(saved: SavedTraining, kind: Kind) -> Preprocessing:
-    """As the library validates; RT-DETR and semantic networks alike."""
+def _preprocessing(saved: Checkpoint, kind: Kind) -> Preprocessing:
+    """Return the preprocessing with which the library validates."""
     size = (saved.image_size, saved.image_size)
     if kind is Kind.CLASSIFY:
         return Preprocessing(size=size, resize="shorter_side", resize_to=saved.image_size)

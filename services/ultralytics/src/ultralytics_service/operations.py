@@ -1,4 +1,4 @@
-"""What ultralytics can do with a trained model. The kit does it, with the network that `network` loads."""
+"""Operations on a trained model: the kit's, with the network that Ultralytics loads."""
 
 from trainer_kit import inference
 from ultralytics_service.network import load_network

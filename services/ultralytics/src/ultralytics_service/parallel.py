@@ -1,7 +1,7 @@
 """Several devices that train one network: a process for each, whose gradients are put together in every step.
 
 The library has a way of its own, by a rank that it fixes while it is imported. Here it never learns of one: to it each
-process is a training on one device, which waits for nobody. All that they do together is in this module.
+process is a training on one device, which waits for no other. All that they do together is in this module.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ class _Averaging(torch.nn.parallel.DistributedDataParallel):
     """Steps by the mean of the processes' losses."""
 
     def __init__(self, model: torch.nn.Module) -> None:
-        # As the library does: some heads have weights that not every step uses, and batch norms stay each one's own.
+        # The library's own choice: some heads have weights that not every step uses, and batch norms stay apart.
         super().__init__(model, find_unused_parameters=True, forward_sync_buffers=False)
 
 
@@ -31,15 +31,15 @@ class _Adding(_Averaging):
         return loss * torch.distributed.get_world_size(), parts
 
 
-def in_parallel(model: torch.nn.Module, kind: Kind, world: World) -> torch.nn.Module:
-    """What training calls in place of the model, whose weights become those of the first process."""
+def parallelize(model: torch.nn.Module, kind: Kind, world: World) -> torch.nn.Module:
+    """Return the module that training calls in place of the model, whose weights become the first process's."""
     if world.size == 1:
         return model
     return _Averaging(model) if kind in _LOSS_IS_A_MEAN else _Adding(model)
 
 
 def mean_of(values: Mapping[str, torch.Tensor], world: World) -> dict[str, float]:
-    """Over all processes, each of which must ask."""
+    """Return the means over all processes, each of which must call this."""
     together = torch.stack([value.detach().float() for value in values.values()])
     if world.size > 1:
         torch.distributed.all_reduce(together)
@@ -47,7 +47,7 @@ def mean_of(values: Mapping[str, torch.Tensor], world: World) -> dict[str, float
 
 
 def gather(value: Any, world: World) -> list[Any]:
-    """That of every process, each of which must ask."""
+    """Return the value of every process, each of which must call this."""
     if world.size == 1:
         return [value]
     values = [None] * world.size

@@ -1,4 +1,4 @@
-"""What the library's validators predict, given to the kit's evaluator in pixels of the data set's own images.
+"""Predictions of the library's validators, given to the kit's evaluator in pixels of the data set's own images.
 
 The library compares inside of the square that the network sees, with the labels as it has read them. Here they are the
 data set's, as for every other framework.
@@ -29,12 +29,12 @@ _MOST_MASKS = 100
 
 
 class Predictions:
-    """Those of one validation. A subclass for each form in which the library has them."""
+    """Predictions of one validation. Each form that the library has is a subclass."""
 
     evaluator: Evaluator
 
     def __init__(self, kind: Kind, dataset: Dataset, split: Split, validator: BaseValidator) -> None:
-        """From now on takes in every batch that `validator` has predicted, before the library does."""
+        """Take in from now on every batch that `validator` has predicted, before the library does."""
         self.kind = kind
         self.dataset = dataset
         self.samples = dataset[split]
@@ -49,11 +49,11 @@ class Predictions:
         validator.update_metrics = update_metrics
 
     def new_evaluator(self) -> Evaluator:
-        """An empty one."""
+        """Return an empty evaluator."""
         raise NotImplementedError
 
     def take(self, predictions: Any, batch: dict[str, Any]) -> None:
-        """One batch, after the library's own selection of what was found."""
+        """Take in one batch, after the library's own selection of what was found."""
         raise NotImplementedError
 
     def sample(self, file: str) -> Sample:
@@ -80,7 +80,7 @@ class ClassPredictions(Predictions):
 
 
 class ObjectPredictions(Predictions):
-    """What was found in each image."""
+    """Objects that were found in each image."""
 
     def new_evaluator(self) -> ObjectEvaluator:
         return ObjectEvaluator(self.dataset.class_names, self.kind.task_type)
@@ -114,11 +114,11 @@ PREDICTIONS: Mapping[Kind, type[Predictions]] = {
 
 
 class Frame:
-    """Where an image lies in the square that the network sees: scaled by `gain`, then moved by `pad`, both (x, y)."""
+    """The place of an image in the square that the network sees: scaled by `gain`, then moved by `pad`, both (x, y)."""
 
     def __init__(self, sample: Sample, batch: Mapping[str, Any], index: int) -> None:
         (gain_y, gain_x), pad = batch["ratio_pad"][index]
-        height, width = batch["ori_shape"][index][:2]  # of a tiny image, those of its enlarged copy
+        height, width = batch["ori_shape"][index][:2]  # a tiny image has those of its enlarged copy
         self.sample = sample
         self.square = batch["img"].shape[2:]
         self.gain = (gain_x * width / sample.width, gain_y * height / sample.height)

@@ -1,34 +1,25 @@
 """One training, from top to bottom."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from logging import Handler, LogRecord
 
-from trainer_kit.trainer import TrainingError, TrainingRun, write_final_report
-from ultralytics_service.architectures import find_architecture
+from trainer_kit.trainer import TrainingRun, write_final_report
 from ultralytics_service.best_model import BestModel
-from ultralytics_service.build import library_arguments
-from ultralytics_service.checkpoint import read_checkpoint
+from ultralytics_service.build import build, library_errors
+from ultralytics_service.checkpoint import load_checkpoint
 from ultralytics_service.config import CommonHyperparameters
-from ultralytics_service.data import lay_out
-from ultralytics_service.initial_weights import find_weights
+from ultralytics_service.devices import choose_device
 from ultralytics_service.library import LOGGER, torch
-from ultralytics_service.trainer import JOBS
-from vision_contracts import EndReason, LogLevel
+from vision_contracts import LogLevel
 
 
 def train(run: TrainingRun[CommonHyperparameters]) -> None:
-    """Trains one job to its end, its stop or its error."""
+    """Train one job; `trainer_kit.adapter.Adapter.trainer` says how it may end."""
     forward_warnings(run)
-    device = run.choose_device(cuda_devices=torch.cuda.device_count(), has_mps=torch.backends.mps.is_available())
-    architecture = find_architecture(run.spec.model_name)
-    resume_from = read_checkpoint(run.resume_from) if run.resume_from else None
-    source = None if resume_from else find_weights(run)
-    data = lay_out(run.dataset, architecture.kind, run.folder / "data")
-    arguments = library_arguments(run, device=device, data=str(data))
+    device = choose_device(run)
+    resume_from = load_checkpoint(run.resume_from) if run.resume_from else None
+    trainer = build(run, device, resume_from)
     with library_errors():
-        trainer = JOBS[architecture.kind](run, architecture, source, resume_from, arguments)
         run.world.join(torch, trainer.device)
         if resume_from and resume_from.epoch >= run.spec.params.epochs:
             trainer.set_up()  # the attempt was lost after its last epoch, before it could say so
@@ -41,7 +32,7 @@ def train(run: TrainingRun[CommonHyperparameters]) -> None:
 
 
 def forward_warnings(run: TrainingRun[CommonHyperparameters]) -> None:
-    """What the library warns of belongs into the job's log; the rest of its output is for a terminal."""
+    """Send the library's warnings to the job's log; the rest of its output is for a terminal."""
 
     class Forward(Handler):
         def emit(self, record: LogRecord) -> None:
@@ -49,17 +40,3 @@ def forward_warnings(run: TrainingRun[CommonHyperparameters]) -> None:
 
     LOGGER.handlers[:] = [Forward(level="WARNING")]
     LOGGER.setLevel("WARNING")
-
-
-@contextmanager
-def library_errors() -> Iterator[None]:
-    """Gives a reason to what the library only words."""
-    try:
-        yield
-    except (RuntimeError, ValueError) as error:
-        text = str(error)
-        if "not enough memory" in text:
-            raise MemoryError(text) from error
-        if "froze the entire model" in text or "BatchNorm" in text or "Expected more than 1 value" in text:
-            raise TrainingError(EndReason.BAD_HYPERPARAMETERS, text) from error
-        raise

@@ -6,18 +6,15 @@ The loop, the losses, the augmentation and the validation stay the library's.
 import time
 from typing import Any
 
-from data_kit import Split
-from trainer_kit.evaluation import as_one_class
 from trainer_kit.trainer import Stopped, TrainingError, TrainingRun
 from ultralytics_service.architectures import Architecture
-from ultralytics_service.checkpoint import SavedTraining
+from ultralytics_service.checkpoint import Checkpoint, save_checkpoint
 from ultralytics_service.config import CommonHyperparameters
-from ultralytics_service.data import choose_image_size
-from ultralytics_service.initial_weights import load_weights
+from ultralytics_service.devices import library_versions
+from ultralytics_service.image_size import choose_image_size
 from ultralytics_service.kinds import Kind
 from ultralytics_service.library import (
     BaseTrainer,
-    BaseValidator,
     ClassificationTrainer,
     DetectionTrainer,
     OBBTrainer,
@@ -26,13 +23,14 @@ from ultralytics_service.library import (
     SegmentationTrainer,
     SemanticSegmentationTrainer,
     torch,
-    ultralytics,
     unwrap_model,
 )
 from ultralytics_service.loader import EpochLoader, keep_order, mosaic_buffer, refill_mosaic_buffer, share_out
-from ultralytics_service.metrics import training_values, validation_values
-from ultralytics_service.parallel import gather, in_parallel, mean_of
-from ultralytics_service.predictions import PREDICTIONS, Predictions
+from ultralytics_service.log_messages import log_early_end, log_epoch, log_start
+from ultralytics_service.metrics import training_values
+from ultralytics_service.parallel import gather, mean_of, parallelize
+from ultralytics_service.validation import validate
+from ultralytics_service.weights import copy_weights
 from vision_contracts import EndReason, metric_names
 
 _ENOUGH = 3
@@ -40,14 +38,14 @@ _ENOUGH = 3
 
 
 class JobMixin(BaseTrainer):
-    """What a job changes in any of the library's trainers."""
+    """Changes that a job makes in any of the library's trainers."""
 
     def __init__(
         self,
         run: TrainingRun[CommonHyperparameters],
         architecture: Architecture,
-        source: torch.nn.Module | SavedTraining | None,
-        resume_from: SavedTraining | None,
+        source: torch.nn.Module | Checkpoint | None,
+        resume_from: Checkpoint | None,
         arguments: dict[str, Any],
     ) -> None:
         self.run = run
@@ -62,10 +60,10 @@ class JobMixin(BaseTrainer):
         self.add_callback("on_train_epoch_end", JobMixin.end_epoch)
         self.add_callback("on_val_batch_start", lambda _: self.stop_if_asked())
 
-    # What the library asks for while it sets up -----------------------------------------------------------------
+    # Called by the library while it sets up ---------------------------------------------------------------------
 
     def get_dataset(self) -> dict[str, Any]:
-        """As the library, with an error that has a reason."""
+        """Return the library's data set; its errors get a reason."""
         try:
             return super().get_dataset()
         except RuntimeError as error:
@@ -77,7 +75,7 @@ class JobMixin(BaseTrainer):
         if self.resume_from:
             self.model.load_state_dict(self.resume_from.model)
         elif self.source is not None:
-            load_weights(self.model, self.source, self.run.log)
+            copy_weights(self.model, self.source, self.run.log)
         stride = max(int(self.model.stride.max()), 32)
         requested = self.resume_from.image_size if self.resume_from else self.run.hyperparameters.image_size
         self.args.imgsz = choose_image_size(requested, self.run.dataset, self.architecture.kind, stride)
@@ -85,7 +83,7 @@ class JobMixin(BaseTrainer):
         return {"epoch": self.resume_from.epoch - 1} if self.resume_from else None
 
     def get_dataloader(self, dataset_path: str, batch_size: int = 16, rank: int = 0, mode: str = "train") -> Any:
-        """As the library, seeded by the epoch, with an error that has a reason."""
+        """Return the library's loader, seeded by the epoch; its errors get a reason."""
         try:
             loader = super().get_dataloader(dataset_path, batch_size, rank, mode)
         except (FileNotFoundError, AssertionError, RuntimeError, ValueError) as error:
@@ -97,7 +95,7 @@ class JobMixin(BaseTrainer):
         return EpochLoader(loader, self.run.world, self._epoch_seed)
 
     def resume_training(self, ckpt: dict[str, Any] | None) -> None:
-        """As the library, which refuses what is complete: of that only the report may be missing."""
+        """Resume also a training whose epochs are complete, which the library refuses: its report may be missing."""
         if self.resume_from and self.resume_from.epoch >= self.epochs:
             self._load_checkpoint_state(ckpt)
             self.start_epoch = self.resume_from.epoch
@@ -122,9 +120,9 @@ class JobMixin(BaseTrainer):
         refill_mosaic_buffer(self.train_loader.dataset, saved.mosaic_buffer_of(self.run.world.rank))
 
     def _setup_train(self) -> None:
-        """As the library, for all processes that train together."""
+        """Set up as the library does, for all processes that train together."""
         super()._setup_train()
-        self.model = in_parallel(self.model, self.architecture.kind, self.run.world)
+        self.model = parallelize(self.model, self.architecture.kind, self.run.world)
 
     def set_up(self) -> None:
         """Builds everything that training would need, and trains nothing."""
@@ -132,38 +130,33 @@ class JobMixin(BaseTrainer):
         self.epoch = self.start_epoch
         self.announce()
 
-    # What the library calls while it trains ---------------------------------------------------------------------
+    # Called by the library while it trains ----------------------------------------------------------------------
 
     def announce(self) -> None:
-        """Everything is built."""
+        """Log and report the start, once everything is built."""
         steps = len(self.train_loader)
-        self.run.log(
-            f"{self.run.spec.model_name} learns {self.data['nc']} classes from {len(self.train_loader.dataset)} images "
-            f"of {self.args.imgsz} px, and is validated on {len(self.test_loader.dataset)}; {steps} steps per epoch, "
-            f"{self.run.batch_description}, {self.args.optimizer} with learning rate {self.args.lr0:g}, "
-            f"on {self.device}."
-        )
+        log_start(self.run, self)
         self.run.start(
             device=str(self.device),
             num_classes=min(self.data["nc"], self.run.dataset.num_classes),  # the library adds a background class
             steps_per_epoch=steps,
             resume_step=self.start_epoch * steps,
-            versions={"ultralytics": ultralytics.__version__, "torch": torch.__version__},
+            versions=library_versions(),
         )
 
     def begin_epoch(self) -> None:
-        """Each epoch's time is its training and its validation."""
+        """Start the epoch's clock, which counts training and validation."""
         self.epoch_started = time.monotonic()
         self.step = self.epoch * len(self.train_loader)
         self._oom_retries = _ENOUGH  # the batch size is the user's: out of memory is an error, never a smaller batch
 
     def stop_if_asked(self) -> None:
-        """The last epoch's checkpoint is where training goes on."""
+        """Raise Stopped if a stop is requested. Training resumes from the last epoch's checkpoint."""
         if self.run.stop_requested():
             raise Stopped
 
     def report_batch(self) -> None:
-        """One batch is one optimizer step."""
+        """Report a batch, which is one optimizer step."""
         self.step += 1
         if self.run.should_report(self.step):
             losses = mean_of(self.loss_items, self.run.world)
@@ -171,58 +164,40 @@ class JobMixin(BaseTrainer):
             self.run.report_step(self.step, {**training_values(losses), metric_names.LEARNING_RATE: rate})
 
     def end_epoch(self) -> None:
-        """The last that the processes do together before the first one validates."""
+        """Gather losses and mosaic buffers, before the first process validates alone."""
         self.tloss = mean_of(self.tloss, self.run.world)
         self.mosaic_buffers = gather(mosaic_buffer(self.train_loader.dataset), self.run.world)
 
     def validate(self) -> tuple[dict[str, float], float | None]:
-        """As the library, whose own measures stand beside the kit's; the epoch is complete with it."""
+        """Validate in the first process alone, by `validation.validate`."""
         if not self.run.world.is_main:
             return {}, None
-        predictions = self.watch(self.validator, Split.VAL)
-        metrics = self.validator(self)
-        metrics.pop("fitness", None)
-        values = validation_values(metrics)
-        values[metric_names.EPOCH_SECONDS] = time.monotonic() - self.epoch_started
-        epoch, history = self.epoch + 1, self.run.history
-        self.run.report_epoch(epoch, values, predictions.evaluator)
-        self.best_fitness = history.best[history.primary_metric]
-        return metrics, history.epochs[epoch][history.primary_metric]
-
-    def watch(self, validator: BaseValidator, split: Split) -> Predictions:
-        """What `validator` will have predicted of a split."""
-        is_one_class = getattr(self.run.hyperparameters, "single_cls", False)
-        dataset = as_one_class(self.run.dataset) if is_one_class else self.run.dataset
-        return PREDICTIONS[self.architecture.kind](self.architecture.kind, dataset, split, validator)
+        return validate(self.run, self, self.architecture.kind, started_at=self.epoch_started)
 
     def _handle_nan_recovery(self, epoch: int) -> bool:  # noqa: ARG002
         """A loss that is not a number has ended the job already."""
         return False
 
     def save_model(self) -> bool:
-        """Called once an epoch is trained and validated: keeps it."""
+        """Save an epoch that is trained and validated."""
         if not self.run.world.is_main:
             return False
         epoch = self.epoch + 1
-        self.snapshot(epoch).write(self.last)
+        save_checkpoint(self.snapshot(epoch), self.last)
         self.run.save_checkpoint(self.last, step=self.step, epoch=epoch)
-        self.run.log(self._describe(epoch))
+        log_epoch(self.run, self, epoch)
         return True
 
     def final_eval(self) -> None:
-        """The best epoch's numbers are known; the library would validate it again."""
-        if self.stopper.possible_stop and self.epoch + 1 < self.epochs:
-            self.run.log(
-                f"Ended early: epoch {self.stopper.best_epoch} was the best, and {self.args.patience} more (patience) "
-                f"brought nothing better."
-            )
+        """Log an early end. The library would validate the best epoch again, whose numbers are known."""
+        log_early_end(self.run, self)
 
-    # What is kept -----------------------------------------------------------------------------------------------
+    # Checkpoints ------------------------------------------------------------------------------------------------
 
-    def snapshot(self, epoch: int) -> SavedTraining:
+    def snapshot(self, epoch: int) -> Checkpoint:
         """The state after `epoch` epochs."""
         model = unwrap_model(self.model)
-        return SavedTraining(
+        return Checkpoint(
             model_name=self.architecture.name,
             kind=str(self.architecture.kind),
             names=dict(self.data["names"]),
@@ -246,15 +221,6 @@ class JobMixin(BaseTrainer):
 
     def _epoch_seed(self) -> int:
         return (self.run.spec.params.seed * 1_000_003 + self.epoch) % 2**32
-
-    def _describe(self, epoch: int) -> str:
-        name, values = self.run.history.primary_metric, self.run.history.epochs[epoch]
-        loss = sum(float(value) for value in self.tloss.values())
-        return (
-            f"Epoch {epoch}/{self.epochs}: training loss {loss:.4g}, validation loss "
-            f"{values[metric_names.VAL_LOSS]:.4g}, {name} {values[name]:.4f}, "
-            f"{values[metric_names.EPOCH_SECONDS]:.1f} s."
-        )
 
 
 # Their names must not hold the word "Trainer": the library attaches loggers of other products to those that do.
@@ -288,7 +254,7 @@ class ClassifyJob(JobMixin, ClassificationTrainer):
     """YOLO and ResNet classification."""
 
 
-JOBS: dict[Kind, type[JobMixin]] = {
+TRAINERS: dict[Kind, type[JobMixin]] = {
     Kind.DETECT: DetectJob,
     Kind.RTDETR: RtdetrJob,
     Kind.SEGMENT: SegmentJob,

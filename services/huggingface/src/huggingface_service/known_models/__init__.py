@@ -1,4 +1,4 @@
-"""Well-known checkpoints of the hub, each with its architecture's configuration written out.
+"""Well-known models of the hub, each with its architecture's configuration written out.
 
 Written by hand: so their parameters can be counted, and they can be trained from scratch, without the hub.
 """

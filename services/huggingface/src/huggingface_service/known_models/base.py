@@ -1,4 +1,4 @@
-"""What is known of one checkpoint."""
+"""A checkpoint of the hub, as it is written down here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What differs between tasks: labels, loss and measure. The rest of a training is the same for all of them."""
+"""Differences between tasks: labels, loss and measure. The rest of a training is the same for all of them."""
 
 from huggingface_service.tasks.base import Measure, Task
 from huggingface_service.tasks.classification import ImageClassification

@@ -28,7 +28,7 @@ class Task(Protocol):
     """One task for one data set."""
 
     label_names: tuple[str, ...]
-    """What the model's outputs stand for."""
+    """Labels of the model's outputs."""
 
     def __init__(self, dataset: Dataset, settings: Hyperparameters) -> None: ...
 

@@ -66,7 +66,7 @@ def finite_weights(model: PreTrainedModel) -> Iterator[None]:
 
 
 def visible_objects(example: Example) -> dict[str, Tensor]:
-    """What the transforms have left of the objects: at least a pixel each way. Boxes as centre and size, as shares
+    """Return the objects that the transforms have left: at least a pixel each way. Boxes as centre and size, as shares
     of the image.
     """
     height, width = example["boxes"].canvas_size
@@ -77,8 +77,8 @@ def visible_objects(example: Example) -> dict[str, Tensor]:
     return {"class_labels": example["classes"][visible], "boxes": relative}
 
 
-def detections(logits: Tensor, num_labels: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The best (score, class, query) of each image. A model with one output more than classes gives "no object"
+def best_detections(logits: Tensor, num_labels: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the best (score, class, query) of each image. A model with one output more than classes gives "no object"
     in the last and shares out a probability; the others judge each class by itself.
     """
     softmax = logits.shape[-1] == num_labels + 1
@@ -95,7 +95,7 @@ class Detected:
         self.samples = iter(samples)
 
     def update(self, outputs: Any, batch: dict[str, Any]) -> None:
-        scores, classes, queries = detections(outputs.logits.float(), len(self.evaluator.class_names))
+        scores, classes, queries = best_detections(outputs.logits.float(), len(self.evaluator.class_names))
         for index in range(len(batch["labels"])):
             sample = next(self.samples)
             relative = box_convert(outputs.pred_boxes[index, queries[index]].float(), "cxcywh", "xyxy").cpu()

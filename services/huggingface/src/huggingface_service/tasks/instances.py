@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 from data_kit import Dataset, Sample
 from huggingface_service.config import DetectionHyperparameters
 from huggingface_service.model_inputs import model_inputs
-from huggingface_service.tasks.detection import detections, finite_weights
+from huggingface_service.tasks.detection import best_detections, finite_weights
 from huggingface_service.transforms import Example, read_image
 from trainer_kit.evaluation import Detections, MaskGrid, ObjectEvaluator
 from vision_contracts import TaskType
@@ -57,14 +57,14 @@ class InstanceSegmentation:
 
 
 def visible_masks(example: Example) -> dict[str, Tensor]:
-    """What the transforms have left of the objects: at least a pixel of each."""
+    """Return the objects that the transforms have left: at least a pixel of each."""
     masks = example["masks"].as_subclass(Tensor)
     visible = masks.flatten(1).bool().any(1)
     return {"class_labels": example["classes"][visible], "masks": masks[visible].float()}
 
 
-def sureness(logits: Tensor) -> Tensor:
-    """For masks (…, h, w) how sure their pixels are to belong to them, 0 to 1 (…); 0 where there are none."""
+def mask_confidence(logits: Tensor) -> Tensor:
+    """Return the mean probability (…) of the pixels inside each mask (…, h, w); 0 where there are none."""
     inside = (logits > 0).float()
     return (logits.sigmoid() * inside).sum((-2, -1)) / inside.sum((-2, -1)).clamp(min=1)
 
@@ -79,7 +79,7 @@ class Delineated:
     def update(self, outputs: Any, batch: dict[str, Any]) -> None:
         side = batch["pixels"].shape[-1]
         logits = outputs.class_queries_logits.float()
-        scores, classes, queries = detections(logits, len(self.evaluator.class_names))
+        scores, classes, queries = best_detections(logits, len(self.evaluator.class_names))
         for index in range(len(batch["labels"])):
             masks = outputs.masks_queries_logits[index, queries[index]].float()
             masks = functional.interpolate(masks[None], size=(side, side), mode="bilinear", align_corners=False)[0]
@@ -93,7 +93,7 @@ class Delineated:
         masks = masks[seen]
         scale = (width / sample.width, height / sample.height)
         found = Detections(
-            scores=(scores * sureness(logits))[seen].numpy(),
+            scores=(scores * mask_confidence(logits))[seen].numpy(),
             classes=classes[seen].numpy(),
             boxes=(masks_to_boxes(masks) / torch.tensor([*scale, *scale])).numpy(),
             masks=masks.numpy(),

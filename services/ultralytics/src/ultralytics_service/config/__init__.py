@@ -1,5 +1,5 @@
 """The settings that a job may give beside its named fields. What other frameworks have too is called as there
-(`arguments.py` has the library's names), the rest as the library calls it.
+(`build.py` has the library's names), the rest as the library calls it.
 
 Each kind of network has the settings that its loss, its augmentation and its validation really read, no more. The
 job's `learning_rate` is the library's `lr0`, its `batch_size` is `batch`; gradients are never accumulated over batches
@@ -12,6 +12,5 @@ does not survive), and training ends early only if asked to.
 
 from ultralytics_service.config.common import CommonHyperparameters, ImageSize
 from ultralytics_service.config.kinds import HYPERPARAMETERS
-from ultralytics_service.config.presets import presets
 
-__all__ = ["HYPERPARAMETERS", "CommonHyperparameters", "ImageSize", "presets"]
+__all__ = ["HYPERPARAMETERS", "CommonHyperparameters", "ImageSize"]

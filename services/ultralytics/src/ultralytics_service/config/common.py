@@ -11,7 +11,7 @@ ImageSize = Literal["auto"] | Annotated[int, Field(ge=32, le=4096, multiple_of=3
 
 
 class CommonHyperparameters(Hyperparameters):
-    """What every kind of network takes."""
+    """Settings that every kind of network has."""
 
     image_size: ImageSize = setting(
         "auto",
@@ -127,7 +127,7 @@ class CommonHyperparameters(Hyperparameters):
 
 
 class MosaicHyperparameters(CommonHyperparameters):
-    """What every kind takes that learns from places in an image."""
+    """Settings of every kind that learns from places in an image."""
 
     rotation: float = setting(
         0.0,
@@ -173,6 +173,6 @@ class MosaicHyperparameters(CommonHyperparameters):
 
 
 class BoxHyperparameters(MosaicHyperparameters):
-    """What every kind takes that finds objects."""
+    """Settings of every kind that finds objects."""
 
     single_cls: bool = setting(False, "Single class", "Treats all classes as one.", "basic")

@@ -18,5 +18,5 @@ def share(default: float, title: str, description: str, section: str, *, unit: s
 
 
 def weight(default: float, title: str, description: str) -> Any:
-    """How much a part of the loss counts."""
+    """A weight of one part of the loss."""
     return setting(default, title, description, "loss", unit="weight", ge=0, le=100)

@@ -17,7 +17,7 @@ _BEST = {
 
 
 def presets(kind: Kind) -> Mapping[str, Preset]:
-    """By the names that every framework has."""
+    """Return the values of each preset, by the names that every framework has."""
     epochs = {"quick": 15, "best": 120} if kind is Kind.CLASSIFY else {"quick": 20, "best": 200}
     # A mosaic shows four images at once: few epochs are better spent on whole ones.
     plain = {} if kind is Kind.CLASSIFY else {"mosaic": 0.0}
