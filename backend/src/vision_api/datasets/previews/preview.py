@@ -14,7 +14,7 @@ DRAWING_VERSION = 1
 
 @dataclass(frozen=True)
 class Preview:
-    """Everything that a preview is drawn from: the `index`-th image of a split, `size` pixels along its longer side."""
+    """Inputs of a preview: the `index`-th image of a split, `size` pixels along its longer side."""
 
     digest: str
     legend: Legend
