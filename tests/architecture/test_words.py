@@ -164,7 +164,7 @@ def test_docstrings_and_comments_begin_with_a_noun_or_a_verb() -> None:
         if first_word(text) in OPENINGS
     ]
 
-    assert offenders == [], f"{len(offenders)} of them"
+    assert offenders == [], "\n".join(offenders)
 
 
 def test_names_are_of_the_field() -> None:
@@ -175,7 +175,7 @@ def test_names_are_of_the_field() -> None:
         if words(name) & PRIVATE_WORDS
     ]
 
-    assert offenders == []
+    assert offenders == [], "\n".join(offenders)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What changed from one version to another."""
+"""Changes from one version to another."""
 
 import io
 import json
@@ -74,7 +74,7 @@ async def test_other_pixels_are_changed_content_and_no_other_label(api: DatasetA
     assert diff == {"changed": ["images/1.png"], "changed_count": 1}
 
 
-async def test_labels_in_one_coco_file_are_told_by_image(api: DatasetApi) -> None:
+async def test_labels_in_one_coco_file_are_compared_by_image(api: DatasetApi) -> None:
     diff = await diff_of(api, coco(["cat", "dog"], 1), coco(["dog", "cat"], 2))
 
     assert diff["changed"] == ["labels.json"]

@@ -1,4 +1,4 @@
-"""From the data set that a job names to what a training service fetches."""
+"""Resolution of the data set that a job names to the archive that a training service fetches."""
 
 from pathlib import Path
 from typing import Any

@@ -87,7 +87,7 @@ def names() -> list[Hostile]:
 
 
 def packing() -> list[Hostile]:
-    """What is wrong with the archive itself."""
+    """Faults of the archive itself."""
     good = coins()
     return [
         Hostile("ratio", lambda: with_entry("set/zeros", bytes(20_000_000)), "archive_bomb"),
@@ -141,7 +141,7 @@ def pictures() -> list[Hostile]:
 
 
 def labels() -> list[Hostile]:
-    """What stands in text files."""
+    """Faults of text files."""
     config = {
         "code": b"names: !!python/object/apply:os.system ['touch /tmp/up']\ntrain: images\n",
         "aliases": alias_bomb(),

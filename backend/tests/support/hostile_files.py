@@ -1,4 +1,4 @@
-"""How archives are made that nobody should send."""
+"""Archives that nobody should send, and the files in them."""
 
 import io
 import json
@@ -124,7 +124,7 @@ def zip64(total_entries: int, directory_bytes: int, at: int) -> bytes:
 
 
 def zip64_far() -> bytes:
-    """Its wide record lies beyond every disk's end."""
+    """Archive whose wide record lies beyond every disk's end."""
     content = coins()
     end = content.rindex(END)
     return content[:end] + struct.pack("<4sIQI", b"PK\x06\x07", 0, 2**64 - 1, 1) + content[end:]
@@ -141,7 +141,7 @@ def huge_png(width: int = 60_000, height: int = 60_000) -> bytes:
 
 
 def text_bomb_png() -> bytes:
-    """Its comment unpacks to more than any comment needs."""
+    """Picture whose comment unpacks to more than any comment needs."""
     good = png()
     comment = png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(30_000_000), 9))
     return good[:33] + comment + good[33:]

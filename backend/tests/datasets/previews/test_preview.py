@@ -43,7 +43,7 @@ async def preview(api: DatasetApi, dataset: dict[str, Any], query: str = "size=4
 
 
 def shows(picture: Image.Image, x: float, y: float, color: Color, radius: int = 2) -> bool:
-    """Whether the color is at that place, or right beside it; JPEG blurs."""
+    """Return whether the color is at that place, or right beside it; JPEG blurs."""
     around = product(range(-radius, radius + 1), repeat=2)
     pixels: list[Any] = [picture.getpixel((round(x) + dx, round(y) + dy)) for dx, dy in around]
     return any(max(abs(a - b) for a, b in zip(pixel, color, strict=True)) < 40 for pixel in pixels)
@@ -105,7 +105,7 @@ async def test_keypoints_are_joined_by_the_skeleton_and_hidden_ones_are_hollow(a
     assert shows(picture, 100, 100, color_of(0), 0)
     assert shows(picture, 200, 100, color_of(0))
     assert shows(picture, 300, 100, (255, 255, 255), 0)
-    assert not shows(picture, 4, 4, (255, 255, 255))  # what is not labelled
+    assert not shows(picture, 4, 4, (255, 255, 255))  # pixels that are not labelled
 
 
 async def test_an_image_has_the_name_of_its_class_and_a_thumbnail_a_frame_of_its_color(api: DatasetApi) -> None:

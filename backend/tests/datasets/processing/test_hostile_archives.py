@@ -14,7 +14,9 @@ from vision_api.training_jobs.loops.sweep import SweepLoop
 
 pytestmark = [
     pytest.mark.thorough,
-    pytest.mark.parametrize("database_url", ["postgresql"], indirect=True),  # it refuses more text than SQLite does
+    pytest.mark.parametrize(
+        "database_url", ["postgresql"], indirect=True
+    ),  # PostgreSQL refuses more text than SQLite does
 ]
 
 

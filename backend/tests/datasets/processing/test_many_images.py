@@ -1,4 +1,4 @@
-"""How much memory and time a large data set takes to prepare.
+"""Memory and time that a large data set takes to prepare.
 
 MANY_IMAGES=100000 pytest tests/datasets/processing/test_many_images.py -m thorough -s -o faulthandler_timeout=0
 """

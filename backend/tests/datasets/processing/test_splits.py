@@ -61,7 +61,7 @@ async def test_fractions_that_leave_a_split_empty_make_it_invalid(api: DatasetAp
     assert "`val`" in finding["message"]
 
 
-async def test_a_val_of_its_own_is_kept_and_that_is_told(api: DatasetApi) -> None:
+async def test_a_val_of_its_own_is_kept_with_a_finding(api: DatasetApi) -> None:
     own = {"set/data.yaml": b"train: images\nval: images/0.png\nnames: [coin]\n"}
 
     dataset = await api.ready(coins(20, **own), name="x", val_fraction="0.5")

@@ -250,7 +250,7 @@ async def test_a_finished_job_shows_its_best_scores(database: Database, running:
     assert (await event_types(database, running))[-2:] == ["status", "end"]
 
 
-BAD = Failed(reason=EndReason.BAD_DATA, message="Mend it.")
+BAD = Failed(reason=EndReason.BAD_DATA, message="Fix it.")
 KILLED = Failed(reason=EndReason.TRAINER_KILLED, message="The trainer was killed.")
 LOST = Failed(reason=EndReason.SERVICE_LOST, message="The service has vanished.")
 UNSTORED = Failed(reason=EndReason.STORAGE_UNAVAILABLE, message="The storage does not answer.")

@@ -109,7 +109,7 @@ class DatasetProcessor(Worker):
             return
         is_applied = await apply_result(self._database, self._store, claim, result)
         if is_applied and result.summary is not None:
-            # Until its row named them, the sweep could delete files that an earlier data set had stored.
+            # The sweep could delete, until the row named them, files that an earlier data set had stored.
             await anyio.to_thread.run_sync(self._store_files, work / STORED, Progress())
 
     async def _prepare(self, claim: ClaimedVersion, work: Path, progress: Progress) -> PrepareResult:
@@ -138,7 +138,7 @@ class DatasetProcessor(Worker):
         try:
             yield
         finally:
-            is_done.set()  # for a cancellation that comes out of the database's driver as DatabaseUnavailable
+            is_done.set()  # needed by a cancellation that comes out of the database's driver as DatabaseUnavailable
             writing.cancel()
             await asyncio.wait({writing})
 

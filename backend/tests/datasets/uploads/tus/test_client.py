@@ -66,9 +66,9 @@ def test_an_upload_goes_on_after_a_cut_and_after_a_kill(backend: Backend, tmp_pa
         assert 8 * 1024**2 <= last.offset < path.stat().st_size
         last.upload()
 
-    told = backend.client.get(first.url).json()
-    assert told["offset"] == told["length"] == path.stat().st_size
-    dataset = backend.wait_until_processed(told["dataset_id"])
+    reported = backend.client.get(first.url).json()
+    assert reported["offset"] == reported["length"] == path.stat().st_size
+    dataset = backend.wait_until_processed(reported["dataset_id"])
     assert (dataset["status"], dataset["num_images"]) == ("ready", 6)
     assert len(backend.client.get("/api/v1/datasets").json()) == 1
     assert dataset["digest"] == digest_of(path)

@@ -26,7 +26,7 @@ async def count_datasets(app: FastAPI) -> int:
         return (await session.execute(select(func.count()).select_from(Dataset))).scalar_one()
 
 
-async def test_what_the_server_can_do_is_told_to_anyone(client: httpx.AsyncClient) -> None:
+async def test_anyone_may_ask_for_the_servers_extensions(client: httpx.AsyncClient) -> None:
     response = await client.options(URL)
 
     assert response.status_code == 204
@@ -60,14 +60,14 @@ async def test_an_archive_in_pieces_becomes_a_data_set(
         assert int(response.headers["Upload-Offset"]) == min(start + 333, len(content))
         assert (await head(api, url)).headers["Upload-Offset"] == response.headers["Upload-Offset"]
 
-    told = (await api.client.get(url, headers=api.headers)).json()
-    assert (told["offset"], told["version"]) == (len(content), 1)
-    assert response.headers["Upload-Dataset"] == str(told["dataset_id"])
-    dataset = (await api.get(f"/{told['dataset_id']}")).json()
+    reported = (await api.client.get(url, headers=api.headers)).json()
+    assert (reported["offset"], reported["version"]) == (len(content), 1)
+    assert response.headers["Upload-Dataset"] == str(reported["dataset_id"])
+    dataset = (await api.get(f"/{reported['dataset_id']}")).json()
     assert (dataset["name"], dataset["status"], dataset["size_bytes"]) == ("coins", "processing", len(content))
     assert dataset["progress"] == {"stage": "waiting", "percent": None}
     await api.process()
-    dataset = (await api.get(f"/{told['dataset_id']}")).json()
+    dataset = (await api.get(f"/{reported['dataset_id']}")).json()
     assert (dataset["status"], dataset["num_images"], dataset["progress"]) == ("ready", 5, None)
     assert dataset["digest"] == (await api.ready(content, name="at once"))["digest"]
 

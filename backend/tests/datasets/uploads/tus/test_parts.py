@@ -1,4 +1,4 @@
-"""What becomes of the parts of resumable uploads: cut, overtaken, given up, forgotten, lost."""
+"""Parts of resumable uploads: cut, overtaken, given up, forgotten, lost."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
