@@ -25,14 +25,14 @@ class Places:
     services: Sequence[str] = ("small",)
     addresses: list[ServiceAddress] = field(default_factory=list)
     is_ours: bool = False
-    is_hastened: bool = False
+    waits_no_longer: bool = False
 
     async def run(self) -> None: ...
 
     async def close(self) -> None: ...
 
     def stop_waiting(self) -> None:
-        self.is_hastened = True
+        self.waits_no_longer = True
 
 
 class Clock:
@@ -199,7 +199,7 @@ async def test_a_slot_that_becomes_free_is_seen_as_soon_as_it_is_expected(
         await until(lambda: registry.available("small"))
 
         registry.expect_change()
-        await asyncio.sleep(2 * registry_module.HURRIED_POLL_SECONDS)  # the job's last moments
+        await asyncio.sleep(2 * registry_module.FAST_POLL_SECONDS)  # the job's last moments
         service.free_slots = 1
 
         await until(lambda: registry.available("small")[0].ready.free_slots == 1)
@@ -234,7 +234,7 @@ async def test_haste_pauses_what_runs_on_our_own_services(registry: InstanceRegi
         await registry.stop_waiting()
 
     assert service.stops == [StopRequest(attempt=2, mode="pause", grace_seconds=0)]
-    assert places.is_hastened
+    assert places.waits_no_longer
 
 
 async def test_haste_leaves_the_services_of_others_alone(registry: InstanceRegistry, places: Places) -> None:
