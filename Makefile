@@ -91,6 +91,7 @@ bench: setup ## measure against named peers; writes build/bench.json
 docs: setup ## regenerate openapi.json and DATABASE_SCHEMA.md from the code
 	@backend/.venv/bin/python -m vision_api.openapi > docs/openapi.json
 	@backend/.venv/bin/python -m vision_api.schema_page > docs/architecture/DATABASE_SCHEMA.md
+	@$(PYTHON) scripts/words_table.py --write
 
 clean: ## remove every environment and build output (never DATA_DIR)
 	@rm -rf .tools build */.venv */*/.venv
