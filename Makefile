@@ -88,9 +88,10 @@ catalog-page:
 bench: setup ## measure against named peers; writes build/bench.json
 	@cd tests && .venv/bin/python -m bench
 
-docs: setup ## regenerate openapi.json and DATABASE_SCHEMA.md from the code
+docs: setup ## regenerate openapi.json, DATABASE_SCHEMA.md and the table of words from the code
 	@backend/.venv/bin/python -m vision_api.openapi > docs/openapi.json
 	@backend/.venv/bin/python -m vision_api.schema_page > docs/architecture/DATABASE_SCHEMA.md
+	@$(PYTHON) scripts/words_table.py --write
 
 clean: ## remove every environment and build output (never DATA_DIR)
 	@rm -rf .tools build */.venv */*/.venv

@@ -3,6 +3,7 @@
 import ast
 import io
 import re
+import runpy
 import tokenize
 from collections import defaultdict
 from collections.abc import Iterator
@@ -189,6 +190,18 @@ def test_a_public_class_has_its_name_alone(folder: Path) -> None:
                 places[node.name].append(str(path.relative_to(folder)))
 
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_the_table_of_words_is_complete_and_up_to_date() -> None:
+    module = runpy.run_path(str(ROOT / "scripts/words_table.py"))
+
+    assert module["page"]() == module["PAGE"].read_text(), "run: make docs"
+
+
+def test_every_public_class_says_what_it_is() -> None:
+    module = runpy.run_path(str(ROOT / "scripts/words_table.py"))
+
+    assert [name for name, meaning, _ in module["public_classes"]() if not meaning] == []
 
 
 def test_texts_say_fix() -> None:

@@ -147,7 +147,8 @@ async def test_version_is_another_after_every_commit_and_only_then(database: Dat
         assert database.version() is None  # a query would take as long as reading
 
 
-def test_only_a_plain_file_has_a_version(tmp_path: Path) -> None:
+def test_only_a_plain_file_has_a_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     for url in (f"sqlite:///{tmp_path}/missing.db", f"sqlite:///file:{tmp_path}/x.db?uri=true"):
         assert Database(make_engine(Settings(database_url=url, data_dir=tmp_path, service_urls={}))).version() is None
     assert list(tmp_path.iterdir()) == []

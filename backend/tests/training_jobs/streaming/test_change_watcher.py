@@ -191,3 +191,25 @@ async def test_the_watcher_ends_while_the_database_is_away(
         patched.setattr(database.engine.sync_engine, "url", database.engine.url.set(database="nowhere"))
         async with asyncio.timeout(10), running_change_watcher(database, Notifier()):
             await until(lambda: "it polls" in caplog.text)
+
+
+async def test_a_watcher_that_is_closed_during_a_poll_finishes_it_and_ends(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cancellation of the statement could come out of the database driver as another error, and be retried."""
+    monkeypatch.setattr(change_watcher, "POLL_SECONDS", 0)
+    is_polling, may_finish, finished = asyncio.Event(), asyncio.Event(), list[bool]()
+
+    class SlowWatcher(ChangeWatcher):
+        async def poll(self) -> None:
+            is_polling.set()
+            await may_finish.wait()
+            finished.append(True)
+
+    watcher = SlowWatcher(database, Notifier())
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        tasks.create_task(watcher.run())
+        await is_polling.wait()
+        watcher.close()
+        may_finish.set()
+    assert finished == [True]

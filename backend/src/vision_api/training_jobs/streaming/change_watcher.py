@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Hashable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,7 +13,7 @@ from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
 from vision_api.kit.clock import utc_now
 from vision_api.training_jobs import repository
-from vision_api.training_jobs.notifier import Notifier
+from vision_api.training_jobs.notifier import AutoResetEvent, Notifier
 
 logger = logging.getLogger(__name__)
 
@@ -35,17 +35,21 @@ class ChangeWatcher:
         self._job_states: dict[int, Hashable] = {}
         self._project_states: dict[int, Hashable] = {}
         self._since: dict[int, datetime] = {}
+        self._closing = AutoResetEvent()
 
     async def run(self) -> None:
-        """Poll until cancelled."""
-        while True:
-            await asyncio.sleep(POLL_SECONDS)
+        """Poll until `close` is called."""
+        while not await self._closing.wait(POLL_SECONDS):
             try:
                 await self.poll()
             except DatabaseUnavailable:
                 self._notifier.notify_all_subscribers()  # the streams ask the database themselves, and end
             except Exception:
                 logger.exception("cannot poll for changes; retrying")
+
+    def close(self) -> None:
+        """End `run` between two polls. A cancellation within a statement could become a database error and get lost."""
+        self._closing.set()
 
     async def poll(self) -> None:
         """Poll once and notify the subscribers of each change since the last time."""
@@ -93,10 +97,10 @@ async def running_change_watcher(database: Database, notifier: Notifier) -> Asyn
         await parts.enter_async_context(
             running_listener(database.engine, channels, on_connected=notifier.notify_all_subscribers)
         )
-        watching = asyncio.create_task(ChangeWatcher(database, notifier).run(), name="change-watcher")
+        watcher = ChangeWatcher(database, notifier)
+        watching = asyncio.create_task(watcher.run(), name="change-watcher")
         try:
             yield
         finally:
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            watcher.close()
+            await watching
