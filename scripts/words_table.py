@@ -1,7 +1,7 @@
 """The table of words in docs/architecture/ARCHITECTURE.md, made from the docstrings of public classes (`make docs`).
 
-    python3 scripts/words_table.py > table.md      the table alone
-    python3 scripts/words_table.py --write         replaces the table in the page
+python3 scripts/words_table.py > table.md      the table alone
+python3 scripts/words_table.py --write         replaces the table in the page
 """
 
 import ast

@@ -84,7 +84,7 @@ def _prepare_sqlite(engine: AsyncEngine, url: URL, busy_milliseconds: int) -> No
 
     A deferred transaction that upgrades its lock fails in spite of busy_timeout, so writers begin IMMEDIATE.
     """
-    if url.database and not url.query:  # with a query it may be a `file:` URI, which is no path
+    if url.database and not url.query:  # a query may make it a `file:` URI, which is no path
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
 
     @event.listens_for(engine.sync_engine, "connect")
