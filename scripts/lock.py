@@ -8,7 +8,7 @@ import sys
 
 from setup import ROOT, find_projects, find_uv, say
 
-OWN_PACKAGES = ("vision-contracts", "data-kit", "trainer-kit")
+OWN_PACKAGES = ("vision-contracts", "data-kit", "http-kit", "trainer-kit")
 
 
 def main() -> int:

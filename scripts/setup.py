@@ -38,7 +38,7 @@ def find_projects(*, dev: bool) -> list[Path]:
     services = sorted(path.parent for path in ROOT.glob("services/*/pyproject.toml"))
     if not dev:
         return [ROOT / "backend", *services]
-    shared = [ROOT / "shared" / name for name in ("contracts", "data_kit", "trainer_kit")]
+    shared = [ROOT / "shared" / name for name in ("contracts", "data_kit", "http_kit", "trainer_kit")]
     return [*shared, ROOT / "backend", *services, ROOT / "tests"]
 
 

@@ -69,6 +69,15 @@ def test_a_change_of_what_is_copied_into_the_image_builds_it_anew(config: dict[s
             assert all(any(fnmatch.fnmatch(path, pattern) for pattern in patterns) for path in inside), source
 
 
+def test_an_image_copies_every_package_of_ours_that_its_setup_installs(config: dict[str, Any]) -> None:
+    project = ROOT / Path(config["build"]["dockerfilePath"]).parent
+    copied = [ROOT / source for source in re.findall(r"^COPY (?!--from)(\S+) \S+$", _dockerfile(config), re.MULTILINE)]
+    sources = tomllib.loads((project / "pyproject.toml").read_text())["tool"]["uv"]["sources"]
+    for name, source in sources.items():
+        package = (project / source["path"]).resolve()
+        assert any(package == folder or folder in package.parents for folder in copied), name
+
+
 def test_commands_and_paths_exist(config: dict[str, Any]) -> None:
     dockerfile, deploy = _dockerfile(config), config["deploy"]
     modules = [command.removeprefix("python -m ") for command in deploy.get("preDeployCommand", [])]

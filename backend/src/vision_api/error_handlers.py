@@ -13,34 +13,13 @@ from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 
 from data_kit import ObjectNotFound, StorageError
+from http_kit.problems import field_problems, make_problem, problem_response
 from vision_api.errors import ApiError, Conflict, Invalid, NotFound, StorageFull, StorageUnavailable
-from vision_contracts import PROBLEM_CONTENT_TYPE, FieldProblem, Problem
+from vision_contracts import FieldProblem
 
 log = logging.getLogger(__name__)
 
-_CODES = {
-    401: "token_invalid",
-    403: "forbidden",
-    404: "not_found",
-    405: "method_not_allowed",
-    406: "not_acceptable",
-    413: "too_large",
-    415: "unsupported_media_type",
-    422: "validation_failed",
-    429: "rate_limited",
-}
 CONCURRENT_CHANGE = "Somebody changed the same thing at the same moment. Load it again and retry."
-_PLACES = ("body", "query", "path", "header", "cookie")
-
-
-def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a problem as a response."""
-    return Response(
-        problem.model_dump_json(exclude_none=True),
-        status_code=problem.status,
-        media_type=PROBLEM_CONTENT_TYPE,
-        headers=dict(headers or {}),
-    )
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -63,7 +42,7 @@ async def _api_error(_request: Request, error: Exception) -> Response:
 
 async def _validation_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - how the handler is registered
-    problems = field_problems(error.errors())
+    problems = invalid_fields(error.errors())
     first = problems[0]
     detail = f"{first.field}: {first.message}" if first.field else first.message
     if len(problems) > 1:
@@ -71,18 +50,9 @@ async def _validation_error(_request: Request, error: Exception) -> Response:
     return problem_response(Invalid(detail, errors=problems).problem())
 
 
-def field_problems(errors: Sequence[Mapping[str, Any]]) -> list[FieldProblem]:
-    """Return Pydantic's errors, with paths as the client wrote them."""
-    return [
-        FieldProblem(field=_path(error["loc"]), code=str(error["type"]), message=_message(error)) for error in errors
-    ]
-
-
-def _path(location: Sequence[str | int]) -> str:
-    parts = list(location)
-    if parts and parts[0] in _PLACES:
-        parts = parts[1:]
-    return ".".join(str(part) for part in parts)
+def invalid_fields(errors: Sequence[Mapping[str, Any]]) -> list[FieldProblem]:
+    """Return Pydantic's errors in words for a user."""
+    return field_problems(errors, _message)
 
 
 def _message(error: Mapping[str, Any]) -> str:
@@ -112,8 +82,7 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     detail = error.detail if error.detail != status.phrase else _explanation(request, status)
     if status == HTTPStatus.BAD_REQUEST:  # a body that cannot even be parsed; here all such errors are 422
         return problem_response(Invalid(detail).problem(), error.headers)
-    problem = Problem(title=status.phrase, status=status, detail=detail, code=_CODES.get(status, "error"))
-    return problem_response(problem, error.headers)
+    return problem_response(make_problem(status, detail), error.headers)
 
 
 def _explanation(request: Request, status: HTTPStatus) -> str:

@@ -9,12 +9,12 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from http_kit.request_metrics import RequestMetrics
 from vision_api.api_description import describe_api
 from vision_api.config import Settings
 from vision_api.datasets.uploads.tus import endpoints as resumable
 from vision_api.docs_page import add_docs_page
 from vision_api.error_handlers import add_error_handlers
-from vision_api.health.request_metrics import RequestMetrics
 from vision_api.kit.body_limit import BodyLimit
 from vision_api.kit.tracing import TELEMETRY
 from vision_api.lifespan import lifespan
@@ -42,6 +42,8 @@ ALLOWED_HEADERS = (
     "X-Request-ID",
     *resumable.ALLOWED_HEADERS,
 )
+REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+"""Seconds; finer than a service's, whose requests only the backend waits for."""
 DESCRIPTION = """\
 Train vision models of every framework that has a training service; `GET /api/v1/models/list` has them all.
 
@@ -73,7 +75,7 @@ def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
     app.openapi = partial(describe_api, app)  # pyright: ignore[reportAttributeAccessIssue] - how FastAPI is extended
     app.state.settings = settings
     app.state.background = background
-    app.state.request_metrics = RequestMetrics()
+    app.state.request_metrics = RequestMetrics("Requests that have ended; status 0 was cut.", REQUEST_BUCKETS)
     add_docs_page(app)
     add_error_handlers(app)
     _add_middleware(app, settings)

@@ -10,9 +10,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vision_api.error_handlers import problem_response
+from http_kit.problems import problem_response
+from http_kit.request_metrics import RequestMetrics
 from vision_api.errors import ApiError
-from vision_api.health.request_metrics import RequestMetrics
 from vision_api.kit.logging import redact, request_id_var
 from vision_api.kit.tracing import annotate
 

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Header, Request, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, REGISTRY, disable_created_metrics, generate_latest
 from pydantic import Field
 
+from http_kit.request_metrics import RequestMetrics
 from vision_api.config import Settings
 from vision_api.db.session import DatabaseDep
 from vision_api.errors import NotFound, Unauthorized
 from vision_api.health.readiness import Degradation, find_degradations
-from vision_api.health.request_metrics import RequestMetrics
 from vision_api.health.state_metrics import StateMetrics
 from vision_api.kit.schemas import ReadModel
 from vision_api.training_services import InstanceRegistry

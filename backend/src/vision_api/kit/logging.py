@@ -2,12 +2,11 @@
 
 import logging
 import re
-import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Literal
 
-import structlog
+from http_kit.logs import Fields, JsonFormatter, log_to_standard_error
 
 request_id_var: ContextVar[str | None] = ContextVar("request_id", default=None)
 
@@ -35,37 +34,20 @@ class _TextFormatter(logging.Formatter):
         return redact(line)
 
 
-def _json_formatter() -> logging.Formatter:
-    def add_request_id(_logger: object, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        event["request_id"] = request_id_var.get()
-        return event
-
-    def redact_texts(_logger: object, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
-
-    shared: list[structlog.typing.Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        add_request_id,
-    ]
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
-            redact_texts,
-            structlog.processors.JSONRenderer(),
-        ],
-    )
+def _json_fields(record: logging.LogRecord) -> Fields:
+    stack = {"stack_info": record.stack_info} if record.stack_info else {}
+    return {
+        "event": record.getMessage(),
+        **stack,
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
+        "request_id": request_id_var.get(),
+    }
 
 
 def configure_logging(form: Literal["text", "json"], level: str = "INFO") -> None:
     """Send every log of this process to standard error, in one form."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_json_formatter() if form == "json" else _TextFormatter())
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level)
+    log_to_standard_error(JsonFormatter(_json_fields, redact) if form == "json" else _TextFormatter(), level)
     for name, quiet in (("uvicorn.access", logging.ERROR), ("httpx", logging.WARNING), ("alembic", logging.WARNING)):
         logging.getLogger(name).setLevel(quiet)

@@ -19,7 +19,7 @@ from vision_api.config import Settings
 from vision_api.datasets.allowed_paths import check_dataset_path
 from vision_api.datasets.resolution import resolve_for_job
 from vision_api.db.session import Database
-from vision_api.error_handlers import field_problems
+from vision_api.error_handlers import invalid_fields
 from vision_api.errors import Invalid, NotFound
 from vision_api.models import TrainingJob, User
 from vision_api.projects.access import get_project_for
@@ -84,7 +84,7 @@ def merge_changes(job: TrainingJob, changes: TrainingJobUpdate | None, **fixed: 
     try:
         return TrainingJobCreate.model_validate(kept | changed | fixed)
     except ValidationError as error:
-        problems = field_problems(error.errors())
+        problems = invalid_fields(error.errors())
         raise Invalid(problems[0].message, errors=problems) from error
 
 

@@ -8,20 +8,22 @@ from collections.abc import AsyncGenerator
 import anyio.to_thread
 from fastapi import Depends, FastAPI, Response
 from fastapi.telemetry import TelemetryConfig
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.datastructures import Headers
 
+from http_kit.request_metrics import RequestMetrics
 from trainer_kit.server import routes_jobs, routes_models
 from trainer_kit.server.auth import bearer_check
 from trainer_kit.server.metrics import exposition
 from trainer_kit.server.orphans import reap_orphans
 from trainer_kit.server.problems import PROBLEM_HANDLERS
-from trainer_kit.server.request_metrics import RequestMetrics
+from trainer_kit.server.request_timer import RequestTimer
 from trainer_kit.server.service import Service
 from trainer_kit.settings import ServiceSettings
 from trainer_kit.supervisor import Supervisor
 
 POLL_SECONDS = 0.25
+REQUEST_BUCKETS = (0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0)
 TELEMETRY: TelemetryConfig = {
     "auto_configure": True,
     "metrics": False,
@@ -46,8 +48,8 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
         telemetry=TELEMETRY,
     )
     app.state.service = service
-    requests = CollectorRegistry()
-    app.add_middleware(RequestMetrics, registry=requests)
+    requests = RequestMetrics("Requests that have ended.", REQUEST_BUCKETS)
+    app.add_middleware(RequestTimer, metrics=requests)
     token = settings.service_token
     needs_token = [Depends(bearer_check(token))]
     app.include_router(routes_models.router, dependencies=needs_token)
@@ -56,7 +58,7 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
 
     def metrics() -> Response:
         """Return all metrics. Needs METRICS_TOKEN, or the service's token if that is not set."""
-        return Response(exposition(requests, service, settings.data_dir), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+        return Response(exposition(requests.registry, service, settings.data_dir), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     app.add_api_route("/metrics", metrics, dependencies=[Depends(bearer_check(settings.metrics_token or token))])
     return app

@@ -5,12 +5,14 @@ import logging
 import signal
 import sys
 import time
+from contextlib import ExitStack
 from types import FrameType
 
 import uvicorn
 from pydantic import ValidationError
 
 from data_kit import StorageError
+from http_kit.sockets import listen
 from trainer_kit.catalog import CatalogError
 from trainer_kit.devices import count_gpus, list_devices
 from trainer_kit.file_lock import FileLock
@@ -22,7 +24,6 @@ from trainer_kit.runner.stopping import TERM_SECONDS
 from trainer_kit.server.app import create_app
 from trainer_kit.server.parent import watch_parent
 from trainer_kit.server.service import Service, create_service
-from trainer_kit.server.sockets import listen
 from trainer_kit.settings import ServiceSettings
 from trainer_kit.supervisor import (
     ContainerLauncher,
@@ -37,6 +38,7 @@ from trainer_kit.supervisor import (
 LOCK_SECONDS = 5.0
 KEEP_ALIVE_SECONDS = 75
 """Longer than the pause between two calls of a backend, which would else find closed connections."""
+BACKLOG = 128
 STREAM_SECONDS = 3
 """Time that streams have to deliver the last events."""
 
@@ -78,14 +80,15 @@ def _serve(adapter_path: str, settings: ServiceSettings) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STREAM_SECONDS,
     )
-    with listen(settings.host, settings.port) as listening:
-        host, port = listening.getsockname()[:2]
+    with ExitStack() as closing:
+        sockets = [closing.enter_context(each) for each in listen(settings.host, settings.port, backlog=BACKLOG)]
+        host, port = sockets[0].getsockname()[:2]
         log.info("%s trains %d at a time, on %s", adapter.framework, supervisor.slots, devices[0].name)
         log.info("%s listens on %s port %d", adapter.framework, host, port)
         server = _Server(config, service, settings)
         if settings.parent_pipe_fd is not None:
             watch_parent(settings.parent_pipe_fd, server.end)
-        asyncio.run(server.serve(sockets=[listening]))
+        asyncio.run(server.serve(sockets=sockets))
 
 
 class _Server(uvicorn.Server):

@@ -5,12 +5,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from data_kit import ObjectStore
+from http_kit.problems import field_path
 from trainer_kit.adapter import Adapter, entry_point
 from trainer_kit.catalog import Catalog
 from trainer_kit.devices import device_count_error
 from trainer_kit.hyperparameters import max_devices, optimizer_names
 from trainer_kit.runner.inputs import local_path
-from trainer_kit.server.problems import InvalidSpec, field_path
+from trainer_kit.server.problems import InvalidSpec
 from vision_contracts import FieldProblem, JobKind, JobSpec, ModelCard
 
 
