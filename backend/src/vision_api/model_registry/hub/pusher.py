@@ -129,14 +129,17 @@ def _failed(error: Exception) -> PushResult:
         case ObjectNotFound():
             return PushResult(error_code="weights_missing", error_message="The weights are no longer in storage.")
         case ProcessTimedOut():
-            code, message = "hub_unavailable", f"The push took longer than {LONGEST_SECONDS / 3600:g} hours."
+            message = f"The push took longer than {LONGEST_SECONDS / 3600:g} hours."
+            return PushResult(error_code="hub_unavailable", error_message=message, is_transient=True)
         case ProcessCrashed():
-            code, message = "push_died", f"The pushing process died ({error})."
+            message = f"The pushing process died ({error})."
+            return PushResult(error_code="push_died", error_message=message, is_transient=True)
         case StorageError() | OSError():
-            code, message = "storage_unavailable", f"The weights could not be read: {error}"
+            message = f"The weights could not be read: {error}"
+            return PushResult(error_code="storage_unavailable", error_message=message, is_transient=True)
         case _:
-            code, message = "push_died", f"The push failed ({type(error).__name__})."
-    return PushResult(error_code=code, error_message=message, is_transient=True)
+            message = f"The push failed ({type(error).__name__})."
+            return PushResult(error_code="push_died", error_message=message, is_transient=True)
 
 
 @asynccontextmanager
