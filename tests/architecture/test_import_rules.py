@@ -172,6 +172,29 @@ def test_processes_and_clients_are_guarded_against_database_sessions() -> None:
     assert offenders == []
 
 
+def test_every_background_worker_is_an_example_of_its_page() -> None:
+    """Subclasses of `Worker`, and the page that tells how to add one."""
+    page = (ROOT / "docs/development/BACKGROUND.md").read_text()
+    workers = [
+        str(path.relative_to(ROOT)) for path, tree in modules(BACKEND)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base).split("[")[0] == "Worker" for base in node.bases)
+    ]  # fmt: skip
+
+    assert workers
+    assert [path for path in workers if f"`{path}`" not in page] == []
+
+
+def test_processes_are_started_in_one_way_for_each_kind() -> None:
+    """Processes of background work, and training services."""
+    starters = {
+        str(path.relative_to(BACKEND)) for path, tree in modules(BACKEND)
+        if {"create_subprocess_exec", "create_subprocess_shell", "Popen"} & set(called_methods(tree))
+    }  # fmt: skip
+
+    assert starters == {"background/process.py", "training_services/process.py"}
+
+
 def test_only_the_session_module_commits() -> None:
     offenders = [
         str(path.relative_to(BACKEND)) for path, tree in modules(BACKEND)

@@ -50,6 +50,30 @@ def test_every_code_path_that_a_page_names_exists() -> None:
     assert missing == []
 
 
+def test_the_index_of_decisions_is_complete() -> None:
+    folder = ROOT / "docs/adr"
+    listed = re.findall(r"^\| (\d+) \| \[([^\]]+)\]\(([^)]+)\)", (folder / "README.md").read_text(), re.MULTILINE)
+
+    titles = {path.name: path.read_text().partition("\n")[0] for path in sorted(folder.glob("0*.md"))}
+    assert {name: f"# {number}. {title}" for number, title, name in listed} == titles
+
+
+def test_every_constant_of_the_table_exists() -> None:
+    """The table of docs/configuration.md names a module of the backend and constants in it."""
+    rows = re.findall(
+        r"^\| `([\w/]+\.py)` ((?:`\w+`(?:, )?)+)", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE
+    )
+    missing = [
+        f"{path}: {name}"
+        for path, names in rows
+        for name in re.findall(r"\w+", names)
+        if not re.search(rf"^{name}\b.* = ", (ROOT / "backend/src/vision_api" / path).read_text(), re.MULTILINE)
+    ]
+
+    assert len(rows) > 20
+    assert missing == []
+
+
 @pytest.mark.parametrize("service", sorted(path.name for path in (ROOT / "services").iterdir() if path.is_dir()))
 def test_every_module_in_a_services_table_exists(service: str) -> None:
     page = (ROOT / "services" / service / "README.md").read_text()

@@ -113,7 +113,7 @@ async def test_the_next_version_replaces_the_files_and_a_repeated_push_makes_no_
 async def test_a_push_to_a_failing_hub_is_retried_a_limited_number_of_times(
     api: httpx.AsyncClient, app: FastAPI, url: str, hub: Hub, pusher: HubPusher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pusher_module, "MOST_TRIES", 2)
+    monkeypatch.setattr(pusher_module, "RETRY_SECONDS", (40.0,))
     push = await _push(api, url, repository="digit-reader")
     hub.failures = [503]
     assert await pusher.process_next()

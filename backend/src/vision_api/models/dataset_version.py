@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import JSON, ColumnElement, Enum, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from vision_api.background.leases import Claimable
 from vision_api.db.base import Base, BigInt
-from vision_api.db.claims import Claimable
 from vision_api.kit.clock import utc_now
 
 
@@ -78,3 +78,8 @@ class DatasetVersion(Claimable, Base):
     def is_waiting(cls) -> ColumnElement[bool]:
         """Return the condition that a version is being processed or waits for it."""
         return cls.status == DatasetStatus.PROCESSING
+
+    def release(self, seconds: float | None = None) -> None:
+        """Release a locked row, which shows no progress then."""
+        super().release(seconds)
+        self.progress_stage = self.progress_percent = None

@@ -6,8 +6,8 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, Enum, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from vision_api.background.leases import Claimable
 from vision_api.db.base import Base, BigInt
-from vision_api.db.claims import Claimable
 from vision_api.kit.clock import utc_now
 
 

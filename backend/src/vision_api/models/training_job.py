@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import JSON, Enum, Float, ForeignKey, Index, SmallInteger, String, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from vision_api.background.leases import Leased
 from vision_api.db.base import Base, BigInt, IdColumn
 from vision_api.kit.clock import utc_now
 from vision_contracts import JobKind
@@ -40,7 +41,7 @@ def _leaderboard_index(*columns: str) -> Index:
     return Index("ix_training_jobs_leaderboard", *columns, sqlite_where=is_ranked, postgresql_where=is_ranked)
 
 
-class TrainingJob(Base):
+class TrainingJob(Leased, Base):
     """A job; users call it an experiment. The row is the only record of its state.
 
     Operations (export, evaluation, prediction, pre-flight) are rows of another `kind`, with the same queue and loops.
@@ -119,8 +120,7 @@ class TrainingJob(Base):
 
     # Lease and attempt.
     lease_owner: Mapped[UUID | None] = mapped_column(Uuid)
-    lease_expires_at: Mapped[datetime | None]
-    """End of the lease, by the database's clock. Until then only the owner dispatches, collects or removes this job."""
+    """Backend that alone dispatches, collects or removes this job until its lease ends."""
     attempt: Mapped[int] = mapped_column(default=0)
     attempt_floor: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     """Lower bound: the next attempt has a greater number. Numbers up to it may have been used before a restore."""

@@ -12,11 +12,11 @@ from sqlalchemy import update
 from support.dataset_api import DatasetApi, coins, prepare_in_thread, processor_with, version_of
 
 from data_kit import ArchiveLimits, SplitOptions
+from vision_api.background.repository import claim_oldest
 from vision_api.datasets.processing import prepare, prepare_process, results
 from vision_api.datasets.processing.prepare import PrepareResult, ReportProgress
 from vision_api.datasets.processing.prepare_process import prepare_in_process
 from vision_api.datasets.processing.processor import running_processor
-from vision_api.db.claims import claim_oldest
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import DatasetVersion
@@ -34,7 +34,7 @@ async def test_an_upload_is_processed_in_a_process_of_its_own(api: DatasetApi, a
 async def test_an_upload_that_crashes_the_process_fails_after_some_tries(
     api: DatasetApi, app: FastAPI, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(results, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(results, "RETRY_SECONDS", (0.0, 0.0))
     await api.upload(coins())
 
     monkeypatch.setattr(prepare, "__name__", "a_module_that_is_not_there")
@@ -84,7 +84,7 @@ async def test_an_upload_that_is_no_longer_in_storage_fails_at_once(
 async def test_a_full_disk_is_reported_after_some_tries(
     api: DatasetApi, app: FastAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(results, "MAX_TRIES", 1)
+    monkeypatch.setattr(results, "RETRY_SECONDS", ())
     dataset = (await api.upload(coins())).json()
 
     async def full(
@@ -101,7 +101,7 @@ async def test_a_full_disk_is_reported_after_some_tries(
 async def test_an_unexpected_error_fails_after_some_tries(
     api: DatasetApi, app: FastAPI, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(results, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(results, "RETRY_SECONDS", (0.0, 0.0))
     await api.upload(coins())
 
     async def defective(

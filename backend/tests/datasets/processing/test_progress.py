@@ -9,21 +9,21 @@ from fastapi import FastAPI
 from support.dataset_api import DatasetApi, coins, processor_with, version_of
 
 from data_kit import ArchiveLimits, SplitOptions
+from vision_api.background import repository, worker
+from vision_api.background.progress import Progress, Stopped
 from vision_api.datasets.processing import processor as processor_module
 from vision_api.datasets.processing import results
 from vision_api.datasets.processing.download import SourceDownloader
 from vision_api.datasets.processing.prepare import PrepareResult, ReportProgress, prepare_archive
 from vision_api.datasets.processing.prepare_process import prepare_in_process
-from vision_api.datasets.processing.progress import Progress, Stopped
 from vision_api.datasets.use_cases import Origin
-from vision_api.db import claims
 from vision_api.db.session import Database
 
 
 async def test_the_stage_and_its_percent_are_shown_while_a_version_is_processed(
     api: DatasetApi, app: FastAPI, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processor_module, "REPORT_SECONDS", 0.0)
+    monkeypatch.setattr(worker, "REPORT_SECONDS", 0.0)
     seen: list[Any] = []
 
     async def slow(
@@ -67,7 +67,7 @@ async def test_progress_is_no_longer_written_once_a_failure_is_applied(
         assert is_cancelled.is_set()
         await results.apply_failure(*arguments)
 
-    monkeypatch.setattr(claims, "renew", renew)
+    monkeypatch.setattr(repository, "renew", renew)
     monkeypatch.setattr(processor_module, "apply_failure", apply_failure)
     await api.upload(coins())
 

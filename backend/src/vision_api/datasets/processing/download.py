@@ -16,9 +16,9 @@ from data_kit import (
     copy_objects,
     open_store,
 )
+from vision_api.background.progress import Progress
 from vision_api.datasets.allowed_paths import is_file_uri, resolve_import_path
 from vision_api.datasets.processing.prepare import FILES
-from vision_api.datasets.processing.progress import Progress
 from vision_api.datasets.use_cases import Origin
 from vision_api.errors import Invalid
 from vision_api.storage_layout import list_parts

@@ -8,12 +8,13 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_kit import Finding, ObjectNotFound, ObjectStore
+from vision_api.background.leases import Claim
+from vision_api.background.process import ProcessTimedOut
+from vision_api.background.repository import lock_claimed
+from vision_api.background.worker import retry_delay
 from vision_api.datasets import repository
 from vision_api.datasets.processing.prepare import DatasetSummary, PrepareResult
-from vision_api.datasets.processing.prepare_process import PrepareTimedOut
 from vision_api.datasets.use_cases import KEPT_AFTER_DELETION, Origin
-from vision_api.db.base import database_now
-from vision_api.db.claims import lock_claimed
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import DatasetStatus, DatasetVersion
@@ -21,17 +22,16 @@ from vision_api.storage_layout import archive_key, content_keys
 
 log = logging.getLogger(__name__)
 
-MAX_TRIES = 3
-RETRY_SECONDS = 10.0
+RETRY_SECONDS = (10.0, 20.0)
+"""Delays of the retries."""
+POSTPONE_SECONDS = 10.0
 MAX_CLOCK_SKEW = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class ClaimedVersion:
-    """A version that this processor has claimed. The claim holds as long as the row has this number of tries."""
+class ClaimedVersion(Claim):
+    """A version that this processor has claimed."""
 
-    version_id: int
-    tries: int
     origin: Origin
 
 
@@ -68,31 +68,23 @@ async def apply_failure(
 
     With `summary` some of its files may be stored.
     """
-    log.warning("version row %d cannot be processed now: %r", claim.version_id, error)
+    log.warning("version row %d cannot be processed now: %r", claim.row_id, error)
     async with database.transaction() as session:
         version = await _lock(session, claim, summary)
         if version is None:
             await _abandon(session, store, summary)
             return
-        if claim.tries < MAX_TRIES and not isinstance(error, (ObjectNotFound, PrepareTimedOut)):
-            _release(version, RETRY_SECONDS * claim.tries)
+        delay = retry_delay(RETRY_SECONDS, claim.tries)
+        if delay is not None and not isinstance(error, (ObjectNotFound, ProcessTimedOut)):
+            version.release(delay)
             return
         await _finish(session, version, DatasetStatus.FAILED, [_failure_finding(error, _stage(version))])
         await _abandon(session, store, summary)
 
 
-async def release_claim(database: Database, claim: ClaimedVersion) -> None:
-    """Release the claim because the processor stops: another may begin at once, and this try does not count."""
-    async with database.transaction() as session:
-        version = await lock_claimed(session, DatasetVersion, claim.version_id, claim.tries)
-        if version is not None:
-            version.tries -= 1
-            _release(version, None)
-
-
 async def _lock(session: AsyncSession, claim: ClaimedVersion, summary: DatasetSummary | None) -> DatasetVersion | None:
     await repository.lock_contents(session, [summary.digest] if summary is not None else [])
-    return await lock_claimed(session, DatasetVersion, claim.version_id, claim.tries)
+    return await lock_claimed(session, DatasetVersion, claim)
 
 
 async def _abandon(session: AsyncSession, store: ObjectStore, summary: DatasetSummary | None) -> None:
@@ -103,12 +95,7 @@ async def _abandon(session: AsyncSession, store: ObjectStore, summary: DatasetSu
 
 def _postpone(version: DatasetVersion) -> None:
     version.tries -= 1
-    _release(version, RETRY_SECONDS)
-
-
-def _release(version: DatasetVersion, seconds: float | None) -> None:
-    version.lease_expires_at = database_now(seconds) if seconds is not None else None
-    version.progress_stage = version.progress_percent = None
+    version.release(POSTPONE_SECONDS)
 
 
 async def _finish(
@@ -118,7 +105,7 @@ async def _finish(
     version.findings = [finding.model_dump(mode="json") for finding in findings]
     version.error_count = sum(finding.severity == "error" for finding in findings)
     version.warning_count = len(findings) - version.error_count
-    _release(version, None)
+    version.release()
     if version.upload_uri is not None:
         await repository.add_garbage(session, [version.upload_uri], due_at=utc_now())
         version.upload_uri = None
@@ -137,8 +124,11 @@ def _stage(version: DatasetVersion) -> str:
 
 def _failure_finding(error: Exception, stage: str) -> Finding:
     code = "processing_failed"
-    if isinstance(error, PrepareTimedOut):
-        code, message = "processing_timed_out", f"{error}, {stage}, and was ended: a file may be made to block it."
+    if isinstance(error, ProcessTimedOut):
+        code, message = (
+            "processing_timed_out",
+            f"The check {error}, {stage}, and was ended: a file may be made to block it.",
+        )
         fix = "Upload it in parts to find the file, and remove that."
     elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
         message, fix = "The server's disk is full.", "Ask an administrator to free some space, and upload it again."

@@ -1,26 +1,22 @@
 """Background worker that pushes versions to the hub, one at a time, each in a process of its own."""
 
-import asyncio
 import logging
-import os
-import shutil
-import sys
-import tempfile
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import anyio.to_thread
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_kit import ObjectNotFound, ObjectStore, StorageError
+from vision_api.background.leases import Claim
+from vision_api.background.process import Command, Limits, ProcessCrashed, ProcessTimedOut, run_process
+from vision_api.background.progress import Progress
+from vision_api.background.repository import lock_claimed
+from vision_api.background.worker import Worker, retry_delay
 from vision_api.config import Settings
-from vision_api.db import claims
-from vision_api.db.base import database_now
-from vision_api.db.network_guard import forbid_in_session
 from vision_api.db.session import Database
-from vision_api.errors import DatabaseUnavailable
-from vision_api.kit.background import Worker
 from vision_api.model_registry.hub import push_process, repository
 from vision_api.model_registry.hub.push_process import CARD, LINEAGE, WEIGHTS, PushRequest, PushResult
 from vision_api.model_registry.hub_card import render_version
@@ -30,71 +26,44 @@ from vision_api.models import ModelPush, PushStatus
 
 log = logging.getLogger(__name__)
 
-LEASE_SECONDS = 60.0
-RENEW_SECONDS = 15.0
-MOST_TRIES = 5
-RETRY_SECONDS = 10.0
+RETRY_SECONDS = (20.0, 40.0, 80.0, 160.0)
+"""Delays of the retries."""
 LONGEST_SECONDS = 6 * 3600.0
 
 
 @dataclass(frozen=True)
-class ClaimedPush:
-    """A push that this worker has claimed, as long as the row has the same number of tries."""
+class ClaimedPush(Claim):
+    """A push that this worker has claimed."""
 
-    push_id: int
-    tries: int
     repository: str
     is_private: bool
     version: ModelVersionRead
 
 
-class HubPusher(Worker):
+class HubPusher(Worker[ModelPush, ClaimedPush, PushResult]):
     """Worker that claims the oldest waiting push, again and again."""
 
     name = "pushes"
 
     def __init__(self, database: Database, store: ObjectStore, settings: Settings) -> None:
-        super().__init__()
-        self._database = database
+        super().__init__(database, ModelPush, settings.data_dir / "pushing")
         self._store = store
         self._settings = settings
-        self._folder = settings.data_dir / "pushing"
 
     async def process_next(self) -> bool:
         """Push one version, and return whether there was one. Without a token, pushes wait."""
-        claim = await self._claim() if self._settings.hub_token is not None else None
-        if claim is None:
-            return False
-        self._folder.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=self._folder))
-        renewing = asyncio.create_task(self._renew(claim))
-        try:
-            await self._apply(claim, await self._push(claim, folder))
-        except asyncio.CancelledError:
-            await asyncio.shield(self._put_back(claim, tries=claim.tries - 1, wait_seconds=None))
-            raise
-        finally:
-            renewing.cancel()
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        return True
+        return self._settings.hub_token is not None and await super().process_next()
 
-    async def _claim(self) -> ClaimedPush | None:
-        async with self._database.transaction() as session:
-            push = await claims.claim_oldest(session, ModelPush, lease_seconds=LEASE_SECONDS)
-            if push is None:
-                return None
-            version, project_id, project_name, name = await repository.get_version_with_names(session, push.version_id)
-            read = read_version(version, project_id=project_id, project_name=project_name, name=name)
-            return ClaimedPush(push.id, push.tries, push.repository, push.is_private, read)
+    async def read_claim(self, session: AsyncSession, row: ModelPush) -> ClaimedPush:
+        """Return the claim on a push, with its version."""
+        version, project_id, project_name, name = await repository.get_version_with_names(session, row.version_id)
+        read = read_version(version, project_id=project_id, project_name=project_name, name=name)
+        return ClaimedPush(row.id, row.tries, row.repository, row.is_private, read)
 
-    async def _push(self, claim: ClaimedPush, folder: Path) -> PushResult:
-        try:
-            files = await anyio.to_thread.run_sync(self._write_files, claim.version, folder)
-        except ObjectNotFound:
-            return PushResult(error_code="weights_missing", error_message="The weights are no longer in storage.")
-        except (StorageError, OSError) as error:
-            message = f"The weights could not be read: {error}"
-            return PushResult(error_code="storage_unavailable", error_message=message, is_transient=True)
+    async def work(self, claim: ClaimedPush, folder: Path, progress: Progress) -> PushResult:
+        """Write the files of a version, and push them."""
+        del progress
+        files = await anyio.to_thread.run_sync(self._write_files, claim.version, folder)
         assert self._settings.hub_token is not None  # noqa: S101 - nothing is claimed without a token
         request = PushRequest(
             endpoint=self._settings.hub_url,
@@ -121,64 +90,56 @@ class HubPusher(Worker):
             raise ObjectNotFound(f"There is no object {version.uri}.")
         return {CARD: card, LINEAGE: lineage, WEIGHTS + PurePosixPath(version.artifact).suffix: weights}
 
-    async def _apply(self, claim: ClaimedPush, result: PushResult) -> None:
+    async def apply_result(self, claim: ClaimedPush, result: PushResult, folder: Path) -> None:
         """Store the result of a push, or schedule its retry."""
-        if result.is_transient and claim.tries < MOST_TRIES:
-            log.warning("push %d is retried: %s", claim.push_id, result.error_message)
-            await self._put_back(claim, tries=claim.tries, wait_seconds=RETRY_SECONDS * 2**claim.tries)
-            return
+        del folder
+        await self._apply(claim, result)
+
+    async def apply_error(self, claim: ClaimedPush, error: Exception) -> None:
+        """Store the error of a push, or schedule its retry."""
+        await self._apply(claim, _failed(error))
+
+    async def _apply(self, claim: ClaimedPush, result: PushResult) -> None:
+        delay = retry_delay(RETRY_SECONDS, claim.tries) if result.is_transient else None
         async with self._database.transaction() as session:
-            push = await claims.lock_claimed(session, ModelPush, claim.push_id, claim.tries)
+            push = await lock_claimed(session, ModelPush, claim)
             if push is None:
+                return
+            push.release(delay)
+            if delay is not None:
+                log.warning("push %d is retried: %s", push.id, result.error_message)
                 return
             push.status = PushStatus.PUSHED if result.commit_url else PushStatus.FAILED
             push.commit_url = result.commit_url or None
             push.error_code, push.error_message = result.error_code or None, result.error_message or None
-            push.lease_expires_at = None
             await session.flush()
             await repository.free_unused_repository(session, push.version_id)
             log.info("push %d to %s: %s %s", push.id, push.repository, push.status, push.error_code or "")
 
-    async def _put_back(self, claim: ClaimedPush, *, tries: int, wait_seconds: float | None) -> None:
-        """Release the claim; with `wait_seconds`, the push is claimed no earlier than that."""
-        async with self._database.transaction() as session:
-            push = await claims.lock_claimed(session, ModelPush, claim.push_id, claim.tries)
-            if push is not None:
-                push.tries = tries
-                push.lease_expires_at = database_now(wait_seconds) if wait_seconds is not None else None
-
-    async def _renew(self, claim: ClaimedPush) -> None:
-        while True:
-            await asyncio.sleep(RENEW_SECONDS)
-            with suppress(DatabaseUnavailable):
-                async with self._database.transaction() as session:
-                    await claims.renew(
-                        session, ModelPush, claim.push_id, claim.tries,
-                        lease_seconds=LEASE_SECONDS, updated_at=ModelPush.updated_at,
-                    )  # fmt: skip
-
 
 async def push_in_process(request: PushRequest, folder: Path) -> PushResult:
-    """Push in a child process that ends with this call, and keeps its cache in `folder`."""
-    forbid_in_session("a process")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", push_process.__name__, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        start_new_session=True, env=os.environ | {"HF_HOME": str(folder / "client")},
-    )  # fmt: skip
-    try:
-        async with asyncio.timeout(LONGEST_SECONDS):
-            output, _ = await process.communicate(push_process.request_json.dump_json(request))
-    except TimeoutError:
-        message = f"The push took longer than {LONGEST_SECONDS / 3600:g} hours."
-        return PushResult(error_code="hub_unavailable", error_message=message, is_transient=True)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await asyncio.shield(process.wait())
-    if process.returncode != 0:
-        message = f"The pushing process died (exit code {process.returncode})."
-        return PushResult(error_code="push_died", error_message=message, is_transient=True)
-    return push_process.result_json.validate_json(output)
+    """Push in a process, which keeps its cache in `folder`. Raises ProcessCrashed, ProcessTimedOut."""
+    sent = push_process.request_json.dump_json(request)
+    command = Command(push_process.__name__, input=sent, environment={"HF_HOME": str(folder / "client")})
+    return push_process.result_json.validate_json(await run_process(command, Limits(LONGEST_SECONDS)))
+
+
+def _failed(error: Exception) -> PushResult:
+    match error:
+        case ObjectNotFound():
+            return PushResult(error_code="weights_missing", error_message="The weights are no longer in storage.")
+        case ProcessTimedOut():
+            message = f"The push took longer than {LONGEST_SECONDS / 3600:g} hours."
+            return PushResult(error_code="hub_unavailable", error_message=message, is_transient=True)
+        case ProcessCrashed():
+            message = f"The pushing process died ({error})."
+            return PushResult(error_code="push_died", error_message=message, is_transient=True)
+        case StorageError() | OSError():
+            message = f"The weights could not be read: {error}"
+            return PushResult(error_code="storage_unavailable", error_message=message, is_transient=True)
+        case _:
+            message = f"The push failed ({type(error).__name__})."
+            return PushResult(error_code="push_died", error_message=message, is_transient=True)
 
 
 @asynccontextmanager
@@ -190,9 +151,5 @@ async def running_pusher(
     if is_idle or settings.hub_token is None:
         yield pusher
         return
-    await asyncio.to_thread(shutil.rmtree, settings.data_dir / "pushing", ignore_errors=True)
-    if database.is_sqlite:
-        async with database.transaction() as session:
-            await claims.release_all(session, ModelPush, updated_at=ModelPush.updated_at)
     async with pusher.running():
         yield pusher

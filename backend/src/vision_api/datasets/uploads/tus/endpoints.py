@@ -16,7 +16,6 @@ from vision_api.datasets.uploads.tus.parts import PartReceiver
 from vision_api.datasets.uploads.tus.schemas import UploadRead
 from vision_api.db.session import DatabaseDep, ReadSession, WriteSession
 from vision_api.errors import ApiError, Invalid, NotFound, TooLarge
-from vision_api.kit.background import Worker
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.models import ResumableUpload
 
@@ -71,8 +70,8 @@ router = APIRouter(prefix="/uploads", tags=["uploads"], route_class=TusRoute)
 
 
 def _receiver(request: Request, database: DatabaseDep) -> PartReceiver:
-    processor: Worker = request.app.state.dataset_processor
-    return PartReceiver(database, request.app.state.store, processor.wake)
+    wake: Callable[[], None] = request.app.state.dataset_processor.wake
+    return PartReceiver(database, request.app.state.store, wake)
 
 
 def _upload_id(upload_id: str) -> UUID:

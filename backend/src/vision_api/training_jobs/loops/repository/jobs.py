@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.db.base import database_now
 from vision_api.models import JobStatus, TrainingJob
-from vision_api.training_jobs.leases import LEASE_SECONDS, is_free
+from vision_api.training_jobs.leases import LEASE_SECONDS
 from vision_api.training_jobs.repository import QUEUE_ORDER, is_visible
 from vision_api.training_jobs.status import ACTIVE
 
@@ -39,7 +39,12 @@ async def lock_queued(session: AsyncSession) -> Sequence[TrainingJob]:
     """Lock the first jobs of every framework's queue that no backend has leased, in order. The first job of every
     user comes before the second of any, so that a user with many queued jobs does not crowd out others.
     """
-    queued = (TrainingJob.status == JobStatus.QUEUED, TrainingJob.instance_id.is_(None), is_visible(), is_free())
+    queued = (
+        TrainingJob.status == JobStatus.QUEUED,
+        TrainingJob.instance_id.is_(None),
+        is_visible(),
+        TrainingJob.is_free(),
+    )
     frameworks = (await session.scalars(select(TrainingJob.framework).where(*queued).distinct())).all()
     found: list[TrainingJob] = []
     for framework in frameworks:
@@ -53,7 +58,9 @@ async def lock_queued(session: AsyncSession) -> Sequence[TrainingJob]:
 
 async def lock_unanswered(session: AsyncSession) -> Sequence[TrainingJob]:
     """Lock jobs that were sent to an instance whose answer no backend waits for any more."""
-    return await lock_rows(session, select(TrainingJob).where(is_sent(), is_visible(), is_free()).limit(AT_ONCE))
+    return await lock_rows(
+        session, select(TrainingJob).where(is_sent(), is_visible(), TrainingJob.is_free()).limit(AT_ONCE)
+    )
 
 
 async def is_dispatched_before(session: AsyncSession, job: TrainingJob, *, seconds_ago: float) -> bool:
@@ -64,7 +71,7 @@ async def is_dispatched_before(session: AsyncSession, job: TrainingJob, *, secon
 
 async def lock_uncollected(session: AsyncSession, owner: UUID, collected: Collection[int]) -> Sequence[TrainingJob]:
     """Lock active jobs whose events no backend collects; also `owner`'s own that are not among `collected`."""
-    is_open = is_free() | ((TrainingJob.lease_owner == owner) & TrainingJob.id.not_in(collected))
+    is_open = TrainingJob.is_free() | ((TrainingJob.lease_owner == owner) & TrainingJob.id.not_in(collected))
     query = select(TrainingJob).where(TrainingJob.status.in_(ACTIVE), is_visible(), is_open)
     return await lock_rows(session, query.limit(AT_ONCE))
 
@@ -137,7 +144,7 @@ async def list_active(session: AsyncSession) -> Sequence[TrainingJob]:
 
 async def lock_idle(session: AsyncSession, job_id: int) -> TrainingJob | None:
     """Lock a job that no instance should have and no backend has leased."""
-    idle = select(TrainingJob).where(TrainingJob.id == job_id, ~occupies_slot(), is_free())
+    idle = select(TrainingJob).where(TrainingJob.id == job_id, ~occupies_slot(), TrainingJob.is_free())
     return next(iter(await lock_rows(session, idle)), None)
 
 

@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.kit.clock import utc_now
 from vision_api.models import GarbageObject, JobEvent, LogLine, MetricPoint, TrainingJob
-from vision_api.training_jobs.leases import is_free
 from vision_api.training_jobs.loops.repository.jobs import AT_ONCE, lock_rows, occupies_slot
 from vision_api.training_jobs.repository import is_visible
 from vision_api.training_jobs.status import ENDED
@@ -28,7 +27,7 @@ async def delete_short_lived(session: AsyncSession, *, ended_before: datetime) -
 async def lock_removable(session: AsyncSession, *, deleted_before: datetime) -> Sequence[TrainingJob]:
     """Lock deleted jobs that no instance has and no backend has leased."""
     is_old = TrainingJob.project_id.is_(None) | (TrainingJob.deleted_at < deleted_before)
-    removable = select(TrainingJob).where(~is_visible(), is_old, ~occupies_slot(), is_free())
+    removable = select(TrainingJob).where(~is_visible(), is_old, ~occupies_slot(), TrainingJob.is_free())
     return await lock_rows(session, removable.limit(AT_ONCE))
 
 

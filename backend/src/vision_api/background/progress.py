@@ -1,4 +1,4 @@
-"""Progress of the processing of a version."""
+"""Progress of a row's processing."""
 
 
 class Stopped(Exception):

@@ -1,0 +1,189 @@
+"""Workers that process the rows of a table in the background, one after the other."""
+
+import asyncio
+import logging
+import shutil
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from data_kit import StorageError
+from vision_api.background import repository
+from vision_api.background.leases import Claim, Claimable
+from vision_api.background.process import ProcessCrashed, ProcessTimedOut
+from vision_api.background.progress import Progress, Stopped
+from vision_api.db.session import Database
+from vision_api.errors import DatabaseUnavailable
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 5.0
+LEASE_SECONDS = 60.0
+RENEW_SECONDS = 15.0
+REPORT_SECONDS = 1.0
+EXPECTED_ERRORS = (StorageError, OSError, ProcessCrashed, ProcessTimedOut)
+
+RowT = TypeVar("RowT", bound=Claimable)
+ClaimT = TypeVar("ClaimT", bound=Claim)
+ResultT = TypeVar("ResultT")
+
+
+def retry_delay(back_off: Sequence[float], tries: int) -> float | None:
+    """Return the seconds until the next try, or None if that was the last one."""
+    return back_off[tries - 1] if tries <= len(back_off) else None
+
+
+class Worker(ABC, Generic[RowT, ClaimT, ResultT]):
+    """Processes the oldest waiting row, again and again. State is in the rows only: when the process is killed, the row
+    stays as it was and is processed again after its lease.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, database: Database, model: type[RowT], folder: Path) -> None:
+        self._database = database
+        self._model = model
+        self._folder = folder
+        self._wakeup = asyncio.Event()
+        self._is_closing = False
+        self._progress = Progress()
+
+    @abstractmethod
+    async def read_claim(self, session: AsyncSession, row: RowT) -> ClaimT:
+        """Return the claim on a row, with all that its processing needs."""
+
+    @abstractmethod
+    async def work(self, claim: ClaimT, folder: Path, progress: Progress) -> ResultT:
+        """Process a row outside of sessions; `folder` is empty, and deleted afterwards."""
+
+    @abstractmethod
+    async def apply_result(self, claim: ClaimT, result: ResultT, folder: Path) -> None:
+        """Write a result into the row, if the claim still holds."""
+
+    @abstractmethod
+    async def apply_error(self, claim: ClaimT, error: Exception) -> None:
+        """Schedule a retry, or mark the row as failed, if the claim still holds."""
+
+    def progress_columns(self, progress: Progress) -> Mapping[str, Any]:
+        """Return the columns that show the progress; none by default."""
+        del progress
+        return {}
+
+    async def clean_up(self) -> None:
+        """Clean up when no row waits; nothing by default."""
+        return
+
+    def wake(self) -> None:
+        """Check for new rows now."""
+        self._wakeup.set()
+
+    async def process_next(self) -> bool:
+        """Process one row; return whether there was one."""
+        async with self._database.transaction() as session:
+            row = await repository.claim_oldest(session, self._model, lease_seconds=LEASE_SECONDS)
+            claim = await self.read_claim(session, row) if row is not None else None
+        if claim is None:
+            return False
+        log.info("%s: row %d, try %d", self.name, claim.row_id, claim.tries)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
+        try:
+            await self._process(claim, folder)
+        except (asyncio.CancelledError, Stopped):
+            await asyncio.shield(self._put_back(claim))
+            raise
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        return True
+
+    async def _process(self, claim: ClaimT, folder: Path) -> None:
+        progress = self._progress = Progress()
+        try:
+            async with self._heartbeat(claim, progress):
+                result = await self.work(claim, folder, progress)
+        except Stopped:
+            raise
+        except Exception as error:
+            if not isinstance(error, EXPECTED_ERRORS):
+                log.exception("%s: row %d met an error in this program", self.name, claim.row_id)
+            await self.apply_error(claim, error)
+        else:
+            await self.apply_result(claim, result, folder)
+
+    async def _put_back(self, claim: ClaimT) -> None:
+        """Release the claim because the worker stops: another may begin at once, and this try does not count."""
+        async with self._database.transaction() as session:
+            row = await repository.lock_claimed(session, self._model, claim)
+            if row is not None:
+                row.tries -= 1
+                row.release()
+
+    @asynccontextmanager
+    async def _heartbeat(self, claim: ClaimT, progress: Progress) -> AsyncGenerator[None]:
+        """Renew the lease while the context lasts, and no longer: a late renewal would delay a retry."""
+        is_done = asyncio.Event()
+        renewing = asyncio.create_task(self._renew(claim, progress, is_done))
+        try:
+            yield
+        finally:
+            is_done.set()  # needed by a cancellation that comes out of the database's driver as DatabaseUnavailable
+            renewing.cancel()
+            await asyncio.wait({renewing})
+
+    async def _renew(self, claim: ClaimT, progress: Progress, is_done: asyncio.Event) -> None:
+        """Write the progress into the row when it has changed, and renew the lease in time."""
+        written: Mapping[str, Any] = {}
+        written_at = asyncio.get_running_loop().time()
+        while not is_done.is_set():
+            now, columns = asyncio.get_running_loop().time(), self.progress_columns(progress)
+            if columns != written or now - written_at >= RENEW_SECONDS:
+                with suppress(DatabaseUnavailable):
+                    written, written_at = columns, now
+                    async with self._database.transaction() as session:
+                        await repository.renew(session, self._model, claim, lease_seconds=LEASE_SECONDS, **columns)
+            await asyncio.sleep(REPORT_SECONDS)
+
+    async def run(self) -> None:
+        """Process rows until `close`."""
+        while not self._is_closing:
+            try:
+                while not self._is_closing and await self.process_next():
+                    pass
+                await self.clean_up()
+            except (DatabaseUnavailable, StorageError) as error:
+                log.warning("%s wait: %s", self.name, error)
+            except Exception:
+                if not self._is_closing:
+                    log.exception("%s failed in this round", self.name)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._wakeup.wait()
+            self._wakeup.clear()
+
+    async def close(self, running: "asyncio.Task[None]") -> None:
+        """End `run`, also in the middle of a row, and its work in threads.
+
+        The flag is for a cancellation that meets the database's driver in a statement, and comes out as its error.
+        """
+        self._is_closing = self._progress.is_stopped = True
+        self._wakeup.set()
+        running.cancel()
+        await asyncio.wait({running})
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Run the worker in a task. A row that it is at when the context ends is processed again later."""
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        if self._database.is_sqlite:  # no other backend can be running
+            async with self._database.transaction() as session:
+                await repository.release_all(session, self._model)
+        task = asyncio.create_task(self.run(), name=self.name)
+        try:
+            yield
+        finally:
+            await self.close(task)
