@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from timm.data import resolve_model_data_config
-from timm.utils import ModelEmaV3
+from timm.data.config import resolve_model_data_config
+from timm.utils.model_ema import ModelEmaV3
 from torch import nn
 from torch.utils.data import DataLoader
 
