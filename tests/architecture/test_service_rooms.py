@@ -1,6 +1,8 @@
 """The three services have the same rooms under the same names, so that a reader of one knows them all."""
 
 import ast
+import itertools
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -103,3 +105,36 @@ def test_the_rooms_are_described() -> None:
 
     assert [room for room in ROOMS if f"`{room}`" not in described] == []
     assert [room for rooms in OWN_ROOMS.values() for room in rooms if f"`{room}`" not in described] == []
+
+
+def plain_file(service: str, name: str) -> str:
+    """Text of a service's file, with placeholders for its name and its licence."""
+    folder = ROOT / "services" / service
+    text = (folder / name).read_text()
+    licence = tomllib.loads((folder / "pyproject.toml").read_text())["project"]["license"]
+    return text.replace(f'licenses="{licence}"', 'licenses="LICENCE"').replace(service, "SERVICE")
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "railway.toml"])
+def test_images_of_services_differ_in_name_and_licence_alone(name: str) -> None:
+    assert len({plain_file(service, name) for service in OWN_ROOMS}) == 1
+
+
+def spoken_texts(service: str) -> set[str]:
+    """Longer strings of a service's code that are no docstrings: descriptions of settings, errors, lines of logs."""
+    found: set[str] = set()
+    for path in package(service).rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        found |= {
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation
+        }
+    return {text for text in found if len(text) >= 40}
+
+
+@pytest.mark.parametrize("pair", list(itertools.combinations(OWN_ROOMS, 2)), ids="-".join)
+def test_what_two_services_say_alike_is_said_by_the_kit(pair: tuple[str, str]) -> None:
+    one, other = pair
+    assert spoken_texts(one) & spoken_texts(other) == set()

@@ -9,7 +9,7 @@ from trainings import open_shapes
 from data_kit import Split
 from timm_service import data
 from timm_service.config import Hyperparameters
-from timm_service.data import Batches, Images, choose_workers, fits_shared_memory, make_loader
+from timm_service.data import Batches, Images, fits_shared_memory, make_loader
 from timm_service.image_size import natural_size
 from timm_service.transforms import training_transform
 
@@ -68,12 +68,6 @@ def test_reading_images_leaves_the_global_random_state_alone(shapes: Path) -> No
     before = torch.get_rng_state()
     list(make_loader(images, Batches(len(images), 10, seed=5, shuffle=True), device=CPU, workers=0))
     assert torch.equal(before, torch.get_rng_state())
-
-
-def test_the_cpu_reads_images_itself_by_default() -> None:
-    assert choose_workers("auto", CPU) == 0
-    assert choose_workers(3, CPU) == 3
-    assert 1 <= choose_workers("auto", torch.device("cuda")) <= 8
 
 
 def test_a_small_shared_memory_takes_no_workers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

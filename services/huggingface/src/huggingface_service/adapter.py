@@ -1,12 +1,12 @@
 """Hugging Face transformers as the trainer kit sees it. Nothing here imports the library or torch."""
 
 from pathlib import Path
-from types import MappingProxyType
 
 from pydantic import BaseModel
 
 from huggingface_service.config import HYPERPARAMETERS
-from vision_contracts import JobKind, ModelCard
+from trainer_kit.adapter import operations_of
+from vision_contracts import ModelCard
 
 
 class HuggingFaceAdapter:
@@ -16,13 +16,7 @@ class HuggingFaceAdapter:
     distribution = "transformers"
     catalog_file = Path(__file__).with_name("catalog.json")
     trainer = "huggingface_service.train:train"
-    operations = MappingProxyType(
-        {
-            JobKind.PREDICT: "huggingface_service.operations:predict",
-            JobKind.EXPORT: "huggingface_service.operations:export",
-            JobKind.EVALUATE: "huggingface_service.operations:evaluate",
-        }
-    )
+    operations = operations_of("huggingface_service.operations")
 
     def hyperparameters(self, card: ModelCard) -> type[BaseModel]:
         """One model of settings for detectors, and one for what labels whole images or pixels."""

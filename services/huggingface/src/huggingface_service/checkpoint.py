@@ -1,6 +1,5 @@
 """The file that a training writes after every epoch, and resumes from."""
 
-import os
 import pickle
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trainer_kit.files import replacing
 from trainer_kit.trainer import TrainingError, TrainingRun
 from vision_contracts import EndReason
 
@@ -49,12 +49,8 @@ class Checkpoint:
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write a checkpoint, replacing the file in one step: a kill leaves the old one or the new one."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
+    with replacing(path) as file:
         torch.save({item.name: getattr(checkpoint, item.name) for item in fields(checkpoint)}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

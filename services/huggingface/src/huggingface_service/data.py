@@ -2,7 +2,6 @@
 a resumed training sees exactly what it would have seen, with any number of workers.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from PIL import Image
 from torch.utils.data import DataLoader, Dataset, Sampler
 from torchvision.transforms import v2
 
@@ -18,18 +16,12 @@ from data_kit import Sample
 from huggingface_service.config import Hyperparameters
 from huggingface_service.tasks import Task
 from huggingface_service.transforms import Example, training_transform, validation_transform
-from trainer_kit.trainer import TrainingError, TrainingRun
-from vision_contracts import EndReason, LogLevel
+from trainer_kit.trainer import TrainingRun, broken_images
+from trainer_kit.trainer.workers import choose_workers
+from vision_contracts import LogLevel
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - asked for its size, not written to
 SHARED_MEMORY_PER_WORKER = 128 * 2**20
-
-
-class BrokenImageError(TrainingError):
-    """An image that was listed but cannot be decoded. A loader process hands it on as the text of a traceback."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(EndReason.BAD_DATA, message.rpartition(f"{type(self).__name__}: ")[2].strip())
 
 
 def stable_seed(*parts: int) -> int:
@@ -54,12 +46,8 @@ class ImageSet(Dataset[Example]):
     def __getitem__(self, key: int | tuple[int, int]) -> Example:
         epoch, index = key if isinstance(key, tuple) else (0, key)
         sample = self.samples[index]
-        try:
+        with broken_images(sample.image):
             example = self.read(sample)
-        except (OSError, Image.DecompressionBombError) as error:
-            raise BrokenImageError(
-                f"{sample.image}: {error}. Replace this image, or take it out of the data set."
-            ) from error
         with torch.random.fork_rng(devices=[]):
             # The CPU's generator alone: `torch.manual_seed` takes 0.2 ms, and repeats a GPU's dropout for each image.
             torch.default_generator.manual_seed(stable_seed(self.seed, epoch, index))
@@ -136,14 +124,13 @@ def usable_workers(
     Loader processes hand over batches through shared memory, of which a container has 64 MB by default: too little,
     and they die of a bus error.
     """
-    if wanted == "auto":
-        wanted = 0 if device.type == "cpu" else min(8, max(1, (os.cpu_count() or 1) // processes))
-    if wanted == 0 or not SHARED_MEMORY.is_dir():
-        return wanted, None
+    chosen = choose_workers(wanted, device.type, processes=processes)
+    if chosen == 0 or not SHARED_MEMORY.is_dir():
+        return chosen, None
     possible = shutil.disk_usage(SHARED_MEMORY).free // (SHARED_MEMORY_PER_WORKER * processes)
-    if possible >= wanted:
-        return wanted, None
+    if possible >= chosen:
+        return chosen, None
     return possible, (
-        f"Reading images in {possible} processes instead of {wanted}: {SHARED_MEMORY} is small. Give the container "
+        f"Reading images in {possible} processes instead of {chosen}: {SHARED_MEMORY} is small. Give the container "
         f"more shared memory (`shm_size: 1gb`)."
     )

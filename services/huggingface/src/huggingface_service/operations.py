@@ -3,6 +3,4 @@
 from huggingface_service.network import load_network
 from trainer_kit import inference
 
-predict = inference.predict(load_network)
-export = inference.export(load_network)
-evaluate = inference.evaluate(load_network)
+predict, export, evaluate = inference.operations(load_network)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from trainer_kit.hyperparameters import Preset
+from trainer_kit.hyperparameters import Preset, make_presets
 
 DEFAULT_EPOCHS: Mapping[str, int] = {"labeling": 20, "detection": 50}
 """Epochs by the name of a schema."""
@@ -18,10 +18,4 @@ _BEST: Mapping[str, Mapping[str, Any]] = {
 def presets(schema: str) -> Mapping[str, Preset]:
     """Return the values of each preset for one schema."""
     epochs = DEFAULT_EPOCHS[schema]
-    return {
-        "quick": Preset("A first look at what the data gives.", {"epochs": epochs // 4}, _QUICK),
-        "balanced": Preset("The defaults: a good result in reasonable time."),
-        "best": Preset(
-            "Long, and with strong augmentation: for the last points of quality.", {"epochs": 3 * epochs}, _BEST[schema]
-        ),
-    }
+    return make_presets(quick_epochs=epochs // 4, best_epochs=3 * epochs, quick=_QUICK, best=_BEST[schema])

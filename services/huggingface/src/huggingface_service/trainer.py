@@ -1,8 +1,6 @@
 """The library's Trainer, made to minimise a task's loss over the batches of a job."""
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +23,7 @@ from huggingface_service.config import Hyperparameters
 from huggingface_service.devices import computes_in_bfloat16
 from huggingface_service.parallel import count_locally
 from huggingface_service.tasks import Task
-from trainer_kit.trainer import TrainingError, TrainingRun
-from vision_contracts import EndReason
+from trainer_kit.trainer import TrainingRun, batch_norm_errors
 
 RESUME_FOLDER = Path("resume")
 """Folder below the attempt's that holds what the Trainer reads when it resumes."""
@@ -59,20 +56,6 @@ def trainer_arguments(run: TrainingRun[Hyperparameters], device: torch.device) -
         log_level="error",
         remove_unused_columns=False,
     )
-
-
-@contextmanager
-def batch_norm_errors() -> Iterator[None]:
-    """Turn torch's error about batches of one image into an error with a reason."""
-    try:
-        yield
-    except ValueError as error:
-        if "more than 1 value per channel" not in str(error):
-            raise
-        raise TrainingError(
-            EndReason.BAD_HYPERPARAMETERS,
-            "batch_size: batch norm cannot learn from a batch of one image of this size. Set it to 2 or more.",
-        ) from error
 
 
 class TaskTrainer(Trainer):

@@ -1,11 +1,11 @@
 """timm, as the kit sees it. Nothing here loads timm or torch."""
 
 from pathlib import Path
-from types import MappingProxyType
 
 from timm_service.capabilities import Capabilities, hyperparameters_for
 from timm_service.config import Hyperparameters
-from vision_contracts import JobKind, ModelCard
+from trainer_kit.adapter import operations_of
+from vision_contracts import ModelCard
 
 
 class TimmAdapter:
@@ -15,13 +15,7 @@ class TimmAdapter:
     distribution = "timm"
     catalog_file = Path(__file__).with_name("catalog.json")
     trainer = "timm_service.train:train"
-    operations = MappingProxyType(
-        {
-            JobKind.PREDICT: "timm_service.operations:predict",
-            JobKind.EXPORT: "timm_service.operations:export",
-            JobKind.EVALUATE: "timm_service.operations:evaluate",
-        }
-    )
+    operations = operations_of("timm_service.operations")
 
     def hyperparameters(self, card: ModelCard) -> type[Hyperparameters]:
         """The settings that this architecture has: one without stochastic depth has no `drop_path_rate`."""

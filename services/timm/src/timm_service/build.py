@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from timm.data import resolve_model_data_config
-from timm.utils import ModelEmaV3
+from timm.data.config import resolve_model_data_config
+from timm.utils.model_ema import ModelEmaV3
 from torch import nn
 from torch.utils.data import DataLoader
 
 from data_kit import Split
 from timm_service.checkpoint import TrainingState
 from timm_service.config import Hyperparameters
-from timm_service.data import Batches, Images, choose_workers, fits_shared_memory, make_loader
+from timm_service.data import Batches, Images, fits_shared_memory, make_loader
 from timm_service.devices import half_precision, library_versions
 from timm_service.image_size import choose_image_size
 from timm_service.model import build_model, freeze_backbone, model_options, shorten_batch_norm_averages
@@ -22,6 +22,7 @@ from timm_service.optimization import Loss, Mix, make_loss, make_mix, make_optim
 from timm_service.parallel import parallelize
 from timm_service.transforms import training_transform, validation_transform
 from trainer_kit.trainer import TrainingRun
+from trainer_kit.trainer.workers import choose_workers
 from vision_contracts import LogLevel
 
 Run = TrainingRun[Hyperparameters]
@@ -108,7 +109,7 @@ def build_state(run: Run, model: nn.Module, setup: Setup) -> TrainingState:
 
 
 def _count_workers(run: Run, side: int, device: torch.device) -> int:
-    workers = choose_workers(run.hyperparameters.workers, device, processes=run.world.size)
+    workers = choose_workers(run.hyperparameters.workers, device.type, processes=run.world.size)
     if fits_shared_memory(workers * run.world.size, batch_bytes=run.spec.params.batch_size * 3 * side * side * 4):
         return workers
     run.log("Images are read without workers: /dev/shm is too small for them (`shm_size: 1gb`).", LogLevel.WARNING)

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
-from timm_service.config import Hyperparameters, setting
+from timm_service.config import Hyperparameters
+from trainer_kit.common_settings import setting
 
 LARGEST_IMAGE = 1344
 

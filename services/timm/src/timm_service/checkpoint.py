@@ -1,6 +1,5 @@
 """The state of a training, saved to a file and restored from it."""
 
-import os
 import pickle
 import random
 from dataclasses import dataclass
@@ -8,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from timm.utils import ModelEmaV3
+from timm.utils.model_ema import ModelEmaV3
 from torch import nn
 
 from trainer_kit.evaluation import History
+from trainer_kit.files import replacing
 from trainer_kit.trainer import TrainingError
 from vision_contracts import EndReason
 
@@ -53,14 +53,8 @@ def save_checkpoint(folder: Path, state: TrainingState, history: History, facts:
         "random": _random_state(),
     }
     path = folder / FILE
-    partial = path.with_suffix(".partial")
-    try:
-        with partial.open("wb") as file:  # a path instead would hide the errno of a full disk
-            torch.save(content, file)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    os.replace(partial, path)
+    with replacing(path) as file:  # a path instead would hide the errno of a full disk
+        torch.save(content, file)
     return path
 
 

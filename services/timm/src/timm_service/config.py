@@ -1,52 +1,19 @@
 """The settings of a timm training beyond the job's named fields. Every one of them changes what the trainer does."""
 
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import Field
-
+from trainer_kit import common_settings
 from trainer_kit import hyperparameters as kit
-
-
-def setting(
-    default: Any, title: str, description: str, *, basic: bool = False, unit: str | None = None, **limits: Any
-) -> Any:
-    """A field that a form can show: name, explanation, unit, and whether beginners see it."""
-    extra: dict[str, Any] = {"group": "basic" if basic else "advanced", **({"unit": unit} if unit else {})}
-    return Field(default, title=title, description=description, json_schema_extra=extra, **limits)
+from trainer_kit.common_settings import setting
 
 
 class Hyperparameters(kit.Hyperparameters):
     """Settings that every architecture has; `capabilities` adds those that only some have."""
 
-    scheduler: Literal["cosine", "linear", "constant"] = setting(
-        "cosine", "Learning rate schedule", "How the learning rate falls after the warm-up, step by step.", basic=True
-    )
-    warmup: float = setting(
-        0.05,
-        "Warm-up",
-        "Share of all steps in which the learning rate rises evenly from zero to its full value.",
-        ge=0,
-        le=0.5,
-        basic=True,
-        unit="share of training",
-    )
-    final_lr: float = setting(
-        0.01,
-        "Final learning rate",
-        "Where the schedule ends, as a share of the learning rate. A constant schedule does not use it.",
-        ge=0,
-        le=1,
-        unit="share of learning rate",
-    )
-    weight_decay: float = setting(
-        5e-4,
-        "Weight decay",
-        "Pull of the weights towards zero; biases and norm layers are left out. Long trainings with AdamW "
-        "often take 0.05.",
-        ge=0,
-        le=1,
-        basic=True,
-    )
+    scheduler: common_settings.Scheduler = common_settings.scheduler()
+    warmup: float = common_settings.warmup(0.05)
+    final_lr: float = common_settings.final_lr()
+    weight_decay: float = common_settings.weight_decay(5e-4, advice="Long trainings with AdamW often take 0.05.")
     momentum: float = setting(
         0.9,
         "Momentum",
@@ -63,29 +30,9 @@ class Hyperparameters(kit.Hyperparameters):
         le=1,
         unit="share of learning rate",
     )
-    clip_grad_norm: float = setting(
-        1.0,
-        "Gradient clipping",
-        "Largest norm of the gradient of all weights together; 0 does not clip.",
-        ge=0,
-        le=1000,
-    )
-    accumulation_steps: int = setting(
-        1,
-        "Gradient accumulation",
-        "Batches whose gradients make one optimizer step: the effect of a larger batch in less memory.",
-        ge=1,
-        le=1024,
-        unit="batches",
-    )
-    label_smoothing: float = setting(
-        0.0,
-        "Label smoothing",
-        "Share of the target that is spread over all classes. Validation does not use it.",
-        ge=0,
-        lt=1,
-        basic=True,
-    )
+    clip_grad_norm: float = common_settings.clip_grad_norm(1.0)
+    accumulation_steps: int = common_settings.accumulation_steps()
+    label_smoothing: float = common_settings.label_smoothing()
     balance_classes: bool = setting(
         False,
         "Balance classes",
@@ -99,58 +46,17 @@ class Hyperparameters(kit.Hyperparameters):
         "of common ones not at all.",
         basic=True,
     )
-    min_crop: float = setting(
-        0.6,
-        "Smallest crop",
-        "Random crops show at least this share of the image's area; 1 shows all of it.",
-        gt=0,
-        le=1,
-        basic=True,
-        unit="share of area",
-    )
-    horizontal_flip: float = setting(
-        0.5,
-        "Horizontal flip",
-        "Chance that an image is mirrored. Set 0 where left and right mean something, as in text.",
-        ge=0,
-        le=1,
-        basic=True,
-        unit="probability",
-    )
-    vertical_flip: float = setting(
-        0.0,
-        "Vertical flip",
-        "Chance that an image is turned upside down; useful for views from above.",
-        ge=0,
-        le=1,
-        basic=True,
-        unit="probability",
-    )
-    rotation: float = setting(
-        0.0,
-        "Rotation",
-        "Images are turned by a random angle of up to this much either way.",
-        ge=0,
-        le=180,
-        basic=True,
-        unit="degrees",
-    )
-    color_jitter: float = setting(
-        0.1,
-        "Colour jitter",
-        "How far brightness, contrast and saturation are changed at random.",
-        ge=0,
-        le=1,
-        basic=True,
-    )
+    min_crop: float = common_settings.min_crop()
+    horizontal_flip: float = common_settings.horizontal_flip()
+    vertical_flip: float = common_settings.vertical_flip()
+    rotation: float = common_settings.rotation()
+    color_jitter: float = common_settings.color_jitter()
     auto_augment: Literal["none", "randaugment", "trivialaugment", "autoaugment", "augmix"] = setting(
         "none",
         "Automatic augmentation",
         "A ready-made policy of random distortions, in addition to the others.",
     )
-    random_erasing: float = setting(
-        0.0, "Random erasing", "Chance that a random rectangle of the image is blanked.", ge=0, le=1, unit="probability"
-    )
+    random_erasing: float = common_settings.random_erasing(le=1)
     mixup: float = setting(
         0.0,
         "Mixup",
@@ -199,10 +105,4 @@ class Hyperparameters(kit.Hyperparameters):
         "Channels last",
         "Keeps images and convolutions in memory with the channels last: often faster with mixed precision on CUDA.",
     )
-    workers: Literal["auto"] | Annotated[int, Field(ge=0, le=64)] = setting(
-        "auto",
-        "Data workers",
-        "Processes that read images. auto: none on the CPU, which is busy training, else up to 8. The result "
-        "does not depend on it.",
-        unit="processes",
-    )
+    workers: common_settings.Workers = common_settings.workers()

@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 import torch
 from PIL import Image
@@ -16,24 +15,15 @@ from torch.utils.data import Dataset as TorchDataset
 
 from data_kit import Dataset, Split, load_image
 from timm_service.transforms import Transform
-from trainer_kit.trainer import TrainingError
-from vision_contracts import EndReason
+from trainer_kit.trainer import broken_images
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 """Images (n, 3, side, side) float32, class ids (n,) int64."""
 
-MOST_AUTO_WORKERS = 8
 BATCHES_PER_WORKER = 3
 """Two that wait, and one being made."""
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - asked for its size, not written to
-
-
-class BrokenImageError(TrainingError):
-    """An image that cannot be decoded. torch carries it out of a worker as the text of a traceback."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(EndReason.BAD_DATA, message.rpartition(f"{type(self).__name__}: ")[2].strip())
 
 
 class Images(TorchDataset[tuple[torch.Tensor, int]]):
@@ -60,11 +50,8 @@ class Images(TorchDataset[tuple[torch.Tensor, int]]):
             generator.set_state(state)
 
     def _read(self, path: Path) -> Image.Image:
-        try:
+        with broken_images(os.path.relpath(path, self._root)):
             return load_image(path)
-        except (OSError, Image.DecompressionBombError) as error:
-            name = os.path.relpath(path, self._root)
-            raise BrokenImageError(f"{name}: {error}. Replace this image, or take it out of the data set.") from error
 
 
 class Batches:
@@ -140,13 +127,6 @@ def make_loader(
         persistent_workers=workers > 0,
         generator=torch.Generator(),  # else each pass would draw from the generator that dropout draws from
     )
-
-
-def choose_workers(requested: int | Literal["auto"], device: torch.device, *, processes: int = 1) -> int:
-    """Return the number of processes that read images for each of the `processes` that train."""
-    if requested != "auto":
-        return requested
-    return 0 if device.type == "cpu" else min(MOST_AUTO_WORKERS, max(1, (os.cpu_count() or 1) // processes))
 
 
 def fits_shared_memory(workers: int, batch_bytes: int) -> bool:

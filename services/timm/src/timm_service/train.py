@@ -25,8 +25,8 @@ from timm_service.optimization import learning_rate, set_learning_rate
 from timm_service.parallel import keep_gradients, mean_of
 from timm_service.validation import validate
 from trainer_kit.evaluation import ClassificationEvaluator
-from trainer_kit.trainer import Stopped, TrainingError, write_final_report
-from vision_contracts import EndReason, metric_names
+from trainer_kit.trainer import Stopped, batch_norm_errors, write_final_report
+from vision_contracts import metric_names
 
 
 def train(run: Run) -> None:
@@ -127,16 +127,8 @@ def training_loss(state: TrainingState, setup: Setup, batch: Batch) -> torch.Ten
     images, targets = (tensor.to(setup.device, non_blocking=True) for tensor in batch)
     if setup.mix:
         images, targets = setup.mix(images, targets)
-    try:
-        with setup.autocast():
-            return setup.loss(state.trained(images.contiguous(memory_format=setup.memory_format)), targets)
-    except ValueError as error:
-        if "more than 1 value per channel" not in str(error):
-            raise
-        raise TrainingError(
-            EndReason.BAD_HYPERPARAMETERS,
-            "batch_size: batch norm cannot learn from a batch of one image of this size. Set it to 2 or more.",
-        ) from error
+    with batch_norm_errors(), setup.autocast():
+        return setup.loss(state.trained(images.contiguous(memory_format=setup.memory_format)), targets)
 
 
 def complete_epoch(run: Run, state: TrainingState, setup: Setup, train_loss: float, started_at: float) -> None:

@@ -1,12 +1,12 @@
 """Ultralytics as the trainer kit sees it. Nothing here imports the library or torch."""
 
 from pathlib import Path
-from types import MappingProxyType
 
 from pydantic import BaseModel
 
+from trainer_kit.adapter import operations_of
 from ultralytics_service.config import HYPERPARAMETERS
-from vision_contracts import JobKind, ModelCard
+from vision_contracts import ModelCard
 
 
 class UltralyticsAdapter:
@@ -16,13 +16,7 @@ class UltralyticsAdapter:
     distribution = "ultralytics"
     catalog_file = Path(__file__).with_name("catalog.json")
     trainer = "ultralytics_service.train:train"
-    operations = MappingProxyType(
-        {
-            JobKind.PREDICT: "ultralytics_service.operations:predict",
-            JobKind.EXPORT: "ultralytics_service.operations:export",
-            JobKind.EVALUATE: "ultralytics_service.operations:evaluate",
-        }
-    )
+    operations = operations_of("ultralytics_service.operations")
 
     def hyperparameters(self, card: ModelCard) -> type[BaseModel]:
         """One model of settings for each kind of head, which is what the card's schema is named after."""

@@ -4,7 +4,6 @@ The library's own hold pickled Python objects, and loading one runs code of its 
 `weights_only`, and the network is built from the installed library's description, never from the file's.
 """
 
-import os
 import pickle
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from trainer_kit.files import replacing
 from trainer_kit.trainer import TrainingError
 from ultralytics_service.library import torch
 from vision_contracts import EndReason
@@ -56,9 +56,8 @@ class Checkpoint:
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write a checkpoint, and replace `path` in one step."""
-    temporary = path.with_name(f".{path.name}.part")
-    torch.save({"format": FORMAT, **_shallow_dict(checkpoint)}, temporary)
-    os.replace(temporary, path)
+    with replacing(path) as file:
+        torch.save({"format": FORMAT, **_shallow_dict(checkpoint)}, file)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

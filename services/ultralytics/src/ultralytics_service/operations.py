@@ -3,6 +3,4 @@
 from trainer_kit import inference
 from ultralytics_service.network import load_network
 
-predict = inference.predict(load_network)
-export = inference.export(load_network)
-evaluate = inference.evaluate(load_network)
+predict, export, evaluate = inference.operations(load_network)

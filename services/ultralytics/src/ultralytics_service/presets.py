@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from trainer_kit.hyperparameters import Preset
+from trainer_kit.hyperparameters import Preset, make_presets
 from ultralytics_service.kinds import Kind
 
 _LONG = {"scheduler": "cosine", "patience": 50}
@@ -18,15 +18,8 @@ _BEST = {
 
 def presets(kind: Kind) -> Mapping[str, Preset]:
     """Return the values of each preset, by the names that every framework has."""
-    epochs = {"quick": 15, "best": 120} if kind is Kind.CLASSIFY else {"quick": 20, "best": 200}
+    quick_epochs, best_epochs = (15, 120) if kind is Kind.CLASSIFY else (20, 200)
     # A mosaic shows four images at once: few epochs are better spent on whole ones.
     plain = {} if kind is Kind.CLASSIFY else {"mosaic": 0.0}
-    return {
-        "quick": Preset("A first look at what the data gives.", {"epochs": epochs["quick"]}, plain),
-        "balanced": Preset("The defaults: a good result in reasonable time."),
-        "best": Preset(
-            "Long, and with strong augmentation: for the last points of quality.",
-            {"epochs": epochs["best"]},
-            _LONG | _BEST.get(kind, _AUGMENTED),
-        ),
-    }
+    best = _LONG | _BEST.get(kind, _AUGMENTED)
+    return make_presets(quick_epochs=quick_epochs, best_epochs=best_epochs, quick=plain, best=best)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from pydantic import BaseModel
@@ -59,6 +60,12 @@ class Adapter(Protocol):
         default for every field. See `trainer_kit.hyperparameters.Hyperparameters`.
         """
         ...
+
+
+def operations_of(module: str) -> Mapping[JobKind, str]:
+    """Return the entry points of a module that defines `predict`, `export` and `evaluate`."""
+    kinds = (JobKind.PREDICT, JobKind.EXPORT, JobKind.EVALUATE)
+    return MappingProxyType({kind: f"{module}:{kind}" for kind in kinds})
 
 
 def entry_point(adapter: Adapter, kind: JobKind) -> str | None:

@@ -42,6 +42,23 @@ class Preset:
     """Values of the framework's own hyper-parameters, by name."""
 
 
+def make_presets(
+    *,
+    quick_epochs: int,
+    best_epochs: int,
+    quick: Mapping[str, Any],
+    best: Mapping[str, Any],
+) -> Mapping[str, Preset]:
+    """Return the presets in the words of every framework; `quick` and `best` are values of its own hyper-parameters."""
+    return {
+        "quick": Preset("A first look at what the data gives.", {"epochs": quick_epochs}, quick),
+        "balanced": Preset("The defaults: a good result in reasonable time."),
+        "best": Preset(
+            "Long, and with strong augmentation: for the last points of quality.", {"epochs": best_epochs}, best
+        ),
+    }
+
+
 def json_schema(
     model: type[BaseModel],
     *,

@@ -4,8 +4,10 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from trainer_kit import common_settings
+from trainer_kit.common_settings import setting
 from ultralytics_service.config.common import BoxHyperparameters, CommonHyperparameters, MosaicHyperparameters
-from ultralytics_service.config.fields import setting, share, weight
+from ultralytics_service.config.fields import share, weight
 from ultralytics_service.kinds import Kind
 
 
@@ -16,7 +18,7 @@ class RtdetrHyperparameters(BoxHyperparameters):
         False,
         "Mixed precision",
         "Computes in 16 bits where that is safe. CUDA only. May give a loss that is not a number.",
-        "runtime",
+        section="runtime",
     )
 
 
@@ -29,13 +31,16 @@ class DetectHyperparameters(BoxHyperparameters):
         1.5, "Distribution loss", "Weight of the loss of the boxes' edges (distribution focal loss, or L1 in YOLO26)."
     )
     cls_pw: float = share(
-        0.0, "Class balance", "0 weighs every object alike, 1 weighs classes by the inverse of their frequency.", "loss"
+        0.0,
+        "Class balance",
+        "0 weighs every object alike, 1 weighs classes by the inverse of their frequency.",
+        section="loss",
     )
     iou: float = setting(
         0.7,
         "Overlap allowed",
         "Of two predictions that overlap more than this, validation counts the surer one.",
-        "validation",
+        section="validation",
         gt=0,
         le=1,
     )
@@ -43,7 +48,7 @@ class DetectHyperparameters(BoxHyperparameters):
         300,
         "Objects per image",
         "At most this many predictions of an image count in validation.",
-        "validation",
+        section="validation",
         ge=1,
         le=10_000,
     )
@@ -53,10 +58,13 @@ class CopyPasteHyperparameters(BaseModel):
     """Pasting objects needs their outlines."""
 
     copy_paste: float = share(
-        0.0, "Copy-paste", "Part of the objects that are pasted into another place.", "augmentation"
+        0.0, "Copy-paste", "Part of the objects that are pasted into another place.", section="augmentation"
     )
     copy_paste_mode: Literal["flip", "mixup"] = setting(
-        "flip", "Copy-paste from", "`flip` pastes from the mirrored image, `mixup` from another one.", "augmentation"
+        "flip",
+        "Copy-paste from",
+        "`flip` pastes from the mirrored image, `mixup` from another one.",
+        section="augmentation",
     )
 
 
@@ -67,10 +75,10 @@ class SegmentHyperparameters(DetectHyperparameters, CopyPasteHyperparameters):
         True,
         "Merge masks",
         "Puts all masks of an image into one, the smallest object on top; else each has its own.",
-        "loss",
+        section="loss",
     )
     mask_ratio: int = setting(
-        4, "Mask ratio", "Masks are learnt at the image size divided by this.", "loss", ge=1, le=16
+        4, "Mask ratio", "Masks are learnt at the image size divided by this.", section="loss", ge=1, le=16
     )
 
 
@@ -95,7 +103,7 @@ class SemanticHyperparameters(MosaicHyperparameters, CopyPasteHyperparameters):
         0.0,
         "Class balance",
         "0 weighs every pixel alike, 1 weighs classes by the inverse logarithm of their frequency.",
-        "loss",
+        section="loss",
     )
 
 
@@ -106,7 +114,7 @@ class ClassifyHyperparameters(CommonHyperparameters):
         0.0,
         "Dropout",
         "Chance that a feature is left out while training, before the classifier.",
-        "augmentation",
+        section="augmentation",
         unit="probability",
         ge=0,
         lt=1,
@@ -115,17 +123,9 @@ class ClassifyHyperparameters(CommonHyperparameters):
         "none",
         "Automatic augmentation",
         "A published policy of random changes. Strong ones need many epochs.",
-        "augmentation",
+        section="augmentation",
     )
-    random_erasing: float = setting(
-        0.0,
-        "Random erasing",
-        "Chance that a random rectangle of the image is blanked.",
-        "augmentation",
-        unit="probability",
-        ge=0,
-        lt=1,
-    )
+    random_erasing: float = common_settings.random_erasing(lt=1, section="augmentation")
 
 
 HYPERPARAMETERS: dict[str, type[CommonHyperparameters]] = {

@@ -7,6 +7,7 @@ other steps are here, in numpy, so that an exported network gives the same predi
 from trainer_kit.inference.evaluating import evaluate
 from trainer_kit.inference.exporting import export
 from trainer_kit.inference.network import Arrays, Compute, Description, Network, Preprocessing
+from trainer_kit.inference.operations import operations
 from trainer_kit.inference.predicting import predict
 from trainer_kit.inference.torch_network import TorchNetwork
 
@@ -19,5 +20,6 @@ __all__ = [
     "TorchNetwork",
     "evaluate",
     "export",
+    "operations",
     "predict",
 ]

@@ -1,5 +1,6 @@
 """The trainer process, and the objects that a framework's `train` and operations use."""
 
+from trainer_kit.trainer.data_errors import BrokenImageError, batch_norm_errors, broken_images
 from trainer_kit.trainer.devices import resolve_device
 from trainer_kit.trainer.errors import Stopped, TrainingError
 from trainer_kit.trainer.final_report import BestModel, NetworkFacts, write_final_report
@@ -8,11 +9,14 @@ from trainer_kit.trainer.run import TrainingRun
 
 __all__ = [
     "BestModel",
+    "BrokenImageError",
     "NetworkFacts",
     "OperationRun",
     "Stopped",
     "TrainingError",
     "TrainingRun",
+    "batch_norm_errors",
+    "broken_images",
     "resolve_device",
     "write_final_report",
 ]
