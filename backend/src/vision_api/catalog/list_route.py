@@ -7,9 +7,9 @@ from fastapi import Request, Response, status
 from fastapi.routing import APIRoute
 from fastapi.security.utils import get_authorization_scheme_param
 
-from vision_api.catalog.catalog import Catalog
 from vision_api.kit.conditional import respond_unless_modified
 from vision_api.kit.response_cache import key_of
+from vision_api.platform import platform_of
 
 
 class ModelListRoute(APIRoute):
@@ -23,7 +23,7 @@ class ModelListRoute(APIRoute):
         check_and_answer = super().get_route_handler()
 
         async def answer(request: Request) -> Response:
-            catalog: Catalog = request.app.state.catalog
+            catalog = platform_of(request.app).catalog
             key, known = key_of(request), None
             if catalog.verified_tokens.is_verified(_bearer(request)):
                 known = catalog.responses.get(key)

@@ -7,9 +7,8 @@ from fastapi import Request, Response, status
 from fastapi.routing import APIRoute
 from fastapi.security.utils import get_authorization_scheme_param
 
-from vision_api.auth.tokens import AccessTokens
-from vision_api.db.session import Database
-from vision_api.kit.response_cache import ResponseCache, key_of
+from vision_api.kit.response_cache import key_of
+from vision_api.platform import platform_of
 
 
 class ProjectListRoute(APIRoute):
@@ -25,9 +24,9 @@ class ProjectListRoute(APIRoute):
         check_and_answer = super().get_route_handler()
 
         async def answer(request: Request) -> Response:
-            database: Database = request.app.state.database
-            cache: ResponseCache = request.app.state.project_lists
-            version, token = database.version(), _bearer(request)
+            platform = platform_of(request.app)
+            cache = platform.project_lists
+            version, token = platform.database.version(), _bearer(request)
             if version is None or not token:
                 return await check_and_answer(request)
             key = (version, token, *key_of(request))
@@ -35,8 +34,7 @@ class ProjectListRoute(APIRoute):
             if known is None:
                 known = await check_and_answer(request)
                 if known.status_code == status.HTTP_200_OK:
-                    tokens: AccessTokens = request.app.state.access_tokens
-                    cache.put(key, known, until=tokens.expires_at(token))
+                    cache.put(key, known, until=platform.access_tokens.expires_at(token))
             return known
 
         return answer
