@@ -31,6 +31,7 @@ from vision_api.kit.clock import utc_now
 from vision_api.main import create_app
 from vision_api.migrate import upgrade
 from vision_api.models import AuthSession, Project, ProjectMember, ProjectRole, User, UserRole
+from vision_api.platform import platform_of
 
 
 def make_schema(url: str, data_dir: Path) -> None:
@@ -169,7 +170,7 @@ def make_user(app: FastAPI) -> MakeUser:
 
     async def make(email: str | None = None, *, role: str = UserRole.USER, **fields: Any) -> User:
         user = User(email=email or f"{uuid4().hex[:12]}@example.com", role=role, password_hash=PASSWORD_HASH, **fields)
-        async with app.state.database.transaction() as session:
+        async with platform_of(app).database.transaction() as session:
             session.add(user)
         return user
 
@@ -199,7 +200,7 @@ async def project(database: Database, owner: User) -> Project:
 @pytest.fixture
 def train_job(database: Database, app: FastAPI, project: Project, owner: User) -> TrainJob:
     """`await train_job(accuracies=[0.5, 0.75], report=…)`: completed, with files and curves."""
-    return partial(train, database, app.state.store, project, owner)
+    return partial(train, database, platform_of(app).store, project, owner)
 
 
 @pytest.fixture
@@ -221,9 +222,9 @@ def auth_headers(app: FastAPI) -> AuthHeaders:
 
     async def sign_in(user: User) -> dict[str, str]:
         login = AuthSession(user_id=user.id, expires_at=utc_now() + timedelta(hours=1))
-        async with app.state.database.transaction() as session:
+        async with platform_of(app).database.transaction() as session:
             session.add(login)
-        token = app.state.access_tokens.issue(AccessToken(user.id, login.id))
+        token = platform_of(app).access_tokens.issue(AccessToken(user.id, login.id))
         return {"Authorization": f"Bearer {token}"}
 
     return sign_in

@@ -195,6 +195,21 @@ def test_processes_are_started_in_one_way_for_each_kind() -> None:
     assert starters == {"background/process.py", "training_services/process.py"}
 
 
+def test_parts_of_the_application_are_held_in_one_typed_place() -> None:
+    """`app.state` has no types: it is read and written in platform.py only, by tests too."""
+    offenders = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for folder in (BACKEND, ROOT / "backend/tests")
+        for path, tree in modules(folder)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr == "state" and path != BACKEND / "platform.py"
+        and isinstance(node.value, ast.Name | ast.Attribute)
+        and (node.value.id if isinstance(node.value, ast.Name) else node.value.attr).strip("_") == "app"
+    ]  # fmt: skip
+
+    assert offenders == []
+
+
 def test_only_the_session_module_commits() -> None:
     offenders = [
         str(path.relative_to(BACKEND)) for path, tree in modules(BACKEND)

@@ -8,6 +8,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from data_kit import open_store
+from http_kit.request_metrics import RequestMetrics
 from vision_api.auth.authenticator import Authenticator
 from vision_api.auth.throttle import LoginThrottle
 from vision_api.auth.tokens import AccessTokens, signing_secret
@@ -24,6 +25,7 @@ from vision_api.health.state_metrics import StateMetrics
 from vision_api.kit.response_cache import ResponseCache
 from vision_api.kit.tracing import trace_statements
 from vision_api.model_registry.hub.pusher import running_pusher
+from vision_api.platform import Platform, hold_platform
 from vision_api.training_jobs.loops.lifespan import running_loops
 from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_jobs.resolution.resolver import JobResolver
@@ -34,56 +36,66 @@ PROJECT_LISTS_KEPT = 1000
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+async def lifespan(
+    app: FastAPI, *, settings: Settings, background: bool, request_metrics: RequestMetrics
+) -> AsyncGenerator[None]:
     """Start database → first run → training services → loops."""
-    settings: Settings = app.state.settings
     async with AsyncExitStack() as parts:
         database = Database(make_engine(settings))
         parts.push_async_callback(database.close)
         trace_statements(database.engine)
-        app.state.database = database
-        app.state.project_lists = ResponseCache(largest=PROJECT_LISTS_KEPT)
-        _prepare_auth(app, settings, database)
-        if app.state.background:
+        if background:
             await retry_until_available(
                 partial(bootstrap, database, settings), within_seconds=settings.database_wait_seconds
             )
-        app.state.store = open_store(settings.storage_url)
-        app.state.dataset_processor = await parts.enter_async_context(
-            running_processor(database, app.state.store, settings, is_idle=not app.state.background)
-        )
-        app.state.hub_pusher = await parts.enter_async_context(
-            running_pusher(database, app.state.store, settings, is_idle=not app.state.background)
-        )
-        app.state.notifier = Notifier()
-        await parts.enter_async_context(running_change_watcher(database, app.state.notifier))
-        registry = await parts.enter_async_context(running_registry(settings, is_idle=not app.state.background))
-        app.state.instance_registry = registry
-        app.state.storage_probe = StorageProbe(app.state.store)
-        parts.push_async_callback(app.state.storage_probe.close)
-        app.state.state_metrics = StateMetrics(database, registry, settings.storage_url)
-        app.state.catalog = await parts.enter_async_context(running_catalog(database, registry))
-        if app.state.background:
-            await app.state.catalog.wait_for_first_catalogs()
-            resolver = JobResolver(database, settings, app.state.catalog)
-            await parts.enter_async_context(running_sample_project(resolver, registry))
-            await parts.enter_async_context(
-                running_loops(
-                    database=database,
-                    registry=registry,
-                    notifier=app.state.notifier,
-                    store=app.state.store,
-                    settings=settings,
-                )
-            )
+        platform = await _start_parts(parts, database, settings, request_metrics, is_idle=not background)
+        hold_platform(app, platform)
+        if background:
+            await _start_jobs(parts, platform)
         yield
 
 
-def _prepare_auth(app: FastAPI, settings: Settings, database: Database) -> None:
-    app.state.access_tokens = AccessTokens(signing_secret(settings), lifetime_seconds=settings.access_token_seconds)
-    app.state.authenticator = Authenticator(
-        database,
-        app.state.access_tokens,
-        LoginThrottle(),
-        refresh_lifetime=timedelta(seconds=settings.refresh_token_seconds),
+async def _start_parts(
+    parts: AsyncExitStack, database: Database, settings: Settings, request_metrics: RequestMetrics, *, is_idle: bool
+) -> Platform:
+    access_tokens = AccessTokens(signing_secret(settings), lifetime_seconds=settings.access_token_seconds)
+    refresh_lifetime = timedelta(seconds=settings.refresh_token_seconds)
+    store = open_store(settings.storage_url)
+    processor = await parts.enter_async_context(running_processor(database, store, settings, is_idle=is_idle))
+    pusher = await parts.enter_async_context(running_pusher(database, store, settings, is_idle=is_idle))
+    notifier = Notifier()
+    await parts.enter_async_context(running_change_watcher(database, notifier))
+    registry = await parts.enter_async_context(running_registry(settings, is_idle=is_idle))
+    storage_probe = StorageProbe(store)
+    parts.push_async_callback(storage_probe.close)
+    return Platform(
+        settings=settings,
+        database=database,
+        store=store,
+        access_tokens=access_tokens,
+        authenticator=Authenticator(database, access_tokens, LoginThrottle(), refresh_lifetime=refresh_lifetime),
+        registry=registry,
+        catalog=await parts.enter_async_context(running_catalog(database, registry)),
+        notifier=notifier,
+        dataset_processor=processor,
+        hub_pusher=pusher,
+        project_lists=ResponseCache(largest=PROJECT_LISTS_KEPT),
+        storage_probe=storage_probe,
+        request_metrics=request_metrics,
+        state_metrics=StateMetrics(database, registry, settings.storage_url),
+    )
+
+
+async def _start_jobs(parts: AsyncExitStack, platform: Platform) -> None:
+    await platform.catalog.wait_for_first_catalogs()
+    resolver = JobResolver(platform.database, platform.settings, platform.catalog)
+    await parts.enter_async_context(running_sample_project(resolver, platform.registry))
+    await parts.enter_async_context(
+        running_loops(
+            database=platform.database,
+            registry=platform.registry,
+            notifier=platform.notifier,
+            store=platform.store,
+            settings=platform.settings,
+        )
     )

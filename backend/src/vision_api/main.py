@@ -60,11 +60,12 @@ def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
 
     `background=False` leaves out the first run, the training services and the loops: only HTTP and the database.
     """
+    request_metrics = RequestMetrics("Requests that have ended; status 0 was cut.", REQUEST_BUCKETS)
     app = FastAPI(
         title="Vision AI Training Platform",
         version=VERSION,
         description=DESCRIPTION,
-        lifespan=lifespan,
+        lifespan=partial(lifespan, settings=settings, background=background, request_metrics=request_metrics),
         telemetry=TELEMETRY,
         redirect_slashes=False,
         docs_url=None,
@@ -73,19 +74,16 @@ def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
         routes=router.routes,
     )
     app.openapi = partial(describe_api, app)  # pyright: ignore[reportAttributeAccessIssue] - how FastAPI is extended
-    app.state.settings = settings
-    app.state.background = background
-    app.state.request_metrics = RequestMetrics("Requests that have ended; status 0 was cut.", REQUEST_BUCKETS)
     add_docs_page(app)
     add_error_handlers(app)
-    _add_middleware(app, settings)
+    _add_middleware(app, settings, request_metrics)
     return app
 
 
-def _add_middleware(app: FastAPI, settings: Settings) -> None:
+def _add_middleware(app: FastAPI, settings: Settings, request_metrics: RequestMetrics) -> None:
     """Add middleware. The last one added is the first to see a request."""
     app.add_middleware(BodyLimit, body_bytes=settings.max_body_bytes, upload_bytes=settings.max_upload_bytes)
-    app.add_middleware(RequestContext, metrics=app.state.request_metrics)
+    app.add_middleware(RequestContext, metrics=request_metrics)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 from fastapi import FastAPI
-from support.common import PASSWORD, AuthHeaders, MakeUser, fields_of, problem_of
+from support.common import PASSWORD, AuthHeaders, MakeUser, fields_of, problem_of, replace_parts
 
 from vision_api.config import Settings
 from vision_api.main import create_app
@@ -52,7 +52,7 @@ async def test_unfit_registration_names_the_field(
 async def test_closed_registration_is_for_administrators_only(
     settings: Settings, app: FastAPI, make_user: MakeUser, auth_headers: AuthHeaders
 ) -> None:
-    app.state.settings = settings.model_copy(update={"registration": "closed"})
+    replace_parts(app, settings=settings.model_copy(update={"registration": "closed"}))
     body = {"email": "new@example.com", "password": PASSWORD}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         problem_of(await client.post(REGISTER, json=body), 403, "forbidden")

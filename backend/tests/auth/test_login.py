@@ -14,6 +14,7 @@ from vision_api.auth.passwords import hash_password
 from vision_api.auth.tokens import AccessToken
 from vision_api.kit.clock import utc_now
 from vision_api.models import User
+from vision_api.platform import platform_of
 
 URL = "/api/v1/auth/login"
 
@@ -81,7 +82,7 @@ async def test_unknown_email_takes_as_long_as_a_wrong_password(
     client: httpx.AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()  # the other tests' cheap hashes
-    async with app.state.database.transaction() as session:
+    async with platform_of(app).database.transaction() as session:
         session.add(User(email="mina@example.com", password_hash=await hash_password(PASSWORD)))
 
     async def seconds(email: str) -> float:
@@ -141,7 +142,7 @@ async def test_expired_and_forged_tokens_have_different_codes(
 ) -> None:
     user = await make_user()
     claims = AccessToken(user.id, uuid4())
-    expired = app.state.access_tokens.issue(claims, now=utc_now() - timedelta(hours=2))
+    expired = platform_of(app).access_tokens.issue(claims, now=utc_now() - timedelta(hours=2))
     exp = utc_now() + timedelta(hours=1)
     forged = [
         jwt.encode({"sub": str(user.id), "sid": str(claims.session_id), "exp": exp}, "x" * 32, algorithm="HS256"),
@@ -149,7 +150,7 @@ async def test_expired_and_forged_tokens_have_different_codes(
         jwt.encode({"sub": str(user.id), "exp": exp}, JWT_SECRET, algorithm="HS256"),
         jwt.encode({"sub": "me", "sid": "it", "exp": exp}, JWT_SECRET, algorithm="HS256"),
         "nonsense",
-        app.state.access_tokens.issue(claims),  # well signed, of a sign-in that never was
+        platform_of(app).access_tokens.issue(claims),  # well signed, of a sign-in that never was
     ]
 
     async def ask(token: str) -> httpx.Response:
@@ -166,6 +167,6 @@ async def test_deactivation_ends_a_sign_in_at_once(
     user = await make_user()
     headers = await auth_headers(user)
     assert (await client.get("/api/v1/auth/me", headers=headers)).status_code == 200
-    async with app.state.database.transaction() as session:
+    async with platform_of(app).database.transaction() as session:
         (await session.get_one(User, user.id)).is_active = False
     problem_of(await client.get("/api/v1/auth/me", headers=headers), 401, "token_invalid")

@@ -13,6 +13,7 @@ from support.common import PASSWORD, MakeUser, problem_of
 from vision_api.auth.authenticator import GRACE
 from vision_api.auth.tokens import token_hash
 from vision_api.models import AuthSession, RefreshToken
+from vision_api.platform import platform_of
 
 REFRESH = "/api/v1/auth/refresh"
 LOGOUT = "/api/v1/auth/logout"
@@ -40,7 +41,7 @@ async def _me(client: httpx.AsyncClient, tokens: dict[str, Any]) -> httpx.Respon
 
 
 async def _age(app: FastAPI, refresh_token: str, **columns: Any) -> None:
-    async with app.state.database.transaction() as session:
+    async with platform_of(app).database.transaction() as session:
         await session.execute(
             update(RefreshToken).where(RefreshToken.token_hash == token_hash(refresh_token)).values(**columns)
         )
@@ -67,7 +68,7 @@ async def test_later_reuse_revokes_the_whole_family(
 ) -> None:
     other_sign_in = await _login(client)
     renewed = (await _refresh(client, tokens["refresh_token"])).json()
-    async with app.state.database.snapshot() as session:
+    async with platform_of(app).database.snapshot() as session:
         replaced_at = await session.scalar(
             select(RefreshToken.replaced_at).where(RefreshToken.token_hash == token_hash(tokens["refresh_token"]))
         )
@@ -82,7 +83,7 @@ async def test_later_reuse_revokes_the_whole_family(
 async def test_expired_and_unknown_refresh_tokens_have_different_codes(
     client: httpx.AsyncClient, app: FastAPI, tokens: dict[str, Any]
 ) -> None:
-    async with app.state.database.snapshot() as session:
+    async with platform_of(app).database.snapshot() as session:
         created_at = await session.scalar(select(RefreshToken.created_at))
     await _age(app, tokens["refresh_token"], expires_at=created_at)
     problem_of(await _refresh(client, tokens["refresh_token"]), 401, "token_expired")
@@ -100,7 +101,7 @@ async def test_logout_ends_access_and_refresh_tokens_at_once(client: httpx.Async
 
 
 async def test_database_knows_tokens_only_by_their_hash(app: FastAPI, tokens: dict[str, Any]) -> None:
-    async with app.state.database.snapshot() as session:
+    async with platform_of(app).database.snapshot() as session:
         stored = (await session.scalars(select(RefreshToken.token_hash))).all()
     assert stored == [token_hash(tokens["refresh_token"])]
     assert tokens["refresh_token"] not in stored
@@ -109,9 +110,9 @@ async def test_database_knows_tokens_only_by_their_hash(app: FastAPI, tokens: di
 async def test_login_clears_away_sign_ins_that_have_run_out(
     client: httpx.AsyncClient, app: FastAPI, tokens: dict[str, Any]
 ) -> None:
-    async with app.state.database.transaction() as session:
+    async with platform_of(app).database.transaction() as session:
         await session.execute(update(AuthSession).values(expires_at=AuthSession.created_at))
     latest = await _login(client)
-    async with app.state.database.snapshot() as session:
+    async with platform_of(app).database.snapshot() as session:
         stored = (await session.scalars(select(RefreshToken.token_hash))).all()
     assert stored == [token_hash(latest["refresh_token"])]

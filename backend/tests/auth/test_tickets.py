@@ -14,6 +14,7 @@ from vision_api.auth.tokens import token_hash
 from vision_api.errors import Unauthorized
 from vision_api.kit.clock import utc_now
 from vision_api.models import AuthSession, StreamTicket, User
+from vision_api.platform import platform_of
 
 URL = "/api/v1/auth/stream-ticket"
 PATH = "/api/v1/streams/a b/events"
@@ -46,7 +47,7 @@ async def _open(client: httpx.AsyncClient, ticket: str, path: str = PATH) -> htt
 
 
 async def _age(app: FastAPI, **columns: object) -> None:
-    async with app.state.database.transaction() as session:
+    async with platform_of(app).database.transaction() as session:
         await session.execute(update(StreamTicket).values(**columns))
 
 
@@ -76,23 +77,23 @@ async def test_used_ticket_ends_after_twelve_hours(client: httpx.AsyncClient, ap
 
 
 async def test_ticket_ends_with_the_sign_in(client: httpx.AsyncClient, app: FastAPI, ticket: str) -> None:
-    async with app.state.database.transaction() as session:
+    async with platform_of(app).database.transaction() as session:
         await session.execute(update(AuthSession).values(revoked_at=utc_now()))
     problem_of(await _open(client, ticket), 401, "token_invalid")
 
 
 async def test_ticket_ends_with_the_account(client: httpx.AsyncClient, app: FastAPI, ticket: str, user: User) -> None:
-    async with app.state.database.transaction() as session:
+    async with platform_of(app).database.transaction() as session:
         (await session.get_one(User, user.id)).is_active = False
     problem_of(await _open(client, ticket), 401, "token_invalid")
 
 
 async def test_open_stream_notices_the_logout(app: FastAPI, client: httpx.AsyncClient, ticket: str, user: User) -> None:
-    async with app.state.database.snapshot() as session:
+    async with platform_of(app).database.snapshot() as session:
         session_id = (await session.scalars(select(AuthSession.id))).one()
-    access = StreamAccess(app.state.database, user, session_id)
+    access = StreamAccess(platform_of(app).database, user, session_id)
     assert (await access.recheck()).id == user.id
-    async with app.state.database.transaction() as session:
+    async with platform_of(app).database.transaction() as session:
         await session.execute(update(AuthSession).values(revoked_at=utc_now()))
     with pytest.raises(Unauthorized):
         await access.recheck()
@@ -110,7 +111,7 @@ async def test_ticket_is_no_key_to_ordinary_routes(client: httpx.AsyncClient, ti
 
 
 async def test_database_knows_the_ticket_only_by_its_hash(app: FastAPI, ticket: str) -> None:
-    async with app.state.database.snapshot() as session:
+    async with platform_of(app).database.snapshot() as session:
         assert (await session.scalars(select(StreamTicket.ticket_hash))).all() == [token_hash(ticket)]
 
 

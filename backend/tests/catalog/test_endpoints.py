@@ -6,6 +6,8 @@ from fastapi import FastAPI
 from support.common import AuthHeaders, MakeUser, counted_statements, problem_of
 from support.small_service import make_card, make_list
 
+from vision_api.platform import platform_of
+
 LIST = "/api/v1/models/list"
 
 
@@ -69,7 +71,7 @@ async def test_what_has_not_changed_is_not_sent_again(reader: httpx.AsyncClient,
         assert answer.headers["ETag"] == etag
         assert answer.headers["X-Unavailable-Frameworks"] == "small"
 
-    await app.state.catalog.put(make_list(make_card("resnet34"), version="2.0"))
+    await platform_of(app).catalog.put(make_list(make_card("resnet34"), version="2.0"))
     assert names(await reader.get(LIST, headers={"If-None-Match": etag})) == ["resnet34"]
 
 

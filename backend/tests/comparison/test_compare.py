@@ -11,6 +11,7 @@ from support.trained_jobs import TrainJob, make_report
 from data_kit import ObjectStore, StorageError
 from vision_api.db.session import Database
 from vision_api.models import Project, ProjectMember, TrainingJob, User
+from vision_api.platform import platform_of
 from vision_api.training_jobs.results import reports
 
 URL = "/api/v1/training/jobs/compare"
@@ -134,7 +135,7 @@ async def test_a_broken_report_is_said(
 async def test_a_report_that_is_gone_outdated_or_out_of_reach_is_said(
     api: httpx.AsyncClient, app: FastAPI, train_job: TrainJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store: ObjectStore = app.state.store
+    store = platform_of(app).store
     job = await train_job(report=make_report({"a": 1, "b": 1}))
     retried = await train_job(report=make_report({"a": 1, "b": 1}), status="queued")
     store.delete_prefix(f"jobs/{job.job_uid}")

@@ -20,6 +20,7 @@ from vision_api.config import Settings
 from vision_api.db.engine import make_engine
 from vision_api.main import create_app
 from vision_api.migrate import upgrade
+from vision_api.platform import platform_of
 
 OWNER = {"email": "owner@example.com", "password": PASSWORD}
 QUEUED_TRAINING, QUEUED_EXPORT, PENDING = 20, 21, 14
@@ -146,7 +147,7 @@ async def whole(settings: Settings, tmp_path: Path) -> AsyncIterator[FastAPI]:
     known = {"service_urls": {"fake": (service.url,)}, "service_token": SecretStr(TOKEN), "storage_url": storage_url}
     app = create_app(settings.model_copy(update=known))
     async with app.router.lifespan_context(app):
-        await until(lambda: app.state.instance_registry.available("fake"))
+        await until(lambda: platform_of(app).registry.available("fake"))
         yield app
     await service.end()
 

@@ -5,27 +5,27 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
-from support.common import AuthHeaders, MakeUser
+from support.common import AuthHeaders, MakeUser, replace_parts
 from support.dataset_api import DatasetApi, prepare_in_thread
 
 from data_kit import ArchiveLimits
 from vision_api.datasets.processing.processor import DatasetProcessor
 from vision_api.db.session import Database
+from vision_api.platform import platform_of
 
 
 @pytest.fixture
 def database(app: FastAPI) -> Database:
     """Return the database of the app."""
-    database: Database = app.state.database
-    return database
+    return platform_of(app).database
 
 
 @pytest.fixture
 def processor(app: FastAPI, tmp_path: Path) -> DatasetProcessor:
-    state = app.state
+    state = platform_of(app)
     folder = tmp_path / "processing"
     processor = DatasetProcessor(state.database, state.store, folder, ArchiveLimits(), prepare_in_thread)
-    state.dataset_processor = processor
+    replace_parts(app, dataset_processor=processor)
     return processor
 
 

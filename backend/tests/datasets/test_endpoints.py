@@ -11,6 +11,7 @@ from support.dataset_api import URL, DatasetApi, coins, png, zipped
 from support.job_rows import job_fields
 
 from vision_api.models import DatasetVersion, GarbageObject, Project, ProjectMember, TrainingJob
+from vision_api.platform import platform_of
 
 
 async def test_an_upload_is_processed_to_a_ready_data_set(api: DatasetApi) -> None:
@@ -70,7 +71,7 @@ async def test_statistics_from_before_there_were_histograms_are_given_as_they_ar
     api: DatasetApi, app: FastAPI
 ) -> None:
     dataset = await api.ready(coins())
-    async with app.state.database.transaction() as session:
+    async with platform_of(app).database.transaction() as session:
         version = (
             await session.execute(select(DatasetVersion).options(undefer(DatasetVersion.statistics)))
         ).scalar_one()
@@ -111,7 +112,7 @@ async def test_a_data_set_is_its_owners_alone(api: DatasetApi, stranger: Dataset
 
 
 async def test_a_projects_data_set_is_its_members(api: DatasetApi, stranger: DatasetApi, app: FastAPI) -> None:
-    async with app.state.database.transaction() as session:
+    async with platform_of(app).database.transaction() as session:
         project = Project(name="coins")
         session.add(project)
         await session.flush()
@@ -181,12 +182,12 @@ async def test_content_that_comes_again_is_rescued_from_the_sweep(api: DatasetAp
 
 async def test_a_data_set_that_a_job_needs_stays(api: DatasetApi, app: FastAPI) -> None:
     dataset = await api.ready(coins())
-    async with app.state.database.transaction() as session:
+    async with platform_of(app).database.transaction() as session:
         job = TrainingJob(**job_fields(created_by_id=api.user.id, dataset_id=dataset["id"], status="queued"))
         session.add(job)
 
     problem_of(await api.delete(dataset["id"]), 409, "in_use")
-    async with app.state.database.transaction() as session:
+    async with platform_of(app).database.transaction() as session:
         await session.execute(update(TrainingJob).values(status="completed"))
 
     assert (await api.delete(dataset["id"])).status_code == 204
@@ -209,5 +210,5 @@ async def test_what_is_not_ready_has_no_statistics_and_no_preview(api: DatasetAp
 
 
 async def garbage(app: FastAPI) -> set[str]:
-    async with app.state.database.snapshot() as session:
+    async with platform_of(app).database.snapshot() as session:
         return set((await session.execute(select(GarbageObject.uri))).scalars())

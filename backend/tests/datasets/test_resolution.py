@@ -11,12 +11,13 @@ from data_kit import extract_archive, open_dataset
 from vision_api.datasets.resolution import ResolvedDataset, resolve_for_job
 from vision_api.errors import Invalid
 from vision_api.models import Project, ProjectMember
+from vision_api.platform import platform_of
 from vision_contracts import DatasetFormat, TaskType
 
 
 async def resolve(app: FastAPI, api: DatasetApi, dataset_id: int, **changes: Any) -> ResolvedDataset:
     wanted = {"version": None, "project_id": 1, "task_type": TaskType.OBJECT_DETECTION} | changes
-    async with app.state.database.snapshot() as session:
+    async with platform_of(app).database.snapshot() as session:
         return await resolve_for_job(session, api.user, dataset_id=dataset_id, **wanted)
 
 
@@ -34,7 +35,7 @@ async def test_a_job_gets_an_archive_that_opens_as_the_data_set(app: FastAPI, ap
 
     assert (resolved.version, resolved.ref.format) == (1, DatasetFormat.YOLO)
     assert resolved.ref.digest == dataset["digest"]
-    app.state.store.get_file(resolved.ref.uri, tmp_path / "a.zip")
+    platform_of(app).store.get_file(resolved.ref.uri, tmp_path / "a.zip")
     extract_archive(tmp_path / "a.zip", tmp_path / "out")
     opened = open_dataset(tmp_path / "out", format=resolved.ref.format, task_type=TaskType.OBJECT_DETECTION)
     assert opened.class_names == ("coin",)
@@ -71,7 +72,7 @@ async def test_what_cannot_be_used_is_refused_by_field(app: FastAPI, api: Datase
 
 
 async def test_a_data_set_of_one_project_is_not_for_another(app: FastAPI, api: DatasetApi) -> None:
-    async with app.state.database.transaction() as session:
+    async with platform_of(app).database.transaction() as session:
         project = Project(name="coins")
         session.add(project)
         await session.flush()

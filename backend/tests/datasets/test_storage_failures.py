@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
-from support.common import problem_of
+from support.common import problem_of, replace_parts
 from support.dataset_api import DatasetApi, coins
 
 from data_kit import ObjectStore, StoredObject
 from data_kit.storage import Timeouts, open_store
+from vision_api.platform import platform_of
 
 SHORT = Timeouts(connect=timedelta(seconds=1), retries=0)
 
@@ -19,8 +20,9 @@ SHORT = Timeouts(connect=timedelta(seconds=1), retries=0)
 def dead_store(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
     for name, value in {"ENDPOINT_URL": "http://127.0.0.1:1", "ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
-    app.state.store = open_store("s3://bucket/platform", SHORT)
-    return app.state.store
+    store = open_store("s3://bucket/platform", SHORT)
+    replace_parts(app, store=store)
+    return store
 
 
 async def test_an_upload_without_storage_is_to_be_sent_again_and_leaves_nothing(
@@ -49,7 +51,7 @@ async def test_an_upload_to_a_full_disk_says_so(
     def refuse(path: Path, key: str) -> StoredObject:
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr(app.state.store, "put_file", refuse)
+    monkeypatch.setattr(platform_of(app).store, "put_file", refuse)
 
     problem_of(await api.upload(coins()), 507, "storage_full")
     assert not list((tmp_path / "uploads").iterdir())

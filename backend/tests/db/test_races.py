@@ -9,7 +9,6 @@ from sqlalchemy import select
 from support.common import AuthHeaders, problem_of
 from support.job_rows import job_fields
 
-from data_kit import ObjectStore
 from vision_api.datasets import repository as datasets
 from vision_api.datasets import use_cases
 from vision_api.datasets.processing.prepare import DatasetSummary, PrepareResult
@@ -18,6 +17,7 @@ from vision_api.datasets.use_cases import Origin
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
 from vision_api.models import Dataset, DatasetStatus, DatasetVersion, GarbageObject, Project, TrainingJob, User
+from vision_api.platform import platform_of
 from vision_api.projects import use_cases as projects
 from vision_api.storage_layout import archive_key
 from vision_api.training_jobs import access
@@ -33,7 +33,7 @@ SUMMARY = DatasetSummary(
 @pytest.fixture
 async def twins(app: FastAPI, database: Database, owner: User) -> tuple[Dataset, DatasetVersion]:
     """A data set that is ready, and a version of another one with the same content that is being processed."""
-    store: ObjectStore = app.state.store
+    store = platform_of(app).store
     ready, new = Dataset(name="ready", owner_id=owner.id), Dataset(name="new", owner_id=owner.id)
     async with database.transaction() as session:
         session.add_all([ready, new])
@@ -73,7 +73,7 @@ async def test_content_that_is_deleted_and_found_again_at_the_same_moment_is_kep
     monkeypatch.setattr(datasets, "remove_garbage", rescue_while_somebody_deletes)
 
     assert await apply_result(
-        database, app.state.store, ClaimedVersion(version.id, 1, Origin()), PrepareResult([], SUMMARY)
+        database, platform_of(app).store, ClaimedVersion(version.id, 1, Origin()), PrepareResult([], SUMMARY)
     )
     await asyncio.gather(*deletions)
 

@@ -13,6 +13,7 @@ from vision_api.config import Settings
 from vision_api.db.session import Database
 from vision_api.main import create_app
 from vision_api.models import User
+from vision_api.platform import platform_of
 
 SIZES = (1, 10, 200)
 STATEMENTS = {
@@ -116,10 +117,10 @@ def test_every_list_route_has_its_number_of_statements() -> None:
 async def test_a_list_takes_as_many_statements_at_1_10_and_200_rows(
     client: httpx.AsyncClient, app: FastAPI, database: Database, owner: User, auth_headers: AuthHeaders
 ) -> None:
-    await app.state.catalog.put(make_list(*(make_card(f"model-{index}") for index in range(max(SIZES)))))
+    await platform_of(app).catalog.put(make_list(*(make_card(f"model-{index}") for index in range(max(SIZES)))))
     counts: dict[str, list[int]] = {name: [] for name in STATEMENTS}
     for count in SIZES:
-        full = await fill_project(database, app.state.store, owner, count)
+        full = await fill_project(database, platform_of(app).store, owner, count)
         for path, operation in _list_operations(app.openapi()):
             name = operation["operationId"]
             address, query = _address(path, operation, full, count)

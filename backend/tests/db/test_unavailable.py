@@ -23,6 +23,7 @@ from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
 from vision_api.main import create_app
 from vision_api.migrate import upgrade
+from vision_api.platform import platform_of
 
 PROJECTS = "/api/v1/projects"
 CREDENTIALS = {"email": "mina@example.com", "password": PASSWORD}
@@ -50,7 +51,7 @@ async def test_exhausted_pool_is_a_503_and_recovers(
     client: httpx.AsyncClient, app: FastAPI, make_user: MakeUser, auth_headers: AuthHeaders
 ) -> None:
     headers = await auth_headers(await make_user())
-    async with app.state.database.snapshot() as one, app.state.database.snapshot() as two:
+    async with platform_of(app).database.snapshot() as one, platform_of(app).database.snapshot() as two:
         await one.execute(text("SELECT 1"))
         await two.execute(text("SELECT 1"))
         started_at = time.monotonic()

@@ -18,6 +18,7 @@ from vision_api.first_run.administrator import bootstrap
 from vision_api.first_run.sample_project import choose_card, copy_samples, running_sample_project
 from vision_api.main import create_app
 from vision_api.models import Project, TrainingJob, User
+from vision_api.platform import platform_of
 from vision_api.training_jobs.resolution.resolver import JobResolver
 from vision_contracts import TaskType
 
@@ -77,7 +78,7 @@ async def test_given_password_is_used_and_not_printed(
 async def test_generated_password_opens_nothing_but_its_own_change(
     app: FastAPI, client: httpx.AsyncClient, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await bootstrap(app.state.database, settings)
+    await bootstrap(platform_of(app).database, settings)
     password = re.findall(r"Password: +(\S+)", capsys.readouterr().out)[0]
     login = await client.post(LOGIN, json={"email": "admin@example.com", "password": password})
     assert login.json()["user"]["must_change_password"] is True
@@ -92,7 +93,7 @@ async def test_deployed_platform_gets_no_sample_project(database: Database, sett
 
 
 async def _jobs(app: FastAPI) -> list[tuple[str, str, str, str]]:
-    async with app.state.database.snapshot() as session:
+    async with platform_of(app).database.snapshot() as session:
         jobs = await session.scalars(select(TrainingJob).order_by(TrainingJob.framework))
         return [(job.framework, job.model_name, job.task_type, job.status) for job in jobs]
 
@@ -104,19 +105,19 @@ async def test_sample_experiments_come_with_the_catalogues_and_only_once(local: 
     of_small = ("small", "resnet", "image_classification", "pending")
     app = create_app(local, background=False)
     async with app.router.lifespan_context(app):
-        await bootstrap(app.state.database, local)
-        resolver = JobResolver(app.state.database, local, app.state.catalog)
-        await app.state.catalog.put(small)
-        async with running_sample_project(resolver, app.state.instance_registry):
+        await bootstrap(platform_of(app).database, local)
+        resolver = JobResolver(platform_of(app).database, local, platform_of(app).catalog)
+        await platform_of(app).catalog.put(small)
+        async with running_sample_project(resolver, platform_of(app).registry):
             assert await _jobs(app) == [of_small]
         assert note.exists()  # stopped before the other framework had answered
 
-        async with running_sample_project(resolver, app.state.instance_registry):
-            await app.state.catalog.put(tiny)
+        async with running_sample_project(resolver, platform_of(app).registry):
+            await platform_of(app).catalog.put(tiny)
             await until(lambda: not note.exists())
         assert await _jobs(app) == [of_small, ("tiny", "yolo", "object_detection", "pending")]
 
-        async with running_sample_project(resolver, app.state.instance_registry):
+        async with running_sample_project(resolver, platform_of(app).registry):
             assert len(await _jobs(app)) == 2
 
 

@@ -12,6 +12,7 @@ from support.common import AuthHeaders, MakeUser, problem_of
 from vision_api.kit.clock import utc_now
 from vision_api.kit.idempotency import KEPT
 from vision_api.models import IdempotencyRecord, Project
+from vision_api.platform import platform_of
 
 URL = "/api/v1/projects"
 KEY = {"Idempotency-Key": "5f0c"}
@@ -27,7 +28,7 @@ async def _create(client: httpx.AsyncClient, headers: dict[str, str], name: str 
 
 
 async def _count_projects(app: FastAPI) -> int:
-    async with app.state.database.snapshot() as session:
+    async with platform_of(app).database.snapshot() as session:
         return (await session.execute(select(func.count()).select_from(Project))).scalar_one()
 
 
@@ -74,7 +75,7 @@ async def test_key_belongs_to_its_user(
 
 async def test_key_is_forgotten_after_a_day(client: httpx.AsyncClient, app: FastAPI, headers: dict[str, str]) -> None:
     first = await _create(client, headers)
-    async with app.state.database.transaction() as session:
+    async with platform_of(app).database.transaction() as session:
         await session.execute(update(IdempotencyRecord).values(created_at=utc_now() - KEPT - timedelta(seconds=1)))
     second = await _create(client, headers, "Dents")
     assert second.json()["id"] != first.json()["id"]

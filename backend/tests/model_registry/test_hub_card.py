@@ -10,6 +10,7 @@ from support.small_service import make_card, make_list
 from support.trained_jobs import DIGEST, TrainJob, make_report
 
 from vision_api.models import Project
+from vision_api.platform import platform_of
 
 ENVIRONMENT = {"device": "cpu", "versions": {"small-vision": "1.0", "torch": "2.15.0"}, "platform": "0.1.0"}
 
@@ -26,7 +27,7 @@ def _read(answer: httpx.Response) -> tuple[dict[str, Any], str]:
 async def test_a_card_describes_model_training_and_metrics(
     api: httpx.AsyncClient, app: FastAPI, project: Project, train_job: TrainJob
 ) -> None:
-    await app.state.catalog.put(make_list(make_card("tiny", license="apache-2.0", params=1234567)))
+    await platform_of(app).catalog.put(make_list(make_card("tiny", license="apache-2.0", params=1234567)))
     job = await train_job(
         report=make_report({"cat": 0.9, "dog": 0.7}), name="| `x` [a](http://b) <b>", environment=ENVIRONMENT
     )

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import update
-from support.common import AuthHeaders, MakeUser, fields_of, problem_of
+from support.common import AuthHeaders, MakeUser, fields_of, problem_of, replace_parts
 from support.fake_hub import Hub, make_hub_app
 from support.small_service import serving_app
 from support.trained_jobs import WEIGHTS, TrainJob
@@ -21,6 +21,7 @@ from vision_api.kit.clock import utc_now
 from vision_api.model_registry.hub import pusher as pusher_module
 from vision_api.model_registry.hub.pusher import HubPusher, running_pusher
 from vision_api.models import ModelPush, Project
+from vision_api.platform import platform_of
 
 
 @pytest.fixture
@@ -41,7 +42,9 @@ def settings(settings: Settings, hub: Hub) -> Settings:
 
 @pytest.fixture
 def pusher(app: FastAPI) -> HubPusher:
-    return app.state.hub_pusher
+    pusher = platform_of(app).hub_pusher
+    assert isinstance(pusher, HubPusher)
+    return pusher
 
 
 @pytest.fixture
@@ -65,7 +68,7 @@ async def _get(api: httpx.AsyncClient, push: str) -> dict[str, Any]:
 
 
 async def _make_retry_due(app: FastAPI) -> None:
-    async with app.state.database.transaction() as session:
+    async with platform_of(app).database.transaction() as session:
         await session.execute(update(ModelPush).values(lease_expires_at=None))
 
 
@@ -197,10 +200,10 @@ async def test_a_push_that_was_under_way_when_the_backend_ended_is_made_by_the_n
     api: httpx.AsyncClient, app: FastAPI, url: str, hub: Hub, settings: Settings
 ) -> None:
     push = await _push(api, url, repository="digit-reader")
-    async with app.state.database.transaction() as session:  # the state that a killed pusher leaves
+    async with platform_of(app).database.transaction() as session:  # the state that a killed pusher leaves
         await session.execute(update(ModelPush).values(tries=1, lease_expires_at=utc_now()))
 
-    async with running_pusher(app.state.database, app.state.store, settings) as pusher:
+    async with running_pusher(platform_of(app).database, platform_of(app).store, settings) as pusher:
         for _ in range(300):
             if (await _get(api, push))["status"] == "pushed":
                 break
@@ -226,7 +229,7 @@ async def test_a_push_without_weights_fails(
 async def test_without_a_token_nothing_is_pushed(
     api: httpx.AsyncClient, app: FastAPI, url: str, settings: Settings
 ) -> None:
-    app.state.settings = settings.model_copy(update={"hub_token": None})
+    replace_parts(app, settings=settings.model_copy(update={"hub_token": None}))
     problem_of(await api.post(f"{url}/pushes", json={"repository": "x"}), 409, "hub_not_configured")
 
 

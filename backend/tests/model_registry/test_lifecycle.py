@@ -13,11 +13,11 @@ from sqlalchemy import select, update
 from support.common import AuthHeaders, MakeUser, fields_of, problem_of
 from support.trained_jobs import DIGEST, WEIGHTS, TrainJob, make_report
 
-from data_kit import ObjectStore
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.model_registry import registration
 from vision_api.models import GarbageObject, ModelVersion, Project, ProjectMember, TrainingJob
+from vision_api.platform import platform_of
 from vision_api.training_jobs.loops import sweep
 from vision_api.training_jobs.loops.retention import DEFAULT_RETENTION
 from vision_api.training_jobs.loops.sweep import SweepLoop
@@ -38,7 +38,7 @@ async def _sweep(app: FastAPI, monkeypatch: pytest.MonkeyPatch, *, after: timede
     """Run a round of the sweep, as if so much time had passed."""
     monkeypatch.setattr(sweep, "SEEN_AS_DELETED", timedelta(0))
     monkeypatch.setattr(sweep, "utc_now", lambda: utc_now() + after)
-    await SweepLoop(app.state.database, app.state.store, DEFAULT_RETENTION, owner=uuid4()).tick()
+    await SweepLoop(platform_of(app).database, platform_of(app).store, DEFAULT_RETENTION, owner=uuid4()).tick()
 
 
 def _files(tmp_path: Path, folder: str) -> list[str]:
@@ -225,7 +225,7 @@ async def test_a_copy_that_the_sweep_may_be_deleting_is_not_registered(
     with monkeypatch.context() as patched:
         patched.setattr(registration, "_copy_weights", slow)
         problem_of(await api.post(url, json={"name": "reader", "job_id": job.id}), 409, "conflict")
-    store: ObjectStore = app.state.store
+    store = platform_of(app).store
     store.delete_prefix(f"jobs/{job.job_uid}")
     problem_of(await api.post(url, json={"name": "reader", "job_id": job.id}), 409, "conflict")
     assert (await api.get(url)).json() == []

@@ -20,6 +20,7 @@ from vision_api.config import Settings
 from vision_api.kit.clock import utc_now
 from vision_api.main import create_app
 from vision_api.models import MetricPoint
+from vision_api.platform import platform_of
 
 ADMIN = {"username": "admin@example.com", "password": "a long password of the tests"}
 JOB = {"framework": "fake", "model_name": "linear", "task_type": "image_classification", "epochs": 2, "batch_size": 2}
@@ -42,7 +43,7 @@ async def app(settings: Settings, tmp_path: Path, colors: Path) -> AsyncIterator
     )
     app = create_app(own)
     async with app.router.lifespan_context(app):
-        await until(lambda: app.state.instance_registry.available("fake"))
+        await until(lambda: platform_of(app).registry.available("fake"))
         yield app
     await service.end()
 
@@ -82,7 +83,7 @@ async def test_the_time_of_a_training_is_known_from_an_earlier_one(
     await api.post(f"/training/jobs/{job}/start")
     steps = (await ended(api, f"/training/jobs/{job}"))["progress"]["steps"]
     point = {"job_id": job, "time": utc_now(), "step": steps, "epoch": 1, "name": "time/epoch_seconds", "value": 40.0}
-    async with app.state.database.transaction() as session:
+    async with platform_of(app).database.transaction() as session:
         await session.execute(insert(MetricPoint), [point])
 
     for name, basis in (("linear", "earlier_training"), ("hub/linear", "similar_training")):

@@ -6,12 +6,13 @@ from support.full_projects import fill_project
 
 from vision_api.db.session import Database
 from vision_api.models import User
+from vision_api.platform import platform_of
 
 
 async def test_each_operation_of_a_list_has_its_own_files_and_last_values_as_when_it_is_read_alone(
     api: httpx.AsyncClient, app: FastAPI, database: Database, owner: User
 ) -> None:
-    full = await fill_project(database, app.state.store, owner, 3)
+    full = await fill_project(database, platform_of(app).store, owner, 3)
     address = f"/api/v1/training/jobs/{full.job_id}/operations"
     listed = (await api.get(address)).json()
     newest, second, oldest = listed

@@ -14,6 +14,7 @@ from vision_api.config import Settings
 from vision_api.kit import response_cache
 from vision_api.kit.clock import utc_now
 from vision_api.models import AuthSession, Project, ProjectMember, User
+from vision_api.platform import platform_of
 
 URL = "/api/v1/projects"
 
@@ -43,23 +44,23 @@ async def test_what_nothing_has_changed_since_is_not_read_again(api: httpx.Async
     with counted_statements(app) as statements:
         again = await api.get(URL)
     assert (again.content, again.headers["X-Total-Count"]) == (first.content, "1")
-    assert len(statements) == (0 if app.state.database.is_sqlite else 2)  # PostgreSQL has no data version
+    assert len(statements) == (0 if platform_of(app).database.is_sqlite else 2)  # PostgreSQL has no data version
 
 
 async def test_a_member_who_is_removed_does_not_see_the_project_any_more(api: httpx.AsyncClient, app: FastAPI) -> None:
-    async with app.state.database.transaction() as session:
+    async with platform_of(app).database.transaction() as session:
         await session.execute(delete(ProjectMember))
     assert await names(api) == []
 
 
 async def test_a_change_is_seen_at_once(api: httpx.AsyncClient, app: FastAPI) -> None:
-    async with app.state.database.transaction() as session:
+    async with platform_of(app).database.transaction() as session:
         await session.execute(update(Project).values(name="Dents"))
     assert await names(api) == ["Dents"]
 
 
 async def test_a_sign_in_that_has_ended_gets_no_list(api: httpx.AsyncClient, app: FastAPI) -> None:
-    async with app.state.database.transaction() as session:
+    async with platform_of(app).database.transaction() as session:
         await session.execute(update(AuthSession).values(revoked_at=utc_now()))
     problem_of(await api.get(URL), 401, "token_invalid")
 
@@ -67,7 +68,7 @@ async def test_a_sign_in_that_has_ended_gets_no_list(api: httpx.AsyncClient, app
 async def test_a_token_that_has_expired_gets_no_list(
     api: httpx.AsyncClient, app: FastAPI, mina: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tokens = app.state.access_tokens
+    tokens = platform_of(app).access_tokens
     known = tokens.read(api.headers["Authorization"][7:])
     long_ago = utc_now() - timedelta(seconds=tokens.lifetime_seconds - 300)
     about_to_expire = tokens.issue(AccessToken(mina.id, known.session_id), now=long_ago)
@@ -97,7 +98,7 @@ async def test_tokens_do_not_share_a_list(
 async def test_what_another_process_writes_is_seen_at_once(
     api: httpx.AsyncClient, app: FastAPI, settings: Settings
 ) -> None:
-    if not app.state.database.is_sqlite:
+    if not platform_of(app).database.is_sqlite:
         pytest.skip("on PostgreSQL every list is read")
     connection = sqlite3.connect(settings.database_url.partition("///")[2])
     connection.execute("UPDATE projects SET name = 'by hand'")

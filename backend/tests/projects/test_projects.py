@@ -10,6 +10,7 @@ from support.common import AuthHeaders, MakeUser, counted_statements, fields_of,
 from support.job_rows import job_fields
 
 from vision_api.models import Project, ProjectMember, TrainingJob, User
+from vision_api.platform import platform_of
 
 URL = "/api/v1/projects"
 
@@ -101,7 +102,7 @@ async def test_list_takes_one_statement_however_many_projects(
 
     await _create(client, headers)
     with_one = await count_statements()
-    async with app.state.database.transaction() as session:
+    async with platform_of(app).database.transaction() as session:
         for number in range(30):
             project = Project(name=f"number {number}")
             session.add(project)
@@ -172,12 +173,12 @@ async def test_deleted_project_is_gone_and_its_experiments_lose_their_home(
     client: httpx.AsyncClient, app: FastAPI, headers: dict[str, str], mina: User
 ) -> None:
     project_id = await _create(client, headers)
-    async with app.state.database.transaction() as session:
+    async with platform_of(app).database.transaction() as session:
         job = _job(project_id, mina)
         session.add(job)
     assert (await client.delete(f"{URL}/{project_id}", headers=headers)).status_code == 204
     problem_of(await client.get(f"{URL}/{project_id}", headers=headers), 404, "not_found")
-    async with app.state.database.snapshot() as session:
+    async with platform_of(app).database.snapshot() as session:
         home = await session.scalar(select(TrainingJob.project_id).where(TrainingJob.id == job.id))
         assert home is None
         assert (await session.scalars(select(ProjectMember))).all() == []

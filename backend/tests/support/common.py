@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import bcrypt
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from sqlalchemy import event
 
 from vision_api.models import User
+from vision_api.platform import hold_platform, platform_of
 
 PASSWORD = "correct horse battery"
 CHEAP_ROUNDS = 4
@@ -55,6 +57,11 @@ def refused_address() -> str:
         return f"127.0.0.1:{server.getsockname()[1]}"
 
 
+def replace_parts(app: FastAPI, **parts: Any) -> None:
+    """Give the application other parts of its platform: `replace_parts(app, settings=…)`."""
+    hold_platform(app, replace(platform_of(app), **parts))
+
+
 @contextmanager
 def counted_statements(app: FastAPI) -> Iterator[list[str]]:
     """Every SQL statement that is sent meanwhile."""
@@ -64,7 +71,7 @@ def counted_statements(app: FastAPI) -> Iterator[list[str]]:
         if not statement.startswith("BEGIN"):
             statements.append(statement)
 
-    engine = app.state.database.engine.sync_engine
+    engine = platform_of(app).database.engine.sync_engine
     event.listen(engine, "before_cursor_execute", count)
     yield statements
     event.remove(engine, "before_cursor_execute", count)

@@ -18,6 +18,7 @@ from vision_api.datasets.processing.prepare_process import Prepare
 from vision_api.datasets.processing.processor import DatasetProcessor
 from vision_api.db.session import Database
 from vision_api.models import DatasetVersion, User
+from vision_api.platform import platform_of
 
 URL = "/api/v1/datasets"
 
@@ -56,7 +57,9 @@ async def prepare_in_thread(
 
 def processor_with(app: FastAPI, tmp_path: Path, prepare: Prepare) -> DatasetProcessor:
     """Create a processor that prepares archives with `prepare`, in the folder `work`."""
-    return DatasetProcessor(app.state.database, app.state.store, tmp_path / "work", ArchiveLimits(), prepare)
+    return DatasetProcessor(
+        platform_of(app).database, platform_of(app).store, tmp_path / "work", ArchiveLimits(), prepare
+    )
 
 
 async def version_of(database: Database) -> DatasetVersion:

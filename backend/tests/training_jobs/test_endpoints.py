@@ -12,6 +12,7 @@ from support.small_service import make_card, make_list
 
 from vision_api.db.session import Database
 from vision_api.models import Artifact, JobStatus, Project, ProjectMember, ProjectRole, TrainingJob
+from vision_api.platform import platform_of
 
 S = JobStatus
 JOBS = "/api/v1/training/jobs"
@@ -21,7 +22,7 @@ JOBS = "/api/v1/training/jobs"
 async def catalog(app: FastAPI) -> None:
     """Two models, of which one has pretrained weights."""
     cards = [make_card("tiny"), make_card("known", pretrained_available=True)]
-    await app.state.catalog.put(make_list(*cards))
+    await platform_of(app).catalog.put(make_list(*cards))
 
 
 async def created(api: httpx.AsyncClient, wanted: dict[str, Any], **fields: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from support.small_service import make_card, make_list
 
 from vision_api.db.session import Database
 from vision_api.models import Project
+from vision_api.platform import platform_of
 from vision_api.projects.recount import recount_all
 
 JOBS = "/api/v1/training/jobs"
@@ -20,7 +21,7 @@ PROJECTS = "/api/v1/projects"
 
 @pytest.fixture(autouse=True)
 async def catalog(app: FastAPI) -> None:
-    await app.state.catalog.put(make_list(make_card("tiny")))
+    await platform_of(app).catalog.put(make_list(make_card("tiny")))
 
 
 async def shown(api: httpx.AsyncClient) -> list[int]:

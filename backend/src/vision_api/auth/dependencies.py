@@ -8,8 +8,8 @@ from fastapi import Depends, Query, Request
 from fastapi.security import OAuth2PasswordBearer
 
 from vision_api.auth import repository, tickets
-from vision_api.auth.tokens import AccessTokens
-from vision_api.db.session import Database, DatabaseDep
+from vision_api.db.session import Database
+from vision_api.dependencies import AccessTokensDep, DatabaseDep
 from vision_api.errors import Forbidden, Unauthorized
 from vision_api.models import User
 
@@ -24,13 +24,6 @@ class Principal:
     session_id: UUID
 
 
-async def get_access_tokens(request: Request) -> AccessTokens:
-    """Return the signer of this application."""
-    tokens: AccessTokens = request.app.state.access_tokens
-    return tokens
-
-
-AccessTokensDep = Annotated[AccessTokens, Depends(get_access_tokens)]
 BearerToken = Annotated[str | None, Depends(bearer)]
 
 

@@ -7,8 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from vision_api.auth import tickets, use_cases
-from vision_api.auth.authenticator import Authenticator
-from vision_api.auth.dependencies import AccessTokensDep, BearerToken, CurrentPrincipal, CurrentUser, get_principal
+from vision_api.auth.dependencies import BearerToken, CurrentPrincipal, CurrentUser, get_principal
 from vision_api.auth.schemas import (
     Credentials,
     RefreshRequest,
@@ -19,7 +18,7 @@ from vision_api.auth.schemas import (
     UserRead,
     UserUpdate,
 )
-from vision_api.db.session import DatabaseDep, WriteSession
+from vision_api.dependencies import AccessTokensDep, AuthenticatorDep, DatabaseDep, SettingsDep, WriteSession
 from vision_api.errors import Forbidden
 
 router = APIRouter(prefix="/auth", tags=["auth"])
@@ -42,14 +41,6 @@ _LOGIN_BODY: dict[str, Any] = {
         },
     }
 }
-
-
-async def _authenticator(request: Request) -> Authenticator:
-    authenticator: Authenticator = request.app.state.authenticator
-    return authenticator
-
-
-AuthenticatorDep = Annotated[Authenticator, Depends(_authenticator)]
 
 
 async def _credentials(request: Request) -> Credentials:
@@ -76,10 +67,10 @@ def _address(request: Request) -> str:
 
 @router.post("/register", status_code=201)
 async def register(
-    body: UserCreate, request: Request, database: DatabaseDep, tokens: AccessTokensDep, encoded: BearerToken
+    body: UserCreate, settings: SettingsDep, database: DatabaseDep, tokens: AccessTokensDep, encoded: BearerToken
 ) -> UserRead:
     """Open an account. Where registration is closed, only an administrator can."""
-    if request.app.state.settings.registration == "closed":
+    if settings.registration == "closed":
         is_admin = encoded is not None and (await get_principal(database, tokens, encoded)).user.is_admin
         if not is_admin:
             raise Forbidden("Registration is closed here. Ask an administrator for an account.")

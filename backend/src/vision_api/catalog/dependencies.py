@@ -1,21 +1,9 @@
 """Dependencies of the catalogue's routes."""
 
-from typing import Annotated
+from fastapi import Depends
 
-from fastapi import Depends, Request
-
-from vision_api.auth.dependencies import AccessTokensDep, BearerToken, get_principal, require_changed_password
-from vision_api.catalog.catalog import Catalog
-from vision_api.db.session import DatabaseDep
-
-
-async def get_catalog(request: Request) -> Catalog:
-    """Return the catalogue of this application."""
-    catalog: Catalog = request.app.state.catalog
-    return catalog
-
-
-CatalogDep = Annotated[Catalog, Depends(get_catalog)]
+from vision_api.auth.dependencies import BearerToken, get_principal, require_changed_password
+from vision_api.dependencies import AccessTokensDep, CatalogDep, DatabaseDep
 
 
 async def _signed_in(catalog: CatalogDep, database: DatabaseDep, tokens: AccessTokensDep, token: BearerToken) -> None:

@@ -6,9 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 
 from vision_api.catalog import use_cases
-from vision_api.catalog.dependencies import CatalogDep, SignedIn
+from vision_api.catalog.dependencies import SignedIn
 from vision_api.catalog.list_route import ModelListRoute
 from vision_api.catalog.schemas import ModelCardRead, ModelDetailRead, ModelFilter, ModelSort
+from vision_api.dependencies import CatalogDep
 from vision_api.errors import NotFound
 from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_contracts import TaskType

@@ -2,9 +2,9 @@
 
 from fastapi import Request
 
-from vision_api.catalog.catalog import Catalog
 from vision_api.kit.cached_route import CachedRoute, CachePlace, bearer_of
 from vision_api.kit.response_cache import key_of
+from vision_api.platform import platform_of
 
 
 class ModelListRoute(CachedRoute):
@@ -15,6 +15,6 @@ class ModelListRoute(CachedRoute):
 
     def find_place(self, request: Request) -> CachePlace:
         """Return the place of the query, read for verified tokens only."""
-        catalog: Catalog = request.app.state.catalog
+        catalog = platform_of(request.app).catalog
         may_read = catalog.verified_tokens.is_verified(bearer_of(request))
         return CachePlace(catalog.responses, key_of(request), may_read=may_read)

@@ -6,15 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from vision_api.auth.dependencies import CurrentUser
-from vision_api.catalog.dependencies import CatalogDep
 from vision_api.comparison import repository, use_cases
 from vision_api.comparison.schemas import Comparison, LeaderboardEntry
-from vision_api.db.session import DatabaseDep, ReadSession
+from vision_api.dependencies import CatalogDep, DatabaseDep, ReadSession, StoreDep
 from vision_api.errors import Invalid
 from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_api.kit.schemas import ResourceId
 from vision_api.projects.access import get_project_for
-from vision_api.training_jobs.dependencies import StoreDep
 from vision_contracts import TaskType
 
 router = APIRouter(tags=["comparisons"])

@@ -4,10 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from data_kit import DatasetStatistics, ObjectStore
+from data_kit import DatasetStatistics
 from vision_api.auth.dependencies import CurrentUser, StreamUser
 from vision_api.datasets import use_cases, version_use_cases
-from vision_api.datasets.processing.processor import DatasetProcessor
 from vision_api.datasets.schemas import (
     DatasetImport,
     DatasetRead,
@@ -19,7 +18,7 @@ from vision_api.datasets.schemas import (
     VersionRead,
 )
 from vision_api.datasets.uploads.ingestion import DatasetIngestion
-from vision_api.db.session import DatabaseDep, ReadSession, WriteSession
+from vision_api.dependencies import DatabaseDep, DatasetProcessorDep, ReadSession, SettingsDep, StoreDep, WriteSession
 from vision_api.kit.conditional import is_known
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.pagination import PageParams, set_page_headers
@@ -43,17 +42,12 @@ _CREATE_FORM = _form(
 )
 
 
-def _store(request: Request) -> ObjectStore:
-    store: ObjectStore = request.app.state.store
-    return store
+def _ingestion(
+    database: DatabaseDep, store: StoreDep, processor: DatasetProcessorDep, settings: SettingsDep
+) -> DatasetIngestion:
+    return DatasetIngestion(database, store, processor.wake, settings)
 
 
-def _ingestion(request: Request, database: DatabaseDep) -> DatasetIngestion:
-    processor: DatasetProcessor = request.app.state.dataset_processor
-    return DatasetIngestion(database, request.app.state.store, processor.wake, request.app.state.settings)
-
-
-StoreDep = Annotated[ObjectStore, Depends(_store)]
 IngestionDep = Annotated[DatasetIngestion, Depends(_ingestion)]
 VersionNumber = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="The newest by default.")]
 

@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, nullcontext
-from typing import Annotated
 
-from fastapi import Depends, Request
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
@@ -89,27 +87,3 @@ async def _unavailable_when_exhausted() -> AsyncGenerator[None]:
         yield
     except exc.TimeoutError as error:
         raise DatabaseUnavailable("Every database connection is in use. Try again shortly.") from error
-
-
-async def get_database(request: Request) -> Database:
-    """Return the database of this application."""
-    database: Database = request.app.state.database
-    return database
-
-
-DatabaseDep = Annotated[Database, Depends(get_database)]
-
-
-async def _read_session(database: DatabaseDep) -> AsyncGenerator[AsyncSession]:
-    async with database.snapshot() as session:
-        yield session
-
-
-async def _write_session(database: DatabaseDep) -> AsyncGenerator[AsyncSession]:
-    async with database.transaction() as session:
-        yield session
-
-
-# Function scope: a commit that fails must fail the answer, not follow it.
-ReadSession = Annotated[AsyncSession, Depends(_read_session, scope="function")]
-WriteSession = Annotated[AsyncSession, Depends(_write_session, scope="function")]

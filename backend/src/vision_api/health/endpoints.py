@@ -3,18 +3,14 @@
 import hmac
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, REGISTRY, disable_created_metrics, generate_latest
 from pydantic import Field
 
-from http_kit.request_metrics import RequestMetrics
-from vision_api.config import Settings
-from vision_api.db.session import DatabaseDep
+from vision_api.dependencies import PlatformDep
 from vision_api.errors import NotFound, Unauthorized
 from vision_api.health.readiness import Degradation, find_degradations
-from vision_api.health.state_metrics import StateMetrics
 from vision_api.kit.schemas import ReadModel
-from vision_api.training_services import InstanceRegistry
 
 router = APIRouter(tags=["health"])
 disable_created_metrics()  # one more series for each counter, without use
@@ -44,10 +40,10 @@ async def get_health() -> HealthRead:
 
 
 @router.get("/ready")
-async def get_ready(request: Request, database: DatabaseDep) -> ReadyRead:
+async def get_ready(platform: PlatformDep) -> ReadyRead:
     """Check the database (503 if it does not answer), the schema, the storage and the training services."""
-    registry: InstanceRegistry = request.app.state.instance_registry
-    degradations = await find_degradations(database, registry, request.app.state.storage_probe)
+    registry = platform.registry
+    degradations = await find_degradations(platform.database, registry, platform.storage_probe)
     missing = registry.unavailable_frameworks()
     services: dict[str, Literal["ok", "degraded"]] = {
         framework: "degraded" if framework in missing else "ok" for framework in sorted(registry.frameworks)
@@ -56,16 +52,14 @@ async def get_ready(request: Request, database: DatabaseDep) -> ReadyRead:
 
 
 @router.get("/metrics", response_class=Response, include_in_schema=False)
-async def get_metrics(request: Request, authorization: Annotated[str, Header()] = "") -> Response:
+async def get_metrics(platform: PlatformDep, authorization: Annotated[str, Header()] = "") -> Response:
     """Return all metrics in Prometheus' text format. In production it needs `METRICS_TOKEN`."""
-    settings: Settings = request.app.state.settings
+    settings = platform.settings
     if settings.metrics_token is not None:
         expected = f"Bearer {settings.metrics_token.get_secret_value()}"
         if not hmac.compare_digest(authorization.encode(), expected.encode()):
             raise Unauthorized("Send METRICS_TOKEN as a bearer token.")
     elif settings.is_production:
         raise NotFound("Set METRICS_TOKEN to publish metrics in production.")
-    requests: RequestMetrics = request.app.state.request_metrics
-    state: StateMetrics = request.app.state.state_metrics
-    registries = (requests.registry, REGISTRY, await state.read())
+    registries = (platform.request_metrics.registry, REGISTRY, await platform.state_metrics.read())
     return Response(b"".join(map(generate_latest, registries)), media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -7,8 +7,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Query, Request, Response, status
 
 from vision_api.auth.dependencies import CurrentUser, StreamUser
-from vision_api.catalog.dependencies import CatalogDep
-from vision_api.db.session import DatabaseDep, ReadSession, WriteSession
+from vision_api.dependencies import CatalogDep, DatabaseDep, ReadSession, StoreDep, WriteSession
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_api.kit.schemas import ResourceId
@@ -22,7 +21,6 @@ from vision_api.model_registry.schemas import (
     ModelVersionUpdate,
     RegisteredModelRead,
 )
-from vision_api.training_jobs.dependencies import StoreDep
 from vision_api.training_jobs.results import downloads
 from vision_api.training_jobs.schemas import ArtifactName, PresignedUrl
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 
 from vision_api.auth.dependencies import CurrentUser
-from vision_api.db.session import DatabaseDep, ReadSession
+from vision_api.dependencies import JobResolverDep, PlatformDep, ReadSession
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.schemas import ResourceId
 from vision_api.operations import use_cases
@@ -20,7 +20,6 @@ from vision_api.operations.schemas import (
     PreflightCreate,
     PreflightRead,
 )
-from vision_api.training_jobs.dependencies import JobResolverDep, NotifierDep, StoreDep
 
 router = APIRouter(prefix="/training/jobs", tags=["operations"])
 
@@ -38,11 +37,8 @@ def _predict_form() -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
-async def _operation_context(
-    request: Request, database: DatabaseDep, store: StoreDep, notifier: NotifierDep
-) -> OperationContext:
-    state = request.app.state
-    return OperationContext(database, state.settings, store, state.instance_registry, notifier)
+async def _operation_context(platform: PlatformDep) -> OperationContext:
+    return OperationContext(platform.database, platform.settings, platform.store, platform.registry, platform.notifier)
 
 
 OperationContextDep = Annotated[OperationContext, Depends(_operation_context)]

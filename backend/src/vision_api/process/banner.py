@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from vision_api.catalog.catalog import Catalog
 from vision_api.config import Settings
+from vision_api.platform import platform_of
 from vision_api.training_services import InstanceRegistry
 
 logger = logging.getLogger(__name__)
@@ -18,8 +19,8 @@ WAIT_FOR_SERVICES_SECONDS = 10.0
 
 async def announce(app: FastAPI, settings: Settings, *, port: int) -> None:
     """Print the addresses once the services answer, or after 10 s without them."""
-    registry: InstanceRegistry = app.state.instance_registry
-    catalog: Catalog = app.state.catalog
+    platform = platform_of(app)
+    registry, catalog = platform.registry, platform.catalog
     with suppress(TimeoutError):
         async with asyncio.timeout(WAIT_FOR_SERVICES_SECONDS):
             await _wait_for_services(registry)

@@ -11,8 +11,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from vision_api.config import Settings
+from vision_api.platform import find_platform
 from vision_api.process.banner import announce
-from vision_api.training_services import InstanceRegistry
 
 logger = logging.getLogger(__name__)
 
@@ -86,9 +86,9 @@ class PlatformServer(uvicorn.Server):
             logger.info("%s: stopping. Running jobs are paused; a second signal skips their checkpoints.", number.name)
             return
         logger.warning("%s again: jobs get no time for a checkpoint", number.name)
-        registry: InstanceRegistry | None = getattr(self._app.state, "instance_registry", None)
-        if registry is not None:
-            self._create_task(registry.stop_waiting())
+        platform = find_platform(self._app)
+        if platform is not None:
+            self._create_task(platform.registry.stop_waiting())
 
     def _create_task(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)

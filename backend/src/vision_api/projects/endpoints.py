@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from vision_api.auth.dependencies import CurrentUser
-from vision_api.db.session import ReadSession, WriteSession
+from vision_api.dependencies import ReadSession, WriteSession
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_api.kit.schemas import ResourceId

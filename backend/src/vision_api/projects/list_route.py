@@ -2,10 +2,9 @@
 
 from fastapi import Request
 
-from vision_api.auth.tokens import AccessTokens
-from vision_api.db.session import Database
 from vision_api.kit.cached_route import CachedRoute, CachePlace, bearer_of
 from vision_api.kit.response_cache import key_of
+from vision_api.platform import platform_of
 
 
 class ProjectListRoute(CachedRoute):
@@ -18,13 +17,12 @@ class ProjectListRoute(CachedRoute):
 
     def find_place(self, request: Request) -> CachePlace | None:
         """Return the place of the token and the query at the database's present version."""
-        database: Database = request.app.state.database
-        version, token = database.version(), bearer_of(request)
+        platform = platform_of(request.app)
+        version, token = platform.database.version(), bearer_of(request)
         if version is None or not token:
             return None
-        return CachePlace(request.app.state.project_lists, (version, token, *key_of(request)))
+        return CachePlace(platform.project_lists, (version, token, *key_of(request)))
 
     def expires_at(self, request: Request) -> float:
         """Return the time at which the request's token expires."""
-        tokens: AccessTokens = request.app.state.access_tokens
-        return tokens.expires_at(bearer_of(request))
+        return platform_of(request.app).access_tokens.expires_at(bearer_of(request))

@@ -6,14 +6,13 @@ from fastapi import APIRouter, Query, Request, Response, status
 from sqlalchemy import Select
 
 from vision_api.auth.dependencies import CurrentUser
-from vision_api.db.session import ReadSession, WriteSession
+from vision_api.dependencies import JobResolverDep, NotifierDep, ReadSession, WriteSession
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_api.kit.schemas import ResourceId
 from vision_api.models import JobStatus, TrainingJob
 from vision_api.projects.access import get_project_for
 from vision_api.training_jobs import lifecycle, repository, use_cases
-from vision_api.training_jobs.dependencies import JobResolverDep, NotifierDep
 from vision_api.training_jobs.schemas import (
     Extend,
     Fork,

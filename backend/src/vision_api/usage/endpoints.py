@@ -5,9 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from vision_api.auth.dependencies import CurrentUser
-from vision_api.db.session import DatabaseDep, ReadSession
+from vision_api.dependencies import DatabaseDep, ReadSession, StoreDep
 from vision_api.kit.schemas import ResourceId
-from vision_api.training_jobs.dependencies import StoreDep
 from vision_api.usage import use_cases
 from vision_api.usage.schemas import JobUsage, ProjectUsage
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from support.dataset_api import DatasetApi, coins, png, zipped
 from support.hostile_archives import HOSTILE, Hostile, with_entry
 
+from vision_api.platform import platform_of
 from vision_api.training_jobs.loops.retention import DEFAULT_RETENTION
 from vision_api.training_jobs.loops.sweep import SweepLoop
 
@@ -38,7 +39,7 @@ async def test_a_hostile_archive_is_invalid_and_leaves_nothing(
     errors = [finding for finding in findings if finding["severity"] == "error"]
     assert {finding["code"] for finding in errors} == {hostile.code}, errors
     assert all(finding["fix"] and len(finding["message"]) < 1000 for finding in errors)
-    await SweepLoop(app.state.database, app.state.store, DEFAULT_RETENTION, owner=uuid4()).tick()
+    await SweepLoop(platform_of(app).database, platform_of(app).store, DEFAULT_RETENTION, owner=uuid4()).tick()
     assert leftovers(tmp_path) == []
 
 

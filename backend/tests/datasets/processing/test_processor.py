@@ -20,6 +20,7 @@ from vision_api.datasets.processing.processor import running_processor
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import DatasetVersion
+from vision_api.platform import platform_of
 
 
 async def test_an_upload_is_processed_in_a_process_of_its_own(api: DatasetApi, app: FastAPI, tmp_path: Path) -> None:
@@ -55,7 +56,7 @@ async def test_an_upload_that_takes_too_long_fails(
 ) -> None:
     monkeypatch.setattr(prepare_process, limit, 2.0)
     dataset = (await api.upload(coins())).json()
-    archive = app.state.store.local_path((await version_of(database)).upload_uri)
+    archive = platform_of(app).store.local_path((await version_of(database)).upload_uri)
     archive.unlink()
     os.mkfifo(archive)  # opening it blocks, since nothing is written to it
 
@@ -72,7 +73,7 @@ async def test_an_upload_that_is_no_longer_in_storage_fails_at_once(
     api: DatasetApi, app: FastAPI, database: Database, tmp_path: Path
 ) -> None:
     dataset = (await api.upload(coins())).json()
-    app.state.store.delete((await version_of(database)).upload_uri)
+    platform_of(app).store.delete((await version_of(database)).upload_uri)
 
     await api.process()
 
@@ -134,7 +135,7 @@ async def test_unpacked_files_are_deleted_before_storing(
 ) -> None:
     """Space for three copies of a data set is enough."""
     dataset = (await api.upload(coins())).json()
-    store, put_file = app.state.store, app.state.store.put_file
+    store, put_file = platform_of(app).store, platform_of(app).store.put_file
     left: set[str] = set()
 
     def list_and_put(path: Path, key: str) -> Any:
@@ -181,7 +182,7 @@ async def test_on_sqlite_the_start_ends_the_lease_of_a_killed_backend(
     async with database.transaction() as session:
         await claim_oldest(session, DatasetVersion, lease_seconds=600)
 
-    async with running_processor(database, app.state.store, app.state.settings), asyncio.timeout(30):
+    async with running_processor(database, platform_of(app).store, platform_of(app).settings), asyncio.timeout(30):
         while (await api.get(f"/{dataset['id']}")).json()["status"] == "processing":
             await asyncio.sleep(0.05)
 

@@ -18,6 +18,7 @@ from vision_api.datasets.processing.prepare import PrepareResult, ReportProgress
 from vision_api.datasets.processing.prepare_process import prepare_in_process
 from vision_api.datasets.use_cases import Origin
 from vision_api.db.session import Database
+from vision_api.platform import platform_of
 
 
 async def test_the_stage_and_its_percent_are_shown_while_a_version_is_processed(
@@ -95,7 +96,7 @@ def test_a_download_ends_once_it_is_stopped(tmp_path: Path, app: FastAPI) -> Non
     (folder / "a.txt").write_bytes(b"a")
     progress = Progress()
     progress.is_stopped = True
-    downloader = SourceDownloader(app.state.store, ArchiveLimits(), (folder,))
+    downloader = SourceDownloader(platform_of(app).store, ArchiveLimits(), (folder,))
 
     with pytest.raises(Stopped):
         downloader.download(Origin(import_uri=folder.as_uri()), tmp_path, progress)

@@ -16,6 +16,7 @@ from vision_api.datasets.processing.prepare import PrepareResult, ReportProgress
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import DatasetVersion, GarbageObject
+from vision_api.platform import platform_of
 from vision_api.training_jobs.loops.retention import DEFAULT_RETENTION
 from vision_api.training_jobs.loops.sweep import SweepLoop
 
@@ -25,14 +26,14 @@ async def test_files_stored_before_a_failure_are_left_to_the_sweep(
 ) -> None:
     monkeypatch.setattr(results, "RETRY_SECONDS", ())
     await api.upload(coins())
-    put_file = app.state.store.put_file
+    put_file = platform_of(app).store.put_file
 
     def fail_at_samples(path: Path, key: str) -> Any:
         if "/samples/" in key:
             raise StorageError("The bucket does not answer.")
         return put_file(path, key)
 
-    monkeypatch.setattr(app.state.store, "put_file", fail_at_samples)
+    monkeypatch.setattr(platform_of(app).store, "put_file", fail_at_samples)
     assert await processor_with(app, tmp_path, prepare_in_thread).process_next()
 
     assert (await version_of(database)).status == "failed"
@@ -79,7 +80,7 @@ async def test_content_that_the_sweep_is_deleting_is_stored_again_after_it(
     await api.process()
     version = await version_of(database)
     assert (version.status, version.tries) == ("processing", 0)
-    store, owner = app.state.store, uuid4()
+    store, owner = platform_of(app).store, uuid4()
     await SweepLoop(database, store, DEFAULT_RETENTION, owner=owner).tick()
     assert contents(tmp_path) == []
     async with database.transaction() as session:

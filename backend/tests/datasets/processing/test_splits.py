@@ -11,12 +11,13 @@ from support.dataset_api import DatasetApi, coins, prepare_in_thread
 from data_kit import extract_archive, open_dataset
 from vision_api.datasets.processing.prepare_process import prepare_in_process
 from vision_api.models import DatasetVersion
+from vision_api.platform import platform_of
 
 
 async def archive_of(app: FastAPI) -> Path:
-    async with app.state.database.snapshot() as session:
+    async with platform_of(app).database.snapshot() as session:
         (uri,) = (await session.execute(select(DatasetVersion.archive_uri))).scalars()
-    return app.state.store.local_path(uri)
+    return platform_of(app).store.local_path(uri)
 
 
 @pytest.mark.parametrize("prepare", [prepare_in_thread, prepare_in_process])

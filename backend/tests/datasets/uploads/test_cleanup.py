@@ -12,15 +12,16 @@ from support.tus_client import begun, head, send
 from vision_api.datasets.uploads.cleanup import delete_abandoned_uploads
 from vision_api.kit.clock import utc_now
 from vision_api.models import GarbageObject, ResumableUpload
+from vision_api.platform import platform_of
 
 
 async def clean_up(app: FastAPI, tmp_path: Path) -> None:
-    await delete_abandoned_uploads(app.state.database, app.state.store, tmp_path / "uploads")
+    await delete_abandoned_uploads(platform_of(app).database, platform_of(app).store, tmp_path / "uploads")
 
 
 async def test_uploads_that_no_row_names_are_deleted_after_a_day(api: DatasetApi, app: FastAPI, tmp_path: Path) -> None:
     await api.upload(coins())
-    store = app.state.store
+    store = platform_of(app).store
     old, new = store.put_bytes(b"", "uploads/old.zip").uri, store.put_bytes(b"", "uploads/new.zip").uri
     for path in (tmp_path / "storage" / "uploads").iterdir():
         if path.name != "new.zip":
@@ -31,7 +32,7 @@ async def test_uploads_that_no_row_names_are_deleted_after_a_day(api: DatasetApi
     assert not store.exists(old)
     assert store.exists(new)
     await api.process()
-    assert (await version_of(app.state.database)).status == "ready"
+    assert (await version_of(platform_of(app).database)).status == "ready"
 
 
 async def test_a_file_that_a_killed_backend_was_receiving_is_deleted_after_a_day(app: FastAPI, tmp_path: Path) -> None:
@@ -53,13 +54,13 @@ async def test_an_unfinished_upload_expires_and_a_finished_one_leaves_its_data_s
     unfinished, finished = await begun(api, b"12345"), await begun(api, content)
     await send(api, unfinished, 0, b"123")
     await send(api, finished, 0, content)
-    async with app.state.database.transaction() as session:
+    async with platform_of(app).database.transaction() as session:
         await session.execute(update(ResumableUpload).values(expires_at=utc_now() - timedelta(seconds=1)))
 
     assert (await head(api, unfinished)).status_code == 404
     await clean_up(app, tmp_path)
 
-    async with app.state.database.snapshot() as session:
+    async with platform_of(app).database.snapshot() as session:
         garbage = list(await session.scalars(select(GarbageObject.uri)))
     assert [uri.rsplit("/", 2)[1] for uri in garbage] == [unfinished.rpartition("/")[2]]
     await api.process()
@@ -69,7 +70,7 @@ async def test_an_unfinished_upload_expires_and_a_finished_one_leaves_its_data_s
 async def test_old_parts_of_an_upload_stay_as_long_as_its_row(api: DatasetApi, app: FastAPI, tmp_path: Path) -> None:
     url = await begun(api, b"12345")
     await send(api, url, 0, b"123")
-    app.state.store.put_bytes(b"x", "uploads/nobody/000000000000000000-0000000001")
+    platform_of(app).store.put_bytes(b"x", "uploads/nobody/000000000000000000-0000000001")
     for path in (tmp_path / "storage/uploads").rglob("*"):
         os.utime(path, (0, 0))
 

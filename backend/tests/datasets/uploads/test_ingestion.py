@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
-from support.common import fields_of, problem_of
+from support.common import fields_of, problem_of, replace_parts
 from support.dataset_api import URL, DatasetApi, coins
 
 from data_kit import ArchiveLimits, SplitOptions
@@ -17,6 +17,7 @@ from vision_api.config import Settings
 from vision_api.datasets.processing import prepare
 from vision_api.datasets.processing.processor import DatasetProcessor
 from vision_api.models import GarbageObject
+from vision_api.platform import platform_of
 
 
 @pytest.fixture
@@ -29,12 +30,12 @@ def settings(settings: Settings, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def processor(app: FastAPI, tmp_path: Path) -> DatasetProcessor:
-    state = app.state
-    state.dataset_processor = DatasetProcessor(
+    state = platform_of(app)
+    processor = DatasetProcessor(
         state.database, state.store, tmp_path / "work", ArchiveLimits(), preparing_here,
         import_roots=state.settings.dataset_roots,
     )  # fmt: skip
-    processor: DatasetProcessor = state.dataset_processor
+    replace_parts(app, dataset_processor=processor)
     return processor
 
 
@@ -81,7 +82,7 @@ async def test_a_folder_becomes_what_its_archive_would(api: DatasetApi, app: Fas
     assert (dataset["status"], dataset["imported_from"]) == ("ready", folder.as_uri())
     assert dataset["digest"] == (await api.ready(coins()))["digest"]
     assert sorted(folder.rglob("*")) == before
-    async with app.state.database.snapshot() as session:
+    async with platform_of(app).database.snapshot() as session:
         assert folder.as_uri() not in set(await session.scalars(select(GarbageObject.uri)))
 
 

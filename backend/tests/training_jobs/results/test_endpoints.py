@@ -11,10 +11,10 @@ from sqlalchemy import insert
 from support.common import fields_of, problem_of
 from support.job_rows import MakeJob
 
-from data_kit import ObjectStore
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import Artifact, LogLine, MetricPoint, TrainingJob
+from vision_api.platform import platform_of
 
 JOBS = "/api/v1/training/jobs"
 
@@ -127,7 +127,7 @@ async def test_a_log_of_which_nothing_is_kept_says_so(api: httpx.AsyncClient, ma
 async def artifact(database: Database, app: FastAPI, job: TrainingJob) -> bytes:
     """`plots/curve.png` of the job, stored."""
     content = bytes(range(256)) * 10
-    store: ObjectStore = app.state.store
+    store = platform_of(app).store
     stored = store.put_bytes(content, f"jobs/{job.job_uid}/attempts/1/plots/curve.png")
     async with database.transaction() as session:
         session.add(
@@ -180,7 +180,7 @@ async def test_what_cannot_be_had_is_said(
     presigned = await api.get(f"{path}/plots/curve.png", params={"presign": "1"})
     assert fields_of(problem_of(presigned, 422, "validation_failed")) == ["presign"]
 
-    app.state.store.delete_prefix(f"jobs/{job.job_uid}")
+    platform_of(app).store.delete_prefix(f"jobs/{job.job_uid}")
 
     problem_of(await api.get(f"{path}/plots/curve.png"), 404, "not_found")
 

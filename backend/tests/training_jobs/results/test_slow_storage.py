@@ -13,6 +13,7 @@ from support.waiting import until
 from data_kit import ObjectStore
 from vision_api.config import Settings
 from vision_api.models import Project
+from vision_api.platform import platform_of
 
 
 @pytest.fixture
@@ -52,8 +53,8 @@ async def test_a_download_from_a_slow_store_holds_no_connection(
         "artifact": f"/api/v1/training/jobs/{job.id}/artifacts/checkpoints/best",
         "model version": f"{models}/reader/versions/1/download",
     }[what]
-    slow = SlowStore(app.state.store)
-    monkeypatch.setattr(app.state.store, "read", slow.read)
+    slow = SlowStore(platform_of(app).store)
+    monkeypatch.setattr(platform_of(app).store, "read", slow.read)
 
     download = asyncio.create_task(api.get(path))
     try:

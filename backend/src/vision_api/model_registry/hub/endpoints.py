@@ -5,12 +5,11 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response, status
 
 from vision_api.auth.dependencies import CurrentUser
-from vision_api.db.session import DatabaseDep, ReadSession
+from vision_api.dependencies import DatabaseDep, HubPusherDep, ReadSession, SettingsDep
 from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_api.kit.schemas import ResourceId
 from vision_api.model_registry.endpoints import VERSIONS, Number
 from vision_api.model_registry.hub import use_cases
-from vision_api.model_registry.hub.pusher import HubPusher
 from vision_api.model_registry.hub.schemas import PushCreate, PushRead
 from vision_api.model_registry.schemas import ModelName
 
@@ -26,6 +25,8 @@ async def push_model_version(
     version: Number,
     body: PushCreate,
     database: DatabaseDep,
+    settings: SettingsDep,
+    pusher: HubPusherDep,
     user: CurrentUser,
     request: Request,
     response: Response,
@@ -37,10 +38,9 @@ async def push_model_version(
     """
     async with database.transaction() as session:
         push = await use_cases.push_version(
-            session, request.app.state.settings,
+            session, settings,
             user=user, project_id=project_id, name=name, number=version, request=body,
         )  # fmt: skip
-    pusher: HubPusher = request.app.state.hub_pusher
     pusher.wake()
     path = {"project_id": project_id, "name": name, "version": version, "push_id": push.id}
     response.headers["Location"] = quote(request.url_for("get_push", **path).path)

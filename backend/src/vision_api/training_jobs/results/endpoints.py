@@ -7,11 +7,10 @@ from fastapi import APIRouter, Header, Query, Request, Response, status
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from vision_api.auth.dependencies import CurrentStream, CurrentUser, StreamUser
-from vision_api.db.session import DatabaseDep, ReadSession
+from vision_api.dependencies import DatabaseDep, NotifierDep, ReadSession, StoreDep
 from vision_api.kit.schemas import ResourceId
 from vision_api.projects.access import get_project_for
 from vision_api.training_jobs import access
-from vision_api.training_jobs.dependencies import NotifierDep, StoreDep
 from vision_api.training_jobs.results import downloads, use_cases
 from vision_api.training_jobs.schemas import ArtifactRead, LogLineRead, MetricSeries, PresignedUrl
 from vision_api.training_jobs.status import ENDED

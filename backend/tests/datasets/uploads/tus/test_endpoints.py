@@ -14,6 +14,7 @@ from support.tus_client import BYTES, TUS, URL, begun, create, head, metadata, s
 from vision_api.config import Settings
 from vision_api.datasets.uploads.tus import parts
 from vision_api.models import Dataset
+from vision_api.platform import platform_of
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def settings(settings: Settings) -> Settings:
 
 
 async def count_datasets(app: FastAPI) -> int:
-    async with app.state.database.snapshot() as session:
+    async with platform_of(app).database.snapshot() as session:
         return (await session.execute(select(func.count()).select_from(Dataset))).scalar_one()
 
 

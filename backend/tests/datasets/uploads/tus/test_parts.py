@@ -18,12 +18,13 @@ from vision_api.config import Settings
 from vision_api.datasets.uploads.tus import parts
 from vision_api.main import create_app
 from vision_api.models import Dataset, GarbageObject
+from vision_api.platform import platform_of
 from vision_api.training_jobs.loops.retention import DEFAULT_RETENTION
 from vision_api.training_jobs.loops.sweep import SweepLoop
 
 
 async def count_datasets(app: FastAPI) -> int:
-    async with app.state.database.snapshot() as session:
+    async with platform_of(app).database.snapshot() as session:
         return (await session.execute(select(func.count()).select_from(Dataset))).scalar_one()
 
 
@@ -100,7 +101,7 @@ async def test_what_came_before_a_cut_is_kept(api: DatasetApi, app: FastAPI, mon
 
 
 async def garbage(app: FastAPI) -> list[str]:
-    async with app.state.database.snapshot() as session:
+    async with platform_of(app).database.snapshot() as session:
         return list(await session.scalars(select(GarbageObject.uri)))
 
 
@@ -129,7 +130,7 @@ async def test_trouble_with_storage_is_said_and_loses_nothing(
         raise trouble
 
     with monkeypatch.context() as patched:
-        patched.setattr(app.state.store, "put_bytes", fail)
+        patched.setattr(platform_of(app).store, "put_bytes", fail)
         problem_of(await send(api, url, 100, content[100:]), status, code)
 
     assert (await head(api, url)).headers["Upload-Offset"] == "100"
@@ -142,7 +143,7 @@ async def test_the_parts_are_gone_once_they_are_processed(api: DatasetApi, app: 
     await send(api, url, 0, content)
     await api.process()
 
-    await SweepLoop(app.state.database, app.state.store, DEFAULT_RETENTION, owner=uuid4()).tick()
+    await SweepLoop(platform_of(app).database, platform_of(app).store, DEFAULT_RETENTION, owner=uuid4()).tick()
 
     assert not [path for path in (tmp_path / "storage/uploads").rglob("*") if path.is_file()]
 

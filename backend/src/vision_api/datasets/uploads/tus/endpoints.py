@@ -10,11 +10,10 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.routing import APIRoute
 
 from vision_api.auth.dependencies import CurrentUser
-from vision_api.config import Settings
 from vision_api.datasets.uploads.tus import use_cases
 from vision_api.datasets.uploads.tus.parts import PartReceiver
 from vision_api.datasets.uploads.tus.schemas import UploadRead
-from vision_api.db.session import DatabaseDep, ReadSession, WriteSession
+from vision_api.dependencies import DatabaseDep, DatasetProcessorDep, ReadSession, SettingsDep, StoreDep, WriteSession
 from vision_api.errors import ApiError, Invalid, NotFound, TooLarge
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.models import ResumableUpload
@@ -69,9 +68,8 @@ class TusRoute(APIRoute):
 router = APIRouter(prefix="/uploads", tags=["uploads"], route_class=TusRoute)
 
 
-def _receiver(request: Request, database: DatabaseDep) -> PartReceiver:
-    wake: Callable[[], None] = request.app.state.dataset_processor.wake
-    return PartReceiver(database, request.app.state.store, wake)
+def _receiver(database: DatabaseDep, store: StoreDep, processor: DatasetProcessorDep) -> PartReceiver:
+    return PartReceiver(database, store, processor.wake)
 
 
 def _upload_id(upload_id: str) -> UUID:
@@ -94,9 +92,8 @@ Metadata = Annotated[
 
 
 @router.options("", status_code=204)
-async def get_upload_options(request: Request, response: Response) -> None:
+async def get_upload_options(settings: SettingsDep, response: Response) -> None:
     """Return the version and the extensions of the tus protocol that this server supports."""
-    settings: Settings = request.app.state.settings
     response.headers["Tus-Version"] = VERSION
     response.headers["Tus-Extension"] = EXTENSIONS
     response.headers["Tus-Max-Size"] = str(settings.max_upload_bytes)
@@ -106,6 +103,7 @@ async def get_upload_options(request: Request, response: Response) -> None:
 async def create_upload(
     request: Request,
     response: Response,
+    settings: SettingsDep,
     user: CurrentUser,
     session: WriteSession,
     idempotency: IdempotencyKey,
@@ -113,7 +111,6 @@ async def create_upload(
     upload_metadata: Metadata = "",
 ) -> UploadRead:
     """Create an upload of a zip archive in pieces. Send them to `Location`."""
-    settings: Settings = request.app.state.settings
     length = _count("Upload-Length", upload_length, least=1)
     if length > settings.max_upload_bytes:
         raise TooLarge(f"The largest archive has {settings.max_upload_bytes:,} bytes.")
@@ -171,9 +168,9 @@ async def append_to_upload(
 
 
 @router.delete("/{upload_id}", status_code=204)
-async def delete_upload(upload_id: UploadId, request: Request, user: CurrentUser, session: WriteSession) -> None:
+async def delete_upload(upload_id: UploadId, store: StoreDep, user: CurrentUser, session: WriteSession) -> None:
     """Delete an upload. The data set that it created stays."""
-    await use_cases.delete_upload(session, store=request.app.state.store, user=user, upload_id=upload_id)
+    await use_cases.delete_upload(session, store=store, user=user, upload_id=upload_id)
 
 
 def _state(upload: ResumableUpload) -> dict[str, str]:
