@@ -20,7 +20,7 @@ from vision_api.datasets.schemas import (
 )
 from vision_api.datasets.uploads.ingestion import DatasetIngestion
 from vision_api.db.session import DatabaseDep, ReadSession, WriteSession
-from vision_api.kit.conditional import respond_unless_modified
+from vision_api.kit.conditional import is_known
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_api.kit.schemas import ResourceId
@@ -162,9 +162,8 @@ async def get_preview(
         )
     caching = "max-age=86400, immutable" if version is not None else "no-cache"
     headers = {"ETag": preview.etag, "Cache-Control": f"private, {caching}"}
-    known = respond_unless_modified(request, answer := Response(headers=headers))
-    if known is not answer:
-        return known
+    if is_known(request, preview.etag):
+        return Response(status_code=304, headers=headers)
     return Response(await version_use_cases.draw(store, preview), media_type="image/jpeg", headers=headers)
 
 

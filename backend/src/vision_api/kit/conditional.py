@@ -1,13 +1,24 @@
-"""Conditional requests (RFC 9110)."""
+"""Conditional requests (RFC 9110, 13)."""
 
-from fastapi import Request, Response, status
+import re
+from http import HTTPStatus
+
+from fastapi import Request, Response
+
+_ENTITY_TAG = re.compile(r'(?:W/)?("[^"]*")')
+"""A tag in quotation marks, which may hold commas; the mark of weak ones is left out."""
+
+
+def is_known(request: Request, etag: str) -> bool:
+    """Return whether `If-None-Match` has the tag: in a list, weak or strong (13.1.2), or as `*`, which is any."""
+    given = ",".join(request.headers.getlist("if-none-match"))
+    return given.strip() == "*" or etag.removeprefix("W/") in _ENTITY_TAG.findall(given)
 
 
 def respond_unless_modified(request: Request, answer: Response) -> Response:
-    """Return the response, or 304 without a body if `If-None-Match` has its ETag (weak comparison)."""
-    given = request.headers.get("if-none-match")
-    etags = {each.strip().removeprefix("W/") for each in given.split(",")} if given else set[str]()
-    if not etags & {answer.headers.get("etag"), "*"}:
+    """Return the response, or 304 without a body if the client has the content of its ETag."""
+    etag = answer.headers.get("etag")
+    if etag is None or not is_known(request, etag):
         return answer
     headers = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
-    return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
+    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)

@@ -158,12 +158,16 @@ async def test_an_artifact_is_downloaded_whole_or_in_part(
     whole = await api.get(path)
     part = await api.get(path, headers={"Range": "bytes=100-199"})
     known = await api.get(path, headers={"If-None-Match": whole.headers["ETag"]})
+    longer = await api.get(path, headers={"If-None-Match": f'"{whole.headers["ETag"]}"'})
+    listed = await api.get(path, headers={"If-None-Match": f'"another", W/{whole.headers["ETag"]}'})
     changed = await api.get(path, headers={"Range": "bytes=0-9", "If-Range": '"another"'})
 
     assert (whole.status_code, whole.content, whole.headers["content-type"]) == (200, artifact, "image/png")
     assert (part.status_code, part.content) == (206, artifact[100:200])
     assert part.headers["Content-Range"] == f"bytes 100-199/{len(artifact)}"
     assert (known.status_code, known.content) == (304, b"")
+    anything = await api.get(path, headers={"If-None-Match": "*"})
+    assert (longer.status_code, listed.status_code, anything.status_code) == (200, 304, 304)
     assert (changed.status_code, changed.content) == (200, artifact)
     problem_of(await api.get(path, headers={"Range": "bytes=99999-"}), 416, "range_not_satisfiable")
 

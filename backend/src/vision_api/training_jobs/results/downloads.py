@@ -14,6 +14,7 @@ from fastapi.responses import StreamingResponse
 from data_kit import ObjectStore
 from vision_api.errors import ApiError, Invalid
 from vision_api.kit.clock import utc_now
+from vision_api.kit.conditional import is_known
 from vision_api.models import Artifact
 from vision_api.training_jobs.schemas import PresignedUrl
 
@@ -90,7 +91,7 @@ async def download(request: Request, store: ObjectStore, file: StoredFile) -> Re
         "Content-Security-Policy": "sandbox",
         "X-Content-Type-Options": "nosniff",
     }
-    if etag in request.headers.get("if-none-match", ""):
+    if is_known(request, etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     is_same = request.headers.get("if-range", etag) == etag
     part = parse_range(request.headers.get("range"), file.size_bytes) if is_same else None

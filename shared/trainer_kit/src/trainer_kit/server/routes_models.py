@@ -1,5 +1,7 @@
 """Routes of the catalogue of models."""
 
+import re
+
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from trainer_kit.server.service import CurrentService
@@ -7,13 +9,16 @@ from vision_contracts import ModelDetail
 
 router = APIRouter(prefix="/models")
 
+_ENTITY_TAG = re.compile(r'(?:W/)?("[^"]*")')
+"""A tag in quotation marks, which may hold commas; the mark of weak ones is left out."""
+
 
 @router.get("/list")
 async def list_models(request: Request, service: CurrentService) -> Response:
     """Return the whole catalogue; 304 if the client has it already."""
     catalog = service.catalog
     headers = {"ETag": catalog.etag}
-    if _matches(request.headers.get("If-None-Match", ""), catalog.etag):
+    if _matches(",".join(request.headers.getlist("If-None-Match")), catalog.etag):
         return Response(status_code=304, headers=headers)
     return Response(catalog.body, media_type="application/json", headers=headers)
 
@@ -28,5 +33,5 @@ async def get_model(model_name: str, service: CurrentService) -> ModelDetail:
 
 
 def _matches(if_none_match: str, etag: str) -> bool:
-    given = [one.strip().removeprefix("W/") for one in if_none_match.split(",")]
-    return etag in given or "*" in given
+    """Compare weakly, as RFC 9110 says (13.1.2): a tag in a list, weak or strong, or `*`."""
+    return if_none_match.strip() == "*" or etag in _ENTITY_TAG.findall(if_none_match)

@@ -1,0 +1,31 @@
+"""One way for each thing: what a module of the backend's kit does for all, no other module does by itself."""
+
+import ast
+from collections.abc import Iterator
+
+from platform_under_test import ROOT
+
+BACKEND = ROOT / "backend/src/vision_api"
+
+
+def trees() -> Iterator[tuple[str, ast.Module]]:
+    """Return each module of the backend with its path."""
+    for path in sorted(BACKEND.rglob("*.py")):
+        yield path.relative_to(BACKEND).as_posix(), ast.parse(path.read_text())
+
+
+def reads_header(tree: ast.Module, header: str) -> bool:
+    """Return whether a module looks up a header, by `get`, `getlist` or an index."""
+    for node in ast.walk(tree):
+        keys: list[ast.expr] = []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in {"get", "getlist"}:
+            keys = node.args[:1]
+        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+            keys = [node.slice]
+        if any(isinstance(key, ast.Constant) and str(key.value).lower() == header for key in keys):
+            return True
+    return False
+
+
+def test_one_module_reads_if_none_match() -> None:
+    assert [path for path, tree in trees() if reads_header(tree, "if-none-match")] == ["kit/conditional.py"]
