@@ -29,3 +29,12 @@ def reads_header(tree: ast.Module, header: str) -> bool:
 
 def test_one_module_reads_if_none_match() -> None:
     assert [path for path, tree in trees() if reads_header(tree, "if-none-match")] == ["kit/conditional.py"]
+
+
+def test_one_module_makes_routes_that_answer_from_a_cache() -> None:
+    makers = [
+        path for path, tree in trees()
+        if any(isinstance(node, ast.FunctionDef) and node.name == "get_route_handler" for node in ast.walk(tree))
+    ]  # fmt: skip
+
+    assert makers == ["kit/cached_route.py"]
