@@ -19,12 +19,12 @@ from vision_api.datasets.processing.prepare_process import Prepare, PrepareCrash
 from vision_api.datasets.processing.progress import Progress, Stopped
 from vision_api.datasets.processing.results import ClaimedVersion, apply_failure, apply_result, release_claim
 from vision_api.datasets.uploads.cleanup import delete_abandoned_uploads
-from vision_api.datasets.uploads.multipart import incoming_folder
 from vision_api.datasets.use_cases import Origin
 from vision_api.db import claims
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
 from vision_api.kit.background import Worker
+from vision_api.kit.multipart import incoming_folder
 from vision_api.models import DatasetVersion
 
 log = logging.getLogger(__name__)
