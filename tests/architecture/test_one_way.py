@@ -31,10 +31,26 @@ def test_one_module_reads_if_none_match() -> None:
     assert [path for path, tree in trees() if reads_header(tree, "if-none-match")] == ["kit/conditional.py"]
 
 
+def imported(tree: ast.Module) -> set[str]:
+    """Return the full names that a module imports from others."""
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return {f"{node.module}.{alias.name}" for node in nodes for alias in node.names}
+
+
 def test_one_module_makes_routes_that_answer_from_a_cache() -> None:
     makers = [
         path for path, tree in trees()
-        if any(isinstance(node, ast.FunctionDef) and node.name == "get_route_handler" for node in ast.walk(tree))
+        if "vision_api.kit.response_cache.ResponseCache" in imported(tree)
+        and any(isinstance(node, ast.FunctionDef) and node.name == "get_route_handler" for node in ast.walk(tree))
     ]  # fmt: skip
 
     assert makers == ["kit/cached_route.py"]
+
+
+def test_one_module_reads_forms_with_files() -> None:
+    readers = [
+        path for path, tree in trees()
+        if any(name.startswith("python_multipart.") or name.endswith(".UploadFile") for name in imported(tree))
+    ]  # fmt: skip
+
+    assert readers == ["kit/multipart.py"]

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response, status
 from vision_api.auth.dependencies import CurrentUser
 from vision_api.dependencies import JobResolverDep, PlatformDep, ReadSession
 from vision_api.kit.idempotency import IdempotencyKey
+from vision_api.kit.multipart import incoming_folder
 from vision_api.kit.schemas import ResourceId
 from vision_api.operations import use_cases
 from vision_api.operations.context import OperationContext
@@ -96,7 +97,7 @@ async def predict(
     prediction failed). Otherwise 202: poll `Location`. A broken or too large image gets an `error`, the others their
     predictions. Results are kept for a day.
     """
-    async with receive_images(request) as images:
+    async with receive_images(request, incoming_folder(context.settings)) as images:
         operation_id = await use_cases.predict(
             context, user=user, job_id=job_id, images=images, idempotency=idempotency
         )

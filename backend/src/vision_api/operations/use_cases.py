@@ -10,7 +10,7 @@ import anyio.to_thread
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from data_kit import ObjectStore, StorageError, StoredObject
+from data_kit import ObjectStore, StorageError
 from vision_api.datasets.resolution import resolve_for_job
 from vision_api.errors import Conflict, Invalid, NotFound
 from vision_api.kit.clock import utc_now
@@ -68,7 +68,8 @@ async def predict(
     uid = uuid4()
     folder = f"{job_uri(context.settings.storage_url, uid)}/{INPUTS}"
     stored = [
-        await _store_image(context.store, file.file, f"{folder}/{number}") for number, file in enumerate(images.files)
+        await anyio.to_thread.run_sync(context.store.put_file, file.path, context.store.key(f"{folder}/{number}"))
+        for number, file in enumerate(images.files)
     ]
     names = images.names()
     refs = [ImageRef(name=name, uri=image.uri) for name, image in zip(names, stored, strict=True)]
@@ -148,17 +149,6 @@ async def _get_checkpoint(session: AsyncSession, user: User, job_id: int, artifa
     if found is None or found.kind != ArtifactKind.CHECKPOINT:
         raise Invalid(f"This experiment has no checkpoint {artifact!r}.", field="artifact")
     return job, found.name
-
-
-async def _store_image(store: ObjectStore, file: Any, uri: str) -> StoredObject:
-    """Upload a spooled file to the storage, from which the training service reads it."""
-
-    def chunks() -> Any:
-        file.seek(0)
-        while chunk := file.read(2**20):
-            yield chunk
-
-    return await anyio.to_thread.run_sync(lambda: store.put_stream(chunks(), store.key(uri)))
 
 
 def _new_operation_on(

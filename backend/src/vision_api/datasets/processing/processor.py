@@ -19,9 +19,9 @@ from vision_api.datasets.processing.prepare import FILES, STORED, DatasetSummary
 from vision_api.datasets.processing.prepare_process import Prepare, prepare_in_process
 from vision_api.datasets.processing.results import ClaimedVersion, apply_failure, apply_result
 from vision_api.datasets.uploads.cleanup import delete_abandoned_uploads
-from vision_api.datasets.uploads.multipart import incoming_folder
 from vision_api.datasets.use_cases import Origin
 from vision_api.db.session import Database
+from vision_api.kit.multipart import incoming_folder
 from vision_api.models import DatasetVersion
 
 CLEANUP_SECONDS = 3600.0

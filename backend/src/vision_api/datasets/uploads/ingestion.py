@@ -24,10 +24,11 @@ from vision_api.datasets.schemas import (
     VersionImport,
     VersionRead,
 )
-from vision_api.datasets.uploads.multipart import Upload, incoming_folder, receive_upload
+from vision_api.datasets.uploads.archive_form import Upload, receive_upload
 from vision_api.datasets.use_cases import Origin
 from vision_api.db.session import Database
 from vision_api.kit.idempotency import Idempotency
+from vision_api.kit.multipart import incoming_folder
 from vision_api.models import User
 from vision_api.projects.access import get_project_for
 from vision_api.storage_layout import new_upload_key
