@@ -1,6 +1,7 @@
 """One validation by the library, measured by the kit's evaluator too."""
 
 import time
+from typing import Any
 
 from data_kit import Split
 from trainer_kit.evaluation import as_one_class
@@ -20,8 +21,9 @@ def validate(
 
     Returns the library's own measures, which stand beside the kit's, and the primary metric.
     """
-    predictions = collect_predictions(run, kind, trainer.validator, Split.VAL)
-    metrics = trainer.validator(trainer)
+    validator: Any = trainer.validator  # declared as None, which it is until the training begins
+    predictions = collect_predictions(run, kind, validator, Split.VAL)
+    metrics = validator(trainer)
     metrics.pop("fitness", None)
     values = validation_values(metrics)
     values[metric_names.EPOCH_SECONDS] = time.monotonic() - started_at

@@ -58,7 +58,7 @@ def copy_weights(model: Any, source: torch.nn.Module | Checkpoint, log: Callable
 def rebuild_model(saved: Checkpoint) -> torch.nn.Module:
     """The earlier job's network, with its own classes. Its result are the averaged weights."""
     architecture = find_architecture(saved.model_name)
-    network = build_model(architecture, num_classes=len(saved.names), keypoint_shape=saved.keypoint_shape)
+    network: Any = build_model(architecture, num_classes=len(saved.names), keypoint_shape=saved.keypoint_shape)
     network.names = saved.names
     try:
         network.load_state_dict(saved.ema)
