@@ -210,6 +210,17 @@ def test_parts_of_the_application_are_held_in_one_typed_place() -> None:
     assert offenders == []
 
 
+def test_a_request_about_a_job_is_announced_by_the_commit_alone() -> None:
+    """Endpoints and use cases register it with the session (`announce_request`); only loops notify by hand."""
+    offenders = [
+        str(path.relative_to(BACKEND)) for path, tree in modules(BACKEND)
+        if any(name.startswith("notify_") or name == "wake_loops" for name in called_methods(tree))
+        and path.stem in {"endpoints", "workflows", "use_cases", "lifecycle", "members", "preflight"}
+    ]  # fmt: skip
+
+    assert offenders == []
+
+
 def test_only_the_session_module_commits() -> None:
     offenders = [
         str(path.relative_to(BACKEND)) for path, tree in modules(BACKEND)

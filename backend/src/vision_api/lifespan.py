@@ -26,6 +26,7 @@ from vision_api.kit.response_cache import ResponseCache
 from vision_api.kit.tracing import trace_statements
 from vision_api.model_registry.hub.pusher import running_pusher
 from vision_api.platform import Platform, hold_platform
+from vision_api.training_jobs.events import JOB_REQUESTED
 from vision_api.training_jobs.loops.lifespan import running_loops
 from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_jobs.resolution.resolver import JobResolver
@@ -64,6 +65,7 @@ async def _start_parts(
     processor = await parts.enter_async_context(running_processor(database, store, settings, is_idle=is_idle))
     pusher = await parts.enter_async_context(running_pusher(database, store, settings, is_idle=is_idle))
     notifier = Notifier()
+    database.on_committed(JOB_REQUESTED, notifier.notify_job_requested)
     await parts.enter_async_context(running_change_watcher(database, notifier))
     registry = await parts.enter_async_context(running_registry(settings, is_idle=is_idle))
     storage_probe = StorageProbe(store)

@@ -12,7 +12,7 @@ from support.common import PASSWORD_HASH
 from vision_api.config import Settings
 from vision_api.db.base import database_now
 from vision_api.db.engine import database_url, make_engine
-from vision_api.db.session import Database
+from vision_api.db.session import Database, announce_after_commit
 from vision_api.kit.clock import utc_now
 from vision_api.models import User
 
@@ -152,3 +152,19 @@ def test_only_a_plain_file_has_a_version(tmp_path: Path, monkeypatch: pytest.Mon
     for url in (f"sqlite:///{tmp_path}/missing.db", f"sqlite:///file:{tmp_path}/x.db?uri=true"):
         assert Database(make_engine(Settings(database_url=url, data_dir=tmp_path, service_urls={}))).version() is None
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_an_announcement_is_sent_by_the_commit_and_dropped_by_a_rollback(database: Database) -> None:
+    heard: list[int] = []
+    database.on_committed("subject", heard.append)
+    with pytest.raises(ValueError, match="rolled back"):  # noqa: PT012 - the transaction is under test
+        async with database.transaction() as session:
+            announce_after_commit(session, "subject", 1)
+            raise ValueError("rolled back")
+    async with database.transaction() as session:
+        announce_after_commit(session, "subject", 2)
+        announce_after_commit(session, "subject", 2)
+        announce_after_commit(session, "nobody", 3)
+        assert heard == []
+
+    assert heard == [2]

@@ -1,7 +1,8 @@
 """Sessions of the database. This is the only module that commits."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, nullcontext
 
 from sqlalchemy import exc
@@ -10,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from vision_api.db.data_version import DataVersion
 from vision_api.db.engine import BEGIN_OPTION
 from vision_api.errors import DatabaseUnavailable
+
+_ANNOUNCEMENTS = "announcements"
 
 
 class Database:
@@ -24,6 +27,7 @@ class Database:
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._lock_timeout_seconds = lock_timeout_seconds
         self._write_lock = asyncio.Lock()
+        self._listeners: defaultdict[str, Callable[[int], None]] = defaultdict(lambda: _ignore)
         self._data_version = DataVersion(engine.url)
         if self.is_sqlite:
             self._reader = engine
@@ -36,15 +40,23 @@ class Database:
     async def transaction(self) -> AsyncGenerator[AsyncSession]:
         """Open a session for writing: it commits at the end, and rolls back on any exception.
 
+        What was registered by `announce_after_commit` is sent once it has committed.
+
         Raises DatabaseUnavailable.
         """
         async with (
             self._writer_turn() if self.is_sqlite else nullcontext(),
             _unavailable_when_exhausted(),
             AsyncSession(self._writer, expire_on_commit=False) as session,
-            session.begin(),
         ):
-            yield session
+            async with session.begin():
+                yield session
+            for channel, subject_id in session.info.get(_ANNOUNCEMENTS, ()):
+                self._listeners[channel](subject_id)
+
+    def on_committed(self, channel: str, listener: Callable[[int], None]) -> None:
+        """Call `listener` with the id of each announcement of the channel, once it is committed here."""
+        self._listeners[channel] = listener
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncGenerator[AsyncSession]:
@@ -78,6 +90,15 @@ class Database:
             yield
         finally:
             self._write_lock.release()
+
+
+def announce_after_commit(session: AsyncSession, channel: str, subject_id: int) -> None:
+    """Register an announcement to the listener of a channel in this process; a rollback drops it."""
+    session.info.setdefault(_ANNOUNCEMENTS, {})[channel, subject_id] = None
+
+
+def _ignore(_subject_id: int) -> None:
+    return
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from vision_api.operations import estimates, repository
 from vision_api.operations.context import OperationContext
 from vision_api.operations.schemas import PreflightCreate, PreflightRead
 from vision_api.operations.use_cases import INTERACTIVE_PRIORITY, new_operation
+from vision_api.training_jobs.events import announce_request
 from vision_api.training_jobs.resolution.resolver import FOLDER_CHECK_SECONDS, JobResolver
 from vision_api.training_jobs.status import switch_status
 from vision_contracts import DeviceInfo, JobKind, PreflightOperation, TaskType
@@ -58,7 +59,7 @@ async def _queue_dry_run(context: OperationContext, user: User, columns: dict[st
         session.add(row)
         await session.flush()
         switch_status(session, row, JobStatus.QUEUED)
-    context.notifier.notify_job_requested(row.id)
+        announce_request(session, row)
     return row.id
 
 

@@ -25,6 +25,7 @@ from vision_api.operations.serializers import read_operation, read_predictions
 from vision_api.storage_layout import job_uri
 from vision_api.training_jobs import access
 from vision_api.training_jobs import repository as jobs
+from vision_api.training_jobs.events import announce_request
 from vision_api.training_jobs.status import ENDED, switch_status
 from vision_contracts import (
     ArtifactKind,
@@ -188,10 +189,10 @@ async def _queue(
             session.add(row)
             await session.flush()
             switch_status(session, row, JobStatus.QUEUED)
+            announce_request(session, row)
             return OperationCreated(id=row.id)
 
         created = await idempotency.once(session, user_id=user.id, body=body, result_type=OperationCreated, create=add)
-    context.notifier.notify_job_requested(created.id)
     return created.id
 
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response, status
 from sqlalchemy import Select
 
 from vision_api.auth.dependencies import CurrentUser
-from vision_api.dependencies import JobResolverDep, NotifierDep, ReadSession, WriteSession
+from vision_api.dependencies import JobResolverDep, ReadSession, WriteSession
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_api.kit.schemas import ResourceId
@@ -108,56 +108,39 @@ async def get_training_job(job_id: ResourceId, session: ReadSession, user: Curre
 
 @router.patch("/training/jobs/{job_id}")
 async def update_training_job(
-    job_id: ResourceId, body: TrainingJobUpdate, resolver: JobResolverDep, user: CurrentUser, notifier: NotifierDep
+    job_id: ResourceId, body: TrainingJobUpdate, resolver: JobResolverDep, user: CurrentUser
 ) -> TrainingJobRead:
     """Change an experiment: any setting while it is `pending`, later only `name`, `notes` and `priority`."""
-    job = await use_cases.update(resolver, user=user, job_id=job_id, changes=body)
-    notifier.notify_job_requested(job_id)
-    return job
+    return await use_cases.update(resolver, user=user, job_id=job_id, changes=body)
 
 
 @router.delete("/training/jobs/{job_id}", status_code=status.HTTP_204_NO_CONTENT)
-async def delete_training_job(
-    job_id: ResourceId, session: WriteSession, user: CurrentUser, notifier: NotifierDep
-) -> None:
+async def delete_training_job(job_id: ResourceId, session: WriteSession, user: CurrentUser) -> None:
     """Delete an experiment. It disappears at once; it is stopped and its files are freed in the background."""
     await use_cases.delete(session, user=user, job_id=job_id)
-    notifier.notify_after_commit(session, job_id)
 
 
 @router.post("/training/jobs/{job_id}/start", status_code=ACCEPTED)
-async def start_training_job(
-    job_id: ResourceId, session: WriteSession, user: CurrentUser, notifier: NotifierDep
-) -> TrainingJobRead:
+async def start_training_job(job_id: ResourceId, session: WriteSession, user: CurrentUser) -> TrainingJobRead:
     """Start a pending experiment. It is queued, and waits if its training service is busy or down."""
-    notifier.notify_after_commit(session, job_id)
     return await lifecycle.start(session, user=user, job_id=job_id)
 
 
 @router.post("/training/jobs/{job_id}/stop", status_code=ACCEPTED)
-async def stop_training_job(
-    job_id: ResourceId, session: WriteSession, user: CurrentUser, notifier: NotifierDep
-) -> TrainingJobRead:
+async def stop_training_job(job_id: ResourceId, session: WriteSession, user: CurrentUser) -> TrainingJobRead:
     """Stop an experiment. One that trains saves a checkpoint first; it has ended once it is `cancelled`."""
-    notifier.notify_after_commit(session, job_id)
     return await lifecycle.stop(session, user=user, job_id=job_id)
 
 
 @router.post("/training/jobs/{job_id}/pause", status_code=ACCEPTED)
-async def pause_training_job(
-    job_id: ResourceId, session: WriteSession, user: CurrentUser, notifier: NotifierDep
-) -> TrainingJobRead:
+async def pause_training_job(job_id: ResourceId, session: WriteSession, user: CurrentUser) -> TrainingJobRead:
     """Pause an experiment: it saves a checkpoint and gives its slot back."""
-    notifier.notify_after_commit(session, job_id)
     return await lifecycle.pause(session, user=user, job_id=job_id)
 
 
 @router.post("/training/jobs/{job_id}/resume", status_code=ACCEPTED)
-async def resume_training_job(
-    job_id: ResourceId, session: WriteSession, user: CurrentUser, notifier: NotifierDep
-) -> TrainingJobRead:
+async def resume_training_job(job_id: ResourceId, session: WriteSession, user: CurrentUser) -> TrainingJobRead:
     """Resume from the newest checkpoint: a paused experiment, or one that failed or was stopped and has one."""
-    notifier.notify_after_commit(session, job_id)
     return await lifecycle.resume(session, user=user, job_id=job_id)
 
 
@@ -166,22 +149,18 @@ async def retry_training_job(
     job_id: ResourceId,
     resolver: JobResolverDep,
     user: CurrentUser,
-    notifier: NotifierDep,
     body: WithChanges | None = None,
 ) -> TrainingJobRead:
     """Train an ended experiment again from the beginning, optionally with other settings."""
     changes = body.changes if body else None
-    job = await lifecycle.retry(resolver, user=user, job_id=job_id, changes=changes)
-    notifier.notify_job_requested(job_id)
-    return job
+    return await lifecycle.retry(resolver, user=user, job_id=job_id, changes=changes)
 
 
 @router.post("/training/jobs/{job_id}/extend", status_code=ACCEPTED)
 async def extend_training_job(
-    job_id: ResourceId, body: Extend, session: WriteSession, user: CurrentUser, notifier: NotifierDep
+    job_id: ResourceId, body: Extend, session: WriteSession, user: CurrentUser
 ) -> TrainingJobRead:
     """Extend an ended experiment: continue from its newest checkpoint, up to a new total of `epochs`."""
-    notifier.notify_after_commit(session, job_id)
     return await lifecycle.extend(session, user=user, job_id=job_id, epochs=body.epochs)
 
 

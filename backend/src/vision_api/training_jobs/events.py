@@ -6,8 +6,16 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from vision_api.db.session import announce_after_commit
 from vision_api.kit.clock import utc_now
 from vision_api.models import JobEvent, TrainingJob
+
+JOB_REQUESTED = "job_requested"
+
+
+def announce_request(session: AsyncSession, job: TrainingJob) -> None:
+    """Wake the loops and the job's streams of this process once a user's request about a job is committed."""
+    announce_after_commit(session, JOB_REQUESTED, job.id)
 
 
 def append_event(

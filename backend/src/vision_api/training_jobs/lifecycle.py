@@ -7,6 +7,7 @@ from vision_api.kit.clock import utc_now
 from vision_api.kit.logging import request_id_var
 from vision_api.models import JobStatus, TrainingJob, User
 from vision_api.training_jobs import access
+from vision_api.training_jobs.events import announce_request
 from vision_api.training_jobs.resolution.resolver import JobResolver, merge_changes
 from vision_api.training_jobs.restarts import leave_instance
 from vision_api.training_jobs.schemas import TrainingJobRead, TrainingJobUpdate
@@ -86,6 +87,7 @@ def _enqueue(session: AsyncSession, job: TrainingJob) -> None:
     job.restarts = job.idle_restarts = 0
     job.eta_seconds = None
     switch_status(session, job, _S.QUEUED)
+    announce_request(session, job)
 
 
 def _reset_training(job: TrainingJob) -> None:
@@ -108,6 +110,7 @@ def _stop_or_pause(
     code = EndReason.STOPPED_BY_USER if action == "stopped" else None
     advice = f" {next_step_advice(job)}" if status is _S.CANCELLED else ""
     switch_status(session, job, status, StatusReason(code, f"It was {action} by a user.{advice}"))
+    announce_request(session, job)
 
 
 def _require(job: TrainingJob, action: str, statuses: frozenset[JobStatus] | set[JobStatus]) -> None:

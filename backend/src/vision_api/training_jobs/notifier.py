@@ -9,10 +9,6 @@ from collections import defaultdict
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 
-from sqlalchemy import event
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session
-
 
 class AutoResetEvent:
     """An event that one task waits for, for a bounded time, and that is cleared when the wait returns."""
@@ -80,14 +76,6 @@ class Notifier:
         """Wake the loops and the subscribers of a job about which a user has made a request."""
         self.wake_loops()
         self.notify_job_changed(job_id)
-
-    def notify_after_commit(self, session: AsyncSession, job_id: int) -> None:
-        """Call `notify_job_requested` once the changes of `session` are committed."""
-
-        def notify(_session: Session) -> None:
-            self.notify_job_requested(job_id)
-
-        event.listen(session.sync_session, "after_commit", notify, once=True)
 
     def on_job_changed(self, job_id: str) -> None:
         """Handle the announcement that a backend has committed a change of a job."""

@@ -16,6 +16,7 @@ from vision_api.projects.access import MISSING as PROJECT_MISSING
 from vision_api.projects.repository import add_to_experiment_count
 from vision_api.storage_layout import job_uri
 from vision_api.training_jobs import access, repository
+from vision_api.training_jobs.events import announce_request
 from vision_api.training_jobs.resolution.resolver import JobResolver, job_settings, merge_changes
 from vision_api.training_jobs.schemas import InitialCheckpoint, TrainingJobCreate, TrainingJobRead, TrainingJobUpdate
 from vision_api.training_jobs.serializers import read_job
@@ -94,6 +95,7 @@ async def update(resolver: JobResolver, *, user: User, job_id: int, changes: Tra
     async with resolver.database.transaction() as session:
         job = await lock_unchanged(session, user, before)
         assign(job, columns)
+        announce_request(session, job)
         return await read_with_position(session, job)
 
 
@@ -139,6 +141,7 @@ async def delete(session: AsyncSession, *, user: User, job_id: int) -> None:
     job = await access.lock_job_for(session, user, job_id)  # raises in the second of two deletions: no count is lost
     job.deleted_at = utc_now()
     await repository.delete_operations(session, job)
+    announce_request(session, job)
 
 
 async def read_with_position(session: AsyncSession, job: TrainingJob) -> TrainingJobRead:

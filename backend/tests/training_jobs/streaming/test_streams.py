@@ -16,7 +16,7 @@ from vision_api.auth.dependencies import StreamAccess
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import AuthSession, JobEvent, JobStatus, Project, ProjectMember, TrainingJob, User
-from vision_api.training_jobs.events import append_event
+from vision_api.training_jobs.events import JOB_REQUESTED, announce_request, append_event
 from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_jobs.status import switch_status
 from vision_api.training_jobs.streaming import change_watcher, streams
@@ -31,8 +31,10 @@ async def job(make_job: MakeJob) -> TrainingJob:
 
 
 @pytest.fixture
-def notifier() -> Notifier:
-    return Notifier()
+def notifier(database: Database) -> Notifier:
+    notifier = Notifier()
+    database.on_committed(JOB_REQUESTED, notifier.notify_job_requested)
+    return notifier
 
 
 async def tell(database: Database, notifier: Notifier, job: TrainingJob, *texts: str) -> None:
@@ -40,13 +42,13 @@ async def tell(database: Database, notifier: Notifier, job: TrainingJob, *texts:
         row = await reload(session, job)
         for text in texts:
             append_event(session, row, "log", {"message": text})
-        notifier.notify_after_commit(session, job.id)
+        announce_request(session, job)
 
 
 async def complete(database: Database, notifier: Notifier, job: TrainingJob) -> None:
     async with database.transaction() as session:
         switch_status(session, await reload(session, job), S.COMPLETED)
-        notifier.notify_after_commit(session, job.id)
+        announce_request(session, job)
 
 
 async def test_events_are_numbered_and_end(
