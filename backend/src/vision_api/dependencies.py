@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from data_kit import ObjectStore
 from vision_api.auth.authenticator import Authenticator
 from vision_api.auth.tokens import AccessTokens
-from vision_api.background.worker import Worker
+from vision_api.background.worker import Wakeable
 from vision_api.catalog.catalog import Catalog
 from vision_api.config import Settings
 from vision_api.db.session import Database
@@ -53,11 +53,11 @@ async def _notifier(platform: PlatformDep) -> Notifier:
     return platform.notifier
 
 
-async def _dataset_processor(platform: PlatformDep) -> Worker:
+async def _dataset_processor(platform: PlatformDep) -> Wakeable:
     return platform.dataset_processor
 
 
-async def _hub_pusher(platform: PlatformDep) -> Worker:
+async def _hub_pusher(platform: PlatformDep) -> Wakeable:
     return platform.hub_pusher
 
 
@@ -72,8 +72,8 @@ AccessTokensDep = Annotated[AccessTokens, Depends(_access_tokens)]
 AuthenticatorDep = Annotated[Authenticator, Depends(_authenticator)]
 CatalogDep = Annotated[Catalog, Depends(_catalog)]
 NotifierDep = Annotated[Notifier, Depends(_notifier)]
-DatasetProcessorDep = Annotated[Worker, Depends(_dataset_processor)]
-HubPusherDep = Annotated[Worker, Depends(_hub_pusher)]
+DatasetProcessorDep = Annotated[Wakeable, Depends(_dataset_processor)]
+HubPusherDep = Annotated[Wakeable, Depends(_hub_pusher)]
 JobResolverDep = Annotated[JobResolver, Depends(_resolver)]
 
 

@@ -8,7 +8,7 @@ from data_kit import ObjectStore
 from http_kit.request_metrics import RequestMetrics
 from vision_api.auth.authenticator import Authenticator
 from vision_api.auth.tokens import AccessTokens
-from vision_api.background.worker import Worker
+from vision_api.background.worker import Wakeable
 from vision_api.catalog.catalog import Catalog
 from vision_api.config import Settings
 from vision_api.db.session import Database
@@ -23,7 +23,7 @@ from vision_api.training_services import InstanceRegistry
 class Platform:
     """The parts that the lifespan has started. Endpoints get them by `vision_api.dependencies`.
 
-    Both workers have the type of the kit: a route only wakes them, and may lie below them in the import contracts.
+    The type of both workers is a protocol: a route only wakes them, and may lie below them in the import contracts.
     """
 
     settings: Settings
@@ -34,8 +34,8 @@ class Platform:
     registry: InstanceRegistry
     catalog: Catalog
     notifier: Notifier
-    dataset_processor: Worker
-    hub_pusher: Worker
+    dataset_processor: Wakeable
+    hub_pusher: Wakeable
     project_lists: ResponseCache
     storage_probe: StorageProbe
     request_metrics: RequestMetrics

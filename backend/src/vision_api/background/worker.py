@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -36,6 +36,13 @@ ResultT = TypeVar("ResultT")
 def retry_delay(back_off: Sequence[float], tries: int) -> float | None:
     """Return the seconds until the next try, or None if that was the last one."""
     return back_off[tries - 1] if tries <= len(back_off) else None
+
+
+class Wakeable(Protocol):
+    """A worker, for modules that only wake it."""
+
+    def wake(self) -> None:
+        """Look for a waiting row at once."""
 
 
 class Worker(ABC, Generic[RowT, ClaimT, ResultT]):
