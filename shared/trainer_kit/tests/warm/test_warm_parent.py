@@ -89,7 +89,7 @@ def test_an_idle_parent_lets_go_of_its_memory_and_is_back_when_it_is_needed(
     start: Callable[..., ServiceProcess], spec: Callable[[], JobSpec]
 ) -> None:
     service = start(WARM_IDLE_SECONDS="0.5")
-    wait_until(lambda: "letting go" in service.log_file.read_text(), "the end of the idle parent")
+    wait_until(lambda: "ending to free the memory" in service.log_file.read_text(), "the end of the idle parent")
     wait_until(lambda: service.warm_parent() is None, "the end of its process")
     first = service.begin_ok(spec())
     service.wait_for(first, "metrics")
