@@ -23,6 +23,13 @@ def test_no_large_file_and_no_lock_with_addresses() -> None:
     assert [name for name in locks if "://" in (ROOT / name).read_text()] == []
 
 
+def test_no_link_is_tracked() -> None:
+    """A link may lead to a place that exists on one machine only, such as a borrowed environment."""
+    listing = subprocess.run(["git", "ls-files", "-s"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert [line for line in listing.splitlines() if line.startswith("120000")] == []
+
+
 @pytest.mark.parametrize("name", ["backend", "services/timm", "services/ultralytics", "services/huggingface", "shared"])
 def test_the_top_level_is_as_agreed(name: str) -> None:
     assert (ROOT / name).is_dir()
