@@ -137,7 +137,7 @@ async def test_a_service_ends_when_the_backend_is_killed(settings: Settings, ser
     add_service(services_dir, "alpha")
     folder = settings.data_dir / "services/alpha"
     backend = await asyncio.create_subprocess_exec(sys.executable, "-c", BACKEND, settings.data_dir, services_dir)
-    await until((folder / "pid").exists)
+    await until((folder / "pid").exists, within_seconds=60)  # two processes import everything first
     backend.kill()
     await backend.wait()
 

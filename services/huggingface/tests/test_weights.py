@@ -91,7 +91,7 @@ def test_an_unreachable_hub_is_given_up_at_once(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")  # the discard port, on which nothing listens
 
     with pytest.raises(TrainingError, match="cannot be reached") as caught:
-        weights.find_weights(CHECKPOINT)
+        weights.find_pretrained(CHECKPOINT)
     assert caught.value.reason == EndReason.WEIGHTS_UNAVAILABLE
 
 
