@@ -54,7 +54,7 @@ class FakeService:
             )  # fmt: skip
 
     async def end(self, by: signal.Signals = signal.SIGTERM) -> None:
-        """SIGTERM pauses what runs; after SIGKILL the runners go on by themselves."""
+        """SIGTERM pauses what runs; after SIGKILL the runners continue by themselves."""
         if self.process is not None:
             self.process.send_signal(by)
             await self.process.wait()

@@ -72,7 +72,7 @@ def test_the_end_of_the_parent_ends_the_service_and_leaves_the_training_alone(
 
     del service.environment["PARENT_PIPE_FD"]
     seen = len(service.start().events(spec))
-    wait_until(lambda: len(service.events(spec)) > seen, "the training to go on")
+    wait_until(lambda: len(service.events(spec)) > seen, "the training to continue")
 
 
 def test_a_runner_that_died_together_with_the_service_is_recovered_at_the_next_start(

@@ -37,7 +37,7 @@ def lose_attempt(session: AsyncSession, job: TrainingJob, reason: EndReason, mes
 def requeue_stopped(session: AsyncSession, job: TrainingJob) -> None:
     """Requeue a job that the platform stopped on purpose, after a checkpoint: this does not count as a restart."""
     leave_instance(job)
-    message = "The platform was stopped. The experiment goes on from its last checkpoint when it is back."
+    message = "The platform was stopped. The experiment resumes from its last checkpoint when it is back."
     switch_status(session, job, JobStatus.QUEUED, StatusReason(WaitReason.PLATFORM_STOPPED, message))
 
 

@@ -100,5 +100,7 @@ def explain_status(
 def next_step_advice(job: TrainingJob) -> str:
     """Return a sentence that names the request by which a user can continue an ended job."""
     if job.checkpoint_uri is not None:
-        return f"Resume it to go on from its checkpoint at step {job.checkpoint_step}, or retry it from the beginning."
+        return (
+            f"Resume it to continue from its checkpoint at step {job.checkpoint_step}, or retry it from the beginning."
+        )
     return "It has left no checkpoint: retry it to train from the beginning."

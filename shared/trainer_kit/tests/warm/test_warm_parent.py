@@ -61,7 +61,7 @@ def test_a_killed_parent_leaves_the_training_alone_and_is_replaced(
     assert is_forked(service, other)
     assert warm(service).pid != parent.pid
     seen = len(service.events(running))
-    wait_until(lambda: len(service.events(running)) > seen, "the first training to go on")
+    wait_until(lambda: len(service.events(running)) > seen, "the first training to continue")
 
 
 def test_a_parent_that_nobody_asks_is_replaced_too(start: Callable[..., ServiceProcess]) -> None:

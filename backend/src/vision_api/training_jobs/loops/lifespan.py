@@ -90,7 +90,7 @@ async def running_loops(
     loss_timeouts: LossTimeouts | None = None,
 ) -> AsyncGenerator[None]:
     """Run dispatch, collect, reconcile and sweep. If the services are the backend's own children, trainings are
-    paused at the end and continue at the next start; otherwise they go on without the backend.
+    paused at the end and continue at the next start; otherwise they continue without the backend.
     """
     owner = uuid4()
     if database.is_sqlite:  # no other backend can be running: leases are left over from one that was killed
