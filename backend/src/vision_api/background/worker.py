@@ -133,20 +133,18 @@ class Worker(ABC, Generic[RowT, ClaimT, ResultT]):
     @asynccontextmanager
     async def _heartbeat(self, claim: ClaimT, progress: Progress) -> AsyncGenerator[None]:
         """Renew the lease while the context lasts, and no longer: a late renewal would delay a retry."""
-        is_done = asyncio.Event()
-        renewing = asyncio.create_task(self._renew(claim, progress, is_done))
+        renewing = asyncio.create_task(self._renew(claim, progress))
         try:
             yield
         finally:
-            is_done.set()  # needed by a cancellation that comes out of the database's driver as DatabaseUnavailable
             renewing.cancel()
             await asyncio.wait({renewing})
 
-    async def _renew(self, claim: ClaimT, progress: Progress, is_done: asyncio.Event) -> None:
+    async def _renew(self, claim: ClaimT, progress: Progress) -> None:
         """Write the progress into the row when it has changed, and renew the lease in time."""
         written: Mapping[str, Any] = {}
         written_at = asyncio.get_running_loop().time()
-        while not is_done.is_set():
+        while True:
             now, columns = asyncio.get_running_loop().time(), self.progress_columns(progress)
             if columns != written or now - written_at >= RENEW_SECONDS:
                 with suppress(DatabaseUnavailable):
@@ -173,10 +171,7 @@ class Worker(ABC, Generic[RowT, ClaimT, ResultT]):
             self._wakeup.clear()
 
     async def close(self, running: "asyncio.Task[None]") -> None:
-        """End `run`, also in the middle of a row, and its work in threads.
-
-        The flag is for a cancellation that meets the database's driver in a statement, and comes out as its error.
-        """
+        """End `run`, also in the middle of a row, and its work in threads."""
         self._is_closing = self._progress.is_stopped = True
         self._wakeup.set()
         running.cancel()

@@ -46,7 +46,7 @@ class Database:
         """
         async with (
             self._writer_turn() if self.is_sqlite else nullcontext(),
-            _unavailable_when_exhausted(),
+            _as_unavailable(),
             AsyncSession(self._writer, expire_on_commit=False) as session,
         ):
             async with session.begin():
@@ -64,7 +64,7 @@ class Database:
 
         Raises DatabaseUnavailable.
         """
-        async with _unavailable_when_exhausted(), AsyncSession(self._reader, expire_on_commit=False) as session:
+        async with _as_unavailable(), AsyncSession(self._reader, expire_on_commit=False) as session:
             yield session
 
     def version(self) -> int | None:
@@ -102,9 +102,18 @@ def _ignore(_subject_id: int) -> None:
 
 
 @asynccontextmanager
-async def _unavailable_when_exhausted() -> AsyncGenerator[None]:
-    """Raise DatabaseUnavailable if the pool has no free connection within its time-out."""
+async def _as_unavailable() -> AsyncGenerator[None]:
+    """Raise DatabaseUnavailable if the pool has no free connection within its time-out.
+
+    Of a task that is being cancelled, it is CancelledError: a driver that is cancelled within a statement may answer
+    with an error of its own, which a loop would take for an outage and retry.
+    """
     try:
         yield
-    except exc.TimeoutError as error:
+    except (exc.TimeoutError, DatabaseUnavailable) as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from error
+        if isinstance(error, DatabaseUnavailable):
+            raise
         raise DatabaseUnavailable("Every database connection is in use. Try again shortly.") from error

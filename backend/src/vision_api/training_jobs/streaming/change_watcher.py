@@ -48,7 +48,7 @@ class ChangeWatcher:
                 logger.exception("cannot poll for changes; retrying")
 
     def close(self) -> None:
-        """End `run` between two polls. A cancellation within a statement could become a database error and get lost."""
+        """End `run` between two polls."""
         self._closing.set()
 
     async def poll(self) -> None:
