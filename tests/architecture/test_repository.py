@@ -2,11 +2,14 @@
 
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 from platform_under_test import ROOT
 
 LARGEST_FILE_BYTES = 1_000_000
+SHOWN_AS = {"SERVICE_URLS": "<FRAMEWORK>_SERVICE_URL"}
+"""Settings of the backend that the page names differently: one variable for each framework."""
 
 
 def tracked_files() -> list[str]:
@@ -65,8 +68,27 @@ def test_the_index_of_decisions_is_complete() -> None:
     assert {name: f"# {number}. {title}" for number, title, name in listed} == titles
 
 
+def test_settings_stand_in_the_group_that_the_page_shows_them_in() -> None:
+    page, group = (ROOT / "docs/configuration.md").read_text(), ""
+    misplaced: list[str] = []
+    for line in (ROOT / "backend/src/vision_api/config.py").read_text().splitlines():
+        if found := re.match(r"    # ([A-Z][a-z]*[a-zA-Z ]*\w)", line):
+            group = found[1]
+        elif (found := re.match(r"    ([a-z_]+): ", line)) and group:
+            section = re.split(rf"^#+ {group}$", page, maxsplit=1, flags=re.MULTILINE)[1].split("\n#", 1)[0]
+            name = found[1].upper()
+            if not re.search(rf"`{SHOWN_AS.get(name, name)}`", section):
+                misplaced.append(f"{group}: {name}")
+
+    assert misplaced == []
+
+
+def _module(path: str) -> Path:
+    return ROOT / path if path.startswith("shared/") else ROOT / "backend/src/vision_api" / path
+
+
 def test_every_constant_of_the_table_exists() -> None:
-    """The table of docs/configuration.md names a module of the backend and constants in it."""
+    """The tables of docs/configuration.md name a module, of the backend if no project is named, and constants in it."""
     rows = re.findall(
         r"^\| `([\w/]+\.py)` ((?:`\w+`(?:, )?)+)", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE
     )
@@ -74,10 +96,10 @@ def test_every_constant_of_the_table_exists() -> None:
         f"{path}: {name}"
         for path, names in rows
         for name in re.findall(r"\w+", names)
-        if not re.search(rf"^{name}\b.* = ", (ROOT / "backend/src/vision_api" / path).read_text(), re.MULTILINE)
+        if not re.search(rf"^{name}\b.* = ", _module(path).read_text(), re.MULTILINE)
     ]
 
-    assert len(rows) > 20
+    assert len(rows) > 40
     assert missing == []
 
 

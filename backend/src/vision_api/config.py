@@ -51,24 +51,55 @@ def service_urls_from(environ: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
 
 
 class Settings(BaseSettings):
-    """Settings of the backend. Their names are those of the environment variables, in lower case."""
+    """Settings of the backend. Their names are those of the environment variables, in lower case.
+
+    The groups are those of docs/configuration.md.
+    """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, validate_default=True)
 
+    # Process
     environment: Literal["development", "production"] = "development"
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    data_dir: Path = Path("data")
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    data_dir: Path = Path("data")
+    # Database
     database_url: str = Field(default="", repr=False, description="Default: a SQLite file in `data_dir`.")
     database_pool_size: int = Field(default=10, ge=1, le=500)
     database_max_overflow: int = Field(default=10, ge=0, le=500)
     database_pool_timeout_seconds: float = Field(default=5.0, gt=0)
     database_wait_seconds: float = Field(default=30.0, ge=0, description="At the start, for a PostgreSQL.")
-    storage_url: str = Field(default="", description="Default: `storage` in `data_dir`.")
 
+    # Training
+    training_execution_mode: Literal["subprocess", "http"] = "subprocess"
+    service_urls: dict[str, tuple[str, ...]] = Field(default_factory=lambda: service_urls_from(os.environ))
+    service_token: SecretStr | None = None
+    services_dir: Path | None = Field(default=None, description="Default: `services` of the checkout.")
+    samples_dir: Path | None = Field(default=None, description="Default: `samples` of the checkout.")
+    max_running_jobs_per_user: int = Field(default=0, ge=0, description="0: no limit.")
+    stop_grace_seconds: float = Field(default=10.0, ge=0, le=600)
+    job_events_kept: int = Field(default=10_000, ge=100, le=10_000_000)
+    job_events_kept_days: int = Field(default=30, ge=0, le=36_500, description="0: for ever.")
+    job_log_lines_kept: int = Field(default=100_000, ge=100, le=10_000_000)
+
+    # Training services
+    trainer_launcher: Literal["process", "container", "ray"] = "process"
+    slots: int | None = Field(default=None, ge=1, le=1024, description="Default: each service decides.")
+    dataset_cache_bytes: int = Field(default=20 * 1024**3, ge=0)
+
+    # Storage and data sets (their defaults depend on the settings above)
+    storage_url: str = Field(default="", description="Default: `storage` in `data_dir`.")
+    dataset_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(), description="Default: `datasets` in `data_dir`. Locally the bundled samples are always one too."
+    )
+    import_prefixes: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Where data sets may be imported from beside `dataset_roots`: `s3://bucket/prefix`, …"
+    )
+
+    # Accounts
     jwt_secret: SecretStr | None = None
     access_token_seconds: int = Field(default=3600, ge=1)
     refresh_token_seconds: int = Field(default=30 * 24 * 3600, ge=1)
@@ -78,6 +109,7 @@ class Settings(BaseSettings):
         default_factory=lambda known: "closed" if known.get("environment") == "production" else "open"
     )
 
+    # HTTP
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default_factory=lambda known: () if known.get("environment") == "production" else ("http://localhost:3000",)
     )
@@ -90,30 +122,12 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=1024**2, ge=1024, description="Of every body that is not an upload.")
     max_upload_bytes: int = Field(default=20 * 1024**3, ge=1024)
 
-    training_execution_mode: Literal["subprocess", "http"] = "subprocess"
-    service_urls: dict[str, tuple[str, ...]] = Field(default_factory=lambda: service_urls_from(os.environ))
-    service_token: SecretStr | None = None
-    services_dir: Path | None = Field(default=None, description="Default: `services` of the checkout.")
-    samples_dir: Path | None = Field(default=None, description="Default: `samples` of the checkout.")
-    trainer_launcher: Literal["process", "container", "ray"] = "process"
-    dataset_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
-        default=(), description="Default: `datasets` in `data_dir`. Locally the bundled samples are always one too."
-    )
-    import_prefixes: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(), description="Where data sets may be imported from beside `dataset_roots`: `s3://bucket/prefix`, …"
-    )
+    # Hub
     hub_url: str = Field(default="https://huggingface.co", pattern=r"^https?://[^/\s]+$")
     hub_token: SecretStr | None = Field(
         default=None, description="May write in `hub_namespace`. Without it nothing is pushed."
     )
     hub_namespace: str = Field(default="", pattern=r"^[\w.-]*$", description="Account or organisation at the hub.")
-    slots: int | None = Field(default=None, ge=1, le=1024, description="Default: each service decides.")
-    max_running_jobs_per_user: int = Field(default=0, ge=0, description="0: no limit.")
-    stop_grace_seconds: float = Field(default=10.0, ge=0, le=600)
-    dataset_cache_bytes: int = Field(default=20 * 1024**3, ge=0)
-    job_events_kept: int = Field(default=10_000, ge=100, le=10_000_000)
-    job_events_kept_days: int = Field(default=30, ge=0, le=36_500, description="0: for ever.")
-    job_log_lines_kept: int = Field(default=100_000, ge=100, le=10_000_000)
 
     _commas = field_validator("cors_origins", "trusted_proxies", "import_prefixes", mode="before")(_split(","))
     _paths = field_validator("dataset_roots", mode="before")(_split(os.pathsep))
