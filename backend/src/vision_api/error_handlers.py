@@ -13,7 +13,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 
 from data_kit import ObjectNotFound, StorageError
-from http_kit.problems import field_problems, make_problem, problem_response
+from http_kit.problems import field_problems, make_problem, problem_response, shorten
 from vision_api.errors import ApiError, Conflict, Invalid, NotFound, StorageFull, StorageUnavailable
 from vision_contracts import FieldProblem
 
@@ -42,16 +42,18 @@ async def _api_error(_request: Request, error: Exception) -> Response:
 
 async def _validation_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - how the handler is registered
-    problems = invalid_fields(error.errors())
+    errors = error.errors()
+    problems = invalid_fields(errors)
     first = problems[0]
-    detail = f"{first.field}: {first.message}" if first.field else first.message
-    if len(problems) > 1:
-        detail += f" (and {len(problems) - 1} more, see errors)"
-    return problem_response(Invalid(detail, errors=problems).problem())
+    detail = shorten(f"{first.field}: {first.message}" if first.field else first.message)
+    if len(errors) > 1:
+        detail += f" (and {len(errors) - 1} more, see errors)"
+    problem = make_problem(Invalid.status, detail, errors=problems, errors_omitted=len(errors) - len(problems))
+    return problem_response(problem)
 
 
 def invalid_fields(errors: Sequence[Mapping[str, Any]]) -> list[FieldProblem]:
-    """Return Pydantic's errors in words for a user."""
+    """Return Pydantic's first errors in words for a user."""
     return field_problems(errors, _message)
 
 

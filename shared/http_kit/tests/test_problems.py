@@ -1,5 +1,6 @@
 """Problem answers, byte for byte."""
 
+import json
 from typing import Any
 
 import pytest
@@ -52,3 +53,27 @@ def test_the_message_of_a_field_can_be_replaced() -> None:
 )
 def test_a_path_leaves_out_the_part_of_the_request(location: tuple[str, ...], path: str) -> None:
     assert field_path(location) == path
+
+
+def many(count: int, text: str = "x") -> list[dict[str, Any]]:
+    return [{"loc": ("body", f"{number}{text}"), "type": "extra_forbidden", "msg": text} for number in range(count)]
+
+
+def test_of_many_errors_the_first_are_listed_and_the_others_counted() -> None:
+    errors = many(100_000)
+    listed = field_problems(errors)
+    problem = make_problem(422, "Wrong.", errors=listed, errors_omitted=len(errors) - len(listed))
+    answer = json.loads(bytes(problem_response(problem).body))
+
+    assert len(answer["errors"]) == 20
+    assert answer["errors_omitted"] == 99_980
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "가" * 5000, "\x01" * 5000, '"' * 5000])
+def test_a_problem_has_at_most_16_kib_whatever_it_quotes(text: str) -> None:
+    response = problem_response(make_problem(422, text, errors=field_problems(many(30, text)), errors_omitted=10))
+    answer = json.loads(bytes(response.body))
+
+    assert len(bytes(response.body)) <= 16 * 1024
+    assert len(answer["errors"]) + answer["errors_omitted"] == 30
+    assert all(len(error["message"]) == 300 and len(error["field"]) == 300 for error in answer["errors"])

@@ -23,4 +23,5 @@ class Problem(Message):
     status: int
     detail: str
     code: str
-    errors: list[FieldProblem] | None = None
+    errors: list[FieldProblem] | None = Field(default=None, description="The first errors: at most 20.")
+    errors_omitted: int | None = Field(default=None, description="Number of further errors, if not all are listed.")
