@@ -135,9 +135,11 @@ async def test_log_names_the_flow_and_hides_tickets(
     with caplog.at_level(logging.INFO, "vision_api"):
         await client.post(LOGIN, json={"email": "x@example.com", "password": "hidden-word"})
         await client.get(f"{PROJECTS}?ticket=hidden-ticket")
+        await client.get(f"{PROJECTS}?%74ick%65t=hidden-ticket")
     assert "auth.login" in caplog.text
     assert f"POST {LOGIN} → 401" in caplog.text
-    assert f"{PROJECTS}?ticket=*** → " in caplog.text
+    assert caplog.text.count(f"{PROJECTS}?ticket=*** → ") == 2
+    assert ", nobody at 127.0.0.1" in caplog.text
     assert "hidden" not in caplog.text
 
 

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from vision_api.kit.logging import configure_logging, redact, request_id_var
+from vision_api.kit.logging import Seldom, configure_logging, redact, request_id_var
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +51,29 @@ def test_json_carries_the_same_as_fields(capsys: pytest.CaptureFixture[str]) -> 
     assert (line["event"], line["level"], line["logger"]) == ("user 7 failed", "error", "vision_api.projects")
     assert line["request_id"] == "0123456789abcdef"
     assert "ValueError: password=***" in line["exception"]
+
+
+def test_a_message_that_strangers_can_cause_without_end_is_logged_seldom() -> None:
+    now = 0.0
+    seldom = Seldom("Too many", clock=lambda: now)
+    passed: list[str] = []
+
+    def log(message: str) -> None:
+        record = logging.LogRecord("any", logging.WARNING, "", 1, message, None, None)
+        if seldom.filter(record):
+            passed.append(record.getMessage())
+
+    for _ in range(1000):
+        log("Too many connections")
+        log("Something else") if now else None
+    now = 10.0
+    log("Too many connections")
+    log("Something else")
+    log("Something else")
+
+    assert passed == [
+        "Too many connections",
+        "Too many connections (999 times more since the last line)",
+        "Something else",
+        "Something else",
+    ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from http_kit.logs import Fields, JsonFormatter, log_to_standard_error
+from http_kit.logs import Fields, JsonFormatter, TextFormatter, escape, log_to_standard_error
 
 log = logging.getLogger("http_kit.tests")
 
@@ -70,3 +70,31 @@ def test_a_second_configuration_replaces_the_first(capsys: pytest.CaptureFixture
 
     assert capsys.readouterr().err == "shown once\n"
     assert logging.getLogger().handlers[0].stream is sys.stderr  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("a\r\nINFO forged", "a\\r\\nINFO forged"),
+        ("\x1b[31mred\x9b", "\\x1b[31mred\\x9b"),
+        ("\u202etxt.exe\u2066", "\\u202etxt.exe\\u2066"),
+        ("a\u2028b", "a\\u2028b"),
+        ("tab\tand 가 and 👩\u200d🔬", "tab\tand 가 and 👩\u200d🔬"),
+    ],
+)
+def test_a_text_cannot_look_like_another_line_or_like_orders_to_a_terminal(text: str, escaped: str) -> None:
+    assert escape(text) == escaped
+
+
+def test_text_is_one_line_and_an_exception_is_indented(capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_standard_error(TextFormatter(lambda record: record.getMessage(), str.upper), logging.INFO)
+
+    try:
+        raise ValueError("one\ntwo")
+    except ValueError:
+        log.exception("it failed\nhere")
+
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "IT FAILED\\nHERE"
+    assert lines[-1] == "  TWO"
+    assert all(line.startswith("  ") for line in lines[1:])

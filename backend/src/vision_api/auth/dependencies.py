@@ -11,6 +11,7 @@ from vision_api.auth import repository, tickets
 from vision_api.db.session import Database
 from vision_api.dependencies import AccessTokensDep, DatabaseDep
 from vision_api.errors import Forbidden, Unauthorized
+from vision_api.kit.logging import user_id_var
 from vision_api.models import User
 
 bearer = OAuth2PasswordBearer(tokenUrl="/api/v1/auth/login", auto_error=False)
@@ -43,6 +44,7 @@ async def _live_principal(database: Database, user_id: int, session_id: UUID) ->
         user = await repository.get_signed_in_user(session, user_id=user_id, session_id=session_id)
     if user is None:
         raise Unauthorized("This sign-in has ended. Sign in again.")
+    user_id_var.set(user.id)
     return Principal(user, session_id)
 
 

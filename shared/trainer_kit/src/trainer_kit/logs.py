@@ -4,7 +4,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Literal
 
-from http_kit.logs import Fields, JsonFormatter, log_to_standard_error
+from http_kit.logs import Fields, JsonFormatter, TextFormatter, log_to_standard_error
 from vision_contracts import format_time
 
 
@@ -20,7 +20,12 @@ def configure_logging(log_format: Literal["text", "json"], request_id: str | Non
 
 def _text_formatter(request_id: str | None) -> logging.Formatter:
     mark = f"  [{request_id[:8]}]" if request_id else ""
-    return logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s" + mark.replace("%", "%%"))
+    clock = logging.Formatter()
+
+    def read_line(record: logging.LogRecord) -> str:
+        return f"{clock.formatTime(record)} {record.levelname:<7} {record.name}: {record.getMessage()}{mark}"
+
+    return TextFormatter(read_line)
 
 
 def _json_formatter(request_id: str | None) -> logging.Formatter:
