@@ -119,7 +119,11 @@ class Settings(BaseSettings):
     )
     hsts_seconds: int = Field(default=0, ge=0, le=2 * 365 * 24 * 3600, description="0: no header.")
     metrics_token: SecretStr | None = None
-    max_body_bytes: int = Field(default=1024**2, ge=1024, description="Of every body that is not an upload.")
+    max_body_bytes: int = Field(default=256 * 1024, ge=1024, description="Of every body that is not an upload.")
+    max_connections: int = Field(default=4096, ge=16, le=60_000, description="Open connections in all.")
+    max_connections_per_client: int = Field(
+        default=256, ge=8, le=60_000, description="Of one address (of an IPv6 /64); a trusted proxy has no limit."
+    )
     max_upload_bytes: int = Field(default=20 * 1024**3, ge=1024)
 
     # Hub
@@ -172,6 +176,13 @@ class Settings(BaseSettings):
         if not all(re.match(r"(s3|gs|az)://[^/]", prefix) for prefix in prefixes):
             raise ValueError("may hold addresses like s3://bucket/prefix only; folders belong to DATASET_ROOTS")
         return tuple(prefix.rstrip("/") for prefix in prefixes)
+
+    @field_validator("trusted_proxies", mode="after")
+    @classmethod
+    def _not_everybody(cls, proxies: tuple[str, ...], known: ValidationInfo) -> tuple[str, ...]:
+        if "*" in proxies and known.data.get("environment") == "production":
+            raise ValueError("may not be * in production: every client could then choose its own address")
+        return proxies
 
     @field_validator("admin_password", mode="after")
     @classmethod

@@ -16,10 +16,12 @@ from vision_api.datasets.uploads.tus import endpoints as resumable
 from vision_api.docs_page import add_docs_page
 from vision_api.error_handlers import add_error_handlers
 from vision_api.kit.body_limit import BodyLimit
+from vision_api.kit.body_rate import BodyRate
+from vision_api.kit.security_headers import SecurityHeaders
 from vision_api.kit.tracing import TELEMETRY
 from vision_api.lifespan import lifespan
 from vision_api.middleware import HttpsOnly, RequestContext
-from vision_api.routes import router
+from vision_api.routes import PREFIX, router
 from vision_api.version import VERSION
 
 EXPOSED_HEADERS = (
@@ -82,7 +84,13 @@ def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
 
 def _add_middleware(app: FastAPI, settings: Settings, request_metrics: RequestMetrics) -> None:
     """Add middleware. The last one added is the first to see a request."""
-    app.add_middleware(BodyLimit, body_bytes=settings.max_body_bytes, upload_bytes=settings.max_upload_bytes)
+    app.add_middleware(
+        BodyLimit,
+        body_bytes=settings.max_body_bytes,
+        upload_bytes=settings.max_upload_bytes,
+        small_prefix=f"{PREFIX}/auth/",
+    )
+    app.add_middleware(BodyRate, patient_prefix=f"{PREFIX}/uploads/")
     app.add_middleware(RequestContext, metrics=request_metrics)
     app.add_middleware(
         CORSMiddleware,
@@ -91,6 +99,7 @@ def _add_middleware(app: FastAPI, settings: Settings, request_metrics: RequestMe
         allow_headers=ALLOWED_HEADERS,
         expose_headers=EXPOSED_HEADERS,
     )
+    app.add_middleware(SecurityHeaders, secret_prefix=f"{PREFIX}/auth/")
     if settings.https_redirect or settings.hsts_seconds:
         app.add_middleware(HttpsOnly, redirects=settings.https_redirect, hsts_seconds=settings.hsts_seconds)
     if settings.trusted_proxies:

@@ -45,8 +45,8 @@ async def receive(body: bytes, folder: Path, rules: FormRules = RULES) -> Receiv
         del message
 
     headers = [(b"content-type", b"multipart/form-data; boundary=xyz")]
-    limited = BodyLimit(app, body_bytes=100, upload_bytes=10_000_000)
-    await limited({"type": "http", "headers": headers}, send_body, ignore)
+    limited = BodyLimit(app, body_bytes=100, upload_bytes=10_000_000, small_prefix="/auth/")
+    await limited({"type": "http", "path": "/", "headers": headers}, send_body, ignore)
     return answers[0]
 
 

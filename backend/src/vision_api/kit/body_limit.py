@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vision_api.errors import TooLarge
 
+SMALL_BODY_BYTES = 8 * 1024
 _BOUND = "vision_api.body_bound"
 _MOST_DIGITS = 19
 """Number of digits of Content-Length that are read: more are as large."""
@@ -23,19 +24,25 @@ class _Bound:
 
 
 class BodyLimit:
-    """Bounds the body of every request, whatever type it names: FastAPI reads a body before it authenticates."""
+    """Bounds the body of every request, whatever type it names: FastAPI reads a body before it authenticates.
 
-    def __init__(self, app: ASGIApp, *, body_bytes: int, upload_bytes: int) -> None:
+    Below `small_prefix`, where strangers may send bodies, they have at most SMALL_BODY_BYTES.
+    """
+
+    def __init__(self, app: ASGIApp, *, body_bytes: int, upload_bytes: int, small_prefix: str) -> None:
         self.app = app
         self.body_bytes = body_bytes
         self.upload_bytes = upload_bytes
+        self.small_prefix = small_prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request. Nothing is read of a body that announces too much."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        bound = scope[_BOUND] = _Bound(self.body_bytes, self.upload_bytes)
+        is_small = scope["path"].startswith(self.small_prefix)
+        most_bytes = min(SMALL_BODY_BYTES, self.body_bytes) if is_small else self.body_bytes
+        bound = scope[_BOUND] = _Bound(most_bytes, self.upload_bytes)
         announced = Headers(scope=scope).get("content-length", "")
         expected = int(announced[:_MOST_DIGITS]) if announced.isdecimal() else 0
         received = 0

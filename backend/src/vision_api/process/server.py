@@ -13,6 +13,8 @@ from fastapi import FastAPI
 from vision_api.config import Settings
 from vision_api.platform import find_platform
 from vision_api.process.banner import announce
+from vision_api.process.connections import bounded_protocol, connection_limits
+from vision_api.process.sockets import BACKLOG
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +42,9 @@ class PlatformServer(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,  # the application looks at them, and only from TRUSTED_PROXIES
                 timeout_graceful_shutdown=CANCEL_SECONDS,
+                http=bounded_protocol(connection_limits(settings)),
+                ws="none",
+                backlog=BACKLOG,
             )
         )
         self._app = app

@@ -6,7 +6,8 @@ import socket
 from http_kit import sockets
 from vision_api.process.errors import StartError
 
-BACKLOG = 2048
+BACKLOG = 256
+"""Connections that wait to be accepted: the event loop tries as many at once, even if it has no descriptor for them."""
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
