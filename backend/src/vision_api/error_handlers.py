@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from data_kit import ObjectNotFound, StorageError
 from http_kit.problems import field_problems, make_problem, problem_response, shorten
 from vision_api.errors import ApiError, Conflict, Invalid, NotFound, StorageFull, StorageUnavailable
+from vision_api.kit.methods import allowed_methods
 from vision_contracts import FieldProblem
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,10 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     detail = error.detail if error.detail != status.phrase else _explanation(request, status)
     if status == HTTPStatus.BAD_REQUEST:  # a body that cannot even be parsed; here all such errors are 422
         return problem_response(Invalid(detail).problem(), error.headers)
-    return problem_response(make_problem(status, detail), error.headers)
+    headers = dict(error.headers or {})
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(allowed_methods(request))
+    return problem_response(make_problem(status, detail), headers)
 
 
 def _explanation(request: Request, status: HTTPStatus) -> str:

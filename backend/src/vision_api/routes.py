@@ -9,6 +9,7 @@ from vision_api.comparison.endpoints import router as comparison_router
 from vision_api.datasets.endpoints import router as datasets_router
 from vision_api.datasets.uploads.tus.endpoints import router as tus_router
 from vision_api.health.endpoints import router as health_router
+from vision_api.kit.methods import refuse_other_methods
 from vision_api.kit.query_guard import refuse_unknown_query
 from vision_api.model_registry.endpoints import router as model_registry_router
 from vision_api.model_registry.hub.endpoints import router as pushes_router
@@ -21,7 +22,7 @@ from vision_api.usage.endpoints import router as usage_router
 PREFIX = "/api/v1"
 
 router = APIRouter(
-    dependencies=[Depends(refuse_unknown_query)],
+    dependencies=[Depends(refuse_other_methods), Depends(refuse_unknown_query)],
     responses=RESPONSES,
     generate_unique_id_function=lambda route: route.name,
 )

@@ -196,3 +196,22 @@ async def test_http_is_redirected_to_https_by_the_header_of_a_trusted_proxy(sett
     assert (plain.status_code, plain.headers["Location"]) == (308, f"https://api.example.com{LOGIN}?a=1")
     assert (secure.status_code, secure.headers["Strict-Transport-Security"]) == (401, "max-age=3600; includeSubDomains")
     assert (probe.status_code, "Strict-Transport-Security" in probe.headers) == (200, False)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", PROJECTS, "GET, POST"),
+        ("PUT", f"{PROJECTS}/1", "DELETE, GET, PATCH"),
+        ("GET", "/api/v1/training/jobs/preflight", "POST"),
+        ("PATCH", "/api/v1/datasets/import", "POST"),
+        ("TRACE", "/health", "GET"),
+    ],
+)
+async def test_a_method_that_a_path_does_not_have_is_405_with_all_that_it_has(
+    client: httpx.AsyncClient, method: str, path: str, allowed: str
+) -> None:
+    response = await client.request(method, path)
+
+    problem_of(response, 405, "method_not_allowed")
+    assert response.headers["Allow"] == allowed
