@@ -25,7 +25,7 @@ _SUFFIXES = {".otf", ".ttc", ".ttf"}
 _STYLES = ("black", "bold", "condensed", "italic", "light", "medium", "mono", "oblique", "serif", "thin")
 _NO_LETTERS = "lastresort"
 """Apple's font of placeholders, which claims to have every character."""
-_BUILT_IN = ""
+_BUILT_IN = "(built in)"
 _MISSING = "\U0010ffff"
 """A code point that is no character: every font renders it as it renders characters that it lacks."""
 
@@ -99,14 +99,14 @@ def _parts(text: str) -> list[tuple[str, str]]:
         if parts and _has_glyph(parts[-1][0], character):
             parts[-1] = (parts[-1][0], parts[-1][1] + character)
         else:
-            parts.append(((_file_with(character) or (_BUILT_IN,))[0], character))
+            parts.append((_file_with(character) or _BUILT_IN, character))
     return parts
 
 
 @lru_cache(maxsize=65536)
-def _file_with(character: str) -> tuple[str] | None:
-    """Return the first file with a glyph for it, as a tuple since the built-in font's name is empty."""
-    return next(((name,) for name in _files() if _has_glyph(name, character)), None)
+def _file_with(character: str) -> str | None:
+    """Return the first file with a glyph for it."""
+    return next((name for name in _files() if _has_glyph(name, character)), None)
 
 
 @cache
