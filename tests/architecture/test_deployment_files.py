@@ -103,6 +103,15 @@ def test_images_listen_on_both_protocols_as_an_unprivileged_user(config: dict[st
     assert "--mount" not in dockerfile, "the classic builder has none"
 
 
+def test_every_image_has_the_fonts_that_the_page_for_developers_names(config: dict[str, Any]) -> None:
+    named = re.search(r"`apt-get install (fonts-[^`]+)`", (ROOT / "docs/development/DEVELOPMENT.md").read_text())
+    installed = re.search(r"--no-install-recommends (fonts-[^\\]+?) *\\", _dockerfile(config).rpartition("\nFROM ")[2])
+
+    assert named
+    assert installed
+    assert installed.group(1) == named.group(1)
+
+
 @pytest.mark.parametrize("page", ["RAILWAY.md", "RAILWAY.ko.md"])
 def test_the_page_names_files_and_variables_that_exist(page: str) -> None:
     text = (ROOT / "docs/production" / page).read_text()

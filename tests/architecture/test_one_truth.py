@@ -8,7 +8,6 @@ from platform_under_test import ROOT
 
 KIT = ROOT / "shared/trainer_kit/src/trainer_kit"
 TRUTH = KIT / "evaluation/truth.py"
-DRAWS_PICTURES = KIT / "inference/drawing.py"
 MEASURES = [*sorted(KIT.rglob("*.py")), *sorted(ROOT.glob("services/*/src/**/*.py"))]
 
 
@@ -34,12 +33,6 @@ def test_one_module_fills_outlines() -> None:
     fillers = [path for path in MEASURES if {"data_kit.masks.fill_polygons", "data_kit.masks"} & imported(path)]
 
     assert fillers == [TRUTH]
-
-
-def test_pillow_draws_pictures_alone() -> None:
-    drawers = [path for path in MEASURES if {"PIL.ImageDraw", "PIL.ImageDraw.Draw"} & imported(path)]
-
-    assert drawers == [DRAWS_PICTURES]
 
 
 def test_evaluators_are_given_samples_and_never_labels() -> None:

@@ -1,4 +1,4 @@
-"""One way for each thing: what a module of the backend's kit does for all, no other module does by itself."""
+"""One way for each thing: what one module does for all, no other does by itself."""
 
 import ast
 from collections.abc import Iterator
@@ -33,8 +33,11 @@ def test_one_module_reads_if_none_match() -> None:
 
 def imported(tree: ast.Module) -> set[str]:
     """Return the full names that a module imports from others."""
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    return {f"{node.module}.{alias.name}" for node in nodes for alias in node.names}
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return {
+        f"{node.module}.{alias.name}" if isinstance(node, ast.ImportFrom) else alias.name
+        for node in nodes for alias in node.names
+    }  # fmt: skip
 
 
 def test_one_module_makes_routes_that_answer_from_a_cache() -> None:
@@ -54,3 +57,14 @@ def test_one_module_reads_forms_with_files() -> None:
     ]  # fmt: skip
 
     assert readers == ["kit/multipart.py"]
+
+
+def test_one_package_draws_with_pillow() -> None:
+    """Matplotlib draws plots of a report, and the data kit all else: in one palette, in fonts of every script."""
+    packages = [*ROOT.glob("shared/*/src"), *ROOT.glob("services/*/src"), ROOT / "backend/src"]
+    drawers = {
+        path.parent.relative_to(ROOT).as_posix() for package in packages for path in package.rglob("*.py")
+        if imported(ast.parse(path.read_text())) & {"PIL.ImageDraw", "PIL.ImageFont", "PIL.ImageDraw.Draw"}
+    }  # fmt: skip
+
+    assert drawers == {"shared/data_kit/src/data_kit/drawing"}

@@ -40,7 +40,7 @@ async def test_a_card_describes_model_training_and_metrics(
     [index] = metadata.pop("model-index")
     assert metadata == {
         "license": "apache-2.0", "library_name": "small-vision", "pipeline_tag": "image-classification",
-        "tags": ["image-classification", "small", "vision"],
+        "tags": ["image-classification", "small", "tiny", "vision"],
         "metrics": ["accuracy", "expected_calibration_error", "f1_macro", "loss"],
     }  # fmt: skip
     assert index["name"] == "Digits/reader:1"

@@ -7,8 +7,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from data_kit import DatasetStatistics, ObjectNotFound, ObjectStore
 from vision_api.datasets.access import get_dataset_for
 from vision_api.datasets.diff import ComparedVersion, diff_versions
-from vision_api.datasets.previews.drawing import Legend
-from vision_api.datasets.previews.preview import Preview, draw_preview
+from vision_api.datasets.previews.preview import Legend, Preview, draw_preview
 from vision_api.datasets.schemas import DiffRead, FindingRead
 from vision_api.datasets.use_cases import get_version_of
 from vision_api.db.session import Database

@@ -5,14 +5,11 @@ import json
 from itertools import product
 from typing import Any
 
-import pytest
 from PIL import Image
 from support.common import fields_of, problem_of
 from support.dataset_api import URL, DatasetApi, coins, zipped
 
-from vision_api.datasets.previews import fonts
-from vision_api.datasets.previews.drawing import Color, color_of
-from vision_api.datasets.previews.fonts import fit_text
+from data_kit.drawing import Color, color_of
 
 GRAY = (90, 90, 90)
 
@@ -127,17 +124,6 @@ async def test_many_small_objects_are_named_once_in_a_corner(api: DatasetApi) ->
 
     assert shows(picture, 3, 397, color_of(0), 0)
     assert not shows(picture, 330, 3, color_of(0), 0)
-
-
-def test_a_name_that_no_font_can_draw_gives_way_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fonts, "FONTS", ())
-
-    assert fit_text("동전", 12, fallback="#7").text == "#7"
-    assert fit_text("coin", 12, fallback="#7").text == "coin"
-
-
-def test_classes_have_colors_of_their_own() -> None:
-    assert len({color_of(class_id) for class_id in range(21)}) == 21
 
 
 async def test_what_no_picture_can_have_is_refused(api: DatasetApi) -> None:

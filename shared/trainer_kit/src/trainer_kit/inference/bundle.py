@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from trainer_kit.inference import portable
+from vision_contracts import TaskType
+from vision_contracts.hub_card import HubCard, HubData
 
 REQUIREMENTS = "numpy>=2\nonnxruntime>=1.20\npillow>=11\n"
 
@@ -41,15 +43,14 @@ if __name__ == "__main__":
     print(json.dumps({path: predict(session, path) for path in sys.argv[1:]}, indent=1))
 '''
 
-PIPELINES = {
-    "image_classification": "image-classification",
-    "object_detection": "object-detection",
-    "instance_segmentation": "image-segmentation",
-    "semantic_segmentation": "image-segmentation",
-    "pose_estimation": "keypoint-detection",
-    "oriented_object_detection": "object-detection",
-}
-"""Names of the tasks in model cards (`pipeline_tag`)."""
+USAGE = """\
+```sh
+pip install -r requirements.txt
+python predict.py photo.jpg
+```
+
+Images are prepared as `model.json` says: {width} x {height} pixels, {resize}.
+`portable.py` does it, and reads the network's outputs. No other library is needed."""
 
 
 def write_bundle(path: Path, onnx_path: Path, facts: dict[str, Any]) -> None:
@@ -57,7 +58,7 @@ def write_bundle(path: Path, onnx_path: Path, facts: dict[str, Any]) -> None:
     facts = facts | {"license_note": license_note(facts)}
     texts = {
         "model.json": json.dumps(facts, indent=1, ensure_ascii=False),
-        "README.md": model_card(facts),
+        "README.md": describe(facts).render(),
         "predict.py": EXAMPLE,
         "requirements.txt": REQUIREMENTS,
     }
@@ -77,49 +78,21 @@ def license_note(facts: dict[str, Any]) -> str:
     return f"{licence}; what they were trained on here has terms of its own."
 
 
-def model_card(facts: dict[str, Any]) -> str:
-    """A model card in the hub's format: metadata in YAML (of which JSON is a part), then text."""
-    head = {
-        "library_name": "onnx",
-        "pipeline_tag": PIPELINES[facts["task_type"]],
-        "license": (facts["license"] or "other").lower(),
-        "tags": [facts["framework"], facts["model_name"], "vision"],
-    }
-    yaml = "\n".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in head.items())
-    metrics = "\n".join(f"| {name} | {value:.4g} |" for name, value in facts["metrics"].items() if value is not None)
-    size = facts["preprocessing"]["size"]
-    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-    title = facts["name"] or facts["model_name"]
-    return f"""\
----
-{yaml}
----
-
-# {title}
-
-{facts["model_name"]} ({facts["framework"]}), trained for {facts["task_type"].replace("_", " ")}.
-
-| metric (validation) | |
-|---|---|
-{metrics or "| none | |"}
-
-## Use
-
-```sh
-pip install -r requirements.txt
-python predict.py photo.jpg
-```
-
-Images are prepared as `model.json` says ({size[1]} x {size[0]} pixels, {facts["preprocessing"]["resize"]}).
-`portable.py` does it, and reads the network's outputs. No other library is needed.
-
-## Classes
-
-{", ".join(facts["class_names"])}
-
-## Where it comes from
-
-- Data set: {facts["dataset"]["name"] or "a folder"}, digest `{facts["dataset"]["digest"] or "unknown"}`.
-- Trained with {versions}.
-- Licence: {facts["license_note"]}
-"""
+def describe(facts: dict[str, Any]) -> HubCard:
+    """Return the card of an exported model."""
+    data, (height, width) = facts["dataset"], facts["preprocessing"]["size"]
+    return HubCard(
+        title=facts["name"] or facts["model_name"],
+        task_type=TaskType(facts["task_type"]),
+        framework=facts["framework"],
+        model_name=facts["model_name"],
+        library="onnx",
+        license=facts["license"],
+        license_note=facts["license_note"],
+        metrics={f"val/{name}": value for name, value in facts["metrics"].items()},
+        data=HubData(data["name"] or None, data["digest"]),
+        usage=USAGE.format(width=width, height=height, resize=facts["preprocessing"]["resize"]),
+        class_names=facts["class_names"],
+        model={"Input size": f"{width} x {height} pixels"},
+        training=facts["versions"],
+    )

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from trainer_kit.evaluation import History
-from trainer_kit.pictures.style import BLUE, DASHES, GREY, ORANGE, PALETTE, VERMILION, new_figure, short
+from trainer_kit.pictures.style import BLUE, DASHES, GREY, LINES, ORANGE, VERMILION, new_figure, short
 from vision_contracts import Curve, SplitEvaluation, metric_names
 
 MOST_NAMED = 7
@@ -53,7 +53,7 @@ def _draw_series(axes: Axes, history: History, names: dict[str, str]) -> None:
         points = [(epoch, values[name]) for epoch, values in sorted(history.epochs.items()) if name in values]
         marker = "o" if len(points) <= 30 else ""
         x, y = zip(*points, strict=True)
-        axes.plot(x, y, color=PALETTE[index], linestyle=DASHES[index], marker=marker, markersize=3, label=names[name])
+        axes.plot(x, y, color=LINES[index], linestyle=DASHES[index], marker=marker, markersize=3, label=names[name])
 
 
 def draw_precision_recall(evaluation: SplitEvaluation) -> Figure:
@@ -99,7 +99,7 @@ def _draw_by_class(evaluation: SplitEvaluation, name: str, values: dict[str, flo
         label = f"{short(class_name)}: {_number(values.get(class_name))}"
         style = DASHES[index % len(DASHES)]
         axes.plot(
-            curve.x, _heights(curve), color=PALETTE[index % len(PALETTE)], linestyle=style, linewidth=1.6, label=label
+            curve.x, _heights(curve), color=LINES[index % len(LINES)], linestyle=style, linewidth=1.6, label=label
         )
     if len(named) < len(curves):
         axes.plot([], [], color=GREY, alpha=0.5, label=f"{len(curves) - len(named)} other classes")

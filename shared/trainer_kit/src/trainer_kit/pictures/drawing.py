@@ -11,7 +11,7 @@ from trainer_kit.evaluation import Gallery, History
 from trainer_kit.pictures.classes import draw_classes, draw_confusion
 from trainer_kit.pictures.curves import draw_calibration, draw_f1, draw_learning, draw_precision_recall
 from trainer_kit.pictures.samples import draw_images
-from trainer_kit.pictures.style import save
+from trainer_kit.pictures.style import save, use_fonts_for
 from vision_contracts import ArtifactKind, SplitEvaluation, TaskType
 
 _OBJECTS = "blue: labelled; orange, dashed: found"
@@ -42,6 +42,7 @@ def draw_all(
 ) -> Iterator[Picture]:
     """Draw the plots into `folder`, and yield each one when it is complete."""
     folder.mkdir(parents=True, exist_ok=True)
+    use_fonts_for(dataset.class_names)
     for name, figure in _plots(task_type, history, evaluation):
         save(figure, path := folder / f"{name}.png")
         yield Picture(f"plots/{name}.png", ArtifactKind.PLOT, path)

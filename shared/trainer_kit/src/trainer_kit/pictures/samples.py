@@ -9,13 +9,16 @@ from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 from PIL import Image
 
 from data_kit import Dataset, load_image
+from data_kit.drawing import color_of
+from data_kit.drawing.palette import text_color
 from trainer_kit.evaluation import Detections, GalleryImage, TopPrediction, label_map
-from trainer_kit.pictures.style import BLACK, BLUE, ORANGE, PALETTE, VERMILION, new_figure, short
+from trainer_kit.pictures.style import BLACK, BLUE, ORANGE, VERMILION, new_figure, short
 
 COLUMNS = 4
 LARGEST_SIDE = 360
@@ -131,10 +134,12 @@ def _draw_label_map(axes: Axes, image: Image.Image, shown: GalleryImage, names: 
     layer = np.zeros((*predicted.shape, 4))
     occurring = [int(label) for label in np.unique(predicted) if label and label <= len(names)]
     for label in occurring:
-        color = PALETTE[(label - 1) % len(PALETTE)].removeprefix("#")
-        layer[predicted == label] = (*(int(color[index : index + 2], 16) / 255 for index in (0, 2, 4)), 0.55)
+        color = color_of(label - 1)
+        red, green, blue = (value / 255 for value in color)
+        layer[predicted == label] = (red, green, blue, 0.55)
         y, x = (float(np.median(places)) for places in np.nonzero(predicted == label))
-        _name(axes, short(names[label - 1], 14), x, y, color="white", back=f"#{color}", va="top")
+        back = to_hex((red, green, blue))
+        _name(axes, short(names[label - 1], 14), x, y, color=text_color(color), back=back, va="top")
     axes.imshow(layer, interpolation="nearest")
     for label in np.unique(truth):
         if label:

@@ -3,9 +3,9 @@
 # matplotlib does not type its keyword arguments.
 # pyright: basic
 
+import logging
 import warnings
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,12 +13,12 @@ import matplotlib
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 
-BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#222222",
-)  # fmt: skip
-"""Colours of Okabe and Ito, which differ in lightness too."""
+from data_kit.drawing import font_files
+from data_kit.drawing.palette import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 
-PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+BLACK = "#222222"
+LINES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+"""Colours of lines on white, which differ in lightness too."""
 DASHES = ("-", "--", "-.", ":")
 """Line styles that distinguish lines beside their colours, for print in grey."""
 
@@ -26,21 +26,20 @@ GREY, PALE = "#767676", "#D9D9D9"
 HEAT = "Blues"
 DPI = 120
 
-HANGUL_FONTS = ("NanumGothic", "Noto Sans CJK KR", "Noto Sans KR", "Malgun Gothic", "Apple SD Gothic Neo", "UnDotum",
-                "Noto Sans CJK JP", "Baekmuk Gulim")  # fmt: skip
-"""Fonts for Korean class names; those that are installed are used."""
 
-
-@cache
-def _families() -> list[str]:
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    return ["DejaVu Sans", *(name for name in HANGUL_FONTS if name in installed)]
+def use_fonts_for(texts: Iterable[str]) -> None:
+    """Let all figures made from now on draw these texts, such as names of classes, in fonts that have their letters."""
+    paths = font_files(texts)
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # many fonts have no bold letters
+    for path in paths:
+        font_manager.fontManager.addfont(path)
+    families = [font_manager.FontProperties(fname=path).get_name() for path in paths]
+    matplotlib.rcParams["font.family"] = list(dict.fromkeys(["DejaVu Sans", *families]))
 
 
 def new_figure(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> Figure:
     """Return an empty figure of a size in inches; the `constrained` layout keeps texts from overlapping."""
     settings: dict[str, Any] = {
-        "font.family": _families(),
         "font.size": 9,
         "axes.edgecolor": GREY,
         "axes.titlesize": 10,
