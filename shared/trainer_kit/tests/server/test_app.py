@@ -62,6 +62,26 @@ async def test_only_the_token_opens(service: Service, settings: ServiceSettings,
         assert_problem(await client.get("/ready"), 401, "token_invalid")
 
 
+async def test_a_body_is_read_only_with_the_token_and_up_to_a_limit(
+    service: Service, settings: ServiceSettings, client: httpx.AsyncClient
+) -> None:
+    read = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal read
+        for _ in range(64):
+            read += 2**20
+            yield bytes(2**20)
+
+    async with open_client(service, settings) as stranger:
+        assert_problem(await stranger.post("/training/start", content=body()), 401, "token_invalid")
+        assert read == 0
+
+    json = {"Content-Type": "application/json"}
+    assert_problem(await client.post("/training/start", content=body(), headers=json), 413, "too_large")
+    assert read <= app.LARGEST_BODY_BYTES + 2 * 2**20
+
+
 async def test_a_name_with_a_slash_is_found_however_it_is_written(client: httpx.AsyncClient) -> None:
     for path in ("/models/hub/linear", "/models/hub%2Flinear"):
         assert ModelDetail.model_validate_json((await client.get(path)).content).model_name == "hub/linear"

@@ -6,14 +6,14 @@ import logging
 from collections.abc import AsyncGenerator
 
 import anyio.to_thread
-from fastapi import Depends, FastAPI, Response
+from fastapi import FastAPI, Response
 from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.datastructures import Headers
 
 from http_kit.request_metrics import RequestMetrics
 from trainer_kit.server import routes_jobs, routes_models
-from trainer_kit.server.auth import bearer_check
+from trainer_kit.server.auth import TokenGate
 from trainer_kit.server.metrics import exposition
 from trainer_kit.server.orphans import reap_orphans
 from trainer_kit.server.problems import PROBLEM_HANDLERS
@@ -24,6 +24,8 @@ from trainer_kit.supervisor import Supervisor
 
 POLL_SECONDS = 0.25
 REQUEST_BUCKETS = (0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0)
+LARGEST_BODY_BYTES = 4 * 1024**2
+"""More than any specification: a backend sends no files."""
 TELEMETRY: TelemetryConfig = {
     "auto_configure": True,
     "metrics": False,
@@ -45,22 +47,23 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        max_body_size=LARGEST_BODY_BYTES,
         telemetry=TELEMETRY,
     )
     app.state.service = service
     requests = RequestMetrics("Requests that have ended.", REQUEST_BUCKETS)
-    app.add_middleware(RequestTimer, metrics=requests)
     token = settings.service_token
-    needs_token = [Depends(bearer_check(token))]
-    app.include_router(routes_models.router, dependencies=needs_token)
-    app.include_router(routes_jobs.router, dependencies=needs_token)
+    app.add_middleware(TokenGate, token=token, tokens={"/health": None, "/metrics": settings.metrics_token or token})
+    app.add_middleware(RequestTimer, metrics=requests)
+    app.include_router(routes_models.router)
+    app.include_router(routes_jobs.router)
     app.add_api_route("/health", health)
 
     def metrics() -> Response:
         """Return all metrics. Needs METRICS_TOKEN, or the service's token if that is not set."""
         return Response(exposition(requests.registry, service, settings.data_dir), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
-    app.add_api_route("/metrics", metrics, dependencies=[Depends(bearer_check(settings.metrics_token or token))])
+    app.add_api_route("/metrics", metrics)
     return app
 
 
