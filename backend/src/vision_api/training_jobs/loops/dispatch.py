@@ -21,7 +21,7 @@ from vision_api.training_jobs.loops.job_specs import WeightsNotFound, make_spec
 from vision_api.training_jobs.loops.plan import Candidate, Plan, make_capacity, make_plan
 from vision_api.training_jobs.loops.repository import jobs as repository
 from vision_api.training_jobs.notifier import Notifier
-from vision_api.training_jobs.restarts import leave_instance
+from vision_api.training_jobs.restarts import end_attempt, leave_instance
 from vision_api.training_jobs.status import StatusReason, explain_status, switch_status
 from vision_api.training_services import InstanceRegistry, ServiceRejected, ServiceUnavailable
 from vision_contracts import EndReason, JobKind, JobSpec, WaitReason
@@ -124,8 +124,7 @@ class DispatchLoop:
             try:
                 spec = await make_spec(session, job)
             except WeightsNotFound as error:
-                leave_instance(job)
-                switch_status(session, job, JobStatus.FAILED, StatusReason(EndReason.WEIGHTS_UNAVAILABLE, str(error)))
+                end_attempt(session, job, EndReason.WEIGHTS_UNAVAILABLE, str(error))
                 continue
             assert job.instance_id is not None  # noqa: S101 - both kinds of jobs have one
             take_lease(job, self._owner)
@@ -177,8 +176,8 @@ def _apply_rejection(session: AsyncSession, job: TrainingJob, answer: ServiceRej
         reason = _REASON_OF_CODE.get(answer.code, EndReason.INTERNAL)
         if job.kind != JobKind.TRAIN and any(error.field == "kind" for error in answer.problem.errors or []):
             reason = EndReason.KIND_NOT_SUPPORTED  # an older service does not know this kind
-        message = f"The training service refused this experiment: {_explanation(answer)} Fix that and retry."
-        switch_status(session, job, JobStatus.FAILED, StatusReason(reason, message))
+        message = f"The training service refused this experiment: {_explanation(answer)} {reason.advice}"
+        end_attempt(session, job, reason, message)
 
 
 def _explanation(answer: ServiceRejected) -> str:
