@@ -52,6 +52,11 @@ def test_what_follows_from_an_end_reason_stands_in_its_table() -> None:
     assert comparing_files(EVERYTHING, "EndReason") == set(REASONS_COMPARED)
 
 
+def test_what_follows_from_a_kind_of_job_stands_in_its_table() -> None:
+    """Services know kinds by their entry points (`trainer_kit.adapter`); the table is the backend's."""
+    assert comparing_files([BACKEND], "JobKind") == {"backend/src/vision_api/training_jobs/kinds.py"}
+
+
 def test_an_end_reason_decides_how_a_job_ends() -> None:
     """`end_job()` and `end_attempt()` are given the reason; no other code names the status of an ending."""
     offenders = [

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from vision_api.models import JobStatus, TrainingJob
 from vision_api.training_jobs.events import next_event
 from vision_api.training_jobs.instrumentation import count_metrics
+from vision_api.training_jobs.kinds import rules_of
 from vision_api.training_jobs.loops.repository import outputs
 from vision_api.training_jobs.loops.retention import Retention, StoredCounts, delete_excess
 from vision_api.training_jobs.restarts import end_attempt, leave_instance, requeue_stopped
@@ -26,7 +27,6 @@ from vision_contracts import (
     Failed,
     Finished,
     JobEvent,
-    JobKind,
     Log,
     Metrics,
     Paused,
@@ -113,7 +113,7 @@ class EventBatch:
 
     def _store_scores(self, values: Mapping[str, float | None]) -> None:
         """Store the scores of a validation, if `values` have them."""
-        if self._job.kind != JobKind.TRAIN:
+        if not rules_of(self._job).is_experiment:
             return  # metrics of an operation are points of its own, and no place on a leaderboard
         if metric_names.VAL_ACCURACY in values:
             self._job.accuracy = values[metric_names.VAL_ACCURACY]
