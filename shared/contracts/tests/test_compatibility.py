@@ -10,7 +10,6 @@ from examples import CARD, EVENTS, MODELS, SPEC, TIME
 from pydantic import ValidationError
 
 from vision_contracts import (
-    INFRASTRUCTURE_REASONS,
     TERMINAL_TYPES,
     EndReason,
     Failed,
@@ -139,7 +138,3 @@ def test_a_card_describes_the_named_fields_with_its_own_defaults() -> None:
 @pytest.mark.parametrize("name", EVENTS)
 def test_only_endings_are_terminal(name: str) -> None:
     assert EVENTS[name].is_terminal == (name.removeprefix("event_") in TERMINAL_TYPES)
-
-
-def test_only_losses_of_infrastructure_are_tried_again_unasked() -> None:
-    assert {EndReason.TRAINER_KILLED, EndReason.SERVICE_LOST, EndReason.STORAGE_UNAVAILABLE} == INFRASTRUCTURE_REASONS

@@ -4,7 +4,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.models import AuthSession, JobStatus, TrainingJob
-from vision_api.training_jobs.restarts import leave_instance, lose_attempt, requeue_stopped
+from vision_api.training_jobs.restarts import end_attempt, leave_instance, requeue_stopped
 from vision_api.training_jobs.status import ACTIVE
 from vision_contracts import EndReason
 
@@ -21,7 +21,7 @@ async def reset_runtime_state(session: AsyncSession) -> int:
     jobs = (await session.scalars(select(TrainingJob).where(is_active).with_for_update())).all()
     for job in jobs:
         if job.status in (JobStatus.STOPPING, JobStatus.PAUSING):
-            lose_attempt(session, job, EndReason.SERVICE_LOST, "The platform was restored from a backup.")
+            end_attempt(session, job, EndReason.SERVICE_LOST, "The platform was restored from a backup.")
         elif job.status in ACTIVE:
             requeue_stopped(session, job)
         else:

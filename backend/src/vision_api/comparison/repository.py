@@ -9,8 +9,8 @@ from sqlalchemy.orm import aliased
 
 from vision_api.kit.pagination import Page, PageRequest, paginate
 from vision_api.models import Artifact, JobStatus, MetricPoint, TrainingJob
+from vision_api.training_jobs.kinds import is_experiment
 from vision_api.training_jobs.results.reports import REPORT
-from vision_contracts import JobKind
 
 BEST = "checkpoints/best"
 
@@ -41,7 +41,7 @@ _GROUP = ("task_type", "dataset_digest", "validation_split")
 def _is_ranked(job: type[TrainingJob]) -> ColumnElement[bool]:
     """Return the condition of a ranked job. The status is a literal: a parameter would rule out the partial index."""
     return (
-        (job.kind == JobKind.TRAIN)
+        is_experiment(job)
         & (job.status == literal_column(f"'{JobStatus.COMPLETED}'"))
         & job.deleted_at.is_(None)
         & job.dataset_digest.is_not(None)

@@ -7,8 +7,9 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.models import Artifact, Dataset, MetricPoint, TrainingJob
+from vision_api.training_jobs.kinds import is_experiment, is_preflight
 from vision_api.training_jobs.repository import is_visible
-from vision_contracts import JobKind, metric_names
+from vision_contracts import metric_names
 
 NEWEST_TRAININGS = 50
 
@@ -21,7 +22,7 @@ async def list_operations(session: AsyncSession, job_id: int, *, limit: int) -> 
 
 async def get_operation(session: AsyncSession, operation_id: int, *, parent_id: int | None) -> TrainingJob | None:
     """Return an operation on the training `parent_id`; without one, a pre-flight."""
-    is_its = TrainingJob.parent_id == parent_id if parent_id is not None else TrainingJob.kind == JobKind.PREFLIGHT
+    is_its = TrainingJob.parent_id == parent_id if parent_id is not None else is_preflight()
     return await session.scalar(select(TrainingJob).where(TrainingJob.id == operation_id, is_its, is_visible()))
 
 
@@ -66,7 +67,7 @@ async def list_epoch_seconds(session: AsyncSession, framework: str, task_type: s
     query = (
         select(job, point.value)
         .join(point, (point.job_id == job.id) & (point.step == last.correlate(job).scalar_subquery()))
-        .where(job.framework == framework, job.task_type == task_type, job.kind == JobKind.TRAIN)
+        .where(job.framework == framework, job.task_type == task_type, is_experiment())
         .where(point.name == metric_names.EPOCH_SECONDS, point.value > 0)
         .where(job.progress_steps > 0, job.environment.is_not(None))
         .order_by(job.id.desc())

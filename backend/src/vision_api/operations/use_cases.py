@@ -26,6 +26,7 @@ from vision_api.storage_layout import job_uri
 from vision_api.training_jobs import access
 from vision_api.training_jobs import repository as jobs
 from vision_api.training_jobs.events import announce_request
+from vision_api.training_jobs.kinds import rules_of
 from vision_api.training_jobs.status import ENDED, switch_status
 from vision_contracts import (
     ArtifactKind,
@@ -245,7 +246,7 @@ async def get_operation(
             raise NotFound("This experiment has no such operation (any more).")
         await access.get_job_for(session, user, row.id)
         [operation] = await _read(session, [row])
-        report = await jobs.find_artifact(session, row.id, PREDICTIONS) if row.kind == JobKind.PREDICT else None
+        report = await jobs.find_artifact(session, row.id, PREDICTIONS) if rules_of(row).has_predictions else None
     if report is None:
         return operation
     predictions = await asyncio.to_thread(_load_predictions, context.store, report.uri, operation_id)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.kit.pagination import Page, PageRequest, paginate
 from vision_api.models import Project, ProjectMember, ProjectRole, TrainingJob, User
-from vision_contracts import JobKind
+from vision_api.training_jobs.kinds import is_experiment
 
 
 def _seen_by(user: User) -> Select[Project, str]:
@@ -98,7 +98,7 @@ async def recount_experiments(session: AsyncSession, project_id: int) -> bool:
     project = await session.get(Project, project_id, with_for_update=True, populate_existing=True)
     if project is None:
         return False
-    is_counted = (TrainingJob.kind == JobKind.TRAIN) & TrainingJob.deleted_at.is_(None)
+    is_counted = is_experiment() & TrainingJob.deleted_at.is_(None)
     jobs = (TrainingJob.project_id == project_id) & is_counted
     counted = (await session.execute(select(func.count()).where(jobs))).scalar_one()
     was_wrong = counted != project.experiment_count

@@ -9,7 +9,7 @@ from vision_api.errors import InvalidTransition, NotFound
 from vision_api.models import TrainingJob, User
 from vision_api.projects.access import get_project_for
 from vision_api.training_jobs import repository
-from vision_contracts import JobKind
+from vision_api.training_jobs.kinds import Action, rules_of
 
 Role = Literal["viewer", "editor", "owner"]
 MISSING = "There is no such experiment, or you are not a member of its project."
@@ -20,7 +20,7 @@ async def get_job_for(session: AsyncSession, user: User, job_id: int, role: Role
     return await _check(session, user, await repository.get_job(session, job_id), role)
 
 
-async def get_training_for(session: AsyncSession, user: User, job_id: int, *, action: str) -> TrainingJob:
+async def get_training_for(session: AsyncSession, user: User, job_id: int, *, action: Action) -> TrainingJob:
     """Return a visible experiment for an `action` such as "compared". Raises as `get_job_for`, or InvalidTransition."""
     job = await get_job_for(session, user, job_id)
     require_training(job, action)
@@ -28,7 +28,7 @@ async def get_training_for(session: AsyncSession, user: User, job_id: int, *, ac
 
 
 async def list_trainings_for(
-    session: AsyncSession, user: User, job_ids: Sequence[int], *, action: str
+    session: AsyncSession, user: User, job_ids: Sequence[int], *, action: Action
 ) -> list[TrainingJob]:
     """Return several experiments in the order of `job_ids`, with one statement. Raises as `get_training_for`."""
     found = {job.id: job for job in await repository.list_jobs(session, user, job_ids)}
@@ -44,9 +44,9 @@ async def lock_job_for(session: AsyncSession, user: User, job_id: int, role: Rol
     return await _check(session, user, await repository.get_job_for_update(session, job_id), role)
 
 
-def require_training(job: TrainingJob, action: str) -> None:
-    """Require that a job is an experiment. Raises InvalidTransition for an operation."""
-    if job.kind != JobKind.TRAIN:
+def require_training(job: TrainingJob, action: Action) -> None:
+    """Require an experiment, or an operation whose kind allows the action. Raises InvalidTransition otherwise."""
+    if action not in rules_of(job).actions:
         raise InvalidTransition(
             f"This is not an experiment but its {job.kind}, which cannot be {action}: request a new one instead."
         )

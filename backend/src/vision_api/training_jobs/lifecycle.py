@@ -8,6 +8,7 @@ from vision_api.kit.logging import request_id_var
 from vision_api.models import JobStatus, TrainingJob, User
 from vision_api.training_jobs import access
 from vision_api.training_jobs.events import announce_request
+from vision_api.training_jobs.kinds import Action
 from vision_api.training_jobs.resolution.resolver import JobResolver, merge_changes
 from vision_api.training_jobs.restarts import leave_instance
 from vision_api.training_jobs.schemas import TrainingJobRead, TrainingJobUpdate
@@ -74,7 +75,6 @@ async def stop(session: AsyncSession, *, user: User, job_id: int) -> TrainingJob
 async def pause(session: AsyncSession, *, user: User, job_id: int) -> TrainingJobRead:
     """Pause a job, to be resumed later from the newest checkpoint."""
     job = await access.lock_job_for(session, user, job_id)
-    access.require_training(job, "paused")
     _stop_or_pause(session, job, "paused", waiting=_S.PAUSED, active=_S.PAUSING)
     return await read_with_position(session, job)
 
@@ -99,9 +99,10 @@ def _reset_training(job: TrainingJob) -> None:
 
 
 def _stop_or_pause(
-    session: AsyncSession, job: TrainingJob, action: str, *, waiting: JobStatus, active: JobStatus
+    session: AsyncSession, job: TrainingJob, action: Action, *, waiting: JobStatus, active: JobStatus
 ) -> None:
     """Switch an active job to `active`, until its instance has ended the attempt, and one that waits to `waiting`."""
+    access.require_training(job, action)
     status = active if job.status in ACTIVE else waiting
     if not is_allowed(job.status, status):
         raise InvalidTransition(f"This experiment is {job.status}: it cannot be {action}.")
@@ -113,7 +114,7 @@ def _stop_or_pause(
     announce_request(session, job)
 
 
-def _require(job: TrainingJob, action: str, statuses: frozenset[JobStatus] | set[JobStatus]) -> None:
+def _require(job: TrainingJob, action: Action, statuses: frozenset[JobStatus] | set[JobStatus]) -> None:
     access.require_training(job, action)
     if job.status not in statuses:
         allowed = " or ".join(sorted(statuses))

@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from vision_api.kit.clock import utc_now
 from vision_api.kit.pagination import Page, PageRequest, paginate
 from vision_api.models import Artifact, JobEvent, JobStatus, LogLine, MetricPoint, ProjectMember, TrainingJob, User
-from vision_contracts import JobKind, LogLevel
+from vision_api.training_jobs.kinds import is_experiment
+from vision_contracts import LogLevel
 
 QUEUE_ORDER = (TrainingJob.priority.desc(), TrainingJob.queued_at, TrainingJob.id)
 """Order in which queued jobs get slots."""
@@ -29,7 +30,7 @@ def is_visible() -> ColumnElement[bool]:
 
 def is_listed() -> ColumnElement[bool]:
     """Return the condition that a job is a visible training: operations are listed under their training."""
-    return (TrainingJob.kind == JobKind.TRAIN) & is_visible()
+    return is_experiment() & is_visible()
 
 
 def _projects_of(user: User) -> Select[int]:
@@ -95,7 +96,7 @@ async def list_project_jobs(
 
 async def list_changed_jobs(session: AsyncSession, project_id: int, *, since: datetime) -> Sequence[TrainingJob]:
     """Return the trainings of a project that have changed since a time, also deleted ones."""
-    is_recent = (TrainingJob.kind == JobKind.TRAIN) & (TrainingJob.updated_at > since)
+    is_recent = is_experiment() & (TrainingJob.updated_at > since)
     changed = select(TrainingJob).where(TrainingJob.project_id == project_id, is_recent)
     return (await session.scalars(changed.order_by(TrainingJob.updated_at))).all()
 

@@ -2,7 +2,8 @@
 requests.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -10,7 +11,7 @@ from vision_api.kit.clock import utc_now
 from vision_api.models import JobStatus, TrainingJob
 from vision_api.training_jobs.instrumentation import RESTARTS
 from vision_api.training_jobs.leases import release_lease
-from vision_api.training_jobs.status import StatusReason, next_step_advice, switch_status
+from vision_api.training_jobs.status import StatusReason, end_job, next_step_advice, switch_status
 from vision_contracts import EndReason, WaitReason
 
 MAX_RESTARTS = 5
@@ -18,18 +19,33 @@ MAX_IDLE_RESTARTS = 2
 BACK_OFF_SECONDS = (0, 10, 30, 60, 120)
 
 
-def lose_attempt(session: AsyncSession, job: TrainingJob, reason: EndReason, message: str) -> None:
-    """Restart a job whose attempt ended through no fault of its own, from the newest checkpoint and within bounds."""
+def end_attempt(
+    session: AsyncSession,
+    job: TrainingJob,
+    reason: EndReason,
+    message: str,
+    *,
+    proposed_changes: dict[str, Any] | None = None,
+    time: datetime | None = None,
+) -> None:
+    """Restart a job whose attempt did not finish, or end it, as the reason implies. The job's row must be locked."""
     leave_instance(job)
+    if reason.is_retried:
+        _restart_within_bounds(session, job, reason, message)
+    else:
+        end_job(session, job, reason, message, proposed_changes=proposed_changes, time=time)
+
+
+def _restart_within_bounds(session: AsyncSession, job: TrainingJob, reason: EndReason, message: str) -> None:
+    """Restart a job from the newest checkpoint, unless its user has stopped it, or it was restarted too often."""
     match job.status:
         case JobStatus.STOPPING:
             message = f"It was being stopped by a user. {message} {next_step_advice(job)}"
-            switch_status(session, job, JobStatus.CANCELLED, StatusReason(EndReason.STOPPED_BY_USER, message))
+            end_job(session, job, EndReason.STOPPED_BY_USER, message)
         case JobStatus.PAUSING:
             switch_status(session, job, JobStatus.PAUSED, StatusReason(None, message))
         case _ if (limit := _restart_limit_message(job)) is not None:
-            message = f"{message} {limit} Look into its log for what ends it. {next_step_advice(job)}"
-            switch_status(session, job, JobStatus.FAILED, StatusReason(reason, message))
+            end_job(session, job, reason, f"{message} {limit} {reason.advice} {next_step_advice(job)}")
         case _:
             _restart(session, job, message)
 

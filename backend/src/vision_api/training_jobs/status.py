@@ -87,6 +87,19 @@ def switch_status(
         append_event(session, job, "end", end, time=moment)
 
 
+def end_job(
+    session: AsyncSession,
+    job: TrainingJob,
+    reason: EndReason,
+    message: str,
+    *,
+    proposed_changes: dict[str, Any] | None = None,
+    time: datetime | None = None,
+) -> None:
+    """End a job that has not finished, with the status that the reason implies. Otherwise as `switch_status`."""
+    switch_status(session, job, JobStatus(reason.status), StatusReason(reason, message, proposed_changes), time=time)
+
+
 def explain_status(
     session: AsyncSession, job: TrainingJob, reason: StatusReason, *, time: datetime | None = None
 ) -> None:

@@ -17,10 +17,10 @@ from vision_api.projects.repository import add_to_experiment_count
 from vision_api.storage_layout import job_uri
 from vision_api.training_jobs import access, repository
 from vision_api.training_jobs.events import announce_request
+from vision_api.training_jobs.kinds import rules_of
 from vision_api.training_jobs.resolution.resolver import JobResolver, job_settings, merge_changes
 from vision_api.training_jobs.schemas import InitialCheckpoint, TrainingJobCreate, TrainingJobRead, TrainingJobUpdate
 from vision_api.training_jobs.serializers import read_job
-from vision_contracts import JobKind
 
 ALWAYS_CHANGEABLE = frozenset({"name", "notes", "priority"})
 
@@ -136,7 +136,8 @@ async def fork(
 async def delete(session: AsyncSession, *, user: User, job_id: int) -> None:
     """Mark a job as deleted: it disappears at once, and the loops stop it and delete its rows and files."""
     found = await access.get_job_for(session, user, job_id, role="editor")
-    if found.project_id is not None and found.kind == JobKind.TRAIN:
+    access.require_training(found, "deleted")
+    if found.project_id is not None and rules_of(found).is_experiment:
         await add_to_experiment_count(session, found.project_id, -1)
     job = await access.lock_job_for(session, user, job_id)  # raises in the second of two deletions: no count is lost
     job.deleted_at = utc_now()

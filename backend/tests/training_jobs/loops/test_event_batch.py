@@ -260,6 +260,7 @@ TIMED_OUT = Cancelled(reason=EndReason.TIMED_OUT)
 ENDS: list[tuple[JobStatus, EventBody, str, str | None]] = [
     (S.RUNNING, BAD, "failed", "bad_data"),
     (S.STARTING, BAD, "failed", "bad_data"),
+    (S.RUNNING, Failed(reason=EndReason.TIMED_OUT, message="It is late."), "cancelled", "timed_out"),
     (S.RUNNING, TIMED_OUT, "cancelled", "timed_out"),
     (S.STOPPING, Cancelled(), "cancelled", "stopped_by_user"),
     (S.STOPPING, Paused(), "cancelled", "stopped_by_user"),

@@ -48,7 +48,8 @@ def build(run: TrainingRun[Hyperparameters], device: torch.device) -> Setup:
     steps_per_epoch = ceil(len(training) / settings.accumulation_steps)
 
     config = architecture.fitted_config(task_type, class_names=task.label_names, image_size=image_size)
-    model = initial_model(run, architecture, config, resumed=resumed, initial=initial).to(device)
+    model = initial_model(run, architecture, config, resumed=resumed, initial=initial)
+    model.to(device)  # pyright: ignore[reportArgumentType] - a decorator of the library hides `self`
     frozen = freeze_backbone(model) if settings.freeze_backbone else None
     optimizer = make_optimizer(model, params, settings)
     if resumed:

@@ -5,7 +5,7 @@ a resumed training sees exactly what it would have seen, with any number of work
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -106,7 +106,7 @@ def make_loaders(
 
 def batches_like(loader: DataLoader[Example], samples: Sequence[Sample]) -> DataLoader[Example]:
     """Batches of other samples, made as those of `loader` and in their order."""
-    images = loader.dataset
+    images = images_of(loader)
     return DataLoader(
         ImageSet(samples, images.read, images.transform, seed=images.seed),
         batch_size=loader.batch_size,
@@ -114,6 +114,11 @@ def batches_like(loader: DataLoader[Example], samples: Sequence[Sample]) -> Data
         num_workers=loader.num_workers,
         pin_memory=loader.pin_memory,
     )
+
+
+def images_of(loader: DataLoader[Any]) -> ImageSet:
+    """Return the images of a loader that `make_loaders` or `batches_like` has made."""
+    return cast("ImageSet", loader.dataset)
 
 
 def usable_workers(

@@ -8,6 +8,7 @@ from transformers import set_seed
 from huggingface_service.best_model import BestModel
 from huggingface_service.build import build
 from huggingface_service.config import Hyperparameters
+from huggingface_service.data import images_of
 from huggingface_service.devices import choose_device, library_versions
 from huggingface_service.log_messages import log_start
 from huggingface_service.trainer import silence_library
@@ -31,7 +32,7 @@ def train(run: TrainingRun[Hyperparameters]) -> None:
     log_start(
         run,
         setup.trainer,
-        images=len(setup.training.dataset),
+        images=len(images_of(setup.training)),
         image_size=setup.image_size,
         steps_per_epoch=setup.steps_per_epoch,
         device=device,

@@ -52,7 +52,7 @@ from vision_contracts.predictions import (
     Region,
 )
 from vision_contracts.problem import PROBLEM_CONTENT_TYPE, FieldProblem, Problem
-from vision_contracts.reasons import INFRASTRUCTURE_REASONS, EndReason, WaitReason
+from vision_contracts.reasons import EndReason, WaitReason
 from vision_contracts.report import (
     REPORT_VERSION,
     BatchTime,
@@ -76,7 +76,6 @@ from vision_contracts.tasks import DatasetFormat, TaskType
 __all__ = [
     "CONTRACT_VERSION",
     "HEARTBEAT_SECONDS",
-    "INFRASTRUCTURE_REASONS",
     "MOST_IMAGES",
     "NAMED_FIELDS",
     "PROBLEM_CONTENT_TYPE",

@@ -11,7 +11,7 @@ from trainer_kit.runner.uploads import Uploader
 from trainer_kit.testing.waiting import wait_until
 from trainer_kit.trainer.failures import describe_failure
 from trainer_kit.trainer.messages import FileReport
-from vision_contracts import INFRASTRUCTURE_REASONS, Artifact, ArtifactKind, Checkpoint, EventBody, Log, LogLevel
+from vision_contracts import Artifact, ArtifactKind, Checkpoint, EventBody, Log, LogLevel
 
 
 class Gate:
@@ -143,7 +143,7 @@ def test_storage_that_refuses_for_good_ends_the_attempt(
     uploader.submit(post(1))
     failure = wait_until(lambda: uploader.failure, "giving up")
     ending = describe_failure(failure, folder.path)
-    assert ending.reason in INFRASTRUCTURE_REASONS
+    assert ending.reason.is_retried
     assert "403 AccessDenied" in ending.message
 
 

@@ -16,15 +16,16 @@ from vision_api.kit.logging import request_id_var
 from vision_api.kit.tracing import span
 from vision_api.models import JobStatus, TrainingJob
 from vision_api.training_jobs.instrumentation import count_dispatch
+from vision_api.training_jobs.kinds import rules_of
 from vision_api.training_jobs.leases import release_lease, take_lease
 from vision_api.training_jobs.loops.job_specs import WeightsNotFound, make_spec
 from vision_api.training_jobs.loops.plan import Candidate, Plan, make_capacity, make_plan
 from vision_api.training_jobs.loops.repository import jobs as repository
 from vision_api.training_jobs.notifier import Notifier
-from vision_api.training_jobs.restarts import leave_instance
+from vision_api.training_jobs.restarts import end_attempt, leave_instance
 from vision_api.training_jobs.status import StatusReason, explain_status, switch_status
 from vision_api.training_services import InstanceRegistry, ServiceRejected, ServiceUnavailable
-from vision_contracts import EndReason, JobKind, JobSpec, WaitReason
+from vision_contracts import EndReason, JobSpec, WaitReason
 
 logger = logging.getLogger(__name__)
 
@@ -124,8 +125,7 @@ class DispatchLoop:
             try:
                 spec = await make_spec(session, job)
             except WeightsNotFound as error:
-                leave_instance(job)
-                switch_status(session, job, JobStatus.FAILED, StatusReason(EndReason.WEIGHTS_UNAVAILABLE, str(error)))
+                end_attempt(session, job, EndReason.WEIGHTS_UNAVAILABLE, str(error))
                 continue
             assert job.instance_id is not None  # noqa: S101 - both kinds of jobs have one
             take_lease(job, self._owner)
@@ -175,10 +175,10 @@ def _apply_rejection(session: AsyncSession, job: TrainingJob, answer: ServiceRej
         logger.warning("job %s: its instance knows a later attempt than %d", job.job_uid, job.attempt)
     else:
         reason = _REASON_OF_CODE.get(answer.code, EndReason.INTERNAL)
-        if job.kind != JobKind.TRAIN and any(error.field == "kind" for error in answer.problem.errors or []):
+        if not rules_of(job).is_experiment and any(error.field == "kind" for error in answer.problem.errors or []):
             reason = EndReason.KIND_NOT_SUPPORTED  # an older service does not know this kind
-        message = f"The training service refused this experiment: {_explanation(answer)} Fix that and retry."
-        switch_status(session, job, JobStatus.FAILED, StatusReason(reason, message))
+        message = f"The training service refused this experiment: {_explanation(answer)} {reason.advice}"
+        end_attempt(session, job, reason, message)
 
 
 def _explanation(answer: ServiceRejected) -> str:

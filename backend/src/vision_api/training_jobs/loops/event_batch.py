@@ -10,15 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from vision_api.models import JobStatus, TrainingJob
 from vision_api.training_jobs.events import next_event
 from vision_api.training_jobs.instrumentation import count_metrics
+from vision_api.training_jobs.kinds import rules_of
 from vision_api.training_jobs.loops.repository import outputs
 from vision_api.training_jobs.loops.retention import Retention, StoredCounts, delete_excess
-from vision_api.training_jobs.restarts import leave_instance, lose_attempt, requeue_stopped
+from vision_api.training_jobs.restarts import end_attempt, leave_instance, requeue_stopped
 from vision_api.training_jobs.schemas import TrainingJobUpdate
 from vision_api.training_jobs.serializers import read_progress
 from vision_api.training_jobs.status import StatusReason, next_step_advice, switch_status
 from vision_api.version import VERSION
 from vision_contracts import (
-    INFRASTRUCTURE_REASONS,
     Artifact,
     Cancelled,
     Checkpoint,
@@ -27,7 +27,6 @@ from vision_contracts import (
     Failed,
     Finished,
     JobEvent,
-    JobKind,
     Log,
     Metrics,
     Paused,
@@ -114,7 +113,7 @@ class EventBatch:
 
     def _store_scores(self, values: Mapping[str, float | None]) -> None:
         """Store the scores of a validation, if `values` have them."""
-        if self._job.kind != JobKind.TRAIN:
+        if not rules_of(self._job).is_experiment:
             return  # metrics of an operation are points of its own, and no place on a leaderboard
         if metric_names.VAL_ACCURACY in values:
             self._job.accuracy = values[metric_names.VAL_ACCURACY]
@@ -160,20 +159,17 @@ class EventBatch:
                 self._store_scores(body.values)
                 leave_instance(job)
                 switch_status(session, job, JobStatus.COMPLETED, time=time)
-            case Failed() if body.reason in INFRASTRUCTURE_REASONS:
-                lose_attempt(session, job, body.reason, _storable(body.message))
             case Failed():
-                leave_instance(job)
-                reason = StatusReason(body.reason, _storable(body.message), _acceptable(body.proposed_changes))
-                switch_status(session, job, JobStatus.FAILED, reason, time=time)
+                message, changes = _storable(body.message), _acceptable(body.proposed_changes)
+                end_attempt(session, job, body.reason, message, proposed_changes=changes, time=time)
             case Paused() if job.status == JobStatus.PAUSING:
                 leave_instance(job)
                 switch_status(session, job, JobStatus.PAUSED, StatusReason(None, "It was paused by a user."), time=time)
             case Paused() if job.status != JobStatus.STOPPING:
                 requeue_stopped(session, job)
             case _:
-                leave_instance(job)
-                switch_status(session, job, JobStatus.CANCELLED, _cancellation_reason(job, body), time=time)
+                reason, fact = _cancellation(job, body)
+                end_attempt(session, job, reason, f"{fact} {next_step_advice(job)}", time=time)
 
 
 def _storable(text: str) -> str:
@@ -189,8 +185,9 @@ def _acceptable(changes: dict[str, Any] | None) -> dict[str, Any] | None:
         return None
 
 
-def _cancellation_reason(job: TrainingJob, body: Cancelled | Paused) -> StatusReason:
+def _cancellation(job: TrainingJob, body: Cancelled | Paused) -> tuple[EndReason, str]:
+    """Return the reason and what has happened. A request to stop is the cause unless the time limit was."""
     if isinstance(body, Cancelled) and body.reason is EndReason.TIMED_OUT:
         limit = f"It ran longer than its limit of {job.timeout_seconds or 0:g} seconds (`timeout_seconds`)."
-        return StatusReason(EndReason.TIMED_OUT, f"{limit} {next_step_advice(job)}")
-    return StatusReason(EndReason.STOPPED_BY_USER, f"It was stopped by a user. {next_step_advice(job)}")
+        return EndReason.TIMED_OUT, limit
+    return EndReason.STOPPED_BY_USER, "It was stopped by a user."

@@ -3,25 +3,21 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from vision_api.db.session import Database
 from vision_api.errors import DatabaseUnavailable
 from vision_api.kit.logging import request_id_var
-from vision_api.models import JobStatus, TrainingJob
 from vision_api.training_jobs.instrumentation import observe_stored
 from vision_api.training_jobs.loops.batching import in_batches
 from vision_api.training_jobs.loops.event_batch import EventBatch
 from vision_api.training_jobs.loops.repository.jobs import lock_leased
 from vision_api.training_jobs.loops.retention import DEFAULT_RETENTION, Retention
 from vision_api.training_jobs.notifier import Notifier
-from vision_api.training_jobs.restarts import leave_instance, lose_attempt
-from vision_api.training_jobs.status import StatusReason, switch_status
+from vision_api.training_jobs.restarts import end_attempt
 from vision_api.training_services import InstanceRegistry, ServiceRejected, ServiceUnavailable
 from vision_contracts import SILENCE_SECONDS, EndReason, JobEvent
 
@@ -153,24 +149,19 @@ class EventCollector:
 
     async def _lose(self, message: str) -> None:
         logger.warning("job %s: attempt %d is lost: %s", self._attempt.job_uid, self._attempt.attempt, message)
-        await self._end(lambda session, job: lose_attempt(session, job, EndReason.SERVICE_LOST, message))
+        await self._end(EndReason.SERVICE_LOST, message)
 
     async def _give_up(self) -> None:
         """Fail a job whose events cannot be stored: it must not look as if it ran."""
+        message = "The platform could not store the trainer's events. Tell its operator: its log has the error."
+        await self._end(EndReason.INTERNAL, message)
 
-        def fail(session: AsyncSession, job: TrainingJob) -> None:
-            leave_instance(job)
-            message = "The platform could not store the trainer's events. Tell its operator: its log has the error."
-            switch_status(session, job, JobStatus.FAILED, StatusReason(EndReason.INTERNAL, message))
-
-        await self._end(fail)
-
-    async def _end(self, change: Callable[[AsyncSession, TrainingJob], None]) -> None:
+    async def _end(self, reason: EndReason, message: str) -> None:
         attempt = self._attempt
         async with self._database.transaction() as session:
             job = await lock_leased(session, job_id=attempt.job_id, owner=self._owner, attempt=attempt.attempt)
             if job is not None:
-                change(session, job)
+                end_attempt(session, job, reason, message)
         self._is_over = True
         self._notify()
 

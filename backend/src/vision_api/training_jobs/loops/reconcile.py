@@ -12,8 +12,8 @@ from vision_api.models import JobStatus, TrainingJob
 from vision_api.training_jobs.leases import release_lease, take_lease
 from vision_api.training_jobs.loops.repository import jobs as repository
 from vision_api.training_jobs.notifier import Notifier
-from vision_api.training_jobs.restarts import leave_instance
-from vision_api.training_jobs.status import ACTIVE, StatusReason, switch_status
+from vision_api.training_jobs.restarts import end_attempt
+from vision_api.training_jobs.status import ACTIVE
 from vision_api.training_services import Instance, InstanceRegistry, ServiceError
 from vision_contracts import EndReason, HeldJob, StopRequest
 
@@ -119,10 +119,7 @@ class ReconcileLoop:
         async with self._database.transaction() as session:
             for job in await repository.lock_deleted_at_instances(session):
                 if _has_left(job, held):
-                    leave_instance(job)
-                    switch_status(
-                        session, job, JobStatus.CANCELLED, StatusReason(EndReason.STOPPED_BY_USER, "It was deleted.")
-                    )
+                    end_attempt(session, job, EndReason.STOPPED_BY_USER, "It was deleted.")
 
 
 def _should_hold(job: TrainingJob | None, instance: Instance, held: HeldJob) -> bool:

@@ -27,8 +27,6 @@ SEEN_AS_DELETED = timedelta(seconds=5)
 """Time for which a deleted row stays: the streams of its project must see that it was deleted."""
 DELETE_FILES_AGAIN_AFTER = timedelta(days=1)
 UNFINISHED_FOR = timedelta(days=1)
-RESULTS_KEPT = timedelta(days=1)
-"""Time for which predictions and pre-flights are kept."""
 
 
 class SweepLoop:
@@ -53,7 +51,7 @@ class SweepLoop:
             self._next_expiry_at = time.monotonic() + EXPIRY_SECONDS
             await self._delete_unfinished()
             async with self._database.transaction() as session:
-                await removal.delete_short_lived(session, ended_before=utc_now() - RESULTS_KEPT)
+                await removal.delete_short_lived(session)
             if self._retention.event_days:
                 await self._delete_expired_events()
 

@@ -60,9 +60,8 @@ def finite_weights(model: PreTrainedModel) -> Iterator[None]:
     except ValueError as error:
         if all(bool(parameter.isfinite().all()) for parameter in model.parameters()):
             raise
-        raise TrainingError(
-            EndReason.NAN_LOSS, "The model's weights are no longer finite. Lower the learning rate."
-        ) from error
+        reason = EndReason.NAN_LOSS
+        raise TrainingError(reason, f"The model's weights are no longer finite. {reason.advice}") from error
 
 
 def visible_objects(example: Example) -> dict[str, Tensor]:

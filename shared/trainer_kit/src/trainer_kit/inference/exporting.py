@@ -131,7 +131,7 @@ def compare(run: OperationRun[Any], network: Network, exported: Compute) -> dict
     listed = ", ".join(f"{name} {difference:.2g}" for name, difference in largest.items())
     if not all(difference <= TOLERANCE for difference in largest.values()):
         message = f"The exported network does not compute what the original does (difference: {listed})."
-        raise TrainingError(EndReason.EXPORT_MISMATCH, f"{message} Choose another format, and report it.")
+        raise TrainingError(EndReason.EXPORT_MISMATCH, f"{message} {EndReason.EXPORT_MISMATCH.advice}")
     run.log(f"Compared with the original on {done} images; largest difference: {listed}.")
     return largest
 

@@ -41,8 +41,8 @@ def decide_ending(outcome: TrainerOutcome) -> Ending:
         name = signal.Signals(-outcome.exit_code).name
         return Failed(reason=EndReason.TRAINER_KILLED, message=f"The trainer was killed by {name}.{_tail(outcome)}")
     text = f"The trainer ended with exit code {outcome.exit_code} without reporting a reason."
-    advice = "Retry it, and report it with its log if it happens again."
-    return Failed(reason=EndReason.INTERNAL, message=f"{text} {advice}{_tail(outcome)}")
+    reason = EndReason.INTERNAL
+    return Failed(reason=reason, message=f"{text} {reason.advice}{_tail(outcome)}")
 
 
 def stopped_ending(order: StopOrder) -> Cancelled | Paused:
@@ -53,7 +53,7 @@ def stopped_ending(order: StopOrder) -> Cancelled | Paused:
 def _may_be_out_of_memory(outcome: TrainerOutcome) -> bool:
     """Return whether the trainer may have been killed for lack of memory, or have lost a worker to it."""
     if isinstance(outcome.reported, Failed):
-        return outcome.reported.reason is EndReason.INTERNAL
+        return outcome.reported.reason.is_unexplained
     return outcome.exit_code == -signal.SIGKILL or outcome.exit_code > 0
 
 

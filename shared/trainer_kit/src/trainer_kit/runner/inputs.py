@@ -18,10 +18,6 @@ from vision_contracts import CheckpointRef, DatasetRef, EndReason, JobKind, JobS
 log = logging.getLogger(__name__)
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
-_ADVICE = {
-    EndReason.BAD_DATA: "Choose another data set, or upload it again.",
-    EndReason.WEIGHTS_UNAVAILABLE: "Retry from the beginning, or choose other initial weights.",
-}
 
 
 class InputFetcher:
@@ -53,8 +49,8 @@ class InputFetcher:
         try:
             final, self.dataset_lock = self._cache.use(key, lambda partial: self._download(dataset.uri, partial))
         except TimeoutError as error:
-            message = f"{error} Check the object storage, then retry."
-            raise TrainingError(EndReason.STORAGE_UNAVAILABLE, message) from error
+            reason = EndReason.STORAGE_UNAVAILABLE
+            raise TrainingError(reason, f"{error} {reason.advice}") from error
         return final
 
     def _download(self, uri: str, target: Path) -> None:
@@ -106,7 +102,7 @@ class InputFetcher:
         try:
             self._store.get_file(uri, path)
         except ObjectNotFound as error:
-            raise TrainingError(missing, f"{uri} is no longer in the storage. {_ADVICE[missing]}") from error
+            raise TrainingError(missing, f"{uri} is no longer in the storage. {missing.advice}") from error
         except StorageError as error:
             message = f"The object storage cannot be reached from the training service ({error})."
             raise TrainingError(EndReason.STORAGE_UNAVAILABLE, f"{message} Check its STORAGE_URL.") from error

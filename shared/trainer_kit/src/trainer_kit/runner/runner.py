@@ -154,11 +154,10 @@ class Runner:
         if not isinstance(ending, Finished):
             return ending
         failure = describe_failure(error, self.folder.path)
-        if failure.reason is EndReason.INTERNAL:
-            message = (
-                f"The work is done, but its files could not be stored ({error}). Check the object storage, then retry."
-            )
-            return Failed(reason=EndReason.STORAGE_UNAVAILABLE, message=message)
+        if failure.reason.is_unexplained:
+            reason = EndReason.STORAGE_UNAVAILABLE
+            message = f"The work is done, but its files could not be stored ({error}). {reason.advice}"
+            return Failed(reason=reason, message=message)
         return failure
 
 

@@ -115,8 +115,9 @@ class Uploader:
             message = f"{report.name} could not be stored, and is being retried: {error}"
             self._append(Log(level=LogLevel.WARNING, message=message))
         elif now - self._failing_since >= GIVE_UP_SECONDS:
+            reason = EndReason.STORAGE_UNAVAILABLE
             message = f"The object storage has accepted no file for {GIVE_UP_SECONDS / 60:.0f} minutes ({error})."
-            raise TrainingError(EndReason.STORAGE_UNAVAILABLE, f"{message} Check it, then retry.") from error
+            raise TrainingError(reason, f"{message} {reason.advice}") from error
 
     def _note_success(self) -> None:
         if self._failing_since is not None:

@@ -32,8 +32,8 @@ def describe_failure(error: BaseException, folder: Path, batch_size: int | None 
     if any(_is_out_of_memory(cause) for cause in chain):
         return _out_of_memory(chain, batch_size)
     if any(_is_full_disk(cause) for cause in chain) or _has_no_space(error, folder):
-        message = "The disk of the training service is full. Free space on it, then retry."
-        return Failed(reason=EndReason.DISK_FULL, message=message)
+        reason = EndReason.DISK_FULL
+        return Failed(reason=reason, message=f"The disk of the training service is full. {reason.advice}")
     text = "".join(traceback.format_exception_only(error)).strip()
     advice = "The log has the whole traceback; if it does not show what to change, report it."
     return Failed(reason=EndReason.INTERNAL, message=f"{text[:1000]} ({advice})")
@@ -44,7 +44,7 @@ def report_failure(
 ) -> None:
     """Send the failure as `describe_failure` describes it; before it, for a defect, the traceback as a log message."""
     failure = describe_failure(error, folder, batch_size)
-    if failure.reason is EndReason.INTERNAL:
+    if failure.reason.is_unexplained:
         text = "".join(traceback.format_exception(error))
         send(Log(level=LogLevel.ERROR, message=text[-8000:]))
     send(failure)

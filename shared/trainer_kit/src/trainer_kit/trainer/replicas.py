@@ -119,11 +119,8 @@ class Replicas:
         self._one_has_died.set()
         if ended.si_code != os.CLD_EXITED:
             _die_by(signal.Signals(ended.si_status), f"Process {rank} of this training was killed by ")
-        unexplained = Failed(
-            reason=EndReason.INTERNAL,
-            message=f"Process {rank} of this training ended with exit code {ended.si_status} and without a message. "
-            "Retry it, and report it with its log if it happens again.",
-        )
+        text = f"Process {rank} of this training ended with exit code {ended.si_status} and without a message."
+        unexplained = Failed(reason=EndReason.INTERNAL, message=f"{text} {EndReason.INTERNAL.advice}")
         for message in self._messages_of(rank) or [unexplained]:
             self._send(message)
         exit_now(1)

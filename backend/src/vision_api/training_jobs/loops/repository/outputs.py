@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from vision_api.db.bulk import write_rows
 from vision_api.kit.clock import utc_now
 from vision_api.models import Artifact, GarbageObject, JobEvent, LogLine, MetricPoint, TrainingJob
+from vision_api.training_jobs.kinds import rules_of
 from vision_contracts import Artifact as ArtifactBody
-from vision_contracts import ArtifactKind, Checkpoint, JobKind
+from vision_contracts import ArtifactKind, Checkpoint
 
 GARBAGE_GRACE = timedelta(minutes=10)
 """Delay before a replaced object is deleted: a new attempt, or another job, may still be reading it."""
@@ -54,7 +55,7 @@ def _owner_id(job: TrainingJob, body: ArtifactBody) -> int:
     """Return the id of the job that lists the artifact: results of an export or an evaluation, but not their logs,
     belong to the training that was exported or evaluated.
     """
-    is_result = job.kind in (JobKind.EXPORT, JobKind.EVALUATE) and body.kind is not ArtifactKind.LOG
+    is_result = rules_of(job).gives_results_to_parent and body.kind is not ArtifactKind.LOG
     return job.parent_id if is_result and job.parent_id is not None else job.id
 
 

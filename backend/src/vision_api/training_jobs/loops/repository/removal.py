@@ -5,22 +5,26 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import CursorResult, delete, exists, select, update
+from sqlalchemy import CursorResult, delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.kit.clock import utc_now
 from vision_api.models import GarbageObject, JobEvent, LogLine, MetricPoint, TrainingJob
+from vision_api.training_jobs.kinds import KIND_RULES
 from vision_api.training_jobs.loops.repository.jobs import AT_ONCE, lock_rows, occupies_slot
 from vision_api.training_jobs.repository import is_visible
 from vision_api.training_jobs.status import ENDED
-from vision_contracts import JobKind
 
 
-async def delete_short_lived(session: AsyncSession, *, ended_before: datetime) -> None:
-    """Mark old predictions and pre-flights as deleted: their answers are read once. The sweep frees the rest."""
-    is_over = TrainingJob.status.in_(ENDED) & (TrainingJob.completed_at < ended_before)
-    is_short_lived = TrainingJob.kind.in_((JobKind.PREDICT, JobKind.PREFLIGHT)) & TrainingJob.deleted_at.is_(None)
-    old = update(TrainingJob).where(is_short_lived, is_over).values(deleted_at=utc_now())
+async def delete_short_lived(session: AsyncSession) -> None:
+    """Mark jobs of kinds that are kept for a time as deleted after it. The sweep frees the rest."""
+    now = utc_now()
+    is_old = [
+        (TrainingJob.kind == kind) & (TrainingJob.completed_at < now - rules.kept)
+        for kind, rules in KIND_RULES.items() if rules.kept is not None
+    ]  # fmt: skip
+    is_over = TrainingJob.status.in_(ENDED) & TrainingJob.deleted_at.is_(None)
+    old = update(TrainingJob).where(or_(*is_old), is_over).values(deleted_at=now)
     await session.execute(old.execution_options(synchronize_session=False))
 
 
