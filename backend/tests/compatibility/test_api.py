@@ -12,7 +12,10 @@ ADDED_FACTS: tuple[str, ...] = (
     "/api/v1/training/jobs/{job_id}/work/{work_id} get deprecated",
 )
 """Beginnings of facts that the snapshot does not have, such as `/api/v1/training/jobs/{job_id}/operations`."""
-ADDED_PROPERTIES: tuple[str, ...] = (" properties errors_omitted ",)
+ADDED_PROPERTIES: tuple[str, ...] = (
+    " properties errors_omitted ",
+    'pattern = "^[^\\\\u0000-',  # names are one line without control characters
+)
 """Parts of facts that the snapshot does not have, of a schema that many routes share."""
 ADDED_ROUTES: tuple[str, ...] = (
     "GET /api/v1/training/jobs/{job_id}/operations",

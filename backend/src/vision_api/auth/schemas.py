@@ -5,14 +5,14 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, EmailStr, Field
 
 from vision_api.auth.passwords import NewPassword, Password
-from vision_api.kit.schemas import ReadModel, RequestModel
+from vision_api.kit.schemas import OneLine, ReadModel, RequestModel
 from vision_api.models import UserRole
 from vision_contracts import Time
 
 Email = Annotated[EmailStr, AfterValidator(str.lower), Field(examples=["mina@example.com"])]
 """An e-mail in lower case: one account, however it is typed."""
 
-FullName = Annotated[str, Field(max_length=200, examples=["Mina Kim"])]
+FullName = Annotated[str, Field(max_length=200, examples=["Mina Kim"]), OneLine()]
 
 
 class UserCreate(RequestModel):

@@ -4,12 +4,15 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from vision_api.kit.schemas import ReadModel, RequestModel, ResourceId
+from vision_api.kit.schemas import OneLine, ReadModel, RequestModel, ResourceId
 from vision_api.models import DatasetStatus
 from vision_contracts import DatasetFormat, TaskType, Time
 
 DatasetName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), Field(examples=["Coins, first batch"])
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    OneLine(),
+    Field(examples=["Coins, first batch"]),
 ]
 
 

@@ -5,12 +5,15 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, field_validator
 
 from vision_api.auth.schemas import Email
-from vision_api.kit.schemas import ReadModel, RequestModel
+from vision_api.kit.schemas import OneLine, ReadModel, RequestModel
 from vision_api.models import ProjectRole
 from vision_contracts import TaskType, Time
 
 ProjectName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), Field(examples=["Surface defects"])
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    OneLine(),
+    Field(examples=["Surface defects"]),
 ]
 Description = Annotated[str, Field(max_length=10_000, examples=["Scratches and dents on painted parts"])]
 

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
-from vision_api.kit.schemas import ReadModel, RequestModel, ResourceId
+from vision_api.kit.schemas import OneLine, ReadModel, RequestModel, ResourceId
 from vision_contracts import ArtifactKind, DatasetFormat, Device, JobKind, LogLevel, TaskType, Time
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), OneLine()]
 Notes = Annotated[str, StringConstraints(max_length=20_000)]
 ArtifactName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 LONGEST_TIMEOUT_SECONDS = 366 * 24 * 3600
