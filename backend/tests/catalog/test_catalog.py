@@ -8,7 +8,7 @@ import pytest
 from support.small_service import TOKEN, SmallService, make_card, make_list, serving
 
 from vision_api.catalog.catalog import Catalog
-from vision_api.catalog.use_cases import get_model
+from vision_api.catalog.queries import get_model
 from vision_api.db.session import Database
 from vision_api.errors import Invalid
 from vision_api.training_services import InstanceRegistry

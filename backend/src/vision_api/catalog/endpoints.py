@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 
-from vision_api.catalog import use_cases
+from vision_api.catalog import queries
 from vision_api.catalog.dependencies import SignedIn
 from vision_api.catalog.list_route import ModelListRoute
 from vision_api.catalog.schemas import ModelCardRead, ModelDetailRead, ModelFilter, ModelSort
@@ -45,7 +45,7 @@ async def list_models(
     Frameworks whose service does not answer are named in `X-Unavailable-Frameworks`; their last known models are
     listed all the same.
     """
-    found = use_cases.page_models(catalog, model_filter=model_filter, sort=sort, page=page)
+    found = queries.page_models(catalog, model_filter=model_filter, sort=sort, page=page)
     body = b"[" + b",".join(entry.body for entry in found.items) + b"]"
     answer = Response(body, media_type="application/json")
     answer.headers["ETag"] = f'"{sha256(body).hexdigest()[:32]}"'
@@ -72,7 +72,7 @@ async def get_model(catalog: CatalogDep, framework: str, model_name: str) -> Mod
     `x-named-fields` in the schema describes `epochs`, `batch_size`, `learning_rate`, `optimizer` and `num_devices` for
     this model; `x-presets` has values of both to start from: `quick`, `balanced` and `best`.
     """
-    model = use_cases.find_model(catalog, framework, model_name)
+    model = queries.find_model(catalog, framework, model_name)
     if model is None:
         raise NotFound(f"{framework} has no model {model_name!r}. GET /api/v1/models/list has all of them.")
     return model

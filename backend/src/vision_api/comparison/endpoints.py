@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from vision_api.auth.dependencies import CurrentUser
-from vision_api.comparison import repository, use_cases
+from vision_api.comparison import repository, use_cases, workflows
 from vision_api.comparison.schemas import Comparison, LeaderboardEntry
 from vision_api.dependencies import CatalogDep, DatabaseDep, ReadSession, StoreDep
 from vision_api.errors import Invalid
@@ -41,10 +41,10 @@ async def compare_training_jobs(
     `reasons` has the reasons, and `groups` has the experiments whose numbers may be compared. Metrics are those of the
     best checkpoints, from `report.json` if there is one; the state of each report is given with its experiment.
     """
-    return await use_cases.compare(
+    return await workflows.compare(
         database,
-        store,
-        catalog,
+        store=store,
+        catalog=catalog,
         user=user,
         job_ids=[_id(text) for text in _split(ids)],
         split=split,

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_kit import ObjectStore
 from vision_api.catalog.catalog import Catalog
+from vision_api.catalog.queries import find_model
 from vision_api.catalog.schemas import ModelDetailRead
-from vision_api.catalog.use_cases import find_model
 from vision_api.comparison.compared_job import finite
 from vision_api.comparison.repository import list_values_at
 from vision_api.datasets.repository import get_version

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_kit import open_dataset
 from vision_api.catalog.catalog import Catalog
-from vision_api.catalog.use_cases import find_model, get_model
+from vision_api.catalog.queries import find_model, get_model
 from vision_api.datasets.repository import get_version
 from vision_api.models import JobStatus, TrainingJob, User
 from vision_api.operations import estimates, repository

@@ -7,7 +7,7 @@ from vision_api.dependencies import ReadSession, WriteSession
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_api.kit.schemas import ResourceId
-from vision_api.projects import members, use_cases
+from vision_api.projects import member_use_cases, use_cases
 from vision_api.projects.list_route import ProjectListRoute
 from vision_api.projects.schemas import (
     MemberCreate,
@@ -79,7 +79,7 @@ async def list_members(
     params: PageParams,
 ) -> list[MemberRead]:
     """List the members of a project, with their roles."""
-    page = await members.page_members(session, user=user, project_id=project_id, params=params)
+    page = await member_use_cases.page_members(session, user=user, project_id=project_id, params=params)
     set_page_headers(request, response, page)
     return list(page.items)
 
@@ -99,7 +99,7 @@ async def add_member(
         user_id=user.id,
         body=body,
         result_type=MemberRead,
-        create=lambda: members.add_member(session, user=user, project_id=project_id, request=body),
+        create=lambda: member_use_cases.add_member(session, user=user, project_id=project_id, request=body),
     )
     response.headers["Location"] = f"/api/v1/projects/{project_id}/members/{member.user_id}"
     return member
@@ -110,10 +110,12 @@ async def update_member(
     project_id: ResourceId, user_id: ResourceId, body: MemberUpdate, user: CurrentUser, session: WriteSession
 ) -> MemberRead:
     """Change the role of a member, as an owner. The last owner stays one."""
-    return await members.update_member(session, user=user, project_id=project_id, user_id=user_id, request=body)
+    return await member_use_cases.update_member(
+        session, user=user, project_id=project_id, user_id=user_id, request=body
+    )
 
 
 @router.delete("/{project_id}/members/{user_id}", status_code=204)
 async def remove_member(project_id: ResourceId, user_id: ResourceId, user: CurrentUser, session: WriteSession) -> None:
     """Remove a member as an owner, or leave the project. The last owner cannot leave."""
-    await members.remove_member(session, user=user, project_id=project_id, user_id=user_id)
+    await member_use_cases.remove_member(session, user=user, project_id=project_id, user_id=user_id)

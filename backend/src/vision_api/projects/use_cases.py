@@ -1,7 +1,6 @@
 """Use cases of projects."""
 
 import logging
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,24 +12,15 @@ from vision_api.models import Project, ProjectMember, ProjectRole, User
 from vision_api.projects import repository
 from vision_api.projects.access import MISSING, get_project_for
 from vision_api.projects.schemas import ProjectCreate, ProjectRead, ProjectUpdate
+from vision_api.projects.serializers import read_project
 
 log = logging.getLogger(__name__)
-
-
-def read_project(project: Project, user_role: str) -> ProjectRead:
-    """Return a project as the API shows it."""
-    columns = {name: getattr(project, name) for name in Project.__table__.columns.keys()}  # noqa: SIM118 - no dict
-    return ProjectRead.model_validate(columns | {"user_role": user_role})
 
 
 async def page_projects(session: AsyncSession, *, user: User, params: PageRequest) -> Page[ProjectRead]:
     """Return a page of the user's projects, newest first; an administrator sees all."""
     page = await repository.page_projects(session, user=user, params=params)
-    return page.map(_read_row)
-
-
-def _read_row(row: Any) -> ProjectRead:
-    return read_project(*row)
+    return page.map(lambda row: read_project(*row))
 
 
 async def get_project(session: AsyncSession, *, user: User, project_id: int) -> ProjectRead:
@@ -38,7 +28,7 @@ async def get_project(session: AsyncSession, *, user: User, project_id: int) -> 
     row = await repository.get_project_row(session, user=user, project_id=project_id)
     if row is None:
         raise NotFound(MISSING)
-    return _read_row(row)
+    return read_project(*row)
 
 
 async def create_project(session: AsyncSession, *, user: User, request: ProjectCreate) -> ProjectRead:

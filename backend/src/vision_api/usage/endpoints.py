@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from vision_api.auth.dependencies import CurrentUser
 from vision_api.dependencies import DatabaseDep, ReadSession, StoreDep
 from vision_api.kit.schemas import ResourceId
-from vision_api.usage import use_cases
+from vision_api.usage import use_cases, workflows
 from vision_api.usage.schemas import JobUsage, ProjectUsage
 
 router = APIRouter(tags=["usage"])
@@ -27,4 +27,4 @@ async def get_project_usage(
 @router.get("/training/jobs/{job_id}/usage")
 async def get_job_usage(job_id: ResourceId, database: DatabaseDep, store: StoreDep, user: CurrentUser) -> JobUsage:
     """Get the storage usage of an experiment, as the storage lists it: with files that are about to be deleted."""
-    return await use_cases.job_usage(database, store, user=user, job_id=job_id)
+    return await workflows.job_usage(database, store=store, user=user, job_id=job_id)

@@ -1,16 +1,14 @@
-"""Usage of a project and of a job."""
+"""Use cases of usage: sizes as rows have them."""
 
-import anyio.to_thread
+from collections.abc import Collection, Mapping
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from data_kit import ObjectInfo, ObjectStore
-from vision_api.db.session import Database
-from vision_api.models import User
+from vision_api.models import TrainingJob, User
 from vision_api.projects.access import get_project_for
 from vision_api.training_jobs.access import get_job_for
 from vision_api.usage import repository
-from vision_api.usage.schemas import JobSize, JobUsage, ProjectUsage, RowCounts
-from vision_api.usage.sizes import measure
+from vision_api.usage.schemas import JobSize, ProjectUsage, RowCounts
 
 
 async def project_usage(session: AsyncSession, *, user: User, project_id: int, limit: int) -> ProjectUsage:
@@ -33,30 +31,13 @@ async def project_usage(session: AsyncSession, *, user: User, project_id: int, l
     )
 
 
-async def job_usage(database: Database, store: ObjectStore, *, user: User, job_id: int) -> JobUsage:
-    """Return the usage of a job as the storage lists it. Raises NotFound, StorageError."""
-    async with database.snapshot() as session:
-        job = await get_job_for(session, user, job_id)
-        rows = RowCounts(**await repository.count_rows(session, job_id))
-    objects = await _list(store, job.output_uri)
-    async with database.snapshot() as session:  # after the listing: a listed object may have got its row meanwhile
-        kinds = await repository.list_kinds(session, job_id)
-        garbage = await repository.list_garbage_below(session, job.output_uri)
-    sizes = measure(objects, kinds, garbage)
-    return JobUsage(
-        job_id=job.id,
-        name=job.name,
-        status=job.status,
-        total_bytes=sizes.total_bytes,
-        checkpoints_bytes=sizes.checkpoints_bytes,
-        files=sizes.files,
-        superseded_bytes=sizes.superseded_bytes,
-        unlisted_bytes=sizes.unlisted_bytes,
-        database_rows=rows,
-    )
+async def load_job_rows(session: AsyncSession, *, user: User, job_id: int) -> tuple[TrainingJob, RowCounts]:
+    """Return a job, and the number of its rows in each table. Raises NotFound."""
+    job = await get_job_for(session, user, job_id)
+    return job, RowCounts(**await repository.count_rows(session, job_id))
 
 
-async def _list(store: ObjectStore, uri: str) -> list[ObjectInfo]:
-    if not store.contains(uri):
-        return []
-    return await anyio.to_thread.run_sync(lambda: list(store.list(store.key(uri))))
+async def load_object_fates(session: AsyncSession, *, job: TrainingJob) -> tuple[Mapping[str, str], Collection[str]]:
+    """Return the kinds of the objects that rows of a job name, and the objects that are to be deleted."""
+    kinds = await repository.list_kinds(session, job.id)
+    return kinds, await repository.list_garbage_below(session, job.output_uri)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_kit import DatasetError, Finding, open_dataset
 from vision_api.catalog.catalog import Catalog
-from vision_api.catalog.use_cases import get_model
+from vision_api.catalog.queries import get_model
 from vision_api.config import Settings
 from vision_api.datasets.allowed_paths import check_dataset_path
 from vision_api.datasets.resolution import resolve_for_job

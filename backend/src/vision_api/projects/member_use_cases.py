@@ -1,7 +1,5 @@
 """Use cases of a project's members."""
 
-from typing import Any
-
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.auth.repository import get_user_by_email
@@ -11,27 +9,14 @@ from vision_api.models import ProjectMember, ProjectRole, User
 from vision_api.projects import repository
 from vision_api.projects.access import get_project_for
 from vision_api.projects.schemas import MemberCreate, MemberRead, MemberUpdate
-
-
-def _read(member: ProjectMember, user: User) -> MemberRead:
-    return MemberRead(
-        user_id=user.id,
-        email=user.email,
-        full_name=user.full_name,
-        role=ProjectRole(member.role),
-        created_at=member.created_at,
-    )
-
-
-def _read_row(row: Any) -> MemberRead:
-    return _read(*row)
+from vision_api.projects.serializers import read_member
 
 
 async def page_members(session: AsyncSession, *, user: User, project_id: int, params: PageRequest) -> Page[MemberRead]:
     """Return a page of the members. Raises NotFound."""
     await get_project_for(session, user, project_id)
     page = await repository.page_members(session, project_id=project_id, params=params)
-    return page.map(_read_row)
+    return page.map(lambda row: read_member(*row))
 
 
 async def add_member(session: AsyncSession, *, user: User, project_id: int, request: MemberCreate) -> MemberRead:
@@ -45,7 +30,7 @@ async def add_member(session: AsyncSession, *, user: User, project_id: int, requ
     member = ProjectMember(project_id=project_id, user_id=joining.id, role=request.role)
     session.add(member)
     await session.flush()
-    return _read(member, joining)
+    return read_member(member, joining)
 
 
 async def update_member(
@@ -58,7 +43,7 @@ async def update_member(
         await _keep_an_owner(session, member)
     member.role = request.role
     await session.flush()
-    return _read(member, await session.get_one(User, user_id))
+    return read_member(member, await session.get_one(User, user_id))
 
 
 async def remove_member(session: AsyncSession, *, user: User, project_id: int, user_id: int) -> None:

@@ -1,4 +1,4 @@
-"""Use cases of the catalogue: list models, and find one."""
+"""Queries of the catalogue: list models, and find one. It is in memory: they need no session, and do not wait."""
 
 from difflib import get_close_matches
 
