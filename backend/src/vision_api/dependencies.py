@@ -1,15 +1,15 @@
 """Dependencies that endpoints get from the platform: its parts, and sessions of its database."""
 
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_kit import ObjectStore
-from vision_api.auth.authenticator import Authenticator
+from vision_api.auth.throttle import LoginThrottle
 from vision_api.auth.tokens import AccessTokens
-from vision_api.background.worker import Wakeable
 from vision_api.catalog.catalog import Catalog
 from vision_api.config import Settings
 from vision_api.db.session import Database
@@ -41,8 +41,12 @@ async def _access_tokens(platform: PlatformDep) -> AccessTokens:
     return platform.access_tokens
 
 
-async def _authenticator(platform: PlatformDep) -> Authenticator:
-    return platform.authenticator
+async def _login_throttle(platform: PlatformDep) -> LoginThrottle:
+    return platform.login_throttle
+
+
+async def _refresh_lifetime(platform: PlatformDep) -> timedelta:
+    return timedelta(seconds=platform.settings.refresh_token_seconds)
 
 
 async def _catalog(platform: PlatformDep) -> Catalog:
@@ -53,14 +57,6 @@ async def _notifier(platform: PlatformDep) -> Notifier:
     return platform.notifier
 
 
-async def _dataset_processor(platform: PlatformDep) -> Wakeable:
-    return platform.dataset_processor
-
-
-async def _hub_pusher(platform: PlatformDep) -> Wakeable:
-    return platform.hub_pusher
-
-
 async def _resolver(platform: PlatformDep) -> JobResolver:
     return JobResolver(platform.database, platform.settings, platform.catalog)
 
@@ -69,11 +65,10 @@ SettingsDep = Annotated[Settings, Depends(_settings)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 StoreDep = Annotated[ObjectStore, Depends(_store)]
 AccessTokensDep = Annotated[AccessTokens, Depends(_access_tokens)]
-AuthenticatorDep = Annotated[Authenticator, Depends(_authenticator)]
+LoginThrottleDep = Annotated[LoginThrottle, Depends(_login_throttle)]
+RefreshLifetime = Annotated[timedelta, Depends(_refresh_lifetime)]
 CatalogDep = Annotated[Catalog, Depends(_catalog)]
 NotifierDep = Annotated[Notifier, Depends(_notifier)]
-DatasetProcessorDep = Annotated[Wakeable, Depends(_dataset_processor)]
-HubPusherDep = Annotated[Wakeable, Depends(_hub_pusher)]
 JobResolverDep = Annotated[JobResolver, Depends(_resolver)]
 
 

@@ -2,14 +2,12 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
 from functools import partial
 
 from fastapi import FastAPI
 
 from data_kit import open_store
 from http_kit.request_metrics import RequestMetrics
-from vision_api.auth.authenticator import Authenticator
 from vision_api.auth.throttle import LoginThrottle
 from vision_api.auth.tokens import AccessTokens, signing_secret
 from vision_api.catalog.catalog import running_catalog
@@ -59,11 +57,10 @@ async def lifespan(
 async def _start_parts(
     parts: AsyncExitStack, database: Database, settings: Settings, request_metrics: RequestMetrics, *, is_idle: bool
 ) -> Platform:
-    access_tokens = AccessTokens(signing_secret(settings), lifetime_seconds=settings.access_token_seconds)
-    refresh_lifetime = timedelta(seconds=settings.refresh_token_seconds)
     store = open_store(settings.storage_url)
-    processor = await parts.enter_async_context(running_processor(database, store, settings, is_idle=is_idle))
-    pusher = await parts.enter_async_context(running_pusher(database, store, settings, is_idle=is_idle))
+    if not is_idle:
+        await parts.enter_async_context(running_processor(database, store, settings))
+        await parts.enter_async_context(running_pusher(database, store, settings))
     notifier = Notifier()
     database.on_committed(JOB_REQUESTED, notifier.notify_job_requested)
     await parts.enter_async_context(running_change_watcher(database, notifier))
@@ -74,13 +71,11 @@ async def _start_parts(
         settings=settings,
         database=database,
         store=store,
-        access_tokens=access_tokens,
-        authenticator=Authenticator(database, access_tokens, LoginThrottle(), refresh_lifetime=refresh_lifetime),
+        access_tokens=AccessTokens(signing_secret(settings), lifetime_seconds=settings.access_token_seconds),
+        login_throttle=LoginThrottle(),
         registry=registry,
         catalog=await parts.enter_async_context(running_catalog(database, registry)),
         notifier=notifier,
-        dataset_processor=processor,
-        hub_pusher=pusher,
         project_lists=ResponseCache(largest=PROJECT_LISTS_KEPT),
         storage_probe=storage_probe,
         request_metrics=request_metrics,

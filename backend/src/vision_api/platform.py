@@ -6,9 +6,8 @@ from fastapi import FastAPI
 
 from data_kit import ObjectStore
 from http_kit.request_metrics import RequestMetrics
-from vision_api.auth.authenticator import Authenticator
+from vision_api.auth.throttle import LoginThrottle
 from vision_api.auth.tokens import AccessTokens
-from vision_api.background.worker import Wakeable
 from vision_api.catalog.catalog import Catalog
 from vision_api.config import Settings
 from vision_api.db.session import Database
@@ -21,21 +20,16 @@ from vision_api.training_services import InstanceRegistry
 
 @dataclass(frozen=True)
 class Platform:
-    """The parts that the lifespan has started. Endpoints get them by `vision_api.dependencies`.
-
-    The type of both workers is a protocol: a route only wakes them, and may lie below them in the import contracts.
-    """
+    """The parts that the lifespan has started. Endpoints get them by `vision_api.dependencies`."""
 
     settings: Settings
     database: Database
     store: ObjectStore
     access_tokens: AccessTokens
-    authenticator: Authenticator
+    login_throttle: LoginThrottle
     registry: InstanceRegistry
     catalog: Catalog
     notifier: Notifier
-    dataset_processor: Wakeable
-    hub_pusher: Wakeable
     project_lists: ResponseCache
     storage_probe: StorageProbe
     request_metrics: RequestMetrics

@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from sqlalchemy import select, update
 from support.common import PASSWORD, MakeUser, problem_of
 
-from vision_api.auth.authenticator import GRACE
 from vision_api.auth.tokens import token_hash
+from vision_api.auth.use_cases import GRACE
 from vision_api.models import AuthSession, RefreshToken
 from vision_api.platform import platform_of
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
-from support.common import AuthHeaders, MakeUser, replace_parts
+from support.common import AuthHeaders, MakeUser
 from support.dataset_api import DatasetApi, prepare_in_thread
 
 from data_kit import ArchiveLimits
@@ -24,9 +24,7 @@ def database(app: FastAPI) -> Database:
 def processor(app: FastAPI, tmp_path: Path) -> DatasetProcessor:
     state = platform_of(app)
     folder = tmp_path / "processing"
-    processor = DatasetProcessor(state.database, state.store, folder, ArchiveLimits(), prepare_in_thread)
-    replace_parts(app, dataset_processor=processor)
-    return processor
+    return DatasetProcessor(state.database, state.store, folder, ArchiveLimits(), prepare_in_thread)
 
 
 @pytest.fixture

@@ -16,10 +16,11 @@ from support.fake_hub import Hub, make_hub_app
 from support.small_service import serving_app
 from support.trained_jobs import WEIGHTS, TrainJob
 
+from vision_api.background import worker
 from vision_api.config import ConfigurationError, Settings, load_settings
 from vision_api.kit.clock import utc_now
 from vision_api.model_registry.hub import pusher as pusher_module
-from vision_api.model_registry.hub.pusher import HubPusher, running_pusher
+from vision_api.model_registry.hub.pusher import HubPusher
 from vision_api.models import ModelPush, Project
 from vision_api.platform import platform_of
 
@@ -42,9 +43,8 @@ def settings(settings: Settings, hub: Hub) -> Settings:
 
 @pytest.fixture
 def pusher(app: FastAPI) -> HubPusher:
-    pusher = platform_of(app).hub_pusher
-    assert isinstance(pusher, HubPusher)
-    return pusher
+    parts = platform_of(app)
+    return HubPusher(parts.database, parts.store, parts.settings)
 
 
 @pytest.fixture
@@ -197,13 +197,13 @@ async def test_strangers_neither_push_nor_see_pushes(
 
 
 async def test_a_push_that_was_under_way_when_the_backend_ended_is_made_by_the_next(
-    api: httpx.AsyncClient, app: FastAPI, url: str, hub: Hub, settings: Settings
+    api: httpx.AsyncClient, app: FastAPI, url: str, hub: Hub, pusher: HubPusher
 ) -> None:
     push = await _push(api, url, repository="digit-reader")
     async with platform_of(app).database.transaction() as session:  # the state that a killed pusher leaves
         await session.execute(update(ModelPush).values(tries=1, lease_expires_at=utc_now()))
 
-    async with running_pusher(platform_of(app).database, platform_of(app).store, settings) as pusher:
+    async with pusher.running():
         for _ in range(300):
             if (await _get(api, push))["status"] == "pushed":
                 break
@@ -211,6 +211,25 @@ async def test_a_push_that_was_under_way_when_the_backend_ended_is_made_by_the_n
             await asyncio.sleep(0.1)
 
     assert (await _get(api, push))["status"] == "pushed"
+    assert hub.repositories["team/digit-reader"].messages == ["Digits/reader:1"]
+
+
+async def test_a_push_begins_at_once_and_not_at_the_next_poll(
+    api: httpx.AsyncClient, url: str, hub: Hub, pusher: HubPusher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "POLL_SECONDS", 3600.0)
+    is_waiting = asyncio.Event()
+
+    async def note_waiting() -> None:
+        is_waiting.set()
+
+    monkeypatch.setattr(pusher, "clean_up", note_waiting)
+    async with pusher.running(), asyncio.timeout(60):
+        await is_waiting.wait()
+        push = await _push(api, url, repository="digit-reader")
+        while (await _get(api, push))["status"] == "pushing":
+            await asyncio.sleep(0.05)
+
     assert hub.repositories["team/digit-reader"].messages == ["Digits/reader:1"]
 
 

@@ -15,7 +15,7 @@ from support.trained_jobs import DIGEST, WEIGHTS, TrainJob, make_report
 
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
-from vision_api.model_registry import registration
+from vision_api.model_registry import use_cases, workflows
 from vision_api.models import GarbageObject, ModelVersion, Project, ProjectMember, TrainingJob
 from vision_api.platform import platform_of
 from vision_api.training_jobs.loops import sweep
@@ -199,7 +199,7 @@ async def test_a_killed_registration_leaves_no_files(
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(registration, "_add_version", die)
+        patched.setattr(use_cases, "add_version", die)
         with pytest.raises(BaseException):  # noqa: B017, PT011 - the client wraps it
             await api.post(url, json={"name": "reader", "job_id": job.id})
     assert len(_files(tmp_path, "models")) == 1
@@ -215,7 +215,7 @@ async def test_a_copy_that_the_sweep_may_be_deleting_is_not_registered(
 ) -> None:  # fmt: skip
     """A copy that took hours, and weights that are deleted at the same moment."""
     job = await train_job()
-    copy = registration._copy_weights
+    copy = workflows._copy_weights
 
     async def slow(*given: Any) -> None:
         await copy(*given)
@@ -223,7 +223,7 @@ async def test_a_copy_that_the_sweep_may_be_deleting_is_not_registered(
             await session.execute(update(GarbageObject).values(due_at=utc_now()))
 
     with monkeypatch.context() as patched:
-        patched.setattr(registration, "_copy_weights", slow)
+        patched.setattr(workflows, "_copy_weights", slow)
         problem_of(await api.post(url, json={"name": "reader", "job_id": job.id}), 409, "conflict")
     store = platform_of(app).store
     store.delete_prefix(f"jobs/{job.job_uid}")

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Depends, Query, Request
 from fastapi.security import OAuth2PasswordBearer
 
-from vision_api.auth import repository, tickets
+from vision_api.auth import repository, workflows
 from vision_api.db.session import Database
 from vision_api.dependencies import AccessTokensDep, DatabaseDep
 from vision_api.errors import Forbidden, Unauthorized
@@ -94,7 +94,7 @@ async def _stream_access(
     ticket: Annotated[str | None, Query(max_length=100, description="From `POST /auth/stream-ticket`.")] = None,
 ) -> StreamAccess:
     if encoded is None and ticket is not None:
-        user, session_id = await tickets.redeem(database, ticket=ticket, path=request.scope["path"])
+        user, session_id = await workflows.redeem_ticket(database, ticket=ticket, path=request.scope["path"])
     else:
         principal = await get_principal(database, tokens, encoded)
         user, session_id = principal.user, principal.session_id

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from vision_api.auth import tickets, use_cases
+from vision_api.auth import use_cases, workflows
 from vision_api.auth.dependencies import BearerToken, CurrentPrincipal, CurrentUser, get_principal
 from vision_api.auth.schemas import (
     Credentials,
@@ -18,7 +18,14 @@ from vision_api.auth.schemas import (
     UserRead,
     UserUpdate,
 )
-from vision_api.dependencies import AccessTokensDep, AuthenticatorDep, DatabaseDep, SettingsDep, WriteSession
+from vision_api.dependencies import (
+    AccessTokensDep,
+    DatabaseDep,
+    LoginThrottleDep,
+    RefreshLifetime,
+    SettingsDep,
+    WriteSession,
+)
 from vision_api.errors import Forbidden
 
 router = APIRouter(prefix="/auth", tags=["auth"])
@@ -74,30 +81,46 @@ async def register(
         is_admin = encoded is not None and (await get_principal(database, tokens, encoded)).user.is_admin
         if not is_admin:
             raise Forbidden("Registration is closed here. Ask an administrator for an account.")
-    return UserRead.model_validate(await use_cases.register(database, request=body))
+    return UserRead.model_validate(await workflows.register(database, request=body))
 
 
 @router.post("/login", openapi_extra=_LOGIN_BODY)
 async def login(
-    request: Request, authenticator: AuthenticatorDep, credentials: Annotated[Credentials, Depends(_credentials)]
+    request: Request,
+    database: DatabaseDep,
+    tokens: AccessTokensDep,
+    throttle: LoginThrottleDep,
+    lifetime: RefreshLifetime,
+    credentials: Annotated[Credentials, Depends(_credentials)],
 ) -> TokensRead:
     """Sign in with e-mail and password, as JSON or as the OAuth2 password form."""
-    return await authenticator.login(credentials, address=_address(request))
+    return await workflows.login(
+        database,
+        access_tokens=tokens,
+        throttle=throttle,
+        refresh_lifetime=lifetime,
+        credentials=credentials,
+        address=_address(request),
+    )
 
 
 @router.post("/refresh")
-async def refresh(body: RefreshRequest, authenticator: AuthenticatorDep) -> TokensRead:
+async def refresh(
+    body: RefreshRequest, database: DatabaseDep, tokens: AccessTokensDep, lifetime: RefreshLifetime
+) -> TokensRead:
     """Exchange a refresh token for new tokens.
 
     The old one stays good for 30 s, for a second tab. Used later, it ends the whole sign-in.
     """
-    return await authenticator.refresh(body.refresh_token)
+    return await workflows.refresh(
+        database, access_tokens=tokens, refresh_lifetime=lifetime, refresh_token=body.refresh_token
+    )
 
 
 @router.post("/logout", status_code=204)
-async def logout(body: RefreshRequest, authenticator: AuthenticatorDep) -> None:
+async def logout(body: RefreshRequest, session: WriteSession) -> None:
     """End this sign-in: its access tokens, refresh tokens and stream tickets are refused from now on."""
-    await authenticator.logout(body.refresh_token)
+    await use_cases.logout(session, refresh_token=body.refresh_token)
 
 
 @router.get("/me")
@@ -111,13 +134,13 @@ async def update_me(
     body: UserUpdate,
     request: Request,
     database: DatabaseDep,
-    authenticator: AuthenticatorDep,
+    throttle: LoginThrottleDep,
     principal: CurrentPrincipal,
 ) -> UserRead:
     """Change one's name or password. A new password ends every other sign-in."""
-    user = await use_cases.update_account(
+    user = await workflows.update_account(
         database,
-        authenticator.throttle,
+        throttle=throttle,
         user=principal.user,
         session_id=principal.session_id,
         request=body,
@@ -134,5 +157,5 @@ async def create_stream_ticket(
 
     First use within 60 s, then as often as needed there for 12 h, until logout.
     """
-    ticket, expires_at = await tickets.issue(session, session_id=principal.session_id, path=body.path)
+    ticket, expires_at = await use_cases.issue_ticket(session, session_id=principal.session_id, path=body.path)
     return StreamTicketRead(ticket=ticket, expires_at=expires_at)

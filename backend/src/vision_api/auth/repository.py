@@ -80,7 +80,7 @@ async def revoke_sessions(
     await session.execute(statement.values(revoked_at=now))
 
 
-async def claim_ticket(session: AsyncSession, hashed: str) -> tuple[StreamTicket, User] | None:
+async def find_ticket(session: AsyncSession, hashed: str) -> tuple[StreamTicket, User] | None:
     """Return a ticket and its user, if the sign-in is not revoked and the user active."""
     row = await session.execute(
         select(StreamTicket, User)

@@ -1,74 +1,148 @@
-"""Use cases of accounts: register, and change one's own.
-
-bcrypt takes its time, so a password is hashed and compared outside of every database session.
-"""
+"""Use cases of accounts, sign-ins and stream tickets. Passwords come hashed: see `workflows.py`."""
 
 import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from vision_api.auth import passwords, repository
+from vision_api.auth import repository
 from vision_api.auth.schemas import UserCreate, UserUpdate
-from vision_api.auth.throttle import LoginThrottle
-from vision_api.db.session import Database
-from vision_api.errors import Conflict, Invalid
+from vision_api.auth.tickets import FIRST_USE_WITHIN, LIFETIME, ticket_path
+from vision_api.auth.tokens import new_token, token_hash
+from vision_api.errors import Conflict, Unauthorized
 from vision_api.kit.clock import utc_now
-from vision_api.models import User
-from vision_contracts import FieldProblem
+from vision_api.models import AuthSession, RefreshToken, StreamTicket, User
 
 log = logging.getLogger(__name__)
 
+GRACE = timedelta(seconds=30)
+"""Time for which a replaced refresh token still works, for a second tab; a thief comes later."""
 
-async def register(database: Database, *, request: UserCreate) -> User:
+
+@dataclass(frozen=True)
+class Renewal:
+    """The outcome of a refresh: a new token, or None if the sign-in was revoked."""
+
+    user: User
+    session_id: UUID
+    refresh_token: str | None
+
+
+async def find_user(session: AsyncSession, *, email: str) -> User | None:
+    """Return the user with an e-mail, if there is one."""
+    return await repository.get_user_by_email(session, email)
+
+
+async def add_user(session: AsyncSession, *, request: UserCreate, password_hash: str) -> User:
     """Create an account. Raises Conflict if the e-mail has one."""
-    user = User(
-        email=request.email,
-        full_name=request.full_name,
-        password_hash=await passwords.hash_password(request.password),
-    )
+    user = User(email=request.email, full_name=request.full_name, password_hash=password_hash)
+    session.add(user)
     try:
-        async with database.transaction() as session:
-            session.add(user)
+        await session.flush()
     except IntegrityError as error:
         raise Conflict("There is an account with this e-mail already. Sign in instead.") from error
-    log.info("user %s registered", user.id)
     return user
 
 
-async def update_account(
-    database: Database, throttle: LoginThrottle, *, user: User, session_id: UUID, request: UserUpdate, address: str
+async def update_user(
+    session: AsyncSession, *, user_id: int, session_id: UUID, request: UserUpdate, password_hash: str | None
 ) -> User:
-    """Change one's own name or password. A new password ends every other sign-in of the user.
-
-    Raises Invalid if the current password is missing or wrong, RateLimited after too many guesses.
-    """
-    new_hash = None
-    if request.new_password is not None:
-        new_hash = await _checked_new_hash(throttle, user, request, address)
-    async with database.transaction() as session:
-        stored = await session.get_one(User, user.id)
-        if "full_name" in request.model_fields_set:
-            stored.full_name = request.full_name
-        if new_hash is not None:
-            stored.password_hash = new_hash
-            stored.must_change_password = False
-            await repository.revoke_sessions(session, user_id=user.id, now=utc_now(), except_session_id=session_id)
-            log.info("user %s changed the password; other sign-ins have ended", user.id)
+    """Change the name or the password of an account. A new password ends every other sign-in of the user."""
+    stored = await session.get_one(User, user_id)
+    if "full_name" in request.model_fields_set:
+        stored.full_name = request.full_name
+    if password_hash is not None:
+        stored.password_hash = password_hash
+        stored.must_change_password = False
+        await repository.revoke_sessions(session, user_id=user_id, now=utc_now(), except_session_id=session_id)
+        log.info("user %s changed the password; other sign-ins have ended", user_id)
     return stored
 
 
-async def _checked_new_hash(throttle: LoginThrottle, user: User, request: UserUpdate, address: str) -> str:
-    if request.current_password is None:
-        raise Invalid("Changing the password needs the current one.", field="current_password")
-    throttle.attempt(email=user.email, address=address)
-    if not await passwords.verify_password(request.current_password, user.password_hash):
-        # A 401 would look to a frontend like the end of the sign-in.
-        message = "The current password is not right."
-        raise Invalid(
-            message, errors=[FieldProblem(field="current_password", code="invalid_credentials", message=message)]
+async def begin_sign_in(session: AsyncSession, *, user: User, lifetime: timedelta) -> tuple[str, UUID]:
+    """Begin a sign-in of a user whose password was right; return its first refresh token and its id."""
+    now = utc_now()
+    await repository.delete_ended_sessions(session, user_id=user.id, now=now)
+    login = AuthSession(user_id=user.id, created_at=now, expires_at=now + lifetime)
+    session.add(login)
+    await session.flush()
+    return _add_refresh_token(session, login, now), login.id
+
+
+async def renew_sign_in(session: AsyncSession, *, refresh_token: str, lifetime: timedelta) -> Renewal:
+    """Replace a refresh token by a new one.
+
+    A token that was replaced longer ago than GRACE is a stolen one, or its owner's after a theft: the whole sign-in is
+    revoked. Raises Unauthorized: token_expired, or token_invalid.
+    """
+    now = utc_now()
+    found = await repository.claim_refresh_token(session, token_hash(refresh_token))
+    if found is None or found.login.revoked_at is not None or not found.user.is_active:
+        raise Unauthorized("This refresh token is not good any more. Sign in again.")
+    if found.token.expires_at <= now:
+        raise Unauthorized("The refresh token has expired. Sign in again.", code="token_expired")
+    if found.token.replaced_at is not None and found.token.replaced_at < now - GRACE:
+        found.login.revoked_at = now
+        return Renewal(found.user, found.login.id, None)
+    found.token.replaced_at = found.token.replaced_at or now
+    found.login.expires_at = now + lifetime
+    await repository.delete_expired_tokens(session, session_id=found.login.id, now=now)
+    return Renewal(found.user, found.login.id, _add_refresh_token(session, found.login, now))
+
+
+async def logout(session: AsyncSession, *, refresh_token: str) -> None:
+    """End the sign-in that the token belongs to. An unknown token has nothing to end."""
+    found = await repository.claim_refresh_token(session, token_hash(refresh_token))
+    if found is not None and found.login.revoked_at is None:
+        found.login.revoked_at = utc_now()
+
+
+def _add_refresh_token(session: AsyncSession, login: AuthSession, now: datetime) -> str:
+    """Add a token that expires with its sign-in."""
+    refresh_token = new_token()
+    session.add(
+        RefreshToken(
+            token_hash=token_hash(refresh_token), session_id=login.id, created_at=now, expires_at=login.expires_at
         )
-    throttle.succeeded(email=user.email, address=address)
-    if request.new_password is None or request.new_password == request.current_password:
-        raise Invalid("The new password must differ from the current one.", field="new_password")
-    return await passwords.hash_password(request.new_password)
+    )
+    return refresh_token
+
+
+async def issue_ticket(session: AsyncSession, *, session_id: UUID, path: str) -> tuple[str, datetime]:
+    """Create a ticket for `path`; return it with the time at which it expires at the latest. Raises Invalid."""
+    ticket, now = new_token(), utc_now()
+    expires_at = now + LIFETIME
+    await repository.delete_expired_tickets(session, session_id=session_id, now=now)
+    session.add(
+        StreamTicket(
+            ticket_hash=token_hash(ticket),
+            session_id=session_id,
+            path=ticket_path(path),
+            created_at=now,
+            expires_at=expires_at,
+        )
+    )
+    return ticket, expires_at
+
+
+async def get_ticket(session: AsyncSession, *, ticket: str, path: str) -> tuple[StreamTicket, User]:
+    """Return a ticket that opens `path`, and its user. Raises Unauthorized: token_expired or token_invalid."""
+    now = utc_now()
+    found = await repository.find_ticket(session, token_hash(ticket))
+    if found is None or found[0].path != path:
+        raise Unauthorized("This ticket does not open this path. Ask for one at POST /api/v1/auth/stream-ticket.")
+    stored, user = found
+    used_too_late = stored.first_used_at is None and now > stored.created_at + FIRST_USE_WITHIN
+    if used_too_late or now > stored.expires_at:
+        raise Unauthorized(
+            "This ticket has expired. Ask for another at POST /api/v1/auth/stream-ticket.", code="token_expired"
+        )
+    return stored, user
+
+
+async def mark_ticket_used(session: AsyncSession, *, ticket: str) -> None:
+    """Write the time of a ticket's first use."""
+    (await session.get_one(StreamTicket, token_hash(ticket))).first_used_at = utc_now()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from sqlalchemy import ColumnElement, or_
 from sqlalchemy.orm import Mapped, mapped_column
@@ -32,6 +33,7 @@ class Leased:
 class Claimable(Leased):
     """Mixin of ORM models whose rows a worker claims, one at a time."""
 
+    __tablename__: ClassVar[str]
     id: Mapped[IdColumn] = mapped_column(sort_order=-1)
     tries: Mapped[int] = mapped_column(default=0)
     """Number of the claim, which distinguishes it from later ones."""

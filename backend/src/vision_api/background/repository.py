@@ -1,4 +1,4 @@
-"""Statements that claim rows, renew the claims and release them."""
+"""Statements that add rows to be processed, claim them, renew the claims and release them."""
 
 from typing import Any, TypeVar
 
@@ -7,8 +7,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.background.leases import Claim, Claimable
 from vision_api.db.base import database_now
+from vision_api.db.session import announce_after_commit
 
 Row = TypeVar("Row", bound=Claimable)
+
+
+async def add_waiting(session: AsyncSession, row: Claimable) -> None:
+    """Add a row that a worker shall process. The commit wakes the worker, and a rollback wakes nothing."""
+    session.add(row)
+    await session.flush()
+    announce_after_commit(session, row.__tablename__, row.id)
 
 
 async def claim_oldest(session: AsyncSession, model: type[Row], *, lease_seconds: float) -> Row | None:

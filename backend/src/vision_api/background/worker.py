@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -36,13 +36,6 @@ ResultT = TypeVar("ResultT")
 def retry_delay(back_off: Sequence[float], tries: int) -> float | None:
     """Return the seconds until the next try, or None if that was the last one."""
     return back_off[tries - 1] if tries <= len(back_off) else None
-
-
-class Wakeable(Protocol):
-    """A worker, for modules that only wake it."""
-
-    def wake(self) -> None:
-        """Look for a waiting row at once."""
 
 
 class Worker(ABC, Generic[RowT, ClaimT, ResultT]):
@@ -179,11 +172,15 @@ class Worker(ABC, Generic[RowT, ClaimT, ResultT]):
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        """Run the worker in a task. A row that it is at when the context ends is processed again later."""
+        """Run the worker in a task, woken by commits of rows that wait.
+
+        A row that it is at when the context ends is processed again later.
+        """
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
         if self._database.is_sqlite:  # no other backend can be running
             async with self._database.transaction() as session:
                 await repository.release_all(session, self._model)
+        self._database.on_committed(self._model.__tablename__, lambda _row_id: self.wake())
         task = asyncio.create_task(self.run(), name=self.name)
         try:
             yield

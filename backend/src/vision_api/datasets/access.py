@@ -1,4 +1,4 @@
-"""Access to data sets: the one place that decides about it."""
+"""Access to data sets and their versions: the one place that decides about it."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.datasets import repository
 from vision_api.errors import NotFound
-from vision_api.models import Dataset, User
+from vision_api.models import Dataset, DatasetVersion, User
 from vision_api.projects.access import get_project_for
 
 
@@ -23,3 +23,11 @@ async def get_dataset_for(
     if dataset.project_id is not None:
         await get_project_for(session, user, dataset.project_id, role=role)
     return dataset
+
+
+async def get_version_of(session: AsyncSession, dataset: Dataset, number: int | None) -> DatasetVersion:
+    """Return the version of that number, or the newest. Raises NotFound."""
+    version = await repository.get_version(session, dataset.id, number or dataset.latest_version)
+    if version is None:
+        raise NotFound(f"Data set {dataset.id} has no version {number}.")
+    return version

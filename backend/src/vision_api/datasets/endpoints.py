@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from data_kit import DatasetStatistics
 from vision_api.auth.dependencies import CurrentUser, StreamUser
-from vision_api.datasets import use_cases, version_use_cases
+from vision_api.datasets import use_cases, version_use_cases, workflows
+from vision_api.datasets.previews.preview import draw
 from vision_api.datasets.schemas import (
     DatasetImport,
     DatasetRead,
@@ -17,8 +18,8 @@ from vision_api.datasets.schemas import (
     VersionImport,
     VersionRead,
 )
-from vision_api.datasets.uploads.ingestion import DatasetIngestion
-from vision_api.dependencies import DatabaseDep, DatasetProcessorDep, ReadSession, SettingsDep, StoreDep, WriteSession
+from vision_api.datasets.uploads import workflows as uploads
+from vision_api.dependencies import DatabaseDep, ReadSession, SettingsDep, StoreDep, WriteSession
 from vision_api.kit.conditional import is_known
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.pagination import PageParams, set_page_headers
@@ -42,35 +43,43 @@ _CREATE_FORM = _form(
 )
 
 
-def _ingestion(
-    database: DatabaseDep, store: StoreDep, processor: DatasetProcessorDep, settings: SettingsDep
-) -> DatasetIngestion:
-    return DatasetIngestion(database, store, processor.wake, settings)
-
-
-IngestionDep = Annotated[DatasetIngestion, Depends(_ingestion)]
 VersionNumber = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="The newest by default.")]
 
 
 @router.post("", status_code=202, openapi_extra=_CREATE_FORM)
 async def create_dataset(
-    request: Request, response: Response, user: CurrentUser, ingestion: IngestionDep, idempotency: IdempotencyKey
+    request: Request,
+    response: Response,
+    user: CurrentUser,
+    database: DatabaseDep,
+    store: StoreDep,
+    settings: SettingsDep,
+    idempotency: IdempotencyKey,
 ) -> DatasetRead:
     """Upload a zip archive of an ImageFolder, YOLO, COCO or Pascal VOC data set.
 
     It is checked in the background: poll it until `status` is `ready`, or `invalid` with findings.
     """
-    dataset = await ingestion.create_dataset(request, user, idempotency)
+    dataset = await uploads.upload_dataset(
+        database, store=store, settings=settings, user=user, request=request, idempotency=idempotency
+    )
     response.headers["Location"] = f"/api/v1/datasets/{dataset.id}"
     return dataset
 
 
 @router.post("/import", status_code=202)
 async def import_dataset(
-    body: DatasetImport, response: Response, user: CurrentUser, ingestion: IngestionDep, idempotency: IdempotencyKey
+    body: DatasetImport,
+    response: Response,
+    user: CurrentUser,
+    database: DatabaseDep,
+    settings: SettingsDep,
+    idempotency: IdempotencyKey,
 ) -> DatasetRead:
     """Import a data set from a folder or a zip archive that the server can read, copied and checked as an upload."""
-    dataset = await ingestion.import_dataset(user, body, idempotency)
+    dataset = await uploads.import_dataset(
+        database, settings=settings, user=user, request=body, idempotency=idempotency
+    )
     response.headers["Location"] = f"/api/v1/datasets/{dataset.id}"
     return dataset
 
@@ -158,7 +167,7 @@ async def get_preview(
     headers = {"ETag": preview.etag, "Cache-Control": f"private, {caching}"}
     if is_known(request, preview.etag):
         return Response(status_code=304, headers=headers)
-    return Response(await version_use_cases.draw(store, preview), media_type="image/jpeg", headers=headers)
+    return Response(await draw(store, preview), media_type="image/jpeg", headers=headers)
 
 
 @router.get("/{dataset_id}/versions")
@@ -178,18 +187,39 @@ async def list_versions(
 
 @router.post("/{dataset_id}/versions", status_code=202, openapi_extra=_form())
 async def create_version(
-    dataset_id: ResourceId, request: Request, user: CurrentUser, ingestion: IngestionDep, idempotency: IdempotencyKey
+    dataset_id: ResourceId,
+    request: Request,
+    user: CurrentUser,
+    database: DatabaseDep,
+    store: StoreDep,
+    settings: SettingsDep,
+    idempotency: IdempotencyKey,
 ) -> VersionRead:
     """Upload a new version. Experiments that were created before keep their version."""
-    return await ingestion.add_version(request, user, dataset_id, idempotency)
+    return await uploads.upload_version(
+        database,
+        store=store,
+        settings=settings,
+        user=user,
+        dataset_id=dataset_id,
+        request=request,
+        idempotency=idempotency,
+    )
 
 
 @router.post("/{dataset_id}/versions/import", status_code=202)
 async def import_version(
-    dataset_id: ResourceId, body: VersionImport, user: CurrentUser, ingestion: IngestionDep, idempotency: IdempotencyKey
+    dataset_id: ResourceId,
+    body: VersionImport,
+    user: CurrentUser,
+    database: DatabaseDep,
+    settings: SettingsDep,
+    idempotency: IdempotencyKey,
 ) -> VersionRead:
     """Import a new version from a folder or a zip archive that the server can read."""
-    return await ingestion.import_version(user, dataset_id, body, idempotency)
+    return await uploads.import_version(
+        database, settings=settings, user=user, dataset_id=dataset_id, request=body, idempotency=idempotency
+    )
 
 
 @router.get("/{dataset_id}/diff")
@@ -202,6 +232,4 @@ async def get_diff(
     after: Annotated[int, Query(alias="to", ge=1, le=2**31 - 1)],
 ) -> DiffRead:
     """Compare two versions: files that were added, removed, moved and changed, and images that were relabelled."""
-    return await version_use_cases.get_diff(
-        database, store, user=user, dataset_id=dataset_id, before=before, after=after
-    )
+    return await workflows.get_diff(database, store=store, user=user, dataset_id=dataset_id, before=before, after=after)

@@ -7,11 +7,12 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from vision_api.background.repository import add_waiting
 from vision_api.datasets import repository
-from vision_api.datasets.access import get_dataset_for
+from vision_api.datasets.access import get_dataset_for, get_version_of
 from vision_api.datasets.schemas import DatasetCreate, DatasetRead, DatasetUpdate, VersionRead
 from vision_api.datasets.serializers import read_dataset, read_version
-from vision_api.errors import InUse, NotFound
+from vision_api.errors import InUse
 from vision_api.kit.clock import utc_now
 from vision_api.kit.pagination import Page, PageRequest
 from vision_api.models import Dataset, DatasetStatus, DatasetVersion, User
@@ -52,22 +53,13 @@ async def get_dataset(session: AsyncSession, *, user: User, dataset_id: int) -> 
     return read_dataset(dataset, await get_version_of(session, dataset, None))
 
 
-async def get_version_of(session: AsyncSession, dataset: Dataset, number: int | None) -> DatasetVersion:
-    """Return the version of that number, or the newest. Raises NotFound."""
-    version = await repository.get_version(session, dataset.id, number or dataset.latest_version)
-    if version is None:
-        raise NotFound(f"Data set {dataset.id} has no version {number}.")
-    return version
-
-
 async def create_dataset(session: AsyncSession, *, user: User, request: DatasetCreate, origin: Origin) -> DatasetRead:
     """Create a data set whose content is to be processed."""
     dataset = Dataset(name=request.name, project_id=request.project_id, owner_id=user.id)
     session.add(dataset)
     await session.flush()
     version = _new_version(dataset, user, origin)
-    session.add(version)
-    await session.flush()
+    await add_waiting(session, version)
     log.info("user %s created data set %s from %s", user.id, dataset.id, origin.import_uri or origin.upload_uri)
     return read_dataset(dataset, version)
 
@@ -78,8 +70,7 @@ async def add_version(session: AsyncSession, *, user: User, dataset_id: int, ori
     dataset = await get_dataset_for(session, user, dataset_id, role="editor")
     dataset.latest_version += 1
     version = _new_version(dataset, user, origin)
-    session.add(version)
-    await session.flush()
+    await add_waiting(session, version)
     return read_version(version)
 
 

@@ -1,22 +1,16 @@
 """Use cases of one version: findings, statistics, previews, differences."""
 
-import anyio.to_thread
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from data_kit import DatasetStatistics, ObjectNotFound, ObjectStore
-from vision_api.datasets.access import get_dataset_for
-from vision_api.datasets.diff import ComparedVersion, diff_versions
-from vision_api.datasets.previews.preview import Legend, Preview, draw_preview
-from vision_api.datasets.schemas import DiffRead, FindingRead
-from vision_api.datasets.use_cases import get_version_of
-from vision_api.db.session import Database
+from data_kit import DatasetStatistics
+from vision_api.datasets.access import get_dataset_for, get_version_of
+from vision_api.datasets.diff import ComparedVersion
+from vision_api.datasets.previews.preview import Legend, Preview
+from vision_api.datasets.schemas import FindingRead
 from vision_api.errors import Conflict, NotFound
 from vision_api.models import DatasetVersion, User
 from vision_contracts import TaskType
-
-_DRAWING = anyio.CapacityLimiter(2)
-"""A picture of 178 megapixels, the largest that is opened, takes a gigabyte while it is decoded."""
 
 
 async def _get_version(
@@ -32,11 +26,6 @@ def _digest_of(version: DatasetVersion) -> str:
     if version.digest is None:
         raise Conflict(f"Version {version.number} is {version.status}, not ready.")
     return version.digest
-
-
-def _compared(version: DatasetVersion) -> ComparedVersion:
-    images = {split: counts["images"] for split, counts in version.splits.items()}
-    return ComparedVersion(_digest_of(version), version.class_names, images)
 
 
 async def list_findings(
@@ -71,19 +60,8 @@ async def find_preview(
     return Preview(digest, Legend(found.class_names, found.skeleton, is_oriented), split, index, size)
 
 
-async def draw(store: ObjectStore, preview: Preview) -> bytes:
-    """Draw a preview as a JPEG. Raises NotFound if storage has lost the image."""
-    try:
-        return await anyio.to_thread.run_sync(draw_preview, store, preview, limiter=_DRAWING)
-    except ObjectNotFound as error:
-        raise NotFound(f"Image {preview.index} of `{preview.split}` is no longer in storage.") from error
-
-
-async def get_diff(
-    database: Database, store: ObjectStore, *, user: User, dataset_id: int, before: int, after: int
-) -> DiffRead:
-    """Compare two versions. Raises NotFound, Conflict for a version that is not ready."""
-    async with database.snapshot() as session:
-        old = _compared(await _get_version(session, user, dataset_id, before))
-        new = _compared(await _get_version(session, user, dataset_id, after))
-    return await anyio.to_thread.run_sync(diff_versions, store, old, new)
+async def get_compared_version(session: AsyncSession, *, user: User, dataset_id: int, version: int) -> ComparedVersion:
+    """Return what a version is compared by. Raises NotFound, Conflict for a version that is not ready."""
+    found = await _get_version(session, user, dataset_id, version)
+    images = {split: counts["images"] for split, counts in found.splits.items()}
+    return ComparedVersion(_digest_of(found), found.class_names, images)

@@ -11,7 +11,7 @@ from vision_api.dependencies import CatalogDep, DatabaseDep, ReadSession, StoreD
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_api.kit.schemas import ResourceId
-from vision_api.model_registry import registration, use_cases
+from vision_api.model_registry import use_cases, workflows
 from vision_api.model_registry.hub_card import render_version
 from vision_api.model_registry.repository import VersionSelector
 from vision_api.model_registry.schemas import (
@@ -50,8 +50,14 @@ async def register_model(
     The copy stays when the experiment is deleted or trained further. Number, weights and `lineage` of a version never
     change. With the stage `production` it replaces the version that was in production.
     """
-    version = await registration.register(
-        database, store, catalog, user=user, project_id=project_id, request=body, idempotency=idempotency
+    version = await workflows.register(
+        database,
+        store=store,
+        catalog=catalog,
+        user=user,
+        project_id=project_id,
+        request=body,
+        idempotency=idempotency,
     )
     path = {"project_id": project_id, "name": version.name, "version": version.version}
     response.headers["Location"] = quote(request.url_for("get_model_version", **path).path)
@@ -178,5 +184,7 @@ async def get_job_card(
     artifact: Annotated[ArtifactName, Query(description="The described checkpoint or export.")] = "checkpoints/best",
 ) -> Response:
     """Get the model card of an experiment that is not registered."""
-    card = await use_cases.render_job_card(database, store, catalog, user=user, job_id=job_id, artifact=artifact)
+    card = await workflows.render_job_card(
+        database, store=store, catalog=catalog, user=user, job_id=job_id, artifact=artifact
+    )
     return Response(card, media_type=MARKDOWN)

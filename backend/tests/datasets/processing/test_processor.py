@@ -12,6 +12,7 @@ from sqlalchemy import update
 from support.dataset_api import DatasetApi, coins, prepare_in_thread, processor_with, version_of
 
 from data_kit import ArchiveLimits, SplitOptions
+from vision_api.background import worker
 from vision_api.background.repository import claim_oldest
 from vision_api.datasets.processing import prepare, prepare_process, results
 from vision_api.datasets.processing.prepare import PrepareResult, ReportProgress
@@ -170,6 +171,26 @@ async def test_processing_that_a_shutdown_interrupted_is_repeated_at_once_after_
     version = await version_of(database)
     assert (version.status, version.tries, version.lease_expires_at) == ("processing", 0, None)
     assert await api.processor.process_next()
+    assert (await version_of(database)).status == "ready"
+
+
+async def test_an_upload_is_processed_at_once_and_not_at_the_next_poll(
+    api: DatasetApi, app: FastAPI, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "POLL_SECONDS", 3600.0)
+    processor = processor_with(app, tmp_path, prepare_in_thread)
+    is_waiting = asyncio.Event()
+
+    async def note_waiting() -> None:
+        is_waiting.set()
+
+    monkeypatch.setattr(processor, "clean_up", note_waiting)
+    async with processor.running(), asyncio.timeout(30):
+        await is_waiting.wait()
+        dataset = (await api.upload(coins())).json()
+        while (await api.get(f"/{dataset['id']}")).json()["status"] == "processing":
+            await asyncio.sleep(0.05)
+
     assert (await version_of(database)).status == "ready"
 
 

@@ -4,15 +4,19 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import anyio.to_thread
 from PIL import Image
 
-from data_kit import ObjectStore, load_scaled
+from data_kit import ObjectNotFound, ObjectStore, load_scaled
 from data_kit.drawing import Caption, Shape, draw_frame, draw_names, draw_shapes
 from vision_api.datasets.processing.stored_samples import SamplePage, StoredInstance, StoredSample
+from vision_api.errors import NotFound
 from vision_api.storage_layout import SAMPLES_PER_PAGE, archive_key, sample_page_key
 
 DRAWING_VERSION = 2
 """Part of every preview's ETag. Increase it when labels are drawn in another way."""
+_DRAWING = anyio.CapacityLimiter(2)
+"""A picture of 178 megapixels, the largest that is opened, takes a gigabyte while it is decoded."""
 
 _MIN_NAMED_SIDE = 128
 """Pictures with a shorter side than this have room for colours only."""
@@ -64,6 +68,14 @@ def draw_preview(store: ObjectStore, preview: Preview) -> bytes:
     labelled = _draw_labels(picture, sample, preview.legend, factor)
     labelled.save(jpeg, "JPEG", quality=88, subsampling=0)  # full chroma keeps the colour of thin lines
     return jpeg.getvalue()
+
+
+async def draw(store: ObjectStore, preview: Preview) -> bytes:
+    """Draw a preview as a JPEG. Raises NotFound if storage has lost the image."""
+    try:
+        return await anyio.to_thread.run_sync(draw_preview, store, preview, limiter=_DRAWING)
+    except ObjectNotFound as error:
+        raise NotFound(f"Image {preview.index} of `{preview.split}` is no longer in storage.") from error
 
 
 def _draw_labels(picture: Image.Image, sample: StoredSample, legend: Legend, factor: float) -> Image.Image:

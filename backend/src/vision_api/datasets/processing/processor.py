@@ -121,17 +121,12 @@ def _split_options(options: dict[str, Any] | None) -> SplitOptions | None:
 
 
 @asynccontextmanager
-async def running_processor(
-    database: Database, store: ObjectStore, settings: Settings, *, is_idle: bool = False
-) -> AsyncGenerator[DatasetProcessor]:
-    """Run the processor; with `is_idle` it processes nothing. A version that it is processing at the end is retried."""
+async def running_processor(database: Database, store: ObjectStore, settings: Settings) -> AsyncGenerator[None]:
+    """Run the processor. A version that it is processing at the end is retried."""
     folder = settings.data_dir / "processing"
     processor = DatasetProcessor(
         database, store, folder, ArchiveLimits(),
         incoming=incoming_folder(settings), import_roots=settings.dataset_roots,
     )  # fmt: skip
-    if is_idle:
-        yield processor
-        return
     async with processor.running():
-        yield processor
+        yield

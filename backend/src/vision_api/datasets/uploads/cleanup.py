@@ -10,7 +10,7 @@ import anyio.to_thread
 from data_kit import ObjectStore
 from vision_api.datasets import repository
 from vision_api.datasets.uploads.tus import repository as tus_repository
-from vision_api.datasets.uploads.tus.use_cases import discard_parts
+from vision_api.datasets.uploads.tus import use_cases
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.storage_layout import UPLOADS, parts_folder
@@ -24,7 +24,7 @@ async def delete_abandoned_uploads(database: Database, store: ObjectStore, incom
     A request that was killed between storing an upload and adding its row leaves one of the last kind.
     """
     async with database.transaction() as session:
-        await discard_parts(session, store, await tus_repository.delete_expired(session))
+        await use_cases.delete_expired(session, store=store)
     before = utc_now() - ABANDONED_AFTER
     if incoming is not None:
         await asyncio.to_thread(_delete_old_files, incoming, before)

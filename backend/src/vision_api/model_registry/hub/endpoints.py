@@ -5,7 +5,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response, status
 
 from vision_api.auth.dependencies import CurrentUser
-from vision_api.dependencies import DatabaseDep, HubPusherDep, ReadSession, SettingsDep
+from vision_api.dependencies import ReadSession, SettingsDep, WriteSession
 from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_api.kit.schemas import ResourceId
 from vision_api.model_registry.endpoints import VERSIONS, Number
@@ -24,9 +24,8 @@ async def push_model_version(
     name: ModelName,
     version: Number,
     body: PushCreate,
-    database: DatabaseDep,
+    session: WriteSession,
     settings: SettingsDep,
-    pusher: HubPusherDep,
     user: CurrentUser,
     request: Request,
     response: Response,
@@ -36,12 +35,9 @@ async def push_model_version(
     Requires the role `editor`. While a push of the version is unfinished, the same push is returned. 409
     `hub_not_configured` without a token.
     """
-    async with database.transaction() as session:
-        push = await use_cases.push_version(
-            session, settings,
-            user=user, project_id=project_id, name=name, number=version, request=body,
-        )  # fmt: skip
-    pusher.wake()
+    push = await use_cases.push_version(
+        session, settings=settings, user=user, project_id=project_id, name=name, number=version, request=body
+    )
     path = {"project_id": project_id, "name": name, "version": version, "push_id": push.id}
     response.headers["Location"] = quote(request.url_for("get_push", **path).path)
     return push

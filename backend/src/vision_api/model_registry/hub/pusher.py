@@ -143,13 +143,10 @@ def _failed(error: Exception) -> PushResult:
 
 
 @asynccontextmanager
-async def running_pusher(
-    database: Database, store: ObjectStore, settings: Settings, *, is_idle: bool = False
-) -> AsyncGenerator[HubPusher]:
-    """Run the pusher; with `is_idle`, only make it."""
-    pusher = HubPusher(database, store, settings)
-    if is_idle or settings.hub_token is None:
-        yield pusher
+async def running_pusher(database: Database, store: ObjectStore, settings: Settings) -> AsyncGenerator[None]:
+    """Run the pusher. Without a token there is none."""
+    if settings.hub_token is None:
+        yield
         return
-    async with pusher.running():
-        yield pusher
+    async with HubPusher(database, store, settings).running():
+        yield

@@ -1,4 +1,4 @@
-"""Request and read pushes. They are processed by `pusher.py`."""
+"""Use cases of pushes: request and read them. They are processed by `pusher.py`."""
 
 import logging
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from vision_api.background.repository import add_waiting
 from vision_api.config import Settings
 from vision_api.errors import Conflict, Invalid, NotFound
 from vision_api.kit.pagination import Page, PageRequest
@@ -23,8 +24,8 @@ NOT_CONFIGURED = "This server pushes to no hub. Its operator can set HUB_TOKEN a
 
 async def push_version(
     session: AsyncSession,
-    settings: Settings,
     *,
+    settings: Settings,
     user: User,
     project_id: int,
     name: str,
@@ -51,8 +52,7 @@ async def push_version(
             is_private=request.private,
             created_by_id=user.id,
         )
-        session.add(push)
-        await session.flush()
+        await add_waiting(session, push)
         log.info("user %s pushes %s/%s:%d to %s", user.id, project_id, name, number, push.repository)
     return _read(push, project_id, name, number)
 

@@ -12,7 +12,7 @@ from support.dataset_api import DatasetApi, coins
 from support.tus_client import BYTES, TUS, URL, begun, create, head, metadata, send
 
 from vision_api.config import Settings
-from vision_api.datasets.uploads.tus import parts
+from vision_api.datasets.uploads.tus import workflows
 from vision_api.models import Dataset
 from vision_api.platform import platform_of
 
@@ -52,7 +52,7 @@ async def test_a_browser_may_send_and_read_the_headers(client: httpx.AsyncClient
 async def test_an_archive_in_pieces_becomes_a_data_set(
     api: DatasetApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(parts, "PART_BYTES", 100)
+    monkeypatch.setattr(workflows, "PART_BYTES", 100)
     content = coins()
     url = await begun(api, content)
     for start in range(0, len(content), 333):

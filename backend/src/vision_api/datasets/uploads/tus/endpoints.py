@@ -10,10 +10,9 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.routing import APIRoute
 
 from vision_api.auth.dependencies import CurrentUser
-from vision_api.datasets.uploads.tus import use_cases
-from vision_api.datasets.uploads.tus.parts import PartReceiver
+from vision_api.datasets.uploads.tus import use_cases, workflows
 from vision_api.datasets.uploads.tus.schemas import UploadRead
-from vision_api.dependencies import DatabaseDep, DatasetProcessorDep, ReadSession, SettingsDep, StoreDep, WriteSession
+from vision_api.dependencies import DatabaseDep, ReadSession, SettingsDep, StoreDep, WriteSession
 from vision_api.errors import ApiError, Invalid, NotFound, TooLarge
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.models import ResumableUpload
@@ -68,10 +67,6 @@ class TusRoute(APIRoute):
 router = APIRouter(prefix="/uploads", tags=["uploads"], route_class=TusRoute)
 
 
-def _receiver(database: DatabaseDep, store: StoreDep, processor: DatasetProcessorDep) -> PartReceiver:
-    return PartReceiver(database, store, processor.wake)
-
-
 def _upload_id(upload_id: str) -> UUID:
     try:
         return UUID(upload_id)
@@ -80,7 +75,6 @@ def _upload_id(upload_id: str) -> UUID:
 
 
 UploadId = Annotated[UUID, Depends(_upload_id)]
-ReceiverDep = Annotated[PartReceiver, Depends(_receiver)]
 Count = Annotated[str | None, Header(description="A whole number of bytes.")]
 Metadata = Annotated[
     str,
@@ -153,7 +147,12 @@ async def get_upload_offset(upload_id: UploadId, user: CurrentUser, session: Rea
     },
 )
 async def append_to_upload(
-    upload_id: UploadId, request: Request, user: CurrentUser, receiver: ReceiverDep, upload_offset: Count = None
+    upload_id: UploadId,
+    request: Request,
+    user: CurrentUser,
+    database: DatabaseDep,
+    store: StoreDep,
+    upload_offset: Count = None,
 ) -> Response:
     """Send bytes at `Upload-Offset`, any number of them.
 
@@ -163,7 +162,9 @@ async def append_to_upload(
     if request.headers.get("content-type", "") != CONTENT_TYPE:
         raise UnsupportedMediaType(f"Send the bytes with `Content-Type: {CONTENT_TYPE}`.")
     offset = _count("Upload-Offset", upload_offset)
-    upload = await receiver.receive(request, user, upload_id, offset)
+    upload = await workflows.receive_parts(
+        database, store=store, user=user, upload_id=upload_id, offset=offset, request=request
+    )
     return Response(status_code=204, headers=_state(upload))
 
 

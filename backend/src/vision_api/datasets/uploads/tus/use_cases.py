@@ -80,11 +80,16 @@ async def add_part(
 async def delete_upload(session: AsyncSession, *, store: ObjectStore, user: User, upload_id: UUID) -> None:
     """Delete an upload. The data set of a finished one stays. Raises NotFound."""
     upload = _found(await repository.lock_upload(session, user_id=user.id, upload_id=upload_id))
-    await discard_parts(session, store, [upload])
+    await _discard_parts(session, store, [upload])
     await session.delete(upload)
 
 
-async def discard_parts(session: AsyncSession, store: ObjectStore, uploads: list[ResumableUpload]) -> None:
+async def delete_expired(session: AsyncSession, *, store: ObjectStore) -> None:
+    """Delete uploads past their time of expiry."""
+    await _discard_parts(session, store, await repository.delete_expired(session))
+
+
+async def _discard_parts(session: AsyncSession, store: ObjectStore, uploads: list[ResumableUpload]) -> None:
     """Mark the parts of unfinished uploads for the sweep; those of finished ones belong to a version."""
     unfinished = [upload for upload in uploads if upload.offset < upload.length]
     await add_garbage(session, [parts_folder(store, upload.id) for upload in unfinished], due_at=utc_now())

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
-from support.common import fields_of, problem_of, replace_parts
+from support.common import fields_of, problem_of
 from support.dataset_api import URL, DatasetApi, coins
 
 from data_kit import ArchiveLimits, SplitOptions
@@ -31,12 +31,10 @@ def settings(settings: Settings, tmp_path: Path) -> Settings:
 @pytest.fixture
 def processor(app: FastAPI, tmp_path: Path) -> DatasetProcessor:
     state = platform_of(app)
-    processor = DatasetProcessor(
+    return DatasetProcessor(
         state.database, state.store, tmp_path / "work", ArchiveLimits(), preparing_here,
         import_roots=state.settings.dataset_roots,
     )  # fmt: skip
-    replace_parts(app, dataset_processor=processor)
-    return processor
 
 
 async def preparing_here(

@@ -15,7 +15,7 @@ from support.tus_client import BYTES, TUS, begun, head, send
 
 from data_kit import StorageError
 from vision_api.config import Settings
-from vision_api.datasets.uploads.tus import parts
+from vision_api.datasets.uploads.tus import workflows
 from vision_api.main import create_app
 from vision_api.models import Dataset, GarbageObject
 from vision_api.platform import platform_of
@@ -49,7 +49,7 @@ async def test_of_two_requests_at_once_the_later_one_goes_on(
     api: DatasetApi, app: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The earlier one has stored a part of other bytes at the same offset: it must not count."""
-    monkeypatch.setattr(parts, "PART_BYTES", 50)
+    monkeypatch.setattr(workflows, "PART_BYTES", 50)
     content = coins()
     url = await begun(api, content)
     answers: list[httpx.Response] = []
@@ -71,7 +71,7 @@ async def test_of_two_requests_at_once_the_later_one_goes_on(
 
 
 async def test_what_came_before_a_cut_is_kept(api: DatasetApi, app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "PART_BYTES", 100)
+    monkeypatch.setattr(workflows, "PART_BYTES", 100)
     content = coins()
     url = await begun(api, content)
     messages = [
