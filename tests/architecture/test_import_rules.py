@@ -210,15 +210,34 @@ def test_parts_of_the_application_are_held_in_one_typed_place() -> None:
     assert offenders == []
 
 
-def test_a_request_about_a_job_is_announced_by_the_commit_alone() -> None:
-    """Endpoints and use cases register it with the session (`announce_request`); only loops notify by hand."""
-    offenders = [
-        str(path.relative_to(BACKEND)) for path, tree in modules(BACKEND)
-        if any(name.startswith("notify_") or name == "wake_loops" for name in called_methods(tree))
-        and path.stem in {"endpoints", "workflows", "use_cases", "lifecycle", "members", "preflight"}
+def test_loops_and_workers_are_woken_by_commits_and_by_each_other() -> None:
+    """Requests register a notification with the session: `announce_request` for jobs, `add_waiting` for workers."""
+    wakers = {
+        path.relative_to(BACKEND).as_posix() for path, tree in modules(BACKEND)
+        if any(name in {"wake", "wake_loops"} or re.match("notify_(job|project|all_s)", name)
+               for name in called_methods(tree))
+    }  # fmt: skip
+
+    assert {path for path in wakers if "/loops/" not in path and "/streaming/" not in path} == {
+        "background/worker.py",
+        "training_jobs/notifier.py",
+    }
+
+
+def test_rows_of_workers_are_added_by_the_function_that_wakes_them() -> None:
+    """`session.add` of a new row would leave it to the next poll."""
+    rows = {
+        node.name for _, tree in modules(BACKEND / "models") for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Claimable" for base in node.bases)
+    }  # fmt: skip
+    makers = [
+        (str(path.relative_to(BACKEND)), tree) for path, tree in modules(BACKEND)
+        if rows & set(called_functions(tree))
     ]  # fmt: skip
 
-    assert offenders == []
+    assert rows
+    assert makers
+    assert [path for path, tree in makers if "add_waiting" not in called_functions(tree)] == []
 
 
 def test_only_the_session_module_commits() -> None:
