@@ -63,6 +63,7 @@ async def _start_parts(
         await parts.enter_async_context(running_pusher(database, store, settings))
     notifier = Notifier()
     database.on_committed(JOB_REQUESTED, notifier.notify_job_requested)
+    # After the workers: it listens on their channels.
     await parts.enter_async_context(running_change_watcher(database, notifier))
     registry = await parts.enter_async_context(running_registry(settings, is_idle=is_idle))
     storage_probe = StorageProbe(store)

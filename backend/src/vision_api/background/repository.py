@@ -2,7 +2,7 @@
 
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.background.leases import Claim, Claimable
@@ -13,10 +13,15 @@ Row = TypeVar("Row", bound=Claimable)
 
 
 async def add_waiting(session: AsyncSession, row: Claimable) -> None:
-    """Add a row that a worker shall process. The commit wakes the worker, and a rollback wakes nothing."""
+    """Add a row that a worker shall process. The commit wakes the workers, on PostgreSQL those of other backends too;
+    a rollback wakes nothing.
+    """
     session.add(row)
     await session.flush()
-    announce_after_commit(session, row.__tablename__, row.id)
+    channel = row.__tablename__
+    announce_after_commit(session, channel, row.id)
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(select(func.pg_notify(channel, str(row.id))))
 
 
 async def claim_oldest(session: AsyncSession, model: type[Row], *, lease_seconds: float) -> Row | None:

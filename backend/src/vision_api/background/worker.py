@@ -180,7 +180,7 @@ class Worker(ABC, Generic[RowT, ClaimT, ResultT]):
         if self._database.is_sqlite:  # no other backend can be running
             async with self._database.transaction() as session:
                 await repository.release_all(session, self._model)
-        self._database.on_committed(self._model.__tablename__, lambda _row_id: self.wake())
+        self._database.on_committed(self._model.__tablename__, lambda _row_id: self.wake(), is_shared=True)
         task = asyncio.create_task(self.run(), name=self.name)
         try:
             yield

@@ -28,6 +28,8 @@ class Database:
         self._lock_timeout_seconds = lock_timeout_seconds
         self._write_lock = asyncio.Lock()
         self._listeners: defaultdict[str, Callable[[int], None]] = defaultdict(lambda: _ignore)
+        self.shared_channels: dict[str, Callable[[str], None]] = {}
+        """Listeners of this process to what other backends commit, by channel of PostgreSQL."""
         self._data_version = DataVersion(engine.url)
         if self.is_sqlite:
             self._reader = engine
@@ -54,9 +56,14 @@ class Database:
             for channel, subject_id in session.info.get(_ANNOUNCEMENTS, ()):
                 self._listeners[channel](subject_id)
 
-    def on_committed(self, channel: str, listener: Callable[[int], None]) -> None:
-        """Call `listener` with the id of each announcement of the channel, once it is committed here."""
+    def on_committed(self, channel: str, listener: Callable[[int], None], *, is_shared: bool = False) -> None:
+        """Call `listener` with the id of each announcement of the channel, once it is committed here.
+
+        That of a shared channel also hears other backends, if the announcement is a `NOTIFY` too.
+        """
         self._listeners[channel] = listener
+        if is_shared:
+            self.shared_channels[channel] = lambda payload: listener(int(payload))
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncGenerator[AsyncSession]:

@@ -14,14 +14,18 @@ from support.dataset_api import DatasetApi, coins, prepare_in_thread, processor_
 from data_kit import ArchiveLimits, SplitOptions
 from vision_api.background import worker
 from vision_api.background.repository import claim_oldest
+from vision_api.config import Settings
 from vision_api.datasets.processing import prepare, prepare_process, results
 from vision_api.datasets.processing.prepare import PrepareResult, ReportProgress
 from vision_api.datasets.processing.prepare_process import prepare_in_process
-from vision_api.datasets.processing.processor import running_processor
+from vision_api.datasets.processing.processor import DatasetProcessor, running_processor
+from vision_api.db.engine import make_engine
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import DatasetVersion
 from vision_api.platform import platform_of
+from vision_api.training_jobs.notifier import Notifier
+from vision_api.training_jobs.streaming import change_watcher
 
 
 async def test_an_upload_is_processed_in_a_process_of_its_own(api: DatasetApi, app: FastAPI, tmp_path: Path) -> None:
@@ -192,6 +196,36 @@ async def test_an_upload_is_processed_at_once_and_not_at_the_next_poll(
             await asyncio.sleep(0.05)
 
     assert (await version_of(database)).status == "ready"
+
+
+async def test_an_upload_to_another_backend_wakes_an_idle_one(
+    api: DatasetApi, app: FastAPI, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if settings.is_sqlite:
+        pytest.skip("there is no other backend")
+    monkeypatch.setattr(worker, "POLL_SECONDS", 3600.0)
+    monkeypatch.setattr(change_watcher, "POLL_SECONDS", 3600.0)
+    database, notifier = Database(make_engine(settings)), Notifier()
+    processor = DatasetProcessor(
+        database, platform_of(app).store, tmp_path / "elsewhere", ArchiveLimits(), prepare_in_thread
+    )
+    is_waiting = asyncio.Event()
+
+    async def note_waiting() -> None:
+        is_waiting.set()
+
+    monkeypatch.setattr(processor, "clean_up", note_waiting)
+    async with asyncio.timeout(30), processor.running():
+        with notifier.subscribe_job(0) as is_connected:
+            async with change_watcher.running_change_watcher(database, notifier):
+                assert await is_connected.wait(10)
+                await is_waiting.wait()
+                dataset = (await api.upload(coins())).json()
+                while (await api.get(f"/{dataset['id']}")).json()["status"] == "processing":
+                    await asyncio.sleep(0.05)
+    await database.close()
+
+    assert (await version_of(platform_of(app).database)).status == "ready"
 
 
 async def test_on_sqlite_the_start_ends_the_lease_of_a_killed_backend(

@@ -90,9 +90,10 @@ class ChangeWatcher:
 async def running_change_watcher(database: Database, notifier: Notifier) -> AsyncGenerator[None]:
     """Notify this process's subscribers of changes that any process commits.
 
-    On PostgreSQL every commit announces its changes; the polling continues beside that.
+    On PostgreSQL every commit announces its changes; the polling continues beside that. The same connection listens on
+    the shared channels of the database that are known by now: those of workers.
     """
-    channels = {CHANGED: notifier.on_job_changed, REQUESTED: notifier.on_job_requested}
+    channels = {CHANGED: notifier.on_job_changed, REQUESTED: notifier.on_job_requested, **database.shared_channels}
     async with AsyncExitStack() as parts:
         await parts.enter_async_context(
             running_listener(database.engine, channels, on_connected=notifier.notify_all_subscribers)
