@@ -57,6 +57,7 @@ async def lifespan(
 async def _start_parts(
     parts: AsyncExitStack, database: Database, settings: Settings, request_metrics: RequestMetrics, *, is_idle: bool
 ) -> Platform:
+    access_tokens = AccessTokens(signing_secret(settings), lifetime_seconds=settings.access_token_seconds)
     store = open_store(settings.storage_url)
     if not is_idle:
         await parts.enter_async_context(running_processor(database, store, settings))
@@ -72,7 +73,7 @@ async def _start_parts(
         settings=settings,
         database=database,
         store=store,
-        access_tokens=AccessTokens(signing_secret(settings), lifetime_seconds=settings.access_token_seconds),
+        access_tokens=access_tokens,
         login_throttle=LoginThrottle(),
         registry=registry,
         catalog=await parts.enter_async_context(running_catalog(database, registry)),
