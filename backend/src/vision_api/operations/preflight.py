@@ -2,7 +2,6 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 from uuid import uuid4
@@ -20,42 +19,43 @@ from vision_api.operations.schemas import PreflightCreate, PreflightRead
 from vision_api.operations.use_cases import INTERACTIVE_PRIORITY, new_operation
 from vision_api.training_jobs.events import announce_request
 from vision_api.training_jobs.resolution.resolver import FOLDER_CHECK_SECONDS, JobResolver
+from vision_api.training_jobs.settings import CARD_FIELDS, JobDataset, JobSettings
 from vision_api.training_jobs.status import switch_status
-from vision_contracts import DeviceInfo, JobKind, PreflightOperation, TaskType
+from vision_contracts import DeviceInfo, JobKind, PreflightOperation
 
 LONGEST_SECONDS = 600.0
-SETTINGS = ("epochs", "batch_size", "learning_rate", "optimizer", "hyperparameters", "initial_weights", "device")
+SETTINGS = (*CARD_FIELDS, "hyperparameters", "initial_weights", "device")
 
 
 async def preflight(
     context: OperationContext, resolver: JobResolver, *, user: User, request: PreflightCreate
 ) -> tuple[PreflightRead, int | None]:
     """Run the checks of creating an experiment and estimate its needs. Returns also the id of the dry run, if any."""
-    columns = await resolver.resolve(user=user, request=request)
+    settings = await resolver.resolve(user=user, request=request)
     card = get_model(resolver.catalog, request.framework, request.model_name)
     async with context.database.snapshot() as session:
-        images, size = await _count_images(session, columns)
-        device = _device(context, columns)
-        known = await _known_time(session, resolver.catalog, columns, device)
-    if images is None and columns["dataset_path"] is not None:
-        images = await _count_in_folder(columns)
-    plan = estimates.TrainingPlan(card, columns, images, size, device, known)
+        images, size = await _count_images(session, settings.dataset)
+        device = _device(context, settings)
+        known = await _known_time(session, resolver.catalog, settings, device)
+    if images is None and settings.dataset.dataset_path is not None:
+        images = await _count_in_folder(settings)
+    plan = estimates.TrainingPlan(card, settings, images, size, device, known)
     estimated = estimates.estimate(plan)
     findings = list(estimates.check(plan, estimated))
     result = PreflightRead(
         fits=all(finding.severity != "error" for finding in findings),
-        settings={name: columns[name] for name in SETTINGS},
+        settings={name: value for name, value in settings.columns().items() if name in SETTINGS},
         estimates=estimated,
         findings=findings,
     )
-    return result, await _queue_dry_run(context, user, columns) if request.dry_run else None
+    return result, await _queue_dry_run(context, user, request.project_id, settings) if request.dry_run else None
 
 
-async def _queue_dry_run(context: OperationContext, user: User, columns: dict[str, Any]) -> int:
-    context.require(columns["framework"], JobKind.PREFLIGHT)
-    own = columns | {"priority": INTERACTIVE_PRIORITY, "timeout_seconds": LONGEST_SECONDS}
+async def _queue_dry_run(context: OperationContext, user: User, project_id: int, settings: JobSettings) -> int:
+    context.require(settings.framework, JobKind.PREFLIGHT)
+    own = settings.model_copy(update={"priority": INTERACTIVE_PRIORITY, "timeout_seconds": LONGEST_SECONDS})
     async with context.database.transaction() as session:
-        row = new_operation(context, user, uuid4(), PreflightOperation(), **own)
+        row = new_operation(context, user, uuid4(), PreflightOperation(), own, project_id=project_id)
         session.add(row)
         await session.flush()
         switch_status(session, row, JobStatus.QUEUED)
@@ -63,25 +63,26 @@ async def _queue_dry_run(context: OperationContext, user: User, columns: dict[st
     return row.id
 
 
-async def _count_images(session: AsyncSession, columns: dict[str, Any]) -> tuple[int | None, int | None]:
+async def _count_images(session: AsyncSession, dataset: JobDataset) -> tuple[int | None, int | None]:
     """Return the number of training images and the size in bytes of a data set; None for a folder."""
-    dataset_id, number = columns["dataset_id"], columns["dataset_version"]
-    version = await get_version(session, dataset_id, number) if dataset_id is not None else None
+    if dataset.dataset_id is None or dataset.dataset_version is None:
+        return None, None
+    version = await get_version(session, dataset.dataset_id, dataset.dataset_version)
     if version is None:
         return None, None
     train: dict[str, int] = version.splits.get("train") or {}
     return train.get("images"), version.size_bytes
 
 
-async def _count_in_folder(columns: dict[str, Any]) -> int | None:
+async def _count_in_folder(settings: JobSettings) -> int | None:
     """Return the number of training images of a folder; None if reading it takes longer than a few seconds.
 
     A broken folder was refused before.
     """
-    path = Path(url2pathname(urlsplit(str(columns["dataset_uri"])).path))
+    path = Path(url2pathname(urlsplit(settings.dataset.dataset_uri).path))
 
     def count() -> int:
-        dataset = open_dataset(path, format=columns["dataset_format"], task_type=TaskType(columns["task_type"]))
+        dataset = open_dataset(path, format=settings.dataset.dataset_format, task_type=settings.task_type)
         return len(dataset["train"])
 
     try:
@@ -91,17 +92,17 @@ async def _count_in_folder(columns: dict[str, Any]) -> int | None:
         return None
 
 
-def _device(context: OperationContext, columns: dict[str, Any]) -> DeviceInfo | None:
+def _device(context: OperationContext, settings: JobSettings) -> DeviceInfo | None:
     """Return the device that the job would get: the requested one, or the best of an instance that answers."""
-    devices = [one for each in context.registry.available(columns["framework"]) for one in each.ready.devices]
-    requested = columns["device"]
+    devices = [one for each in context.registry.available(settings.framework) for one in each.ready.devices]
+    requested = settings.params.device
     if requested == "auto":
         return next(iter(devices), None)
     return next((one for one in devices if one.name == requested or one.name.partition(":")[0] == requested), None)
 
 
 async def _known_time(
-    session: AsyncSession, catalog: Catalog, columns: dict[str, Any], device: DeviceInfo | None
+    session: AsyncSession, catalog: Catalog, settings: JobSettings, device: DeviceInfo | None
 ) -> estimates.KnownTime | None:
     """Return the epoch time of the newest training of the same model, or else of another model of the framework.
 
@@ -111,9 +112,9 @@ async def _known_time(
         return None
     found = [
         time
-        for row, seconds in await repository.list_epoch_seconds(session, columns["framework"], columns["task_type"])
+        for row, seconds in await repository.list_epoch_seconds(session, settings.framework, settings.task_type)
         if _kind((row.environment or {}).get("device", "")) == _kind(device.name)
-        and (time := _time_of(catalog, row, seconds, columns["model_name"], device)) is not None
+        and (time := _time_of(catalog, row, seconds, settings.model_name, device)) is not None
     ]
     return next((time for time in found if time.basis == "earlier_training"), next(iter(found), None))
 

@@ -27,6 +27,8 @@ from vision_api.training_jobs import access
 from vision_api.training_jobs import repository as jobs
 from vision_api.training_jobs.events import announce_request
 from vision_api.training_jobs.kinds import rules_of
+from vision_api.training_jobs.schemas import InitialCheckpoint
+from vision_api.training_jobs.settings import JobDataset, JobSettings
 from vision_api.training_jobs.status import ENDED, switch_status
 from vision_contracts import (
     ArtifactKind,
@@ -46,12 +48,6 @@ INTERACTIVE_PRIORITY = 10
 PREDICTIONS = "predictions.json"
 WAIT_SECONDS = 30.0
 POLL_SECONDS = 1.0
-
-_COPIED = (
-    "project_id", "framework", "model_name", "task_type", "dataset_id", "dataset_version", "dataset_path",
-    "dataset_uri", "dataset_format", "dataset_digest", "epochs", "batch_size", "learning_rate", "optimizer",
-    "seed", "hyperparameters",
-)  # fmt: skip
 
 
 class OperationCreated(BaseModel):
@@ -108,20 +104,22 @@ async def evaluate(
     context: OperationContext, *, user: User, job_id: int, request: EvaluationCreate, idempotency: Idempotency
 ) -> int:
     """Queue an evaluation and return its id. Without a data set, the experiment's own is used."""
-    own: dict[str, Any] = {}
+    dataset: JobDataset | None = None
     async with context.database.snapshot() as session:
         job, checkpoint = await _get_checkpoint(session, user, job_id, request.artifact)
         if request.dataset_id is not None and job.project_id is not None:
-            own = await _dataset(session, user, job, job.project_id, request)
+            dataset = await _dataset(session, user, job, job.project_id, request)
     context.require(job.framework, JobKind.EVALUATE)
     operation = EvaluateOperation(split=request.split)
-    row = _new_operation_on(context, user, job, uuid4(), operation, checkpoint=checkpoint, priority=job.priority, **own)
+    row = _new_operation_on(
+        context, user, job, uuid4(), operation, checkpoint=checkpoint, priority=job.priority, dataset=dataset
+    )
     return await _queue(context, user, row, idempotency, request)
 
 
 async def _dataset(
     session: AsyncSession, user: User, job: TrainingJob, project_id: int, request: EvaluationCreate
-) -> dict[str, Any]:
+) -> JobDataset:
     assert request.dataset_id is not None  # noqa: S101 - guaranteed by the caller
     resolved = await resolve_for_job(
         session,
@@ -131,14 +129,7 @@ async def _dataset(
         project_id=project_id,
         task_type=TaskType(job.task_type),
     )
-    return {
-        "dataset_id": request.dataset_id,
-        "dataset_version": resolved.version,
-        "dataset_path": None,
-        "dataset_uri": resolved.ref.uri,
-        "dataset_format": resolved.ref.format,
-        "dataset_digest": resolved.ref.digest,
-    }
+    return JobDataset.of_version(request.dataset_id, resolved, seed=job.seed)
 
 
 async def _get_checkpoint(session: AsyncSession, user: User, job_id: int, artifact: str) -> tuple[TrainingJob, str]:
@@ -162,13 +153,17 @@ def _new_operation_on(
     *,
     checkpoint: str,
     priority: int,
-    **own: Any,
+    dataset: JobDataset | None = None,
 ) -> TrainingJob:
-    columns = {name: getattr(job, name) for name in _COPIED} | own
-    columns["initial_weights"] = {"job_id": job.id, "artifact": checkpoint}
-    return new_operation(
-        context, user, uid, operation, parent_id=job.id, priority=priority, device=job.device, **columns
-    )
+    settings = JobSettings.of(job)
+    changed = {
+        "dataset": (dataset or settings.dataset).model_copy(update={"validation_split": "val"}),
+        "initial_weights": InitialCheckpoint(job_id=job.id, artifact=checkpoint),
+        "priority": priority,
+        "timeout_seconds": None,
+    }
+    settings = settings.model_copy(update=changed)
+    return new_operation(context, user, uid, operation, settings, project_id=job.project_id, parent_id=job.id)
 
 
 async def _queue(
@@ -198,11 +193,20 @@ async def _queue(
 
 
 def new_operation(
-    context: OperationContext, user: User, uid: UUID, operation: Operation, **columns: Any
+    context: OperationContext,
+    user: User,
+    uid: UUID,
+    operation: Operation,
+    settings: JobSettings,
+    *,
+    project_id: int | None,
+    parent_id: int | None = None,
 ) -> TrainingJob:
-    """Return the row of an operation, not yet inserted or queued."""
+    """Return the row of an operation, which takes one device. It is not yet inserted or queued."""
     now = utc_now()
-    fixed = {
+    own = {
+        "project_id": project_id,
+        "parent_id": parent_id,
         "job_uid": uid,
         "output_uri": job_uri(context.settings.storage_url, uid),
         "created_by_id": user.id,
@@ -217,7 +221,7 @@ def new_operation(
         "work": operation.model_dump(mode="json"),
         "status": JobStatus.PENDING,
     }
-    return TrainingJob(**(columns | fixed))
+    return TrainingJob(**(settings.columns() | own))
 
 
 async def wait(context: OperationContext, operation_id: int, *, seconds: float = WAIT_SECONDS) -> bool:

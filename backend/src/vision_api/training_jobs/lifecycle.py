@@ -13,7 +13,7 @@ from vision_api.training_jobs.resolution.resolver import JobResolver, merge_chan
 from vision_api.training_jobs.restarts import leave_instance
 from vision_api.training_jobs.schemas import TrainingJobRead, TrainingJobUpdate
 from vision_api.training_jobs.status import ACTIVE, ENDED, StatusReason, is_allowed, next_step_advice, switch_status
-from vision_api.training_jobs.use_cases import assign, lock_unchanged, read_with_position
+from vision_api.training_jobs.use_cases import lock_unchanged, read_with_position
 from vision_contracts import EndReason
 
 _S = JobStatus
@@ -44,10 +44,10 @@ async def retry(
     async with resolver.database.snapshot() as session:
         before = await access.get_job_for(session, user, job_id, role="editor")
     _require(before, "retried", ENDED)
-    columns = await resolver.resolve(user=user, request=merge_changes(before, changes))
+    settings = await resolver.resolve(user=user, request=merge_changes(before, changes))
     async with resolver.database.transaction() as session:
         job = await lock_unchanged(session, user, before)
-        assign(job, columns)
+        settings.write_to(job)
         _reset_training(job)
         _enqueue(session, job)
         return await read_with_position(session, job)

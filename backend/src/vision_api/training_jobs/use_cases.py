@@ -18,9 +18,10 @@ from vision_api.storage_layout import job_uri
 from vision_api.training_jobs import access, repository
 from vision_api.training_jobs.events import announce_request
 from vision_api.training_jobs.kinds import rules_of
-from vision_api.training_jobs.resolution.resolver import JobResolver, job_settings, merge_changes
+from vision_api.training_jobs.resolution.resolver import JobResolver, merge_changes
 from vision_api.training_jobs.schemas import InitialCheckpoint, TrainingJobCreate, TrainingJobRead, TrainingJobUpdate
 from vision_api.training_jobs.serializers import read_job
+from vision_api.training_jobs.settings import JobSettings
 
 ALWAYS_CHANGEABLE = frozenset({"name", "notes", "priority"})
 
@@ -37,7 +38,7 @@ async def create(
 
     Raises Invalid for settings that cannot be trained.
     """
-    columns = await resolver.resolve(user=user, request=request)
+    settings = await resolver.resolve(user=user, request=request)
     async with resolver.database.transaction() as session:
 
         async def add() -> TrainingJobRead:
@@ -52,7 +53,8 @@ async def create(
                 created_at=now,
                 updated_at=now,
                 status=JobStatus.PENDING,
-                **columns,
+                project_id=request.project_id,
+                **settings.columns(),
             )
             session.add(job)
             await session.flush()
@@ -89,12 +91,12 @@ async def update(resolver: JobResolver, *, user: User, job_id: int, changes: Tra
             "clone it, or retry it with changes once it has ended."
         )
     if is_always_changeable:
-        columns = _always_changeable_columns(before, changes)
+        settings = _change_without_resolving(before, changes)
     else:
-        columns = await resolver.resolve(user=user, request=merge_changes(before, changes))
+        settings = await resolver.resolve(user=user, request=merge_changes(before, changes))
     async with resolver.database.transaction() as session:
         job = await lock_unchanged(session, user, before)
-        assign(job, columns)
+        settings.write_to(job)
         announce_request(session, job)
         return await read_with_position(session, job)
 
@@ -155,22 +157,17 @@ async def read_with_position(session: AsyncSession, job: TrainingJob) -> Trainin
 async def lock_unchanged(session: AsyncSession, user: User, before: TrainingJob) -> TrainingJob:
     """Lock a job that was read before. Raises Conflict if its settings have changed since."""
     job = await access.lock_job_for(session, user, before.id)
-    if job_settings(job) != job_settings(before) or (job.status, job.attempt) != (before.status, before.attempt):
+    if JobSettings.of(job) != JobSettings.of(before) or (job.status, job.attempt) != (before.status, before.attempt):
         raise Conflict("This experiment was changed at the same time. Load it again and retry.")
     return job
-
-
-def assign(job: TrainingJob, columns: dict[str, Any]) -> None:
-    """Write resolved columns to the row."""
-    for name, value in columns.items():
-        setattr(job, name, value)
 
 
 def _sent_body(changes: TrainingJobUpdate | None, **others: Any) -> dict[str, Any]:
     return {"changes": changes.model_dump(mode="json", exclude_unset=True) if changes else None, **others}
 
 
-def _always_changeable_columns(job: TrainingJob, changes: TrainingJobUpdate) -> dict[str, Any]:
-    """Return the named columns, null as their default. Nothing is resolved: the data set may be gone."""
+def _change_without_resolving(job: TrainingJob, changes: TrainingJobUpdate) -> JobSettings:
+    """Return the settings with `ALWAYS_CHANGEABLE` ones changed, null as their default. The data set may be gone."""
     defaults = {"name": job.model_name, "notes": "", "priority": 0}
-    return {name: value or defaults[name] for name, value in changes.model_dump(exclude_unset=True).items()}
+    changed = {name: value or defaults[name] for name, value in changes.model_dump(exclude_unset=True).items()}
+    return JobSettings.of(job).model_copy(update=changed)
