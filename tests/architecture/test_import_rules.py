@@ -215,7 +215,7 @@ def test_a_request_about_a_job_is_announced_by_the_commit_alone() -> None:
     offenders = [
         str(path.relative_to(BACKEND)) for path, tree in modules(BACKEND)
         if any(name.startswith("notify_") or name == "wake_loops" for name in called_methods(tree))
-        and path.stem in {"endpoints", "workflows", "use_cases", "lifecycle", "members", "preflight"}
+        and path.stem in {"endpoints", "workflows", "use_cases", "members"}
     ]  # fmt: skip
 
     assert offenders == []

@@ -15,7 +15,6 @@ from vision_api.config import Settings
 from vision_api.db.session import Database
 from vision_api.platform import Platform, platform_of
 from vision_api.training_jobs.notifier import Notifier
-from vision_api.training_jobs.resolution.resolver import JobResolver
 
 
 async def _platform(request: Request) -> Platform:
@@ -61,10 +60,6 @@ async def _hub_pusher(platform: PlatformDep) -> Wakeable:
     return platform.hub_pusher
 
 
-async def _resolver(platform: PlatformDep) -> JobResolver:
-    return JobResolver(platform.database, platform.settings, platform.catalog)
-
-
 SettingsDep = Annotated[Settings, Depends(_settings)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 StoreDep = Annotated[ObjectStore, Depends(_store)]
@@ -74,7 +69,6 @@ CatalogDep = Annotated[Catalog, Depends(_catalog)]
 NotifierDep = Annotated[Notifier, Depends(_notifier)]
 DatasetProcessorDep = Annotated[Wakeable, Depends(_dataset_processor)]
 HubPusherDep = Annotated[Wakeable, Depends(_hub_pusher)]
-JobResolverDep = Annotated[JobResolver, Depends(_resolver)]
 
 
 async def _read_session(database: DatabaseDep) -> AsyncGenerator[AsyncSession]:

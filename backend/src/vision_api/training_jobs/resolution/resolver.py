@@ -4,7 +4,6 @@ Nothing here writes, and no database session is open while files are read.
 """
 
 import asyncio
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -32,55 +31,34 @@ from vision_contracts import ArtifactKind, DatasetFormat, FieldProblem, ModelDet
 FOLDER_CHECK_SECONDS = 10.0
 
 
-@dataclass(frozen=True)
-class JobResolver:
-    """Resolves requests for jobs against the catalogue, the data sets and the user's rights."""
-
-    database: Database
-    settings: Settings
-    catalog: Catalog
-
-    async def resolve(self, *, user: User, request: TrainingJobCreate) -> JobSettings:
-        """Return the settings of the job that `request` describes. Raises Invalid, Forbidden or NotFound."""
-        card = get_model(self.catalog, request.framework, request.model_name)
-        _check_task(card, request)
-        params = resolve_params(card, request.model_dump())
-        check_hyperparameters(card, request.hyperparameters or {})
-        folder = await self._check_folder(request) if request.dataset_path is not None else None
-        async with self.database.snapshot() as session:
-            await get_project_for(session, user, request.project_id, role="editor")
-            weights = await _resolve_weights(session, user, card, request)
-            dataset = folder or await _resolve_dataset(session, user, request, seed=params.seed)
-        return JobSettings(
-            name=request.name or request.model_name,
-            notes=request.notes or "",
-            framework=request.framework,
-            model_name=request.model_name,
-            task_type=request.task_type,
-            dataset=dataset,
-            params=params,
-            initial_weights=weights,
-            priority=request.priority or 0,
-            timeout_seconds=request.timeout_seconds,
-            hyperparameters=request.hyperparameters or {},
-        )
-
-    async def _check_folder(self, request: TrainingJobCreate) -> JobDataset:
-        """Read the labels of a user's folder, so that a broken one is refused now and not when the job starts. A check
-        that takes longer than a few seconds is left to the trainer, which repeats it.
-        """
-        assert request.dataset_path is not None  # noqa: S101 - the caller has checked it
-        path = check_dataset_path(self.settings, request.dataset_path)
-        format = request.dataset_format or DatasetFormat.AUTO
-        read = partial(open_dataset, path, format=format, task_type=request.task_type)
-        try:
-            async with asyncio.timeout(FOLDER_CHECK_SECONDS):
-                await asyncio.to_thread(read)
-        except TimeoutError:
-            pass
-        except DatasetError as error:
-            raise _dataset_invalid(error) from error
-        return JobDataset(dataset_path=request.dataset_path, dataset_uri=Path(path).as_uri(), dataset_format=format)
+async def resolve(
+    database: Database, *, settings: Settings, catalog: Catalog, user: User, request: TrainingJobCreate
+) -> JobSettings:
+    """Return the settings of the job that `request` describes, checked against the catalogue, the data sets and the
+    user's rights. Raises Invalid, Forbidden or NotFound.
+    """
+    card = get_model(catalog, request.framework, request.model_name)
+    _check_task(card, request)
+    params = resolve_params(card, request.model_dump())
+    check_hyperparameters(card, request.hyperparameters or {})
+    folder = await _check_folder(settings, request) if request.dataset_path is not None else None
+    async with database.snapshot() as session:
+        await get_project_for(session, user, request.project_id, role="editor")
+        weights = await _resolve_weights(session, user, card, request)
+        dataset = folder or await _resolve_dataset(session, user, request, seed=params.seed)
+    return JobSettings(
+        name=request.name or request.model_name,
+        notes=request.notes or "",
+        framework=request.framework,
+        model_name=request.model_name,
+        task_type=request.task_type,
+        dataset=dataset,
+        params=params,
+        initial_weights=weights,
+        priority=request.priority or 0,
+        timeout_seconds=request.timeout_seconds,
+        hyperparameters=request.hyperparameters or {},
+    )
 
 
 def merge_changes(job: TrainingJob, changes: TrainingJobUpdate | None, **fixed: Any) -> TrainingJobCreate:
@@ -99,6 +77,24 @@ def merge_changes(job: TrainingJob, changes: TrainingJobUpdate | None, **fixed: 
     except ValidationError as error:
         problems = invalid_fields(error.errors())
         raise Invalid(problems[0].message, errors=problems) from error
+
+
+async def _check_folder(settings: Settings, request: TrainingJobCreate) -> JobDataset:
+    """Read the labels of a user's folder, so that a broken one is refused now and not when the job starts. A check
+    that takes longer than a few seconds is left to the trainer, which repeats it.
+    """
+    assert request.dataset_path is not None  # noqa: S101 - the caller has checked it
+    path = check_dataset_path(settings, request.dataset_path)
+    format = request.dataset_format or DatasetFormat.AUTO
+    read = partial(open_dataset, path, format=format, task_type=request.task_type)
+    try:
+        async with asyncio.timeout(FOLDER_CHECK_SECONDS):
+            await asyncio.to_thread(read)
+    except TimeoutError:
+        pass
+    except DatasetError as error:
+        raise _dataset_invalid(error) from error
+    return JobDataset(dataset_path=request.dataset_path, dataset_uri=Path(path).as_uri(), dataset_format=format)
 
 
 def _check_task(card: ModelDetail, request: TrainingJobCreate) -> None:

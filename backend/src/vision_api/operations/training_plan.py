@@ -1,10 +1,9 @@
-"""Pre-flight: the checks of an experiment that is not created, and estimates of what it would need."""
+"""Plan of a training that is estimated: its settings, and what is known of its data, device and earlier trainings."""
 
 import asyncio
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
-from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,55 +11,28 @@ from data_kit import open_dataset
 from vision_api.catalog.catalog import Catalog
 from vision_api.catalog.use_cases import find_model, get_model
 from vision_api.datasets.repository import get_version
-from vision_api.models import JobStatus, TrainingJob, User
-from vision_api.operations import estimates, repository
-from vision_api.operations.context import OperationContext
-from vision_api.operations.schemas import PreflightCreate, PreflightRead
-from vision_api.operations.use_cases import INTERACTIVE_PRIORITY, new_operation
-from vision_api.training_jobs.events import announce_request
-from vision_api.training_jobs.resolution.resolver import FOLDER_CHECK_SECONDS, JobResolver
-from vision_api.training_jobs.settings import CARD_FIELDS, JobDataset, JobSettings
-from vision_api.training_jobs.status import switch_status
-from vision_contracts import DeviceInfo, JobKind, PreflightOperation
-
-LONGEST_SECONDS = 600.0
-SETTINGS = (*CARD_FIELDS, "hyperparameters", "initial_weights", "device")
+from vision_api.db.session import Database
+from vision_api.models import TrainingJob
+from vision_api.operations import repository
+from vision_api.operations.estimates import KnownTime, TrainingPlan, expected_epoch_seconds, gmacs_of
+from vision_api.training_jobs.resolution.resolver import FOLDER_CHECK_SECONDS
+from vision_api.training_jobs.settings import JobDataset, JobSettings
+from vision_api.training_services import InstanceRegistry
+from vision_contracts import DeviceInfo
 
 
-async def preflight(
-    context: OperationContext, resolver: JobResolver, *, user: User, request: PreflightCreate
-) -> tuple[PreflightRead, int | None]:
-    """Run the checks of creating an experiment and estimate its needs. Returns also the id of the dry run, if any."""
-    settings = await resolver.resolve(user=user, request=request)
-    card = get_model(resolver.catalog, request.framework, request.model_name)
-    async with context.database.snapshot() as session:
+async def make_plan(
+    database: Database, *, catalog: Catalog, registry: InstanceRegistry, settings: JobSettings
+) -> TrainingPlan:
+    """Return the plan of a training with these settings. Raises Invalid if the catalogue does not have its model."""
+    device = _device(registry, settings)
+    async with database.snapshot() as session:
         images, size = await _count_images(session, settings.dataset)
-        device = _device(context, settings)
-        known = await _known_time(session, resolver.catalog, settings, device)
+        known = await _known_time(session, catalog, settings, device)
     if images is None and settings.dataset.dataset_path is not None:
         images = await _count_in_folder(settings)
-    plan = estimates.TrainingPlan(card, settings, images, size, device, known)
-    estimated = estimates.estimate(plan)
-    findings = list(estimates.check(plan, estimated))
-    result = PreflightRead(
-        fits=all(finding.severity != "error" for finding in findings),
-        settings={name: value for name, value in settings.columns().items() if name in SETTINGS},
-        estimates=estimated,
-        findings=findings,
-    )
-    return result, await _queue_dry_run(context, user, request.project_id, settings) if request.dry_run else None
-
-
-async def _queue_dry_run(context: OperationContext, user: User, project_id: int, settings: JobSettings) -> int:
-    context.require(settings.framework, JobKind.PREFLIGHT)
-    own = settings.model_copy(update={"priority": INTERACTIVE_PRIORITY, "timeout_seconds": LONGEST_SECONDS})
-    async with context.database.transaction() as session:
-        row = new_operation(context, user, uuid4(), PreflightOperation(), own, project_id=project_id)
-        session.add(row)
-        await session.flush()
-        switch_status(session, row, JobStatus.QUEUED)
-        announce_request(session, row)
-    return row.id
+    card = get_model(catalog, settings.framework, settings.model_name)
+    return TrainingPlan(card, settings, images, size, device, known)
 
 
 async def _count_images(session: AsyncSession, dataset: JobDataset) -> tuple[int | None, int | None]:
@@ -92,9 +64,9 @@ async def _count_in_folder(settings: JobSettings) -> int | None:
         return None
 
 
-def _device(context: OperationContext, settings: JobSettings) -> DeviceInfo | None:
+def _device(registry: InstanceRegistry, settings: JobSettings) -> DeviceInfo | None:
     """Return the device that the job would get: the requested one, or the best of an instance that answers."""
-    devices = [one for each in context.registry.available(settings.framework) for one in each.ready.devices]
+    devices = [one for each in registry.available(settings.framework) for one in each.ready.devices]
     requested = settings.params.device
     if requested == "auto":
         return next(iter(devices), None)
@@ -103,7 +75,7 @@ def _device(context: OperationContext, settings: JobSettings) -> DeviceInfo | No
 
 async def _known_time(
     session: AsyncSession, catalog: Catalog, settings: JobSettings, device: DeviceInfo | None
-) -> estimates.KnownTime | None:
+) -> KnownTime | None:
     """Return the epoch time of the newest training of the same model, or else of another model of the framework.
 
     Only trainings on the same kind of device count.
@@ -121,15 +93,15 @@ async def _known_time(
 
 def _time_of(
     catalog: Catalog, row: TrainingJob, seconds: float, model_name: str, device: DeviceInfo
-) -> estimates.KnownTime | None:
+) -> KnownTime | None:
     """Return the measured and expected epoch time of a training; None if the catalogue no longer has its model."""
     card = find_model(catalog, row.framework, row.model_name)
     if card is None:
         return None
     images = row.progress_steps / row.epochs * row.batch_size
-    expected = estimates.expected_epoch_seconds(images, estimates.gmacs_of(card, row.hyperparameters), device)
+    expected = expected_epoch_seconds(images, gmacs_of(card, row.hyperparameters), device)
     basis = "earlier_training" if row.model_name == model_name else "similar_training"
-    return estimates.KnownTime(seconds, expected, basis)
+    return KnownTime(seconds, expected, basis)
 
 
 def _kind(device: str) -> str:
