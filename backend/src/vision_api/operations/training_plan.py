@@ -11,7 +11,6 @@ from data_kit import open_dataset
 from vision_api.catalog.catalog import Catalog
 from vision_api.catalog.use_cases import find_model, get_model
 from vision_api.datasets.repository import get_version
-from vision_api.db.session import Database
 from vision_api.models import TrainingJob
 from vision_api.operations import repository
 from vision_api.operations.estimates import KnownTime, TrainingPlan, expected_epoch_seconds, gmacs_of
@@ -22,15 +21,15 @@ from vision_contracts import DeviceInfo
 
 
 async def make_plan(
-    database: Database, *, catalog: Catalog, registry: InstanceRegistry, settings: JobSettings
+    session: AsyncSession, *, catalog: Catalog, registry: InstanceRegistry, settings: JobSettings
 ) -> TrainingPlan:
-    """Return the plan of a training with these settings. Raises Invalid if the catalogue does not have its model."""
+    """Return the plan of a training with these settings; the images of a folder are not counted.
+
+    Raises Invalid if the catalogue does not have the model.
+    """
     device = _device(registry, settings)
-    async with database.snapshot() as session:
-        images, size = await _count_images(session, settings.dataset)
-        known = await _known_time(session, catalog, settings, device)
-    if images is None and settings.dataset.dataset_path is not None:
-        images = await _count_in_folder(settings)
+    images, size = await _count_images(session, settings.dataset)
+    known = await _known_time(session, catalog, settings, device)
     card = get_model(catalog, settings.framework, settings.model_name)
     return TrainingPlan(card, settings, images, size, device, known)
 
@@ -46,7 +45,7 @@ async def _count_images(session: AsyncSession, dataset: JobDataset) -> tuple[int
     return train.get("images"), version.size_bytes
 
 
-async def _count_in_folder(settings: JobSettings) -> int | None:
+async def count_in_folder(settings: JobSettings) -> int | None:
     """Return the number of training images of a folder; None if reading it takes longer than a few seconds.
 
     A broken folder was refused before.

@@ -18,7 +18,7 @@ from vision_api.training_jobs import repository as jobs
 from vision_api.training_jobs.events import announce_request
 from vision_api.training_jobs.kinds import rules_of
 from vision_api.training_jobs.settings import JobDataset
-from vision_api.training_jobs.status import switch_status
+from vision_api.training_jobs.status import ENDED, switch_status
 from vision_contracts import ArtifactKind, TaskType
 
 PREDICTIONS = "predictions.json"
@@ -59,6 +59,11 @@ async def find_dataset(
     return JobDataset.of_version(request.dataset_id, resolved, seed=job.seed)
 
 
+async def get_dataset_name(session: AsyncSession, *, job: TrainingJob) -> str:
+    """Return the name of an experiment's data set, or of its folder; empty where the data set is deleted."""
+    return await repository.dataset_name(session, job)
+
+
 async def queue(
     session: AsyncSession,
     *,
@@ -85,6 +90,12 @@ async def queue(
         return (await add()).id
     created = await idempotency.once(session, user_id=user.id, body=body, result_type=OperationCreated, create=add)
     return created.id
+
+
+async def has_ended(session: AsyncSession, *, operation_id: int) -> bool:
+    """Return whether an operation has ended, or is deleted."""
+    row = await jobs.get_job(session, operation_id)
+    return row is None or row.status in ENDED
 
 
 async def get_operation(

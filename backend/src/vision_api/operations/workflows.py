@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from vision_api.db.session import Database
 from vision_api.errors import Invalid
 from vision_api.kit.idempotency import Idempotency
 from vision_api.models import TrainingJob, User
-from vision_api.operations import estimates, repository, use_cases
+from vision_api.operations import estimates, use_cases
 from vision_api.operations.image_form import Images
 from vision_api.operations.rows import new_operation, new_operation_on
 from vision_api.operations.schemas import (
@@ -28,13 +29,11 @@ from vision_api.operations.schemas import (
     PreflightRead,
 )
 from vision_api.operations.serializers import read_predictions
-from vision_api.operations.training_plan import make_plan
+from vision_api.operations.training_plan import count_in_folder, make_plan
 from vision_api.storage_layout import job_uri
-from vision_api.training_jobs import repository as jobs
 from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_jobs.resolution.resolver import resolve
 from vision_api.training_jobs.settings import CARD_FIELDS
-from vision_api.training_jobs.status import ENDED
 from vision_api.training_services import InstanceRegistry
 from vision_contracts import (
     EvaluateOperation,
@@ -109,7 +108,7 @@ async def export(
     """Queue an export and return its id."""
     async with database.snapshot() as session:
         job, checkpoint = await use_cases.get_checkpoint(session, user=user, job_id=job_id, artifact=request.artifact)
-        dataset_name = await repository.dataset_name(session, job)
+        dataset_name = await use_cases.get_dataset_name(session, job=job)
     _require_kind(registry, job.framework, JobKind.EXPORT)
     metrics = {"accuracy": job.accuracy, "loss": job.loss, "primary_metric": job.primary_value}
     operation = ExportOperation(
@@ -169,7 +168,10 @@ async def preflight(
 ) -> tuple[PreflightRead, int | None]:
     """Run the checks of creating an experiment and estimate its needs. Returns also the id of the dry run, if any."""
     resolved = await resolve(database, settings=settings, catalog=catalog, user=user, request=request)
-    plan = await make_plan(database, catalog=catalog, registry=registry, settings=resolved)
+    async with database.snapshot() as session:
+        plan = await make_plan(session, catalog=catalog, registry=registry, settings=resolved)
+    if resolved.dataset.dataset_path is not None:
+        plan = replace(plan, train_images=await count_in_folder(resolved))
     estimated = estimates.estimate(plan)
     findings = list(estimates.check(plan, estimated))
     result = PreflightRead(
@@ -198,9 +200,8 @@ async def wait(database: Database, *, notifier: Notifier, operation_id: int, sec
     with notifier.subscribe_job(operation_id) as wakeup:
         while True:
             async with database.snapshot() as session:
-                row = await jobs.get_job(session, operation_id)
-            if row is None or row.status in ENDED:
-                return True
+                if await use_cases.has_ended(session, operation_id=operation_id):
+                    return True
             if (left := deadline - time.monotonic()) <= 0:
                 return False
             await wakeup.wait(min(left, POLL_SECONDS))
