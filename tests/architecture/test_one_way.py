@@ -68,3 +68,12 @@ def test_one_package_draws_with_pillow() -> None:
     }  # fmt: skip
 
     assert drawers == {"shared/data_kit/src/data_kit/drawing"}
+
+
+def test_a_setting_of_a_job_stands_in_four_files_at_most() -> None:
+    """The sample is one that request, row, specification, capacity, estimates, comparison and lineage know."""
+    files = [
+        path.relative_to(BACKEND).as_posix() for path in BACKEND.rglob("*.py") if "num_devices" in path.read_text()
+    ]
+
+    assert len(files) <= 4, files

@@ -9,19 +9,6 @@ from platform_under_test import ROOT
 BACKEND = ROOT / "backend/src/vision_api"
 FIRST_PARAMETERS = {"use_cases": "session: AsyncSession", "workflows": "database: Database"}
 
-NOT_YET: frozenset[str] = frozenset(
-    {
-        "operations/preflight.py",
-        "operations/use_cases.py",
-        "training_jobs/lifecycle.py",
-        "training_jobs/use_cases.py",
-    }
-)
-"""Modules that are still to get this shape: names are only ever taken out."""
-
-OF_ANOTHER_NAME = frozenset({"operations/preflight.py", "training_jobs/lifecycle.py"})
-"""Modules with use cases that are not called so."""
-
 
 def modules() -> Iterator[tuple[str, str, ast.Module]]:
     """Return path, kind and tree of each module that holds use cases or workflows."""
@@ -29,7 +16,7 @@ def modules() -> Iterator[tuple[str, str, ast.Module]]:
         name = path.relative_to(BACKEND).as_posix()
         if path.stem == "workflows":
             yield name, "workflows", ast.parse(path.read_text())
-        elif path.stem == "use_cases" or path.stem.endswith("_use_cases") or name in OF_ANOTHER_NAME:
+        elif path.stem == "use_cases" or path.stem.endswith("_use_cases"):
             yield name, "use_cases", ast.parse(path.read_text())
 
 
@@ -62,13 +49,7 @@ def offenders(kind: str, tree: ast.Module) -> dict[str, str]:
 def test_use_cases_take_a_session_and_workflows_the_database() -> None:
     found = {path: wrong for path, kind, tree in modules() if (wrong := offenders(kind, tree))}
 
-    assert {path: wrong for path, wrong in found.items() if path not in NOT_YET} == {}
-
-
-def test_no_module_is_excepted_that_has_the_shape() -> None:
-    found = {path for path, kind, tree in modules() if offenders(kind, tree)}
-
-    assert found >= NOT_YET
+    assert found == {}
 
 
 @pytest.mark.parametrize(
@@ -102,7 +83,7 @@ def opened_sessions(tree: ast.Module) -> set[str]:
 def test_a_use_case_is_one_transaction_of_its_caller() -> None:
     found = {path: opened_sessions(tree) for path, kind, tree in modules() if kind == "use_cases"}
 
-    assert {path: opened for path, opened in found.items() if opened and path not in NOT_YET} == {}
+    assert {path: opened for path, opened in found.items() if opened} == {}
 
 
 def imports_a_repository(tree: ast.Module) -> bool:
@@ -114,4 +95,4 @@ def imports_a_repository(tree: ast.Module) -> bool:
 def test_workflows_compose_use_cases_and_import_no_repository() -> None:
     found = [path for path, kind, tree in modules() if kind == "workflows" and imports_a_repository(tree)]
 
-    assert [path for path in found if path not in NOT_YET] == []
+    assert found == []

@@ -15,7 +15,6 @@ from vision_api.config import Settings
 from vision_api.db.session import Database
 from vision_api.platform import Platform, platform_of
 from vision_api.training_jobs.notifier import Notifier
-from vision_api.training_jobs.resolution.resolver import JobResolver
 
 
 async def _platform(request: Request) -> Platform:
@@ -57,10 +56,6 @@ async def _notifier(platform: PlatformDep) -> Notifier:
     return platform.notifier
 
 
-async def _resolver(platform: PlatformDep) -> JobResolver:
-    return JobResolver(platform.database, platform.settings, platform.catalog)
-
-
 SettingsDep = Annotated[Settings, Depends(_settings)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 StoreDep = Annotated[ObjectStore, Depends(_store)]
@@ -69,7 +64,6 @@ LoginThrottleDep = Annotated[LoginThrottle, Depends(_login_throttle)]
 RefreshLifetime = Annotated[timedelta, Depends(_refresh_lifetime)]
 CatalogDep = Annotated[Catalog, Depends(_catalog)]
 NotifierDep = Annotated[Notifier, Depends(_notifier)]
-JobResolverDep = Annotated[JobResolver, Depends(_resolver)]
 
 
 async def _read_session(database: DatabaseDep) -> AsyncGenerator[AsyncSession]:

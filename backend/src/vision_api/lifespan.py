@@ -27,7 +27,6 @@ from vision_api.platform import Platform, hold_platform
 from vision_api.training_jobs.events import JOB_REQUESTED
 from vision_api.training_jobs.loops.lifespan import running_loops
 from vision_api.training_jobs.notifier import Notifier
-from vision_api.training_jobs.resolution.resolver import JobResolver
 from vision_api.training_jobs.streaming.change_watcher import running_change_watcher
 from vision_api.training_services import running_registry
 
@@ -87,8 +86,7 @@ async def _start_parts(
 
 async def _start_jobs(parts: AsyncExitStack, platform: Platform) -> None:
     await platform.catalog.wait_for_first_catalogs()
-    resolver = JobResolver(platform.database, platform.settings, platform.catalog)
-    await parts.enter_async_context(running_sample_project(resolver, platform.registry))
+    await parts.enter_async_context(running_sample_project(platform))
     await parts.enter_async_context(
         running_loops(
             database=platform.database,

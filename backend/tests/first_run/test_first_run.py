@@ -19,7 +19,6 @@ from vision_api.first_run.sample_project import choose_card, copy_samples, runni
 from vision_api.main import create_app
 from vision_api.models import Project, TrainingJob, User
 from vision_api.platform import platform_of
-from vision_api.training_jobs.resolution.resolver import JobResolver
 from vision_contracts import TaskType
 
 LOGIN = "/api/v1/auth/login"
@@ -106,18 +105,17 @@ async def test_sample_experiments_come_with_the_catalogues_and_only_once(local: 
     app = create_app(local, background=False)
     async with app.router.lifespan_context(app):
         await bootstrap(platform_of(app).database, local)
-        resolver = JobResolver(platform_of(app).database, local, platform_of(app).catalog)
         await platform_of(app).catalog.put(small)
-        async with running_sample_project(resolver, platform_of(app).registry):
+        async with running_sample_project(platform_of(app)):
             assert await _jobs(app) == [of_small]
         assert note.exists()  # stopped before the other framework had answered
 
-        async with running_sample_project(resolver, platform_of(app).registry):
+        async with running_sample_project(platform_of(app)):
             await platform_of(app).catalog.put(tiny)
             await until(lambda: not note.exists())
         assert await _jobs(app) == [of_small, ("tiny", "yolo", "object_detection", "pending")]
 
-        async with running_sample_project(resolver, platform_of(app).registry):
+        async with running_sample_project(platform_of(app)):
             assert len(await _jobs(app)) == 2
 
 

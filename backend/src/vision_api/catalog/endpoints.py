@@ -69,8 +69,8 @@ router.add_api_route(
 async def get_model(catalog: CatalogDep, framework: str, model_name: str) -> ModelDetailRead:
     """Return one model, with the JSON Schema of its hyper-parameters.
 
-    `x-named-fields` in the schema describes `epochs`, `batch_size`, `learning_rate`, `optimizer` and `num_devices` for
-    this model; `x-presets` has values of both to start from: `quick`, `balanced` and `best`.
+    `x-named-fields` in the schema describes the settings beside them (`epochs`, `batch_size`, …) for this model;
+    `x-presets` has values of both to start from: `quick`, `balanced` and `best`.
     """
     model = queries.find_model(catalog, framework, model_name)
     if model is None:

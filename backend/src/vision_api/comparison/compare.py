@@ -17,12 +17,12 @@ from vision_api.comparison.schemas import (
     EqualSetting,
 )
 from vision_api.training_jobs.resolution.hyperparameters import fill_in_defaults
+from vision_api.training_jobs.settings import TRAINING_SETTINGS
 from vision_contracts import ClassEvaluation, metric_names
 
 SETTINGS = (
     "framework", "model_name", "task_type", "dataset_id", "dataset_version", "dataset_digest", "dataset_path",
-    "validation_split", "epochs", "batch_size", "learning_rate", "optimizer", "initial_weights", "device",
-    "num_devices", "seed", "timeout_seconds",
+    "validation_split", *TRAINING_SETTINGS, "timeout_seconds",
 )  # fmt: skip
 MAIN_OF_CLASS = ("map50_95", "iou", "f1")
 """Metrics that order the classes: the first one that a report has."""

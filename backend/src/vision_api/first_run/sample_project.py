@@ -20,10 +20,9 @@ from vision_api.config import Settings
 from vision_api.errors import ApiError, DatabaseUnavailable
 from vision_api.kit.idempotency import Idempotency
 from vision_api.models import User
-from vision_api.training_jobs.resolution.resolver import JobResolver
+from vision_api.platform import Platform
 from vision_api.training_jobs.schemas import TrainingJobCreate
-from vision_api.training_jobs.use_cases import create
-from vision_api.training_services import InstanceRegistry
+from vision_api.training_jobs.workflows import create
 from vision_contracts import ModelCard, TaskType
 
 log = logging.getLogger(__name__)
@@ -52,14 +51,14 @@ def _pending_path(settings: Settings) -> Path:
 
 
 @asynccontextmanager
-async def running_sample_project(resolver: JobResolver, registry: InstanceRegistry) -> AsyncGenerator[None]:
+async def running_sample_project(platform: Platform) -> AsyncGenerator[None]:
     """Create pending experiments: at once for services that answer, in a task for the others."""
-    path = _pending_path(resolver.settings)
+    path = _pending_path(platform.settings)
     if not path.exists():
         yield
         return
-    creator = _SampleCreator(resolver, registry, PendingSample.model_validate_json(path.read_bytes()))
-    await asyncio.to_thread(copy_samples, resolver.settings)
+    creator = _SampleCreator(platform, PendingSample.model_validate_json(path.read_bytes()))
+    await asyncio.to_thread(copy_samples, platform.settings)
     await creator.create_possible()
     creating = asyncio.create_task(creator.run(), name="sample-project")
     try:
@@ -73,23 +72,22 @@ async def running_sample_project(resolver: JobResolver, registry: InstanceRegist
 class _SampleCreator:
     """Creates one experiment for each framework. One that was made before a restart is not made again."""
 
-    def __init__(self, resolver: JobResolver, registry: InstanceRegistry, pending: PendingSample) -> None:
-        self._resolver = resolver
-        self._registry = registry
+    def __init__(self, platform: Platform, pending: PendingSample) -> None:
+        self._platform = platform
         self._pending = pending
         self._done: set[str] = set()
 
     async def run(self) -> None:
         """Create experiments until every framework has one."""
-        while self._registry.frameworks - self._done:
+        while self._platform.registry.frameworks - self._done:
             await asyncio.sleep(RETRY_SECONDS)
             await self.create_possible()
-        _pending_path(self._resolver.settings).unlink(missing_ok=True)
+        _pending_path(self._platform.settings).unlink(missing_ok=True)
 
     async def create_possible(self) -> None:
         """Create the experiments of frameworks that have a catalogue."""
-        for framework in sorted(self._resolver.catalog.index.frameworks - self._done):
-            entries = self._resolver.catalog.index.find(ModelFilter(framework=framework), ModelSort.PRIORITY)
+        for framework in sorted(self._platform.catalog.index.frameworks - self._done):
+            entries = self._platform.catalog.index.find(ModelFilter(framework=framework), ModelSort.PRIORITY)
             try:
                 await self._add(choose_card(entry.card for entry in entries))
             except DatabaseUnavailable:
@@ -103,7 +101,7 @@ class _SampleCreator:
             return
         card, task_type = choice
         sample = SAMPLE_OF_TASK[task_type]
-        async with self._resolver.database.snapshot() as session:
+        async with self._platform.database.snapshot() as session:
             user = await session.get(User, self._pending.user_id)
         if user is None:
             return
@@ -114,10 +112,17 @@ class _SampleCreator:
             framework=card.framework,
             model_name=card.model_name,
             task_type=task_type,
-            dataset_path=str(samples_folder(self._resolver.settings) / sample),
+            dataset_path=str(samples_folder(self._platform.settings) / sample),
         )
         made_once = Idempotency("first-run", card.framework)
-        job = await create(self._resolver, user=user, request=request, idempotency=made_once)
+        job = await create(
+            self._platform.database,
+            settings=self._platform.settings,
+            catalog=self._platform.catalog,
+            user=user,
+            request=request,
+            idempotency=made_once,
+        )
         log.info("sample experiment %s of %s waits to be started", job.id, card.framework)
 
 

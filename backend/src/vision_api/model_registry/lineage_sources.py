@@ -19,11 +19,8 @@ from vision_api.training_jobs.repository import find_artifact
 from vision_api.training_jobs.resolution.hyperparameters import fill_in_defaults
 from vision_api.training_jobs.results.reports import REPORT, FoundReport, find_report
 from vision_api.training_jobs.serializers import read_primary_metric
+from vision_api.training_jobs.settings import TRAINING_SETTINGS
 from vision_contracts import TaskType
-
-SETTINGS = (
-    "epochs", "batch_size", "learning_rate", "optimizer", "initial_weights", "device", "num_devices", "seed",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ async def build_lineage(store: ObjectStore, catalog: Catalog, source: LineageSou
         dataset=_data(source),
         model=_model(card, job),
         environment=job.environment or {},
-        settings=_columns(job, SETTINGS) | {"hyperparameters": fill_in_defaults(card, job.hyperparameters)},
+        settings=_columns(job, TRAINING_SETTINGS) | {"hyperparameters": fill_in_defaults(card, job.hyperparameters)},
         primary_metric=read_primary_metric(job).name,
         metrics=_metrics(source, report),
         speed=report.report.speed if report.report is not None else None,

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import JSON, Enum, Float, ForeignKey, Index, SmallInteger, String, Uuid, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, synonym
 
 from vision_api.background.leases import Leased
 from vision_api.db.base import Base, BigInt, IdColumn
@@ -100,6 +100,8 @@ class TrainingJob(Leased, Base):
     """`"scratch"`, `"pretrained"` or `{job_id, artifact}`."""
     device: Mapped[str] = mapped_column(String(16))
     num_devices: Mapped[int]
+    slots: Mapped[int] = synonym("num_devices")
+    """Slots that the job takes at its instance: one for each device."""
     seed: Mapped[int] = mapped_column(BigInt)
     priority: Mapped[int] = mapped_column(SmallInteger)
     timeout_seconds: Mapped[float | None] = mapped_column(Float(53))

@@ -2,17 +2,16 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response, status
+from fastapi import APIRouter, Query, Request, Response, status
 
 from vision_api.auth.dependencies import CurrentUser
-from vision_api.dependencies import JobResolverDep, PlatformDep, ReadSession
+from vision_api.dependencies import PlatformDep, ReadSession
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.multipart import incoming_folder
 from vision_api.kit.schemas import ResourceId
-from vision_api.operations import use_cases
-from vision_api.operations.context import OperationContext
+from vision_api.models import User
+from vision_api.operations import use_cases, workflows
 from vision_api.operations.image_form import receive_images
-from vision_api.operations.preflight import preflight
 from vision_api.operations.schemas import (
     EvaluationCreate,
     ExportCreate,
@@ -21,6 +20,7 @@ from vision_api.operations.schemas import (
     PreflightCreate,
     PreflightRead,
 )
+from vision_api.platform import Platform
 
 router = APIRouter(prefix="/training/jobs", tags=["operations"])
 
@@ -38,11 +38,14 @@ def _predict_form() -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
-async def _operation_context(platform: PlatformDep) -> OperationContext:
-    return OperationContext(platform.database, platform.settings, platform.store, platform.registry, platform.notifier)
+async def _read_operation(platform: Platform, user: User, operation_id: int, job_id: int | None) -> OperationRead:
+    return await workflows.get_operation(
+        platform.database, store=platform.store, user=user, operation_id=operation_id, job_id=job_id
+    )
 
 
-OperationContextDep = Annotated[OperationContext, Depends(_operation_context)]
+async def _has_ended(platform: Platform, operation_id: int) -> bool:
+    return await workflows.wait(platform.database, notifier=platform.notifier, operation_id=operation_id)
 
 
 def _locate(request: Request, response: Response, operation: OperationRead) -> OperationRead:
@@ -55,8 +58,7 @@ def _locate(request: Request, response: Response, operation: OperationRead) -> O
 @router.post("/preflight", responses={202: {"model": PreflightRead}})
 async def preflight_training_job(
     body: PreflightCreate,
-    context: OperationContextDep,
-    resolver: JobResolverDep,
+    platform: PlatformDep,
     user: CurrentUser,
     request: Request,
     response: Response,
@@ -66,26 +68,33 @@ async def preflight_training_job(
     With `dry_run` a few real batches are trained: 200 with the measured values if it ends in time, else 202 with its
     `Location`.
     """
-    result, operation_id = await preflight(context, resolver, user=user, request=body)
+    result, operation_id = await workflows.preflight(
+        platform.database,
+        settings=platform.settings,
+        catalog=platform.catalog,
+        registry=platform.registry,
+        user=user,
+        request=body,
+    )
     if operation_id is None:
         return result
-    has_ended = await use_cases.wait(context, operation_id)
+    has_ended = await _has_ended(platform, operation_id)
     response.status_code = status.HTTP_200_OK if has_ended else ACCEPTED
     response.headers["Location"] = request.url_for("get_preflight", operation_id=operation_id).path
-    operation = await use_cases.get_operation(context, user=user, operation_id=operation_id, job_id=None)
+    operation = await _read_operation(platform, user, operation_id, None)
     return result.model_copy(update={"dry_run": operation})
 
 
 @router.get("/preflight/{operation_id}")
-async def get_preflight(operation_id: ResourceId, context: OperationContextDep, user: CurrentUser) -> OperationRead:
+async def get_preflight(operation_id: ResourceId, platform: PlatformDep, user: CurrentUser) -> OperationRead:
     """Get a dry run."""
-    return await use_cases.get_operation(context, user=user, operation_id=operation_id, job_id=None)
+    return await _read_operation(platform, user, operation_id, None)
 
 
 @router.post("/{job_id}/predict", responses={202: {"model": OperationRead}}, openapi_extra=_predict_form())
 async def predict(
     job_id: ResourceId,
-    context: OperationContextDep,
+    platform: PlatformDep,
     user: CurrentUser,
     idempotency: IdempotencyKey,
     request: Request,
@@ -97,49 +106,66 @@ async def predict(
     prediction failed). Otherwise 202: poll `Location`. A broken or too large image gets an `error`, the others their
     predictions. Results are kept for a day.
     """
-    async with receive_images(request, incoming_folder(context.settings)) as images:
-        operation_id = await use_cases.predict(
-            context, user=user, job_id=job_id, images=images, idempotency=idempotency
+    async with receive_images(request, incoming_folder(platform.settings)) as images:
+        operation_id = await workflows.predict(
+            platform.database,
+            settings=platform.settings,
+            store=platform.store,
+            registry=platform.registry,
+            user=user,
+            job_id=job_id,
+            images=images,
+            idempotency=idempotency,
         )
-    has_ended = await use_cases.wait(context, operation_id)
+    has_ended = await _has_ended(platform, operation_id)
     response.status_code = status.HTTP_200_OK if has_ended else ACCEPTED
-    return _locate(
-        request, response, await use_cases.get_operation(context, user=user, operation_id=operation_id, job_id=job_id)
-    )
+    return _locate(request, response, await _read_operation(platform, user, operation_id, job_id))
 
 
 @router.post("/{job_id}/export", status_code=ACCEPTED)
 async def export(
     job_id: ResourceId,
     body: ExportCreate,
-    context: OperationContextDep,
+    platform: PlatformDep,
     user: CurrentUser,
     idempotency: IdempotencyKey,
     request: Request,
     response: Response,
 ) -> OperationRead:
     """Export a checkpoint to a format that other programs read: the artifact `exports/…` of the experiment."""
-    operation_id = await use_cases.export(context, user=user, job_id=job_id, request=body, idempotency=idempotency)
-    return _locate(
-        request, response, await use_cases.get_operation(context, user=user, operation_id=operation_id, job_id=job_id)
+    operation_id = await workflows.export(
+        platform.database,
+        settings=platform.settings,
+        registry=platform.registry,
+        user=user,
+        job_id=job_id,
+        request=body,
+        idempotency=idempotency,
     )
+    return _locate(request, response, await _read_operation(platform, user, operation_id, job_id))
 
 
 @router.post("/{job_id}/evaluate", status_code=ACCEPTED)
 async def evaluate(
     job_id: ResourceId,
     body: EvaluationCreate,
-    context: OperationContextDep,
+    platform: PlatformDep,
     user: CurrentUser,
     idempotency: IdempotencyKey,
     request: Request,
     response: Response,
 ) -> OperationRead:
     """Evaluate a checkpoint on a split of a data set with its classes: the report `evaluations/…` of the experiment."""
-    operation_id = await use_cases.evaluate(context, user=user, job_id=job_id, request=body, idempotency=idempotency)
-    return _locate(
-        request, response, await use_cases.get_operation(context, user=user, operation_id=operation_id, job_id=job_id)
+    operation_id = await workflows.evaluate(
+        platform.database,
+        settings=platform.settings,
+        registry=platform.registry,
+        user=user,
+        job_id=job_id,
+        request=body,
+        idempotency=idempotency,
     )
+    return _locate(request, response, await _read_operation(platform, user, operation_id, job_id))
 
 
 Limit = Annotated[int, Query(ge=1, le=200, description="The largest number of operations.")]
@@ -155,13 +181,13 @@ async def list_operations(
 
 @router.get("/{job_id}/operations/{operation_id}")
 async def get_operation(
-    job_id: ResourceId, operation_id: ResourceId, context: OperationContextDep, user: CurrentUser
+    job_id: ResourceId, operation_id: ResourceId, platform: PlatformDep, user: CurrentUser
 ) -> OperationRead:
     """Get one operation.
 
     Its log and its events are those of a job, `/training/jobs/{operation_id}/logs`; stop or delete it there.
     """
-    return await use_cases.get_operation(context, user=user, operation_id=operation_id, job_id=job_id)
+    return await _read_operation(platform, user, operation_id, job_id)
 
 
 @router.get("/{job_id}/work", deprecated=True)
@@ -173,8 +199,6 @@ async def list_work(
 
 
 @router.get("/{job_id}/work/{work_id}", deprecated=True)
-async def get_work(
-    job_id: ResourceId, work_id: ResourceId, context: OperationContextDep, user: CurrentUser
-) -> OperationRead:
+async def get_work(job_id: ResourceId, work_id: ResourceId, platform: PlatformDep, user: CurrentUser) -> OperationRead:
     """Get one operation: the former address of `/operations/{operation_id}`, kept for one release."""
-    return await get_operation(job_id, work_id, context, user)
+    return await get_operation(job_id, work_id, platform, user)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from vision_api.operations.schemas import Estimates, Finding
+from vision_api.training_jobs.settings import JobSettings
 from vision_contracts import DeviceInfo, ModelDetail
 
 BYTES = 4
@@ -44,10 +45,10 @@ class KnownTime:
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """The resolved settings of a training, and its surroundings."""
+    """The settings of a training, and its surroundings."""
 
     card: ModelDetail
-    columns: dict[str, Any]
+    settings: JobSettings
     train_images: int | None
     dataset_bytes: int | None
     device: DeviceInfo | None
@@ -56,12 +57,12 @@ class TrainingPlan:
     @property
     def gmacs(self) -> float:
         """Billions of multiply-adds for one image of the training's size."""
-        return gmacs_of(self.card, self.columns["hyperparameters"])
+        return gmacs_of(self.card, self.settings.hyperparameters)
 
     @property
     def images_per_device(self) -> int | None:
         """Number of training images for each device; None if it is not known."""
-        return self.train_images // self.columns["num_devices"] if self.train_images is not None else None
+        return self.train_images // self.settings.params.num_devices if self.train_images is not None else None
 
     @property
     def epoch_seconds(self) -> float | None:
@@ -73,7 +74,7 @@ class TrainingPlan:
 
     def memory_bytes(self, batch_size: int) -> int:
         """Return the memory of a training step with this batch size."""
-        states = 2 + STATES.get(self.columns["optimizer"], 2)
+        states = 2 + STATES.get(self.settings.params.optimizer, 2)
         weights = self.card.params * BYTES * states
         return int(PROCESS_BYTES + weights + batch_size * self.gmacs * ACTIVATION_BYTES_PER_GMAC)
 
@@ -100,9 +101,9 @@ def expected_epoch_seconds(images: float, gmacs: float, device: DeviceInfo | Non
 
 def estimate(plan: TrainingPlan) -> Estimates:
     """Estimate a training. Values that need the number of images are None if it is not known."""
-    batch, epochs = plan.columns["batch_size"], plan.columns["epochs"]
+    batch, epochs = plan.settings.params.batch_size, plan.settings.params.epochs
     epoch_seconds = plan.epoch_seconds
-    checkpoint = plan.card.params * BYTES * (1 + STATES.get(plan.columns["optimizer"], 2))
+    checkpoint = plan.card.params * BYTES * (1 + STATES.get(plan.settings.params.optimizer, 2))
     known = plan.device.memory_bytes if plan.device is not None else None
     return Estimates(
         device=plan.device.name if plan.device is not None else None,
@@ -121,9 +122,9 @@ def estimate(plan: TrainingPlan) -> Estimates:
 def check(plan: TrainingPlan, estimates: Estimates) -> Sequence[Finding]:
     """Check a training against its estimates. Findings propose settings that fix them."""
     found: list[Finding] = []
-    batch = plan.columns["batch_size"]
+    batch = plan.settings.params.batch_size
     if plan.device is None:
-        message = f"The {plan.columns['framework']} training service does not answer: the experiment would wait for it."
+        message = f"The {plan.settings.framework} training service does not answer: the experiment would wait for it."
         found.append(Finding(code="service_unavailable", severity="warning", field="framework", message=message))
     largest = estimates.largest_batch_size
     if largest is not None and largest < batch:
@@ -142,7 +143,7 @@ def check(plan: TrainingPlan, estimates: Estimates) -> Sequence[Finding]:
         found.append(
             Finding(code="batch_too_large", severity="warning", field="batch_size", message=message, changes=changes)
         )
-    limit = plan.columns["timeout_seconds"]
+    limit = plan.settings.timeout_seconds
     if limit is not None and estimates.total_seconds is not None and estimates.total_seconds > limit:
         message = f"It needs about {estimates.total_seconds:.0f} s, more than its limit of {limit:.0f} s."
         changes = {"timeout_seconds": round(2 * estimates.total_seconds)}

@@ -1,12 +1,12 @@
 """Access to jobs: a user may see and change a job according to the role in its project."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.errors import InvalidTransition, NotFound
-from vision_api.models import TrainingJob, User
+from vision_api.models import JobStatus, TrainingJob, User
 from vision_api.projects.access import get_project_for
 from vision_api.training_jobs import repository
 from vision_api.training_jobs.kinds import Action, rules_of
@@ -50,6 +50,14 @@ def require_training(job: TrainingJob, action: Action) -> None:
         raise InvalidTransition(
             f"This is not an experiment but its {job.kind}, which cannot be {action}: request a new one instead."
         )
+
+
+def require_status(job: TrainingJob, action: Action, statuses: Collection[JobStatus]) -> None:
+    """Require an experiment in one of `statuses` for an `action` such as "resumed". Raises InvalidTransition."""
+    require_training(job, action)
+    if job.status not in statuses:
+        allowed = " or ".join(sorted(statuses))
+        raise InvalidTransition(f"This experiment is {job.status}: only a {allowed} one can be {action}.")
 
 
 async def _check(session: AsyncSession, user: User, job: TrainingJob | None, role: Role) -> TrainingJob:

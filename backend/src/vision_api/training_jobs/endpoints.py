@@ -6,13 +6,13 @@ from fastapi import APIRouter, Query, Request, Response, status
 from sqlalchemy import Select
 
 from vision_api.auth.dependencies import CurrentUser
-from vision_api.dependencies import JobResolverDep, ReadSession, WriteSession
+from vision_api.dependencies import PlatformDep, ReadSession, WriteSession
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_api.kit.schemas import ResourceId
 from vision_api.models import JobStatus, TrainingJob
 from vision_api.projects.access import get_project_for
-from vision_api.training_jobs import lifecycle, repository, use_cases
+from vision_api.training_jobs import repository, use_cases, workflows
 from vision_api.training_jobs.schemas import (
     Extend,
     Fork,
@@ -39,7 +39,7 @@ def _locate(request: Request, response: Response, job: TrainingJobRead) -> Train
 @router.post("/training/jobs", status_code=CREATED)
 async def create_training_job(
     body: TrainingJobCreate,
-    resolver: JobResolverDep,
+    platform: PlatformDep,
     user: CurrentUser,
     idempotency: IdempotencyKey,
     request: Request,
@@ -49,7 +49,14 @@ async def create_training_job(
 
     Omitted values of `epochs`, `batch_size`, `learning_rate` and `optimizer` come from the model's card.
     """
-    job = await use_cases.create(resolver, user=user, request=body, idempotency=idempotency)
+    job = await workflows.create(
+        platform.database,
+        settings=platform.settings,
+        catalog=platform.catalog,
+        user=user,
+        request=body,
+        idempotency=idempotency,
+    )
     return _locate(request, response, job)
 
 
@@ -108,10 +115,12 @@ async def get_training_job(job_id: ResourceId, session: ReadSession, user: Curre
 
 @router.patch("/training/jobs/{job_id}")
 async def update_training_job(
-    job_id: ResourceId, body: TrainingJobUpdate, resolver: JobResolverDep, user: CurrentUser
+    job_id: ResourceId, body: TrainingJobUpdate, platform: PlatformDep, user: CurrentUser
 ) -> TrainingJobRead:
     """Change an experiment: any setting while it is `pending`, later only `name`, `notes` and `priority`."""
-    return await use_cases.update(resolver, user=user, job_id=job_id, changes=body)
+    return await workflows.update(
+        platform.database, settings=platform.settings, catalog=platform.catalog, user=user, job_id=job_id, changes=body
+    )
 
 
 @router.delete("/training/jobs/{job_id}", status_code=status.HTTP_204_NO_CONTENT)
@@ -123,37 +132,44 @@ async def delete_training_job(job_id: ResourceId, session: WriteSession, user: C
 @router.post("/training/jobs/{job_id}/start", status_code=ACCEPTED)
 async def start_training_job(job_id: ResourceId, session: WriteSession, user: CurrentUser) -> TrainingJobRead:
     """Start a pending experiment. It is queued, and waits if its training service is busy or down."""
-    return await lifecycle.start(session, user=user, job_id=job_id)
+    return await use_cases.start(session, user=user, job_id=job_id)
 
 
 @router.post("/training/jobs/{job_id}/stop", status_code=ACCEPTED)
 async def stop_training_job(job_id: ResourceId, session: WriteSession, user: CurrentUser) -> TrainingJobRead:
     """Stop an experiment. One that trains saves a checkpoint first; it has ended once it is `cancelled`."""
-    return await lifecycle.stop(session, user=user, job_id=job_id)
+    return await use_cases.stop(session, user=user, job_id=job_id)
 
 
 @router.post("/training/jobs/{job_id}/pause", status_code=ACCEPTED)
 async def pause_training_job(job_id: ResourceId, session: WriteSession, user: CurrentUser) -> TrainingJobRead:
     """Pause an experiment: it saves a checkpoint and gives its slot back."""
-    return await lifecycle.pause(session, user=user, job_id=job_id)
+    return await use_cases.pause(session, user=user, job_id=job_id)
 
 
 @router.post("/training/jobs/{job_id}/resume", status_code=ACCEPTED)
 async def resume_training_job(job_id: ResourceId, session: WriteSession, user: CurrentUser) -> TrainingJobRead:
     """Resume from the newest checkpoint: a paused experiment, or one that failed or was stopped and has one."""
-    return await lifecycle.resume(session, user=user, job_id=job_id)
+    return await use_cases.resume(session, user=user, job_id=job_id)
 
 
 @router.post("/training/jobs/{job_id}/retry", status_code=ACCEPTED)
 async def retry_training_job(
     job_id: ResourceId,
-    resolver: JobResolverDep,
+    platform: PlatformDep,
     user: CurrentUser,
     body: WithChanges | None = None,
 ) -> TrainingJobRead:
     """Train an ended experiment again from the beginning, optionally with other settings."""
     changes = body.changes if body else None
-    return await lifecycle.retry(resolver, user=user, job_id=job_id, changes=changes)
+    return await workflows.retry(
+        platform.database,
+        settings=platform.settings,
+        catalog=platform.catalog,
+        user=user,
+        job_id=job_id,
+        changes=changes,
+    )
 
 
 @router.post("/training/jobs/{job_id}/extend", status_code=ACCEPTED)
@@ -161,13 +177,13 @@ async def extend_training_job(
     job_id: ResourceId, body: Extend, session: WriteSession, user: CurrentUser
 ) -> TrainingJobRead:
     """Extend an ended experiment: continue from its newest checkpoint, up to a new total of `epochs`."""
-    return await lifecycle.extend(session, user=user, job_id=job_id, epochs=body.epochs)
+    return await use_cases.extend(session, user=user, job_id=job_id, epochs=body.epochs)
 
 
 @router.post("/training/jobs/{job_id}/clone", status_code=CREATED)
 async def clone_training_job(
     job_id: ResourceId,
-    resolver: JobResolverDep,
+    platform: PlatformDep,
     user: CurrentUser,
     idempotency: IdempotencyKey,
     request: Request,
@@ -175,8 +191,14 @@ async def clone_training_job(
     body: WithChanges | None = None,
 ) -> TrainingJobRead:
     """Create an experiment with the settings of this one."""
-    job = await use_cases.clone(
-        resolver, user=user, job_id=job_id, changes=body.changes if body else None, idempotency=idempotency
+    job = await workflows.clone(
+        platform.database,
+        settings=platform.settings,
+        catalog=platform.catalog,
+        user=user,
+        job_id=job_id,
+        changes=body.changes if body else None,
+        idempotency=idempotency,
     )
     return _locate(request, response, job)
 
@@ -185,14 +207,21 @@ async def clone_training_job(
 async def fork_training_job(
     job_id: ResourceId,
     body: Fork,
-    resolver: JobResolverDep,
+    platform: PlatformDep,
     user: CurrentUser,
     idempotency: IdempotencyKey,
     request: Request,
     response: Response,
 ) -> TrainingJobRead:
     """Create an experiment that starts from the weights of a checkpoint of this one."""
-    job = await use_cases.fork(
-        resolver, user=user, job_id=job_id, artifact=body.artifact, changes=body.changes, idempotency=idempotency
+    job = await workflows.fork(
+        platform.database,
+        settings=platform.settings,
+        catalog=platform.catalog,
+        user=user,
+        job_id=job_id,
+        artifact=body.artifact,
+        changes=body.changes,
+        idempotency=idempotency,
     )
     return _locate(request, response, job)

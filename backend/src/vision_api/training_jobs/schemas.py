@@ -7,7 +7,20 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from vision_api.kit.schemas import OneLine, ReadModel, RequestModel, ResourceId
-from vision_contracts import ArtifactKind, DatasetFormat, Device, JobKind, LogLevel, TaskType, Time
+from vision_contracts import (
+    ArtifactKind,
+    BatchSize,
+    DatasetFormat,
+    Device,
+    Epochs,
+    JobKind,
+    LearningRate,
+    LogLevel,
+    NumDevices,
+    Seed,
+    TaskType,
+    Time,
+)
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), OneLine()]
 Notes = Annotated[str, StringConstraints(max_length=20_000)]
@@ -33,8 +46,10 @@ class InitialCheckpoint(RequestModel):
     artifact: ArtifactName = "checkpoints/best"
 
 
-class JobSettings(RequestModel):
-    """Optional settings of a job. A setting that is omitted or null comes from the model's card."""
+class RequestedSettings(RequestModel):
+    """Settings of a job as a request has them, all optional: one that is omitted or null comes from the model's card,
+    or else from `TrainingParams`.
+    """
 
     name: Name | None = Field(default=None, description="Default: the model's name.")
     notes: Notes | None = None
@@ -44,15 +59,15 @@ class JobSettings(RequestModel):
         default=None, description="A folder below `DATASET_ROOTS`, at the same path for the backend and the service."
     )
     dataset_format: DatasetFormat | None = None
-    epochs: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    batch_size: Annotated[int, Field(ge=1, le=65_536)] | None = None
-    learning_rate: Annotated[float, Field(gt=0, le=100)] | None = None
+    epochs: Epochs | None = None
+    batch_size: BatchSize | None = None
+    learning_rate: LearningRate | None = None
     optimizer: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
     pretrained: bool | None = Field(default=None, description="Short for `initial_weights`.")
     initial_weights: Literal["scratch", "pretrained"] | InitialCheckpoint | None = None
     device: Device | None = None
-    num_devices: Annotated[int, Field(ge=1, le=64)] | None = None
-    seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
+    num_devices: NumDevices | None = None
+    seed: Seed | None = None
     priority: Annotated[int, Field(ge=-10, le=10)] | None = None
     timeout_seconds: Annotated[float, Field(gt=0, le=LONGEST_TIMEOUT_SECONDS)] | None = None
     hyperparameters: dict[str, Any] | None = Field(
@@ -60,7 +75,7 @@ class JobSettings(RequestModel):
     )
 
 
-class TrainingJobCreate(JobSettings):
+class TrainingJobCreate(RequestedSettings):
     """A new experiment. Nothing runs until it is started."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
@@ -86,7 +101,7 @@ class TrainingJobCreate(JobSettings):
         return self
 
 
-class TrainingJobUpdate(JobSettings):
+class TrainingJobUpdate(RequestedSettings):
     """Changes of an experiment. Omitted settings stay; null restores the default."""
 
     framework: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
@@ -110,7 +125,7 @@ class WithChanges(RequestModel):
 class Extend(RequestModel):
     """A longer training."""
 
-    epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(description="The new total, more than now.")
+    epochs: Epochs = Field(description="The new total, more than now.")
 
 
 class Fork(WithChanges):

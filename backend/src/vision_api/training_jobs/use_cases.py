@@ -1,15 +1,17 @@
-"""Creation, change and deletion of training jobs. Starting and stopping is in `lifecycle.py`."""
+"""Requests about training jobs, each in one transaction. Of a status only the row changes; the loops act upon it."""
 
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
+from pydantic import BaseModel
 from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from vision_api.errors import Conflict, InvalidTransition, NotFound
+from vision_api.errors import Conflict, Invalid, InvalidTransition, NotFound
 from vision_api.kit.clock import utc_now
 from vision_api.kit.idempotency import Idempotency
+from vision_api.kit.logging import request_id_var
 from vision_api.kit.pagination import Page, PageRequest
 from vision_api.models import JobStatus, TrainingJob, User
 from vision_api.projects.access import MISSING as PROJECT_MISSING
@@ -17,57 +19,56 @@ from vision_api.projects.repository import add_to_experiment_count
 from vision_api.storage_layout import job_uri
 from vision_api.training_jobs import access, repository
 from vision_api.training_jobs.events import announce_request
-from vision_api.training_jobs.kinds import rules_of
-from vision_api.training_jobs.resolution.resolver import JobResolver, job_settings, merge_changes
-from vision_api.training_jobs.schemas import InitialCheckpoint, TrainingJobCreate, TrainingJobRead, TrainingJobUpdate
+from vision_api.training_jobs.kinds import Action, rules_of
+from vision_api.training_jobs.restarts import leave_instance
+from vision_api.training_jobs.schemas import TrainingJobRead
 from vision_api.training_jobs.serializers import read_job
+from vision_api.training_jobs.settings import JobSettings
+from vision_api.training_jobs.status import ACTIVE, ENDED, StatusReason, is_allowed, next_step_advice, switch_status
+from vision_contracts import EndReason
 
-ALWAYS_CHANGEABLE = frozenset({"name", "notes", "priority"})
+_S = JobStatus
 
 
 async def create(
-    resolver: JobResolver,
+    session: AsyncSession,
     *,
     user: User,
-    request: TrainingJobCreate,
-    idempotency: Idempotency | None = None,
-    sent: Mapping[str, Any] | None = None,
+    project_id: int,
+    settings: JobSettings,
+    storage_url: str,
+    idempotency: Idempotency | None,
+    body: BaseModel | Mapping[str, Any],
 ) -> TrainingJobRead:
-    """Create a job, `pending`: nothing runs. `sent` is the client's body if it was not the whole request.
+    """Create a job, `pending`: nothing runs. `body` is that of the client, for its idempotency key."""
 
-    Raises Invalid for settings that cannot be trained.
-    """
-    columns = await resolver.resolve(user=user, request=request)
-    async with resolver.database.transaction() as session:
-
-        async def add() -> TrainingJobRead:
-            if not await add_to_experiment_count(session, request.project_id, 1):
-                raise NotFound(PROJECT_MISSING)
-            now = utc_now()
-            uid = uuid4()
-            job = TrainingJob(
-                job_uid=uid,
-                output_uri=job_uri(resolver.settings.storage_url, uid),
-                created_by_id=user.id,
-                created_at=now,
-                updated_at=now,
-                status=JobStatus.PENDING,
-                **columns,
-            )
-            session.add(job)
-            await session.flush()
-            return read_job(job, None)
-
-        if idempotency is None:
-            return await add()
-        return await idempotency.once(
-            session, user_id=user.id, body=sent or request, result_type=TrainingJobRead, create=add
+    async def add() -> TrainingJobRead:
+        if not await add_to_experiment_count(session, project_id, 1):
+            raise NotFound(PROJECT_MISSING)
+        now = utc_now()
+        uid = uuid4()
+        job = TrainingJob(
+            job_uid=uid,
+            output_uri=job_uri(storage_url, uid),
+            project_id=project_id,
+            created_by_id=user.id,
+            created_at=now,
+            updated_at=now,
+            status=_S.PENDING,
+            **settings.columns(),
         )
+        session.add(job)
+        await session.flush()
+        return read_job(job, None)
+
+    if idempotency is None:
+        return await add()
+    return await idempotency.once(session, user_id=user.id, body=body, result_type=TrainingJobRead, create=add)
 
 
 async def get(session: AsyncSession, *, user: User, job_id: int) -> TrainingJobRead:
     """Return one job. Raises NotFound."""
-    return await read_with_position(session, await access.get_job_for(session, user, job_id))
+    return await _read(session, await access.get_job_for(session, user, job_id))
 
 
 async def page(session: AsyncSession, *, query: Select[TrainingJob], params: PageRequest) -> Page[TrainingJobRead]:
@@ -77,60 +78,14 @@ async def page(session: AsyncSession, *, query: Select[TrainingJob], params: Pag
     return found.map(lambda job: read_job(job, positions.get(job.id)))
 
 
-async def update(resolver: JobResolver, *, user: User, job_id: int, changes: TrainingJobUpdate) -> TrainingJobRead:
-    """Change a job. Raises InvalidTransition for a setting that cannot be changed once it has been started."""
-    is_always_changeable = changes.model_fields_set <= ALWAYS_CHANGEABLE
-    async with resolver.database.snapshot() as session:
-        before = await access.get_job_for(session, user, job_id, role="editor")
-    access.require_training(before, "changed")
-    if not is_always_changeable and before.status != JobStatus.PENDING:
-        raise InvalidTransition(
-            f"Only {', '.join(sorted(ALWAYS_CHANGEABLE))} can be changed while an experiment is {before.status}: "
-            "clone it, or retry it with changes once it has ended."
-        )
-    if is_always_changeable:
-        columns = _always_changeable_columns(before, changes)
-    else:
-        columns = await resolver.resolve(user=user, request=merge_changes(before, changes))
-    async with resolver.database.transaction() as session:
-        job = await lock_unchanged(session, user, before)
-        assign(job, columns)
-        announce_request(session, job)
-        return await read_with_position(session, job)
-
-
-async def clone(
-    resolver: JobResolver,
-    *,
-    user: User,
-    job_id: int,
-    changes: TrainingJobUpdate | None = None,
-    idempotency: Idempotency | None = None,
+async def change_settings(
+    session: AsyncSession, *, user: User, before: TrainingJob, settings: JobSettings
 ) -> TrainingJobRead:
-    """Create a job with the settings of another one."""
-    async with resolver.database.snapshot() as session:
-        source = await access.get_job_for(session, user, job_id, role="editor")
-    access.require_training(source, "cloned")
-    request = merge_changes(source, changes)
-    return await create(resolver, user=user, request=request, idempotency=idempotency, sent=_sent_body(changes))
-
-
-async def fork(
-    resolver: JobResolver,
-    *,
-    user: User,
-    job_id: int,
-    artifact: str,
-    changes: TrainingJobUpdate | None = None,
-    idempotency: Idempotency | None = None,
-) -> TrainingJobRead:
-    """Create a job that starts from a checkpoint of another one."""
-    async with resolver.database.snapshot() as session:
-        source = await access.get_job_for(session, user, job_id, role="editor")
-    access.require_training(source, "forked")
-    request = merge_changes(source, changes, initial_weights=InitialCheckpoint(job_id=job_id, artifact=artifact))
-    sent = _sent_body(changes, artifact=artifact)
-    return await create(resolver, user=user, request=request, idempotency=idempotency, sent=sent)
+    """Change the settings of a job that was read before. Raises Conflict if it has changed since."""
+    job = await _lock_unchanged(session, user, before)
+    settings.write_to(job)
+    announce_request(session, job)
+    return await _read(session, job)
 
 
 async def delete(session: AsyncSession, *, user: User, job_id: int) -> None:
@@ -145,32 +100,109 @@ async def delete(session: AsyncSession, *, user: User, job_id: int) -> None:
     announce_request(session, job)
 
 
-async def read_with_position(session: AsyncSession, job: TrainingJob) -> TrainingJobRead:
+async def start(session: AsyncSession, *, user: User, job_id: int) -> TrainingJobRead:
+    """Queue a pending job. It waits for its training service if that is down."""
+    job = await access.lock_job_for(session, user, job_id)
+    access.require_status(job, "started", {_S.PENDING})
+    _enqueue(session, job)
+    return await _read(session, job)
+
+
+async def resume(session: AsyncSession, *, user: User, job_id: int) -> TrainingJobRead:
+    """Resume from the newest checkpoint: after a pause, and also after an end that left one."""
+    job = await access.lock_job_for(session, user, job_id)
+    access.require_status(job, "resumed", {_S.PAUSED, _S.FAILED, _S.CANCELLED})
+    if job.status is not _S.PAUSED:
+        _require_checkpoint(job)
+    _enqueue(session, job)
+    return await _read(session, job)
+
+
+async def retry(session: AsyncSession, *, user: User, before: TrainingJob, settings: JobSettings) -> TrainingJobRead:
+    """Train a job that was read before again from the beginning. Raises Conflict if it has changed since."""
+    job = await _lock_unchanged(session, user, before)
+    settings.write_to(job)
+    _reset_training(job)
+    _enqueue(session, job)
+    return await _read(session, job)
+
+
+async def extend(session: AsyncSession, *, user: User, job_id: int, epochs: int) -> TrainingJobRead:
+    """Continue from the newest checkpoint up to `epochs`, the new total."""
+    job = await access.lock_job_for(session, user, job_id)
+    access.require_status(job, "extended", ENDED)
+    _require_checkpoint(job)
+    if epochs <= job.epochs:
+        raise Invalid(f"epochs is the new total, so it must be more than the {job.epochs} of now.", field="epochs")
+    job.epochs = epochs
+    _enqueue(session, job)
+    return await _read(session, job)
+
+
+async def stop(session: AsyncSession, *, user: User, job_id: int) -> TrainingJobRead:
+    """Stop a job: at once while it waits, else as soon as its trainer has saved a checkpoint."""
+    job = await access.lock_job_for(session, user, job_id)
+    _stop_or_pause(session, job, "stopped", waiting=_S.CANCELLED, active=_S.STOPPING)
+    return await _read(session, job)
+
+
+async def pause(session: AsyncSession, *, user: User, job_id: int) -> TrainingJobRead:
+    """Pause a job, to be resumed later from the newest checkpoint."""
+    job = await access.lock_job_for(session, user, job_id)
+    _stop_or_pause(session, job, "paused", waiting=_S.PAUSED, active=_S.PAUSING)
+    return await _read(session, job)
+
+
+async def _read(session: AsyncSession, job: TrainingJob) -> TrainingJobRead:
     """Return a job as clients see it, with the changes of the open transaction."""
     await session.flush()
     positions = await repository.queue_positions(session, [job])
     return read_job(job, positions.get(job.id))
 
 
-async def lock_unchanged(session: AsyncSession, user: User, before: TrainingJob) -> TrainingJob:
+async def _lock_unchanged(session: AsyncSession, user: User, before: TrainingJob) -> TrainingJob:
     """Lock a job that was read before. Raises Conflict if its settings have changed since."""
     job = await access.lock_job_for(session, user, before.id)
-    if job_settings(job) != job_settings(before) or (job.status, job.attempt) != (before.status, before.attempt):
+    if JobSettings.of(job) != JobSettings.of(before) or (job.status, job.attempt) != (before.status, before.attempt):
         raise Conflict("This experiment was changed at the same time. Load it again and retry.")
     return job
 
 
-def assign(job: TrainingJob, columns: dict[str, Any]) -> None:
-    """Write resolved columns to the row."""
-    for name, value in columns.items():
-        setattr(job, name, value)
+def _enqueue(session: AsyncSession, job: TrainingJob) -> None:
+    """Queue a job at a user's request: its earlier restarts do not count any more."""
+    job.queued_at = utc_now()
+    job.request_id = request_id_var.get()
+    job.not_before = None
+    job.restarts = job.idle_restarts = 0
+    job.eta_seconds = None
+    switch_status(session, job, _S.QUEUED)
+    announce_request(session, job)
 
 
-def _sent_body(changes: TrainingJobUpdate | None, **others: Any) -> dict[str, Any]:
-    return {"changes": changes.model_dump(mode="json", exclude_unset=True) if changes else None, **others}
+def _reset_training(job: TrainingJob) -> None:
+    """Let the next attempt begin at step 0. Its `started` event deletes the points of the old curve."""
+    job.checkpoint_uri = job.checkpoint_step = None
+    job.progress_epoch = job.progress_step = job.progress_steps = 0
+    job.accuracy = job.loss = job.primary_value = None
+    job.started_at = job.num_classes = None
 
 
-def _always_changeable_columns(job: TrainingJob, changes: TrainingJobUpdate) -> dict[str, Any]:
-    """Return the named columns, null as their default. Nothing is resolved: the data set may be gone."""
-    defaults = {"name": job.model_name, "notes": "", "priority": 0}
-    return {name: value or defaults[name] for name, value in changes.model_dump(exclude_unset=True).items()}
+def _stop_or_pause(
+    session: AsyncSession, job: TrainingJob, action: Action, *, waiting: JobStatus, active: JobStatus
+) -> None:
+    """Switch an active job to `active`, until its instance has ended the attempt, and one that waits to `waiting`."""
+    access.require_training(job, action)
+    status = active if job.status in ACTIVE else waiting
+    if not is_allowed(job.status, status):
+        raise InvalidTransition(f"This experiment is {job.status}: it cannot be {action}.")
+    if status is waiting:
+        leave_instance(job)  # an attempt that is being sent now is stopped by the reconcile loop once it has arrived
+    code = EndReason.STOPPED_BY_USER if action == "stopped" else None
+    advice = f" {next_step_advice(job)}" if status is _S.CANCELLED else ""
+    switch_status(session, job, status, StatusReason(code, f"It was {action} by a user.{advice}"))
+    announce_request(session, job)
+
+
+def _require_checkpoint(job: TrainingJob) -> None:
+    if job.checkpoint_uri is None:
+        raise Conflict("This experiment has left no checkpoint to resume from: retry it instead.")

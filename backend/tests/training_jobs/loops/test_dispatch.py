@@ -16,7 +16,7 @@ from vision_api.config import Settings
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import JobStatus, Project, TrainingJob, User
-from vision_api.training_jobs import lifecycle
+from vision_api.training_jobs import use_cases
 from vision_api.training_jobs.loops.dispatch import Answer, DispatchLoop, StartRequest
 from vision_api.training_jobs.loops.reconcile import ReconcileLoop
 from vision_api.training_jobs.loops.repository import jobs as repository
@@ -248,7 +248,7 @@ async def test_a_job_that_is_stopped_while_it_is_sent_is_ended_at_its_instance(
     sending = asyncio.create_task(dispatch.tick())
     await becomes(job, lambda row: row.instance_id is not None)
     async with database.transaction() as session:
-        await lifecycle.stop(session, user=owner, job_id=job.id)
+        await use_cases.stop(session, user=owner, job_id=job.id)
     await sending
     service.delay_seconds = 0
 

@@ -7,8 +7,8 @@ import pytest
 from support.small_service import make_card
 
 from vision_api.errors import Invalid
-from vision_api.training_jobs.resolution.hyperparameters import check_hyperparameters, resolve_named_fields
-from vision_contracts import ModelDetail
+from vision_api.training_jobs.resolution.hyperparameters import check_hyperparameters, resolve_params
+from vision_contracts import ModelDetail, TrainingParams
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -42,23 +42,22 @@ def errors_of(error: Invalid) -> dict[str, str]:
 
 
 def test_what_is_not_given_comes_from_the_card(card: ModelDetail) -> None:
-    settled = resolve_named_fields(card, {"epochs": None, "batch_size": 4})
+    settled = resolve_params(card, {"epochs": None, "batch_size": 4})
 
-    assert settled == {"epochs": 30, "batch_size": 4, "learning_rate": 0.001, "optimizer": "adamw"}
+    assert settled == TrainingParams(epochs=30, batch_size=4, learning_rate=0.001, optimizer="adamw")
 
 
 def test_a_card_that_says_nothing_still_gives_every_field(card: ModelDetail) -> None:
     silent = card.model_copy(update={"hyperparameters": {"type": "object"}})
 
-    assert resolve_named_fields(silent, {}) == {
-        "epochs": 10, "batch_size": 32, "learning_rate": 0.001, "optimizer": "sgd",
-    }  # fmt: skip
+    expected = TrainingParams(epochs=10, batch_size=32, learning_rate=0.001, optimizer="sgd")
+    assert resolve_params(silent, {}) == expected
 
 
 @pytest.mark.parametrize(("name", "value"), [("optimizer", "magic"), ("epochs", 301), ("num_devices", 2)])
 def test_a_named_field_outside_the_cards_range_is_named(card: ModelDetail, name: str, value: object) -> None:
     with pytest.raises(Invalid) as caught:
-        resolve_named_fields(card, {name: value})
+        resolve_params(card, {name: value})
 
     assert list(errors_of(caught.value)) == [name]
 

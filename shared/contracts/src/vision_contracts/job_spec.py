@@ -11,10 +11,12 @@ from vision_contracts.tasks import DatasetFormat, TaskType
 
 CONTRACT_VERSION = 1
 
+Epochs = Annotated[int, Field(ge=1, le=100_000)]
+BatchSize = Annotated[int, Field(ge=1, le=65_536)]
+LearningRate = Annotated[float, Field(gt=0, le=100)]
 Device = Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
-
-NAMED_FIELDS = ("epochs", "batch_size", "learning_rate", "optimizer", "device", "num_devices", "seed")
-"""Fields of a job that are never part of `hyperparameters`."""
+NumDevices = Annotated[int, Field(ge=1, le=64)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class DatasetRef(Message):
@@ -33,15 +35,22 @@ class CheckpointRef(Message):
 
 
 class TrainingParams(Message):
-    """The settings that every framework has. All have a value before a job is sent."""
+    """The settings that every framework has: the one list of them. All have a value before a job is sent.
 
-    epochs: int = Field(ge=1, le=100_000)
-    batch_size: int = Field(ge=1, le=65_536)
-    learning_rate: float = Field(gt=0, le=100)
+    Those without a default have one in the model's card.
+    """
+
+    epochs: Epochs
+    batch_size: BatchSize
+    learning_rate: LearningRate
     optimizer: str
     device: Device = "auto"
-    num_devices: int = Field(default=1, ge=1, le=64)
-    seed: int = Field(default=0, ge=0, lt=2**32)
+    num_devices: NumDevices = 1
+    seed: Seed = 0
+
+
+NAMED_FIELDS = tuple(TrainingParams.model_fields)
+"""Fields of a job that are never part of `hyperparameters`."""
 
 
 class JobSpec(Message):

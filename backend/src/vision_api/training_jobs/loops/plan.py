@@ -61,7 +61,7 @@ class Capacity:
 
     def _needed(self, candidate: Candidate) -> int:
         """Return one slot for each device. A job larger than every instance goes to the largest, which refuses it."""
-        return min(candidate.job.num_devices, self.total_slots.get(candidate.framework, 1))
+        return min(candidate.job.slots, self.total_slots.get(candidate.framework, 1))
 
 
 @dataclass

@@ -8,18 +8,15 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator
 
 from vision_api.errors import Invalid
-from vision_contracts import NAMED_FIELDS, FieldProblem, ModelDetail
-
-CARD_FIELDS = ("epochs", "batch_size", "learning_rate", "optimizer")
-"""Named fields whose defaults and ranges come from the card."""
+from vision_api.training_jobs.settings import CARD_FIELDS
+from vision_contracts import NAMED_FIELDS, FieldProblem, ModelDetail, TrainingParams
 
 FALLBACK_DEFAULTS: Mapping[str, Any] = {"epochs": 10, "optimizer": "sgd"}
 """Defaults of named fields that a card does not describe."""
 
 
-def resolve_named_fields(card: ModelDetail, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `epochs`, `batch_size`, `learning_rate` and `optimizer`: as given, else the card's default. Of the other
-    named fields only the range is checked.
+def resolve_params(card: ModelDetail, given: Mapping[str, Any]) -> TrainingParams:
+    """Return the settings that every framework has: as given, else the card's default, or else the contract's.
 
     Raises Invalid(hyperparameters_invalid) for a value that the card does not allow.
     """
@@ -35,7 +32,7 @@ def resolve_named_fields(card: ModelDetail, given: Mapping[str, Any]) -> dict[st
     recommended = {"batch_size": card.recommended_batch_size, "learning_rate": card.recommended_lr}
     fallbacks = {**FALLBACK_DEFAULTS, **recommended}
     defaults = {name: described.get(name, {}).get("default", fallbacks[name]) for name in CARD_FIELDS}
-    return defaults | {name: value for name, value in given_named.items() if name in CARD_FIELDS}
+    return TrainingParams.model_validate(defaults | given_named)
 
 
 def check_hyperparameters(card: ModelDetail, given: Mapping[str, Any]) -> None:

@@ -1,13 +1,12 @@
-"""Resolution of a request into the columns of a job: everything is checked and decided before a row is written.
+"""Resolution of a request into the settings of a job: everything is checked and decided before a row is written.
 
 Nothing here writes, and no database session is open while files are read.
 """
 
 import asyncio
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,50 +23,42 @@ from vision_api.errors import Invalid, NotFound
 from vision_api.models import TrainingJob, User
 from vision_api.projects.access import get_project_for
 from vision_api.training_jobs import access, repository
-from vision_api.training_jobs.resolution.hyperparameters import check_hyperparameters, resolve_named_fields
+from vision_api.training_jobs.resolution.hyperparameters import check_hyperparameters, resolve_params
 from vision_api.training_jobs.schemas import InitialCheckpoint, TrainingJobCreate, TrainingJobUpdate
-from vision_contracts import ArtifactKind, DatasetFormat, DatasetRef, FieldProblem, ModelDetail
+from vision_api.training_jobs.settings import JobDataset, JobSettings
+from vision_contracts import ArtifactKind, DatasetFormat, FieldProblem, ModelDetail
 
 FOLDER_CHECK_SECONDS = 10.0
 
 
-@dataclass(frozen=True)
-class JobResolver:
-    """Resolves requests for jobs against the catalogue, the data sets and the user's rights."""
-
-    database: Database
-    settings: Settings
-    catalog: Catalog
-
-    async def resolve(self, *, user: User, request: TrainingJobCreate) -> dict[str, Any]:
-        """Return the columns of the job that `request` describes. Raises Invalid, Forbidden or NotFound."""
-        card = get_model(self.catalog, request.framework, request.model_name)
-        _check_task(card, request)
-        named = resolve_named_fields(card, request.model_dump())
-        check_hyperparameters(card, request.hyperparameters or {})
-        folder = await self._check_folder(request) if request.dataset_path is not None else None
-        async with self.database.snapshot() as session:
-            await get_project_for(session, user, request.project_id, role="editor")
-            weights = await _resolve_weights(session, user, card, request)
-            dataset = folder or await _resolve_dataset(session, user, request)
-        return _plain_columns(request) | named | dataset | {"initial_weights": weights}
-
-    async def _check_folder(self, request: TrainingJobCreate) -> dict[str, Any]:
-        """Read the labels of a user's folder, so that a broken one is refused now and not when the job starts. A check
-        that takes longer than a few seconds is left to the trainer, which repeats it.
-        """
-        assert request.dataset_path is not None  # noqa: S101 - the caller has checked it
-        path = check_dataset_path(self.settings, request.dataset_path)
-        format = request.dataset_format or DatasetFormat.AUTO
-        read = partial(open_dataset, path, format=format, task_type=request.task_type)
-        try:
-            async with asyncio.timeout(FOLDER_CHECK_SECONDS):
-                await asyncio.to_thread(read)
-        except TimeoutError:
-            pass
-        except DatasetError as error:
-            raise _dataset_invalid(error) from error
-        return _dataset_columns(DatasetRef(uri=Path(path).as_uri(), format=format))
+async def resolve(
+    database: Database, *, settings: Settings, catalog: Catalog, user: User, request: TrainingJobCreate
+) -> JobSettings:
+    """Return the settings of the job that `request` describes, checked against the catalogue, the data sets and the
+    user's rights. Raises Invalid, Forbidden or NotFound.
+    """
+    card = get_model(catalog, request.framework, request.model_name)
+    _check_task(card, request)
+    params = resolve_params(card, request.model_dump())
+    check_hyperparameters(card, request.hyperparameters or {})
+    folder = await _check_folder(settings, request) if request.dataset_path is not None else None
+    async with database.snapshot() as session:
+        await get_project_for(session, user, request.project_id, role="editor")
+        weights = await _resolve_weights(session, user, card, request)
+        dataset = folder or await _resolve_dataset(session, user, request, seed=params.seed)
+    return JobSettings(
+        name=request.name or request.model_name,
+        notes=request.notes or "",
+        framework=request.framework,
+        model_name=request.model_name,
+        task_type=request.task_type,
+        dataset=dataset,
+        params=params,
+        initial_weights=weights,
+        priority=request.priority or 0,
+        timeout_seconds=request.timeout_seconds,
+        hyperparameters=request.hyperparameters or {},
+    )
 
 
 def merge_changes(job: TrainingJob, changes: TrainingJobUpdate | None, **fixed: Any) -> TrainingJobCreate:
@@ -75,7 +66,7 @@ def merge_changes(job: TrainingJob, changes: TrainingJobUpdate | None, **fixed: 
     contradict each other.
     """
     changed = changes.model_dump(exclude_unset=True) if changes else {}
-    kept = job_settings(job)
+    kept = {name: getattr(job, name) for name in TrainingJobCreate.model_fields if name != "pretrained"}
     if {"dataset_id", "dataset_path"} & changed.keys():
         for name in ("dataset_id", "dataset_path", "dataset_version", "dataset_format"):
             kept.pop(name)
@@ -88,9 +79,22 @@ def merge_changes(job: TrainingJob, changes: TrainingJobUpdate | None, **fixed: 
         raise Invalid(problems[0].message, errors=problems) from error
 
 
-def job_settings(job: TrainingJob) -> dict[str, Any]:
-    """Return the settings that a user can choose in a request."""
-    return {name: getattr(job, name) for name in TrainingJobCreate.model_fields if name != "pretrained"}
+async def _check_folder(settings: Settings, request: TrainingJobCreate) -> JobDataset:
+    """Read the labels of a user's folder, so that a broken one is refused now and not when the job starts. A check
+    that takes longer than a few seconds is left to the trainer, which repeats it.
+    """
+    assert request.dataset_path is not None  # noqa: S101 - the caller has checked it
+    path = check_dataset_path(settings, request.dataset_path)
+    format = request.dataset_format or DatasetFormat.AUTO
+    read = partial(open_dataset, path, format=format, task_type=request.task_type)
+    try:
+        async with asyncio.timeout(FOLDER_CHECK_SECONDS):
+            await asyncio.to_thread(read)
+    except TimeoutError:
+        pass
+    except DatasetError as error:
+        raise _dataset_invalid(error) from error
+    return JobDataset(dataset_path=request.dataset_path, dataset_uri=Path(path).as_uri(), dataset_format=format)
 
 
 def _check_task(card: ModelDetail, request: TrainingJobCreate) -> None:
@@ -106,7 +110,7 @@ def _check_task(card: ModelDetail, request: TrainingJobCreate) -> None:
 
 async def _resolve_weights(
     session: AsyncSession, user: User, card: ModelDetail, request: TrainingJobCreate
-) -> str | dict[str, Any]:
+) -> Literal["scratch", "pretrained"] | InitialCheckpoint:
     weights = request.initial_weights
     if isinstance(weights, InitialCheckpoint):
         return await _resolve_checkpoint(session, user, card, weights)
@@ -119,7 +123,7 @@ async def _resolve_weights(
 
 async def _resolve_checkpoint(
     session: AsyncSession, user: User, card: ModelDetail, checkpoint: InitialCheckpoint
-) -> dict[str, Any]:
+) -> InitialCheckpoint:
     try:
         source = await access.get_job_for(session, user, checkpoint.job_id)
     except NotFound as error:
@@ -133,10 +137,10 @@ async def _resolve_checkpoint(
     if artifact is None or artifact.kind != ArtifactKind.CHECKPOINT:
         message = f"Experiment {source.id} has no checkpoint {checkpoint.artifact}."
         raise Invalid(message, field="initial_weights.artifact")
-    return {"job_id": source.id, "artifact": artifact.name}
+    return InitialCheckpoint(job_id=source.id, artifact=artifact.name)
 
 
-async def _resolve_dataset(session: AsyncSession, user: User, request: TrainingJobCreate) -> dict[str, Any]:
+async def _resolve_dataset(session: AsyncSession, user: User, request: TrainingJobCreate, *, seed: int) -> JobDataset:
     assert request.dataset_id is not None  # noqa: S101 - TrainingJobCreate has one of the two
     resolved = await resolve_for_job(
         session,
@@ -146,16 +150,7 @@ async def _resolve_dataset(session: AsyncSession, user: User, request: TrainingJ
         project_id=request.project_id,
         task_type=request.task_type,
     )
-    return _dataset_columns(resolved.ref) | {
-        "dataset_id": request.dataset_id,
-        "dataset_version": resolved.version,
-        "dataset_path": None,
-        "validation_split": f"val-seed-{request.seed or 0}" if resolved.is_val_split_off else "val",
-    }
-
-
-def _dataset_columns(ref: DatasetRef) -> dict[str, Any]:
-    return {"dataset_uri": ref.uri, "dataset_format": ref.format, "dataset_digest": ref.digest}
+    return JobDataset.of_version(request.dataset_id, resolved, seed=seed)
 
 
 def _dataset_invalid(error: DatasetError) -> Invalid:
@@ -170,25 +165,3 @@ def _dataset_invalid(error: DatasetError) -> Invalid:
 def _with_location(finding: Finding) -> str:
     location = f"{finding.file}:{finding.line}" if finding.line else finding.file
     return f"{location}: {finding.message}" if location else finding.message
-
-
-def _plain_columns(request: TrainingJobCreate) -> dict[str, Any]:
-    """Return the columns that need no look-up."""
-    return {
-        "project_id": request.project_id,
-        "name": request.name or request.model_name,
-        "notes": request.notes or "",
-        "framework": request.framework,
-        "model_name": request.model_name,
-        "task_type": request.task_type,
-        "dataset_id": None,
-        "dataset_version": None,
-        "dataset_path": request.dataset_path,
-        "validation_split": "val",
-        "device": request.device or "auto",
-        "num_devices": request.num_devices or 1,
-        "seed": request.seed or 0,
-        "priority": request.priority or 0,
-        "timeout_seconds": request.timeout_seconds,
-        "hyperparameters": request.hyperparameters or {},
-    }

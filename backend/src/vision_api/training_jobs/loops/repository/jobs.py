@@ -110,7 +110,7 @@ async def release_leases(session: AsyncSession, owner: UUID | None) -> None:
 
 async def count_held_slots(session: AsyncSession) -> Mapping[UUID, int]:
     """Count the slots of each instance that the database has given away."""
-    slots = func.sum(TrainingJob.num_devices)
+    slots = func.sum(TrainingJob.slots)
     counted = select(TrainingJob.instance_id, slots).where(occupies_slot()).group_by(TrainingJob.instance_id)
     return {instance_id: count for instance_id, count in await session.execute(counted) if instance_id is not None}
 
