@@ -24,6 +24,7 @@ from support.trained_jobs import TrainJob, train
 from vision_api.auth import passwords
 from vision_api.auth.tokens import AccessToken
 from vision_api.config import Settings
+from vision_api.db import engine as engine_module
 from vision_api.db.base import Base
 from vision_api.db.engine import make_engine
 from vision_api.db.session import Database
@@ -32,6 +33,8 @@ from vision_api.main import create_app
 from vision_api.migrate import upgrade
 from vision_api.models import AuthSession, Project, ProjectMember, ProjectRole, User, UserRole
 from vision_api.platform import platform_of
+
+PATIENCE_SECONDS = 30
 
 
 def make_schema(url: str, data_dir: Path) -> None:
@@ -128,6 +131,12 @@ def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "DUMMY_HASH", PASSWORD_HASH)
 
 
+@pytest.fixture(autouse=True)
+def patient_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine PostgreSQL may take more than 5 s to accept a connection."""
+    monkeypatch.setattr(engine_module, "CONNECT_SECONDS", PATIENCE_SECONDS)
+
+
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
     """Settings of a backend of its own."""
@@ -137,6 +146,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
         jwt_secret=JWT_SECRET,  # pyright: ignore[reportArgumentType]
         service_urls={},
         training_execution_mode="http",
+        database_pool_timeout_seconds=PATIENCE_SECONDS,
     )
 
 

@@ -16,8 +16,8 @@ from data_kit.storage import store as store_module
 from data_kit.storage.store import CHUNK_BYTES
 
 CONTENT = os.urandom(2 * CHUNK_BYTES + 12_345)
-HALF_A_SECOND = timedelta(seconds=0.5)
-QUICK = Timeouts(connect=HALF_A_SECOND, silence=HALF_A_SECOND, retries=3, total=timedelta(seconds=3))
+QUICK = Timeouts(connect=timedelta(seconds=2), silence=timedelta(seconds=2), retries=3, total=timedelta(seconds=12))
+"""Two seconds: on a busy machine an answer may take one."""
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_a_server_that_falls_silent_is_asked_again(store: ObjectStore, direct: O
         ("PUT", {"cut_request_at": 3_000_000}),
         ("PUT", {"is_answer_lost": True}),
         ("PUT", {"status": 503, "path": "partNumber=2"}),
-        ("PUT", {"delay_seconds": 1.0, "path": "partNumber=1"}),
+        ("PUT", {"delay_seconds": 4.0, "path": "partNumber=1"}),
         ("POST", {"status": 500, "path": "uploads="}),
         ("POST", {"is_answer_lost": True, "path": "uploadId="}),
     ],
