@@ -4,6 +4,7 @@ COMPOSE := $(shell docker compose version >/dev/null 2>&1 && echo docker compose
 SETUP := $(PYTHON) scripts/setup.py
 FILE ?= backup.tar
 TOOLS := tests/.venv/bin
+THOROUGH := tests backend $(wildcard services/*) shared/trainer_kit
 TYPED := $(wildcard shared/*) backend $(wildcard services/*)
 
 .DEFAULT_GOAL := help
@@ -44,11 +45,11 @@ usage: ## show the use of storage by project (ARGS=--json, ARGS=--repair)
 test: setup ## run every suite of every project
 	@$(PYTHON) scripts/test.py
 
-test-thorough: setup ## run tests that take too long for `make test`: hostile archives, large uploads, every export
-	@$(PYTHON) scripts/test.py --thorough backend services/huggingface services/timm services/ultralytics
+test-thorough: setup ## run tests that take too long for `make test`: other variants, hostile archives, every export
+	@$(PYTHON) scripts/test.py --only thorough $(THOROUGH)
 
 test-kills: setup ## run lifecycles of jobs, a lost disk and a short `make chaos` (needs an otherwise idle machine)
-	@$(PYTHON) scripts/test.py --thorough tests
+	@$(PYTHON) scripts/test.py --only idle tests
 
 test-compose: setup ## run the scenarios on real containers, and kills, an upgrade and a backup (needs a Docker engine)
 	@cd tests && IN_CONTAINERS=1 .venv/bin/python -m pytest -q scenarios/test_0* compose -m "compose or not thorough"

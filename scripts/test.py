@@ -1,7 +1,7 @@
 """Run the tests of every project, each in its own environment, and print one total (`make test`).
 
     python3 scripts/test.py [PROJECT ...]
-    python3 scripts/test.py --thorough PROJECT ...      only tests marked `thorough`, which the first form leaves out
+    python3 scripts/test.py --only MARK PROJECT ...     tests of a mark that the first form leaves out (`thorough`, `idle`)
 
 Three suites run in parallel, since each waits a third of its time; the output of a suite is shown when it ends. Up to
 three failures of a suite run again while nothing else runs: those that pass then are counted as unsteady, the others as
@@ -9,6 +9,7 @@ failed. A test that hangs is ended by pytest (`faulthandler_timeout` in its conf
 script; both print the stack of every thread.
 """
 
+import argparse
 import os
 import signal
 import subprocess
@@ -59,13 +60,19 @@ def run_suite(project: Path, reports: Path, selection: Sequence[str]) -> Result:
         suite = subprocess.Popen(  # noqa: S603
             [str(project / ".venv/bin/python"), "-m", "pytest", "-q", "--durations=5",
              f"--junitxml={report}", *workers, *selection],
-            cwd=project, stdout=output, stderr=subprocess.STDOUT, env=os.environ | {"OMP_NUM_THREADS": "1"},
+            cwd=project, stdout=output, stderr=subprocess.STDOUT, env=environment(),
         )  # fmt: skip
         exit_code = wait_for(suite)
     result = Result(name, exit_code, time.monotonic() - started, log.read_text(errors="replace"))
     if report.exists():
         count(ET.parse(report).getroot(), result)  # noqa: S314 - written by pytest a moment ago
     return result
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a suite. Hundreds of its processes import the same sources: they are compiled once."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"OMP_NUM_THREADS": "1"}
 
 
 def retry_failures(project: Path, reports: Path, selection: Sequence[str], result: Result) -> None:
@@ -100,9 +107,12 @@ def order(project: Path) -> int:
 
 
 def main() -> int:
-    is_thorough = "--thorough" in sys.argv
-    selection = ("-m", "thorough") if is_thorough else ()
-    projects = [Path(name).resolve() for name in sys.argv[1 + is_thorough :]] or find_projects(dev=True)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", metavar="MARK", help="tests of this mark alone")
+    parser.add_argument("projects", nargs="*", type=Path, help="folders; default: all")
+    options = parser.parse_args()
+    selection = ("-m", options.only) if options.only else ()
+    projects = [path.resolve() for path in options.projects] or find_projects(dev=True)
     reports = ROOT / "build" / "test-reports"
     reports.mkdir(parents=True, exist_ok=True)
     results: list[Result] = []

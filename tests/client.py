@@ -15,7 +15,8 @@ class Client:
 
     opened: ClassVar[list["Client"]] = []
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, token: str = "") -> None:
+        self.token = token
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.http = httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=30)
         self.url = url

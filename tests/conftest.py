@@ -17,6 +17,14 @@ IN_PROCESSES = {"local": LocalPlatform, "deployed": DeployedPlatform}
 ENVIRONMENTS = {"containers": ComposeStack} if os.environ.get("IN_CONTAINERS") else IN_PROCESSES
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the variants of a test that its `thorough_as` names as thorough."""
+    for item in items:
+        variants = {name for mark in item.iter_markers("thorough_as") for name in mark.args}
+        if variants and isinstance(item, pytest.Function) and item.callspec.id in variants:
+            item.add_marker(pytest.mark.thorough)
+
+
 @pytest.fixture(scope="session", params=ENVIRONMENTS)
 def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """The platform with all three services; once for each environment, or in containers (`make test-compose`)."""
@@ -42,9 +50,21 @@ def admin(platform: Platform) -> Client:
 
 
 @pytest.fixture
-def user(platform: Platform) -> Client:
+def new_user(platform: Platform) -> Client:
     """A new user without projects."""
     return Client.register(platform.url, f"{secrets.token_hex(6)}@example.com")
+
+
+@pytest.fixture(scope="module")
+def access_token(platform: Platform) -> str:
+    """The token of a user for all tests of a module: each password that is hashed or checked costs 0.2 s of CPU."""
+    return Client.register(platform.url, f"{secrets.token_hex(6)}@example.com").token
+
+
+@pytest.fixture
+def user(platform: Platform, access_token: str) -> Client:
+    """A user who has what earlier tests of the module left."""
+    return Client(platform.url, access_token)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ KILL_POINTS = (
 )
 
 
-@pytest.mark.thorough
+@pytest.mark.idle
 def test_nothing_is_lost_doubled_or_stuck_whatever_dies(tmp_path: Path) -> None:
     plan = ChaosPlan(seed=1, each_kind=1, kill_points=KILL_POINTS, alone=0, jobs_of_a_framework=1)
     report = run_chaos(tmp_path, plan, sys.stdout.write)

@@ -87,7 +87,7 @@ def check_downloads(user: Client, path: str, artifact: dict[str, Any]) -> None:
     assert httpx.get(url).content == whole.content
 
 
-@pytest.mark.thorough
+@pytest.mark.idle
 def test_a_job_continues_from_storage_after_its_service_lost_its_disk(platform: DeployedPlatform) -> None:
     user = Client.sign_in(platform.url, ADMIN_EMAIL, ADMIN_PASSWORD)
     project = user.post("/projects", {"name": "Lost"})

@@ -6,35 +6,35 @@ from client import Client
 from conftest import Platform, problem_of
 
 
-def test_a_new_user_sees_an_empty_list(user: Client) -> None:
-    assert user.get("/projects") == []
+def test_a_new_user_sees_an_empty_list(new_user: Client) -> None:
+    assert new_user.get("/projects") == []
 
 
-def test_the_list_is_newest_first_with_experiment_counts_and_role(user: Client, digits: Any) -> None:
-    first, second = (user.post("/projects", {"name": name}) for name in ("first", "second"))
+def test_the_list_is_newest_first_with_experiment_counts_and_role(new_user: Client, digits: Any) -> None:
+    first, second = (new_user.post("/projects", {"name": name}) for name in ("first", "second"))
     for _ in range(2):
-        user.post("/training/jobs", {
+        new_user.post("/training/jobs", {
             "project_id": first["id"], "framework": "timm", "model_name": "resnet10t",
             "task_type": "image_classification", "dataset_path": str(digits),
         })  # fmt: skip
 
-    projects = user.get("/projects")
+    projects = new_user.get("/projects")
 
     assert [project["id"] for project in projects] == [second["id"], first["id"]]
     assert [project["experiment_count"] for project in projects] == [0, 2]
     assert {project["user_role"] for project in projects} == {"owner"}
 
 
-def test_pages_follow_each_other_by_the_link_header(user: Client) -> None:
+def test_pages_follow_each_other_by_the_link_header(new_user: Client) -> None:
     names = [f"project {number}" for number in range(5)]
     for name in names:
-        user.post("/projects", {"name": name})
+        new_user.post("/projects", {"name": name})
 
-    answer = user.http.get("/projects", params={"limit": 2})
+    answer = new_user.http.get("/projects", params={"limit": 2})
     seen = [project["name"] for project in answer.json()]
     assert answer.headers["X-Total-Count"] == "5"
     while "next" in answer.links:
-        answer = user.http.get(answer.links["next"]["url"])
+        answer = new_user.http.get(answer.links["next"]["url"])
         seen += [project["name"] for project in answer.json()]
 
     assert seen == names[::-1]

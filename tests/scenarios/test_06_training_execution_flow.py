@@ -2,51 +2,69 @@
 
 import json
 import time
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from client import Client
 from conftest import Platform, problem_of
+from httpx_sse import ServerSentEvent
 
 CHANCE = 0.1
 """Accuracy of guessing among ten digits."""
 
 CLASSIFIERS = {"timm": "resnet10t", "ultralytics": "yolov8n-cls", "huggingface": "microsoft/resnet-18"}
 EPOCHS = {"timm": 5, "ultralytics": 6, "huggingface": 2}
+QUICK = {"model_name": "test_resnet", "batch_size": 100, "hyperparameters": {"image_size": 32}}
+"""Settings of a training by timm of which only the course matters."""
 
 
 def create(user: Client, project: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return user.post("/training/jobs", {"project_id": project["id"], "task_type": "image_classification", **fields})
 
 
+Learn = Callable[[str], tuple[int, list[ServerSentEvent]]]
+
+
+@pytest.fixture(scope="module")
+def learn(platform: Platform, access_token: str) -> Learn:
+    """`learn(framework)`: a classifier trained with the defaults of its card, but fewer epochs, and all its events.
+
+    The tests of a module share what a framework has learnt.
+    """
+
+    @cache
+    def train(framework: str) -> tuple[int, list[ServerSentEvent]]:
+        user = Client(platform.url, access_token)
+        project = user.post("/projects", {"name": framework})
+        dataset = {"dataset_path": str(platform.datasets / "digits"), "epochs": EPOCHS[framework]}
+        job = create(user, project, framework=framework, model_name=CLASSIFIERS[framework], **dataset)
+        started = user.http.post(f"/training/jobs/{job['id']}/start")
+        assert started.status_code == 202
+        assert started.json()["status"] in ("queued", "starting")
+        return job["id"], list(user.follow(job["id"]))
+
+    return train
+
+
+# Each framework trains in one environment: services are the same programs in both.
+@pytest.mark.thorough_as("local-ultralytics", "local-huggingface", "deployed-timm")
 @pytest.mark.parametrize("framework", CLASSIFIERS)
-def test_a_classifier_learns(user: Client, project: dict[str, Any], digits: Path, framework: str) -> None:
-    """Train with the defaults of the card, but fewer epochs."""
-    job = create(
-        user,
-        project,
-        framework=framework,
-        model_name=CLASSIFIERS[framework],
-        dataset_path=str(digits),
-        epochs=EPOCHS[framework],
-    )
-    started = user.http.post(f"/training/jobs/{job['id']}/start")
-    assert started.status_code == 202
-    assert started.json()["status"] in ("queued", "starting")
+def test_a_classifier_learns(user: Client, learn: Learn, framework: str) -> None:
+    job_id, events = learn(framework)
 
-    events = list(user.follow(job["id"]))
-    done = user.get(f"/training/jobs/{job['id']}")
-
+    done = user.get(f"/training/jobs/{job_id}")
     assert done["status"] == "completed", done["error_message"]
     assert_events_are_complete(events)
     assert done["accuracy"] >= 3 * CHANCE
     assert done["primary_metric"] == {"name": "val/accuracy", "value": done["accuracy"], "direction": "max"}
     assert (done["num_classes"], done["progress"]["percent"], done["attempt"]) == (10, 100, 1)
     assert done["started_at"] <= done["completed_at"]
-    assert_loss_falls(user, job["id"])
-    assert_best_checkpoint_can_be_had(user, job["id"])
-    assert "epoch" in user.log_text(job["id"]).lower()
+    assert_loss_falls(user, job_id)
+    assert_best_checkpoint_can_be_had(user, job_id)
+    assert "epoch" in user.log_text(job_id).lower()
 
 
 def assert_events_are_complete(events: list[Any]) -> None:
@@ -76,6 +94,7 @@ def assert_best_checkpoint_can_be_had(user: Client, job_id: int) -> None:
     assert part.headers["Content-Range"] == f"bytes 0-99/{best['size_bytes']}"
 
 
+@pytest.mark.thorough_as("local")
 def test_a_detector_trains(user: Client, project: dict[str, Any], coins: Path) -> None:
     job = create(
         user, project, framework="ultralytics", model_name="yolo11n", task_type="object_detection",
@@ -90,10 +109,11 @@ def test_a_detector_trains(user: Client, project: dict[str, Any], coins: Path) -
     assert_loss_falls(user, job["id"])
 
 
+@pytest.mark.thorough_as("deployed")  # lifecycles of jobs are tested there anyway
 def test_a_stopped_run_keeps_what_it_has_and_can_be_retried(
     user: Client, project: dict[str, Any], digits: Path
 ) -> None:
-    job = create(user, project, framework="timm", model_name="resnet10t", dataset_path=str(digits), epochs=500)
+    job = create(user, project, framework="timm", dataset_path=str(digits), epochs=1000, **QUICK)
     user.post(f"/training/jobs/{job['id']}/start")
     refused = user.http.post(f"/training/jobs/{job['id']}/start")
     assert problem_of(refused) == (409, "invalid_transition")
@@ -114,16 +134,14 @@ def wait_for_epoch(user: Client, job_id: int, epoch: int) -> None:
         assert event.event != "end", user.log_text(job_id)
 
 
-def test_a_stream_resumes_after_the_last_event(user: Client, project: dict[str, Any], digits: Path) -> None:
-    job = create(user, project, framework="timm", model_name="resnet10t", dataset_path=str(digits), epochs=2)
-    user.post(f"/training/jobs/{job['id']}/start")
-    events = list(user.follow(job["id"]))
+def test_a_stream_resumes_after_the_last_event(platform: Platform, user: Client, learn: Learn) -> None:
+    job_id, events = learn("ultralytics" if platform.name == "deployed" else "timm")
 
     middle = int(events[len(events) // 2].id)
-    rest = list(user.follow(job["id"], last_event_id=middle))
+    rest = list(user.follow(job_id, last_event_id=middle))
 
     assert [(event.id, event.data) for event in rest] == [(event.id, event.data) for event in events[middle:]]
-    after_the_end = user.http.get(f"/training/jobs/{job['id']}/events", headers={"Last-Event-ID": events[-1].id})
+    after_the_end = user.http.get(f"/training/jobs/{job_id}/events", headers={"Last-Event-ID": events[-1].id})
     assert after_the_end.status_code == 204
 
 
@@ -134,7 +152,7 @@ def test_a_job_waits_for_a_service_that_is_down(
         pytest.skip("local services are the backend's own children and come back by themselves")
     platform.stop_service("timm")
     try:
-        job = create(user, project, framework="timm", model_name="resnet10t", dataset_path=str(digits), epochs=1)
+        job = create(user, project, framework="timm", dataset_path=str(digits), epochs=1, **QUICK)
         user.post(f"/training/jobs/{job['id']}/start")
         waiting = wait_for_reason(user, job["id"], "service_unavailable")
         assert waiting["status"] == "queued"

@@ -1,4 +1,4 @@
-"""Pause, resume, extend, fork, retry and time-out of a training, on every framework (`make test` takes the quickest).
+"""Pause, resume, extend, fork, retry and time-out of a training, by the quickest framework; `make test-kills` has all.
 
 Deployed only: both environments have the same services, and a job's lifecycle is the same in both.
 """
@@ -21,7 +21,7 @@ def _deployed_only(platform: Platform) -> None:
         pytest.skip("the services and the lifecycle of a job are the same in both environments")
 
 
-@pytest.fixture(params=["timm", *(pytest.param(other, marks=pytest.mark.thorough) for other in list(MODELS)[1:])])
+@pytest.fixture(params=["timm", *(pytest.param(other, marks=pytest.mark.idle) for other in list(MODELS)[1:])])
 def settings(request: pytest.FixtureRequest, project: dict[str, Any], digits: Path) -> dict[str, Any]:
     return {
         "project_id": project["id"], "framework": request.param, "model_name": MODELS[request.param],

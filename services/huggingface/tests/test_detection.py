@@ -10,6 +10,7 @@ from torchvision import tv_tensors
 from huggingface_service.architectures import find_architecture
 from huggingface_service.model import build_model
 from huggingface_service.tasks.detection import best_detections, visible_objects
+from trainer_kit.testing.variants import variants
 from vision_contracts import TaskType
 
 DETECTION = TaskType.OBJECT_DETECTION
@@ -33,7 +34,7 @@ def test_a_detector_learns_and_is_measured_by_average_precision(attempt: StartTr
     assert done.started.num_classes == 2
 
 
-@pytest.mark.parametrize("size", [32, 64, 96])
+@pytest.mark.parametrize("size", variants([32, 64, 96], quick=[32]))
 @pytest.mark.parametrize(
     "name", ["rt_detr", "rt_detr_v2", "d_fine", "deimv2", "SenseTime/deformable-detr-with-box-refine-two-stage"]
 )

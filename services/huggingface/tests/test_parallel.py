@@ -50,9 +50,12 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     ("model_name", "task_type", "values"),
     [
         ("facebook/deit-tiny-patch16-224", TaskType.IMAGE_CLASSIFICATION, ("train/loss", "val/loss", "val/accuracy")),
-        ("hustvl/yolos-tiny", TaskType.OBJECT_DETECTION, ("train/loss", "val/loss", "val/map50_95")),
+        pytest.param(
+            "hustvl/yolos-tiny", TaskType.OBJECT_DETECTION, ("train/loss", "val/loss", "val/map50_95"),
+            marks=pytest.mark.thorough,
+        ),
     ],
-)
+)  # fmt: skip
 def test_two_processes_learn_what_one_learns_with_batches_of_both(
     attempt: StartTraining,
     pair: Callable[..., StandaloneTrainer],

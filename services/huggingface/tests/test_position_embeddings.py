@@ -7,6 +7,7 @@ from torch import Tensor
 from huggingface_service.architectures import find_architecture
 from huggingface_service.model import build_model
 from huggingface_service.position_embeddings import resample_position_embeddings
+from trainer_kit.testing.variants import variants
 
 TYPES = ["clip", "deit", "dpt", "eomt", "hiera", "imagegpt", "perceiver", "pvt", "rf_detr", "siglip", "vit", "vit_msn"]
 
@@ -20,6 +21,9 @@ RELATIVE = [
     "levit",
     "swin",
 ]
+
+QUICK = ("hiera", "imagegpt", "perceiver", "vit", "levit", "swin", "microsoft/beit-base-patch16-224")
+"""A model of each kind of table."""
 
 
 def shapes(name: str, size: int) -> dict[str, Tensor]:
@@ -37,7 +41,7 @@ def ramp(side: int) -> Tensor:
     return torch.cartesian_prod(middles, middles)
 
 
-@pytest.mark.parametrize("name", [*TYPES, *RELATIVE])
+@pytest.mark.parametrize("name", variants([*TYPES, *RELATIVE], quick=QUICK))
 def test_everything_that_depends_on_the_size_of_images_is_resampled(name: str) -> None:
     step = find_architecture(name).size_step
     trained, own = shapes(name, step * 16), shapes(name, step * (4 if name in RELATIVE else 12))

@@ -77,7 +77,7 @@ def test_a_pair_that_is_stopped_goes_on_at_that_very_step(pair: Callable[..., St
     assert [name for name in theirs if not torch.equal(ours[name], theirs[name])] == []
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.thorough), 1])
 def test_a_process_that_is_killed_takes_the_other_with_it_at_once(
     pair: Callable[..., StandaloneTrainer], rank: int
 ) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from jobs import Attempt, run_job
 from shapes import write_bars, write_blank
 
@@ -33,6 +34,7 @@ def trained(folder: Path, model_name: str, written: Dataset) -> dict[tuple[str, 
     return metrics_of(attempt)
 
 
+@pytest.mark.thorough  # each format is read by the kit, whose tests compare what they read
 def test_a_detector_learns_the_same_from_yolo_coco_and_voc(tmp_path: Path) -> None:
     bars = open_dataset(write_bars(tmp_path / "bars", "detect"))
     found = {}

@@ -10,6 +10,7 @@ from jobs import CARDS, run_job
 from shapes import write_bars, write_blank
 
 from trainer_kit.testing.operations import FinishedOperation, predict_operation, run_operation
+from trainer_kit.testing.variants import variants
 from ultralytics_service.adapter import adapter
 from ultralytics_service.kinds import Kind
 from ultralytics_service.network import labels_of
@@ -56,7 +57,7 @@ class Trained:
 
 @pytest.fixture(
     scope="module",
-    params=[task if task in ALWAYS else pytest.param(task, marks=pytest.mark.thorough) for task in NETWORKS],
+    params=variants(NETWORKS, quick=ALWAYS),
 )
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp(request.param)

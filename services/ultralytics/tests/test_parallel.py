@@ -71,9 +71,12 @@ def weights(path: Path, part: str = "model") -> dict[str, torch.Tensor]:
     ("model_name", "data", "value", "settings"),
     [
         ("yolov8n-cls", "colours", "val/accuracy", {}),
-        ("yolov8n", "alike", "val/map50_95", {"mosaic": 0, "translate": 0, "image_size": 64}),
+        pytest.param(
+            "yolov8n", "alike", "val/map50_95", {"mosaic": 0, "translate": 0, "image_size": 64},
+            marks=pytest.mark.thorough,
+        ),
     ],
-)
+)  # fmt: skip
 def test_two_processes_learn_what_one_learns_with_batches_of_both(
     launch: Callable[..., StandaloneTrainer],
     request: pytest.FixtureRequest,
@@ -138,6 +141,7 @@ def test_a_process_that_is_killed_takes_the_other_with_it_at_once(
     kill.check(launch("yolov8n-cls", colours, epochs=1000, batch_size=2, watch=kill).run())
 
 
+@pytest.mark.thorough
 def test_an_early_end_of_the_first_process_ends_the_others(
     launch: Callable[..., StandaloneTrainer], colours: Path
 ) -> None:

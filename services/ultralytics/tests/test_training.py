@@ -4,12 +4,16 @@ import pytest
 from jobs import Attempt, run_job
 from shapes import write_bars, write_blank
 
+from trainer_kit.testing.variants import variants
+
 NETWORKS = {
     "segment": "yolo11n-seg",
     "semantic": "yolo26n-sem",
     "pose": "yolo26n-pose",
     "obb": "yolo11n-obb",
 }
+QUICK_TASKS = ("segment", "semantic")
+"""The others train thoroughly, here and for their operations."""
 PRIMARY = {"semantic": "val/miou"}
 
 
@@ -46,7 +50,7 @@ def test_detection_loss_falls_on_few_images(tmp_path: Path, coins: Path) -> None
     assert all(seconds > 0 for seconds in attempt.values("time/epoch_seconds").values())
 
 
-@pytest.mark.parametrize("task", NETWORKS)
+@pytest.mark.parametrize("task", variants(NETWORKS, quick=QUICK_TASKS))
 def test_every_other_task_trains(tmp_path: Path, task: str) -> None:
     plots = {"plots": task == "segment"}
     bars = write_bars(tmp_path / "bars", task)
@@ -58,6 +62,7 @@ def test_every_other_task_trains(tmp_path: Path, task: str) -> None:
     assert ("plots/sample_predictions.png" in pictures) if plots["plots"] else not pictures
 
 
+@pytest.mark.thorough
 def test_a_transformer_detector_trains(tmp_path: Path) -> None:
     bars = write_bars(tmp_path / "bars", "detect", train=2, val=1, classes=1)
     assert_tells_of_a_whole_training(run_job(tmp_path / "job", "yolov8n-rtdetr", bars, batch_size=2), epochs=1)

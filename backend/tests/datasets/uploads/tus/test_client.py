@@ -51,7 +51,7 @@ def uploader(backend: Backend, file: BinaryIO, **more: Any) -> Any:
 
 
 def test_an_upload_goes_on_after_a_cut_and_after_a_kill(backend: Backend, tmp_path: Path) -> None:
-    path = archive_of(tmp_path / "noise.zip", 100)
+    path = archive_of(tmp_path / "noise.zip", 48)
     with path.open("rb") as file:
         first = uploader(backend, file)
         first.upload(stop_at=8 * 1024**2)
