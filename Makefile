@@ -4,7 +4,7 @@ COMPOSE := $(shell docker compose version >/dev/null 2>&1 && echo docker compose
 SETUP := $(PYTHON) scripts/setup.py
 FILE ?= backup.tar
 TOOLS := tests/.venv/bin
-THOROUGH := tests backend $(wildcard services/*) shared/trainer_kit
+THOROUGH := tests backend $(wildcard services/*)
 TYPED := $(wildcard shared/*) backend $(wildcard services/*)
 
 .DEFAULT_GOAL := help

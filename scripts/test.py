@@ -1,7 +1,7 @@
 """Run the tests of every project, each in its own environment, and print one total (`make test`).
 
     python3 scripts/test.py [PROJECT ...]
-    python3 scripts/test.py --only MARK PROJECT ...     tests of a mark that the first form leaves out (`thorough`, `idle`)
+    python3 scripts/test.py --only MARK PROJECT ...     tests of a mark that the first form leaves out: thorough, idle
 
 Three suites run in parallel, since each waits a third of its time; the output of a suite is shown when it ends. Up to
 three failures of a suite run again while nothing else runs: those that pass then are counted as unsteady, the others as

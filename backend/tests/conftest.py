@@ -111,6 +111,15 @@ def _empty(url: str) -> None:
     asyncio.run(_administer(url, end_others + deletes))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave tests in which no SQL differs to SQLite; on PostgreSQL they are thorough."""
+    for item in items:
+        variant = getattr(item, "callspec", None)  # a test without parameters has none
+        is_on_postgresql = variant is not None and variant.params.get("database_url") == "postgresql"
+        if is_on_postgresql and item.get_closest_marker("one_database"):
+            item.add_marker(pytest.mark.thorough)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of an empty database with the whole schema, once of each kind."""

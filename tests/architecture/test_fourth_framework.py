@@ -54,6 +54,7 @@ def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Platfor
         running.stop()
 
 
+@pytest.mark.thorough_as("deployed")
 def test_it_is_listed_and_trains(platform: Platform) -> None:
     admin = Client.sign_in(platform.url, ADMIN_EMAIL, ADMIN_PASSWORD)
     [card] = admin.get("/models/list", framework=NEWCOMER)

@@ -87,6 +87,7 @@ def test_extend_a_finished_run_and_fork_its_checkpoint(user: Client, settings: d
     assert "tensors" in user.log_text(fork["id"]).lower() or "weights" in user.log_text(fork["id"]).lower()
 
 
+@pytest.mark.thorough
 def test_retry_with_changes_starts_from_scratch(user: Client, settings: dict[str, Any]) -> None:
     job_id = begin(user, settings, epochs=1)
     done = user.wait_for(job_id, "completed")

@@ -78,6 +78,7 @@ async def test_inactive_user_cannot_sign_in(client: httpx.AsyncClient, make_user
     problem_of(response, 401, "invalid_credentials")
 
 
+@pytest.mark.one_database
 async def test_unknown_email_takes_as_long_as_a_wrong_password(
     client: httpx.AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:

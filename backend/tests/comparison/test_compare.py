@@ -14,6 +14,8 @@ from vision_api.models import Project, ProjectMember, TrainingJob, User
 from vision_api.platform import platform_of
 from vision_api.training_jobs.results import reports
 
+pytestmark = pytest.mark.one_database
+
 URL = "/api/v1/training/jobs/compare"
 
 

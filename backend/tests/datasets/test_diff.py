@@ -5,7 +5,10 @@ import json
 import zipfile
 from typing import Any
 
+import pytest
 from support.dataset_api import DatasetApi, coins, png, zipped
+
+pytestmark = pytest.mark.one_database
 
 
 def folders(**classes: str) -> bytes:

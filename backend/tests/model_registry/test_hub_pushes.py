@@ -24,6 +24,8 @@ from vision_api.model_registry.hub.pusher import HubPusher
 from vision_api.models import ModelPush, Project
 from vision_api.platform import platform_of
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture
 async def hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:

@@ -22,6 +22,8 @@ from vision_api.main import create_app
 from vision_api.models import MetricPoint
 from vision_api.platform import platform_of
 
+pytestmark = pytest.mark.one_database
+
 ADMIN = {"username": "admin@example.com", "password": "a long password of the tests"}
 JOB = {"framework": "fake", "model_name": "linear", "task_type": "image_classification", "epochs": 2, "batch_size": 2}
 

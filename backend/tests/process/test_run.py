@@ -200,7 +200,7 @@ def test_a_second_backend_on_the_same_data_is_one_line(start: Start) -> None:
     ("settings", "text"),
     [
         ({"TRAINING_EXECUTION_MODE": "http", "TIMM_SERVICE_URL": "timm:8001"}, "TIMM_SERVICE_URL"),
-        ({"PORT": "many"}, "PORT"),
+        pytest.param({"PORT": "many"}, "PORT", marks=pytest.mark.thorough),
         ({"DATA_DIR": "/dev/null/data"}, "DATA_DIR"),
     ],
 )

@@ -20,9 +20,12 @@ from huggingface_service.cards import make_card
 from huggingface_service.model import build_model
 from huggingface_service.probe import count_parameters
 from trainer_kit.catalog import load_catalog
+from trainer_kit.testing.variants import variants
 from vision_contracts import TaskType
 
 CATALOG = load_catalog(adapter.catalog_file)
+QUICK = ("convnext", "levit", "upernet", "hustvl/yolos-small")
+"""A model of each task; the others take up to 5 s."""
 SAMPLE = ["convnext", "detr", "levit", "perceiver", "siglip2", "upernet", "microsoft/resnet-50", "hustvl/yolos-small"]
 
 
@@ -45,7 +48,7 @@ def test_the_file_lists_exactly_what_the_trainer_knows() -> None:
     assert set(names) == set(CATALOG.cards)
 
 
-@pytest.mark.parametrize("name", SAMPLE)
+@pytest.mark.parametrize("name", variants(SAMPLE, quick=QUICK))
 def test_a_card_is_what_the_builder_makes_of_the_library(name: str) -> None:
     assert make_card(find_architecture(name)) == CATALOG.cards[name]
 

@@ -26,6 +26,13 @@ def service(dataset_path: Path, tmp_path: Path) -> Iterator[ServiceProcess]:
 
 
 @pytest.fixture
+def idle_service(service: ServiceProcess) -> ServiceProcess:
+    """The service without a warm parent, for tests that train nothing."""
+    service.environment["WARM_IDLE_SECONDS"] = "0"
+    return service
+
+
+@pytest.fixture
 def spec(service: ServiceProcess, dataset_path: Path) -> JobSpec:
     return make_fake_spec((service.data_dir / "storage").as_uri(), dataset_path.as_uri())
 
@@ -90,20 +97,20 @@ def test_a_runner_that_died_together_with_the_service_is_recovered_at_the_next_s
     assert service.ready().free_slots == 1
 
 
-def test_what_a_runner_left_that_died_over_a_data_set_is_gone_at_the_next_start(service: ServiceProcess) -> None:
-    left = service.data_dir / "datasets" / "a.partial"
+def test_what_a_runner_left_that_died_over_a_data_set_is_gone_at_the_next_start(idle_service: ServiceProcess) -> None:
+    left = idle_service.data_dir / "datasets" / "a.partial"
     left.mkdir(parents=True)
-    service.start()
+    idle_service.start()
     assert not left.exists()
 
 
 @pytest.mark.parametrize(("configured", "slots"), [("", 2), ("5", 5)])
 def test_it_has_a_slot_for_each_gpu_unless_it_is_configured_otherwise(
-    service: ServiceProcess, tmp_path: Path, configured: str, slots: int
+    idle_service: ServiceProcess, tmp_path: Path, configured: str, slots: int
 ) -> None:
     install_driver(tmp_path, "echo GPU-1a, A, 1; echo GPU-2b, B, 1")
-    service.environment |= {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLOTS": configured}
-    assert service.start().ready().slots == slots
+    idle_service.environment |= {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLOTS": configured}
+    assert idle_service.start().ready().slots == slots
 
 
 def install_driver(folder: Path, script: str) -> None:
@@ -113,18 +120,18 @@ def install_driver(folder: Path, script: str) -> None:
     command.chmod(0o755)
 
 
-def test_a_wiped_disk_is_a_new_instance(service: ServiceProcess) -> None:
-    first = service.start().ready()
-    service.kill()
-    (service.data_dir / "instance_id").unlink()
-    assert service.start().ready().instance_id != first.instance_id
+def test_a_wiped_disk_is_a_new_instance(idle_service: ServiceProcess) -> None:
+    first = idle_service.start().ready()
+    idle_service.kill()
+    (idle_service.data_dir / "instance_id").unlink()
+    assert idle_service.start().ready().instance_id != first.instance_id
 
 
-def test_a_second_service_on_the_same_data_is_refused_in_one_line(service: ServiceProcess) -> None:
-    service.start()
+def test_a_second_service_on_the_same_data_is_refused_in_one_line(idle_service: ServiceProcess) -> None:
+    idle_service.start()
     second = subprocess.run(
         [sys.executable, "-m", "trainer_kit.server", ADAPTER_PATH],
-        env=os.environ | service.environment,
+        env=os.environ | idle_service.environment,
         capture_output=True,
         text=True,
         timeout=60,

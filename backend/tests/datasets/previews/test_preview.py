@@ -11,6 +11,8 @@ from support.dataset_api import URL, DatasetApi, coins, zipped
 
 from data_kit.drawing import Color, color_of
 
+pytestmark = pytest.mark.one_database
+
 GRAY = (90, 90, 90)
 
 

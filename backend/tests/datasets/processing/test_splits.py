@@ -13,6 +13,8 @@ from vision_api.datasets.processing.prepare_process import prepare_in_process
 from vision_api.models import DatasetVersion
 from vision_api.platform import platform_of
 
+pytestmark = pytest.mark.one_database
+
 
 async def archive_of(app: FastAPI) -> Path:
     async with platform_of(app).database.snapshot() as session:

@@ -111,7 +111,7 @@ def becomes(database: Database) -> Becomes:
     """`await becomes(job, "running")`, or any condition on the row."""
 
     async def wait(
-        job: TrainingJob, wanted: str | Callable[[TrainingJob], bool], *, within_seconds: float = 30.0
+        job: TrainingJob, wanted: str | Callable[[TrainingJob], bool], *, within_seconds: float = 60.0
     ) -> TrainingJob:
         deadline = time.monotonic() + within_seconds
         while True:

@@ -64,6 +64,7 @@ async def assert_every_point_is_there_once(
     assert found["val/accuracy"] == validated or (was_paused and set(found["val/accuracy"]) < set(validated))
 
 
+@pytest.mark.one_database
 async def test_a_job_waits_for_its_service_and_trains_to_the_end(
     database: Database, service: FakeService, backend: Backend, make_fake_job: MakeJob, becomes: Becomes
 ) -> None:
@@ -84,6 +85,7 @@ async def test_a_job_waits_for_its_service_and_trains_to_the_end(
     assert names >= {"checkpoints/best.npz", "checkpoints/last.npz"}
 
 
+@pytest.mark.one_database
 async def test_a_paused_job_goes_on_from_its_checkpoint_and_can_be_stopped_and_deleted(
     database: Database,
     service: FakeService,
@@ -129,6 +131,7 @@ async def holds_nothing(service: FakeService) -> None:
     await until(lambda: not any((service.folder / "jobs").iterdir()), within_seconds=20)
 
 
+@pytest.mark.one_database
 async def test_neither_a_new_backend_nor_a_new_service_process_loses_anything(
     database: Database, service: FakeService, backend: Backend, make_fake_job: MakeJob, becomes: Becomes
 ) -> None:
@@ -145,6 +148,7 @@ async def test_neither_a_new_backend_nor_a_new_service_process_loses_anything(
     await assert_every_point_is_there_once(database, job, epochs=6)
 
 
+@pytest.mark.one_database
 async def test_a_vanished_service_is_replaced_and_its_ghost_is_stopped(
     database: Database,
     service: FakeService,
@@ -169,6 +173,7 @@ async def test_a_vanished_service_is_replaced_and_its_ghost_is_stopped(
     await assert_every_point_is_there_once(database, job, epochs=8)
 
 
+@pytest.mark.one_database
 async def test_when_the_platform_stops_its_jobs_are_paused_and_go_on_at_the_next_start(
     database: Database, service: FakeService, backend: Backend, make_fake_job: MakeJob, becomes: Becomes
 ) -> None:
@@ -184,6 +189,7 @@ async def test_when_the_platform_stops_its_jobs_are_paused_and_go_on_at_the_next
     await assert_every_point_is_there_once(database, job, epochs=3, was_paused=True)
 
 
+@pytest.mark.one_database
 async def test_what_a_service_refuses_has_failed_with_its_words(
     database: Database, service: FakeService, backend: Backend, make_fake_job: MakeJob, becomes: Becomes
 ) -> None:

@@ -228,6 +228,7 @@ class ServiceConformance:
         assert measured == ending.values[report.primary_metric]
         assert report.speed is not None
 
+    @pytest.mark.thorough  # imports the framework once more; the kit's own suite always runs it
     def test_a_fresh_process_computes_the_same_numbers_as_one_that_was_forked(
         self, finished: tuple[JobSpec, list[JobEvent]], dataset_path: Path, tmp_path: Path
     ) -> None:
