@@ -142,7 +142,7 @@ def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def patient_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a busy machine PostgreSQL may take more than 5 s to accept a connection."""
+    """Connections have time: a busy machine may take more than 5 s to accept one."""
     monkeypatch.setattr(engine_module, "CONNECT_SECONDS", PATIENCE_SECONDS)
 
 

@@ -18,7 +18,7 @@ CHANCE = 0.1
 CLASSIFIERS = {"timm": "resnet10t", "ultralytics": "yolov8n-cls", "huggingface": "microsoft/resnet-18"}
 EPOCHS = {"timm": 5, "ultralytics": 6, "huggingface": 2}
 IMAGE_SIZE = {"timm": 64}
-"""By default timm enlarges the digits to 176 pixels: seven times the work, and no other result."""
+"""The default of timm enlarges the digits to 176 pixels: seven times the work, and no other result."""
 QUICK = {"model_name": "test_resnet", "batch_size": 100, "hyperparameters": {"image_size": 32}}
 """Settings of a training by timm of which only the course matters."""
 

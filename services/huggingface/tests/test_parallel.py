@@ -94,6 +94,7 @@ def test_a_pair_that_is_stopped_goes_on_at_that_very_step(pair: Callable[..., St
     assert [name for name in theirs if not torch.equal(ours[name], theirs[name])] == []
 
 
+@pytest.mark.thorough  # the kit ends the processes; timm's tests always see it
 def test_a_process_that_is_killed_takes_the_other_with_it_at_once(pair: Callable[..., StandaloneTrainer]) -> None:
     kill = KillAt(step=2, rank=1)
     kill.check(pair(params={"epochs": 1000, "batch_size": 3}, hyperparameters={}, watch=kill).run())

@@ -85,6 +85,7 @@ def test_a_process_that_is_killed_takes_the_other_with_it_at_once(
     kill.check(pair(params={"epochs": 1000, "batch_size": 4}, watch=kill).run())
 
 
+@pytest.mark.thorough
 def test_a_broken_image_is_named_whichever_process_reads_it(
     pair: Callable[..., StandaloneTrainer], shapes: Path, tmp_path: Path
 ) -> None:

@@ -134,6 +134,7 @@ def test_a_pair_that_is_stopped_goes_on_as_if_it_had_not_been_stopped(
     assert [name for name in theirs if not torch.equal(ours[name], theirs[name])] == []
 
 
+@pytest.mark.thorough  # the kit ends the processes; timm's tests always see it
 def test_a_process_that_is_killed_takes_the_other_with_it_at_once(
     launch: Callable[..., StandaloneTrainer], colours: Path
 ) -> None:
