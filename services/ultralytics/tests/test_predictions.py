@@ -9,7 +9,6 @@ from shapes import write_bars
 
 from data_kit import Split
 from trainer_kit.evaluation import Evaluator
-from trainer_kit.testing.variants import variants
 from ultralytics_service.architectures import find_architecture
 from ultralytics_service.build import library_arguments
 from ultralytics_service.data import lay_out
@@ -24,7 +23,6 @@ NETWORKS = {
     "pose": "yolo11n-pose",
     "obb": "yolo11n-obb",
 }
-QUICK_KINDS = ("detect", "pose")
 LIBRARY = {"segment": "(M)", "pose": "(P)"}
 TOLERANCE = {"segment": 0.03}
 """The library scales masks down from outlines of whole pixels, and takes from each what lies on top of it; the kit
@@ -78,7 +76,7 @@ def measure(trainer: JobMixin, kind: str) -> tuple[Evaluator, dict[str, float]]:
     return predictions.evaluator, validator.get_stats()
 
 
-@pytest.mark.parametrize("kind", variants(NETWORKS, quick=QUICK_KINDS))
+@pytest.mark.parametrize("kind", NETWORKS)
 def test_the_kits_numbers_are_close_to_the_librarys(tmp_path: Path, kind: str) -> None:
     evaluator, stats = measure(set_up(tmp_path, kind), kind)
     suffix = LIBRARY.get(kind, "(B)")

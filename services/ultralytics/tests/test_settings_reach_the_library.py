@@ -11,7 +11,6 @@ from pydantic.fields import FieldInfo
 from shapes import write_bars, write_blank
 
 from data_kit import open_dataset
-from trainer_kit.testing.variants import variants
 from trainer_kit.trainer import TrainingRun
 from ultralytics_service.architectures import find_architecture
 from ultralytics_service.build import library_arguments
@@ -32,8 +31,6 @@ SMALLEST = {
     Kind.SEMANTIC: "yolo26n-sem",
     Kind.CLASSIFY: "yolov8n-cls",
 }
-QUICK_KINDS = (Kind.CLASSIFY, Kind.DETECT, Kind.SEMANTIC)
-"""Most of what the others have is the detector's."""
 EPOCHS = 8
 
 
@@ -219,7 +216,7 @@ def see(folder: Path, kind: Kind, hyperparameters: dict[str, Any]) -> dict[str, 
     return {name: eyes[name](trainer) for name in HYPERPARAMETERS[kind].model_fields if name in eyes}
 
 
-@pytest.mark.parametrize("kind", variants(Kind, quick=QUICK_KINDS))
+@pytest.mark.parametrize("kind", Kind)
 def test_every_setting_is_the_one_that_the_library_trains_with(tmp_path: Path, kind: Kind) -> None:
     fields = HYPERPARAMETERS[kind].model_fields
     changed = {name: another_value(name, field) for name, field in fields.items()}
