@@ -7,6 +7,7 @@ import runpy
 import tokenize
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,7 @@ def names(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.attr
 
 
+@cache
 def words(name: str) -> set[str]:
     """`SignInDesk` and `sign_in_desk` have the words sign, in and desk."""
     return {part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
