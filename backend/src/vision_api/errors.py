@@ -7,6 +7,7 @@ ApiError
 ├── Conflict              409 conflict
 │   ├── InvalidTransition 409 invalid_transition
 │   └── InUse             409 in_use
+├── TooSlow               408 too_slow
 ├── TooLarge              413 too_large
 ├── Invalid               422 validation_failed | model_unknown | …
 ├── RateLimited           429 rate_limited
@@ -18,11 +19,16 @@ ApiError
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
+from starlette.exceptions import HTTPException
+
 from vision_contracts import FieldProblem, Problem
 
 
-class ApiError(Exception):
-    """A response other than success. `detail` is for people and says what to do."""
+class ApiError(HTTPException):
+    """A response other than success. `detail` is for people and says what to do.
+
+    An HTTPException, since FastAPI lets only these out of the reading of a body.
+    """
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     code = "internal_error"
@@ -35,11 +41,12 @@ class ApiError(Exception):
         errors: Sequence[FieldProblem] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(detail)
-        self.detail = detail
+        super().__init__(self.status, detail, headers=dict(headers or {}))
         self.code = code or self.code
         self.errors = list(errors) if errors else None
-        self.headers = dict(headers or {})
+
+    def __str__(self) -> str:
+        return self.detail
 
     def problem(self) -> Problem:
         """Return the body of the response."""
@@ -103,6 +110,13 @@ class TooLarge(ApiError):
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     code = "too_large"
+
+
+class TooSlow(ApiError):
+    """The body of the request arrives too slowly."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    code = "too_slow"
 
 
 class Invalid(ApiError):

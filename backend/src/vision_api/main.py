@@ -11,6 +11,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from http_kit.request_metrics import RequestMetrics
 from vision_api.api_description import describe_api
+from vision_api.body_guard import BodyGuard
 from vision_api.config import Settings
 from vision_api.datasets.uploads.tus import endpoints as resumable
 from vision_api.docs_page import add_docs_page
@@ -84,6 +85,7 @@ def create_app(settings: Settings, *, background: bool = True) -> FastAPI:
 
 def _add_middleware(app: FastAPI, settings: Settings, request_metrics: RequestMetrics) -> None:
     """Add middleware. The last one added is the first to see a request."""
+    app.add_middleware(BodyGuard)
     app.add_middleware(
         BodyLimit,
         body_bytes=settings.max_body_bytes,

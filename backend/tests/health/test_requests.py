@@ -9,9 +9,11 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 from support.common import AuthHeaders, MakeUser, fields_of, problem_of
+from support.job_rows import MakeJob
 
 from vision_api.config import Settings
 from vision_api.main import EXPOSED_HEADERS, create_app
+from vision_api.models import Project, User
 from vision_api.operations import image_form
 
 PROJECTS = "/api/v1/projects"
@@ -77,14 +79,22 @@ async def test_body_that_is_too_large_is_refused_announced_or_not(
 
 
 async def test_images_may_be_larger_but_not_without_bound(
-    client: httpx.AsyncClient, headers: dict[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient,
+    project: Project,
+    owner: User,
+    auth_headers: AuthHeaders,
+    make_job: MakeJob,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(image_form, "MOST_BYTES", 2 * settings.max_body_bytes)
+    job, headers = await make_job(project_id=project.id), await auth_headers(owner)
 
     async def predict(size: int) -> httpx.Response:
-        return await client.post("/api/v1/training/jobs/1/predict", files={"images": bytes(size)}, headers=headers)
+        path = f"/api/v1/training/jobs/{job.id}/predict"
+        return await client.post(path, files={"images": bytes(size)}, headers=headers)
 
-    problem_of(await predict(settings.max_body_bytes + 1), 404, "not_found")
+    problem_of(await predict(settings.max_body_bytes + 1), 409, "conflict")
     problem_of(await predict(2 * settings.max_body_bytes), 413, "too_large")
 
 

@@ -8,12 +8,14 @@ from fastapi import Depends, Query, Request
 from fastapi.security import OAuth2PasswordBearer
 
 from vision_api.auth import repository, workflows
+from vision_api.auth.tokens import AccessTokens
 from vision_api.db.session import Database
 from vision_api.dependencies import AccessTokensDep, DatabaseDep
 from vision_api.errors import Forbidden, Unauthorized
 from vision_api.kit.logging import user_id_var
 from vision_api.models import User
 
+_PRINCIPAL = "vision_api.principal"
 bearer = OAuth2PasswordBearer(tokenUrl="/api/v1/auth/login", auto_error=False)
 
 
@@ -28,11 +30,20 @@ class Principal:
 BearerToken = Annotated[str | None, Depends(bearer)]
 
 
-async def get_principal(database: DatabaseDep, tokens: AccessTokensDep, encoded: BearerToken) -> Principal:
-    """Return the user and sign-in of the bearer token, with one short statement.
+async def get_principal(
+    request: Request, database: DatabaseDep, tokens: AccessTokensDep, encoded: BearerToken
+) -> Principal:
+    """Return the user and sign-in of the bearer token, with one short statement in each request.
 
     The session is closed before the endpoint opens its own: no request ever holds two connections.
     """
+    known: Principal | None = request.scope.get(_PRINCIPAL)
+    if known is None:
+        known = request.scope[_PRINCIPAL] = await _read_principal(database, tokens, encoded)
+    return known
+
+
+async def _read_principal(database: Database, tokens: AccessTokens, encoded: str | None) -> Principal:
     if encoded is None:
         raise Unauthorized("Sign in first: send an Authorization header with a bearer token.")
     token = tokens.read(encoded)
@@ -62,11 +73,12 @@ def require_changed_password(user: User) -> User:
     return user
 
 
-async def _current_user(principal: CurrentPrincipal) -> User:
+async def get_current_user(principal: CurrentPrincipal) -> User:
+    """Return the signed-in user. Raises Forbidden `password_change_required`."""
     return require_changed_password(principal.user)
 
 
-CurrentUser = Annotated[User, Depends(_current_user)]
+CurrentUser = Annotated[User, Depends(get_current_user)]
 """The signed-in user of an ordinary route."""
 
 
@@ -96,7 +108,7 @@ async def _stream_access(
     if encoded is None and ticket is not None:
         user, session_id = await workflows.redeem_ticket(database, ticket=ticket, path=request.scope["path"])
     else:
-        principal = await get_principal(database, tokens, encoded)
+        principal = await get_principal(request, database, tokens, encoded)
         user, session_id = principal.user, principal.session_id
     return StreamAccess(database, require_changed_password(user), session_id)
 

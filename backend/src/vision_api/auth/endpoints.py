@@ -74,11 +74,16 @@ def _address(request: Request) -> str:
 
 @router.post("/register", status_code=201)
 async def register(
-    body: UserCreate, settings: SettingsDep, database: DatabaseDep, tokens: AccessTokensDep, encoded: BearerToken
+    body: UserCreate,
+    request: Request,
+    settings: SettingsDep,
+    database: DatabaseDep,
+    tokens: AccessTokensDep,
+    encoded: BearerToken,
 ) -> UserRead:
     """Open an account. Where registration is closed, only an administrator can."""
     if settings.registration == "closed":
-        is_admin = encoded is not None and (await get_principal(database, tokens, encoded)).user.is_admin
+        is_admin = encoded is not None and (await get_principal(request, database, tokens, encoded)).user.is_admin
         if not is_admin:
             raise Forbidden("Registration is closed here. Ask an administrator for an account.")
     return UserRead.model_validate(await workflows.register(database, request=body))

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from fastapi import Request
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vision_api.errors import TooLarge
@@ -66,7 +65,4 @@ def accept_upload(request: Request, *, most_bytes: int | None = None) -> None:
 
 def _check(size_bytes: int, bound: _Bound) -> None:
     if size_bytes > bound.most_bytes:
-        # FastAPI lets only its own kind of exception out of the reading of a body.
-        raise HTTPException(
-            TooLarge.status, f"The body is larger than the {bound.most_bytes:,} bytes that we take here."
-        )
+        raise TooLarge(f"The body is larger than the {bound.most_bytes:,} bytes that we take here.")

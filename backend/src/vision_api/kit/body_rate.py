@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from http import HTTPStatus
 
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vision_api.errors import TooSlow
 
 WINDOW_SECONDS = 30.0
 LEAST_BYTES_PER_SECOND = 1024
@@ -54,7 +54,6 @@ class BodyRate:
         await self.app(scope, receive_in_time, send)
 
 
-def _too_slow() -> HTTPException:
-    # FastAPI lets only its own kind of exception out of the reading of a body.
+def _too_slow() -> TooSlow:
     detail = "The body of this request arrives too slowly. Send it again; send large files by resumable upload."
-    return HTTPException(HTTPStatus.REQUEST_TIMEOUT, detail, headers={"Connection": "close"})
+    return TooSlow(detail, headers={"Connection": "close"})

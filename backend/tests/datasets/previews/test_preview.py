@@ -5,6 +5,7 @@ import json
 from itertools import product
 from typing import Any
 
+import pytest
 from PIL import Image
 from support.common import fields_of, problem_of
 from support.dataset_api import URL, DatasetApi, coins, zipped

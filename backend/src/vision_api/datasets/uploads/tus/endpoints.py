@@ -56,7 +56,7 @@ class TusRoute(APIRoute):
                     raise UnsupportedVersion(detail, headers={"Tus-Version": VERSION})
                 response = await handle(request)
             except ApiError as error:
-                error.headers["Tus-Resumable"] = VERSION
+                error.headers = {**(error.headers or {}), "Tus-Resumable": VERSION}
                 raise
             response.headers["Tus-Resumable"] = VERSION
             return response
