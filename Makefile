@@ -8,7 +8,7 @@ THOROUGH := tests backend $(wildcard services/*)
 TYPED := $(wildcard shared/*) backend $(wildcard services/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run env up down logs backup restore usage test test-thorough test-kills test-compose chaos check imports
+.PHONY: help setup run env up down logs backup restore usage test test-thorough test-kills test-compose test-fuzz chaos check imports
 .PHONY: format lock catalog catalog-check catalog-page bench docs clean
 
 help: ## list the commands
@@ -54,6 +54,9 @@ test-kills: setup ## run lifecycles of jobs, a lost disk and a short `make chaos
 test-compose: setup ## run the scenarios on real containers, and kills, an upgrade and a backup (needs a Docker engine)
 	@cd tests && IN_CONTAINERS=1 .venv/bin/python -m pytest -q scenarios/test_0* compose -m "compose or not thorough"
 	@cd shared/trainer_kit && .venv/bin/python -m pytest -q tests/supervisor/test_container_launcher.py -m compose
+
+test-fuzz: setup ## make up requests from the OpenAPI document, as each role and on both databases (ARGS="--seconds 600 --seed N")
+	@cd tests && .venv/bin/python -m fuzz $(ARGS)
 
 chaos: setup ## kill every part of the platform while jobs train, and check that nothing is lost (SEED=… repeats a run)
 	@cd tests && .venv/bin/python -m faults $(SEED)

@@ -45,9 +45,9 @@ class BodyRate:
             waited += time.monotonic() - started_at
             received += len(message.get("body", b""))
             is_complete = message["type"] != "http.request" or not message.get("more_body", False)
-            if not is_complete and (is_patient or waited >= self.window_seconds):
-                if received < least_bytes:
-                    raise _too_slow()
+            if waited >= self.window_seconds and received < least_bytes and not is_complete:
+                raise _too_slow()
+            if waited >= self.window_seconds or (is_patient and received):
                 waited, received = 0.0, 0
             return message
 
