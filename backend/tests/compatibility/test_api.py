@@ -10,6 +10,8 @@ ADDED_FACTS: tuple[str, ...] = (
     "/api/v1/training/jobs/preflight/{operation_id}",
     "/api/v1/training/jobs/{job_id}/work get deprecated",
     "/api/v1/training/jobs/{job_id}/work/{work_id} get deprecated",
+    "/api/v1/training/jobs get parameters query:q ",
+    "/api/v1/training/jobs get parameters query:task_type ",
 )
 """Beginnings of facts that the snapshot does not have, such as `/api/v1/training/jobs/{job_id}/operations`."""
 ADDED_PROPERTIES: tuple[str, ...] = (

@@ -11,7 +11,7 @@ from support.job_rows import MakeJob
 from support.small_service import make_card, make_list
 
 from vision_api.db.session import Database
-from vision_api.models import Artifact, JobStatus, Project, ProjectMember, ProjectRole, TrainingJob
+from vision_api.models import Artifact, JobStatus, Project, ProjectMember, ProjectRole, TrainingJob, User
 from vision_api.platform import platform_of
 
 S = JobStatus
@@ -367,6 +367,35 @@ async def test_a_projects_experiments_can_be_filtered_and_paged(
     page = await api.get(path, params={"limit": 2})
     assert page.headers["X-Total-Count"] == "3"
     assert [job["id"] for job in (await api.get(page.links["next"]["url"])).json()] == [first.id]
+
+
+async def test_the_experiments_of_all_projects_can_be_filtered(
+    api: httpx.AsyncClient, database: Database, make_job: MakeJob, owner: User
+) -> None:
+    mine, foreign = Project(name="Letters"), Project(name="Foreign")
+    async with database.transaction() as session:
+        session.add_all([mine, foreign])
+        await session.flush()
+        session.add(ProjectMember(project_id=mine.id, user_id=owner.id, role=ProjectRole.VIEWER))
+    first = await make_job(name="50% off")
+    second = await make_job(name="other", model_name="resnet18", project_id=mine.id)
+    third = await make_job(name="third", notes="see 50 cents", task_type="object_detection", project_id=mine.id)
+    await make_job(name="50% resnet18", notes="cents", task_type="object_detection", project_id=foreign.id)
+
+    async def ids(**filters: Any) -> list[int]:
+        return [job["id"] for job in (await api.get(JOBS, params=filters)).json()]
+
+    assert await ids() == [third.id, second.id, first.id]
+    assert await ids(q="50") == [third.id, first.id]
+    assert await ids(q="50%") == [first.id]
+    assert await ids(q="ResNet18") == [second.id]
+    assert await ids(q="cents") == [third.id]
+    assert await ids(task_type="object_detection") == [third.id]
+    assert await ids(task_type="image_classification") == [second.id, first.id]
+    assert await ids(task_type="image_classification", q="50") == [first.id]
+    assert await ids(project_id=mine.id, q="50") == [third.id]
+    problem = problem_of(await api.get(JOBS, params={"task_type": "telepathy"}), 422, "validation_failed")
+    assert fields_of(problem) == ["task_type"]
 
 
 async def test_a_list_takes_the_same_statements_however_many_jobs(

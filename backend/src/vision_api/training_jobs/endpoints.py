@@ -27,6 +27,8 @@ router = APIRouter(tags=["training jobs"])
 
 Framework = Annotated[str | None, Query(max_length=64, description="Such as `timm`.")]
 Status = Annotated[JobStatus | None, Query(description="Only those in this status.")]
+Task = Annotated[TaskType | None, Query(description="Only those of one task.")]
+Text = Annotated[str | None, Query(max_length=200, description="In name, model and notes.")]
 ACCEPTED = status.HTTP_202_ACCEPTED
 CREATED = status.HTTP_201_CREATED
 
@@ -70,11 +72,15 @@ async def list_training_jobs(
     project_id: Annotated[ResourceId | None, Query(description="Only those of one project.")] = None,
     status: Status = None,
     framework: Framework = None,
+    task_type: Task = None,
+    q: Text = None,
 ) -> list[TrainingJobRead]:
     """List the experiments of all your projects, newest first."""
     if project_id is not None:
         await get_project_for(session, user, project_id)
-    query = repository.visible_jobs(user, project_id=project_id, status=status, framework=framework)
+    query = repository.visible_jobs(
+        user, project_id=project_id, status=status, framework=framework, task_type=task_type, q=q
+    )
     return await _page(session, query, params, request, response)
 
 
@@ -88,8 +94,8 @@ async def list_project_experiments(
     response: Response,
     status: Status = None,
     framework: Framework = None,
-    task_type: Annotated[TaskType | None, Query(description="Only those of one task.")] = None,
-    q: Annotated[str | None, Query(max_length=200, description="In name, model and notes.")] = None,
+    task_type: Task = None,
+    q: Text = None,
 ) -> list[TrainingJobRead]:
     """List the experiments of a project, newest first."""
     await get_project_for(session, user, project_id)
