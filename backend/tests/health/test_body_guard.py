@@ -88,7 +88,7 @@ async def test_a_member_gets_the_errors_of_the_body(
     )
 
 
-async def test_who_must_change_the_password_first_is_told_so_before_the_body_is_read(
+async def test_a_generated_password_must_be_changed_before_a_body_is_read(
     client: httpx.AsyncClient, make_user: MakeUser, auth_headers: AuthHeaders
 ) -> None:
     body = Body()
