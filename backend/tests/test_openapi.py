@@ -64,3 +64,33 @@ def test_bodies_show_examples(described: dict[str, Any]) -> None:
     schemas = described["components"]["schemas"]
     for name in ("UserCreate", "ProjectCreate", "TrainingJobCreate"):
         assert "example" in json.dumps(schemas[name]), name
+
+
+def _unbounded(schema: Any, place: str) -> Iterator[str]:
+    """Yield the place of every integer without a largest value."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "integer" and not {"maximum", "exclusiveMaximum", "enum", "const"} & schema.keys():
+            yield place
+        for name, part in schema.items():
+            if name not in ("example", "examples", "default"):
+                yield from _unbounded(part, f"{place} {name}")
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from _unbounded(part, place)
+
+
+def test_every_integer_that_a_client_sends_is_bounded(described: dict[str, Any]) -> None:
+    """A column holds 64 bits, or fewer: what it cannot hold is refused as invalid."""
+    components = described["components"]["schemas"]
+    found: list[str] = []
+    for path, operations in described["paths"].items():
+        for method, operation in operations.items():
+            place = f"{method} {path}"
+            for parameter in operation.get("parameters", []):
+                found += _unbounded(parameter["schema"], f"{place} {parameter['name']}")
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                reference = content["schema"].get("$ref")
+                schema = components[reference.rpartition("/")[2]] if reference else content["schema"]
+                found += _unbounded(schema, place)
+
+    assert found == []

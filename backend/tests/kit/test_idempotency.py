@@ -41,6 +41,13 @@ async def test_repeated_request_gets_the_first_answer(
     assert await _count_projects(app) == 1
 
 
+async def test_a_repetition_after_a_deletion_is_a_conflict(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
+    made = await _create(client, headers)
+    assert (await client.delete(f"{URL}/{made.json()['id']}", headers=headers)).status_code == 204
+
+    problem_of(await _create(client, headers), 409, "conflict")
+
+
 async def test_requests_at_the_same_moment_create_one(
     client: httpx.AsyncClient, app: FastAPI, headers: dict[str, str]
 ) -> None:

@@ -39,7 +39,12 @@ def _form(**fields: dict[str, Any]) -> dict[str, Any]:
 
 _CREATE_FORM = _form(
     name={"type": "string", "maxLength": 200, "example": "Coins, first batch"},
-    project_id={"type": "integer", "description": "Without it the data set is yours alone."},
+    project_id={
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 2**63 - 1,
+        "description": "Without it the data set is yours alone.",
+    },  # fmt: skip
 )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import delete
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from vision_api.errors import Conflict, Invalid
+from vision_api.errors import Conflict, Invalid, NotFound
 from vision_api.kit.clock import utc_now
 from vision_api.models.idempotency_record import IdempotencyRecord
 
@@ -37,11 +37,13 @@ class Idempotency:
         body: BaseModel | Mapping[str, Any] | None,
         result_type: type[Result],
         create: Callable[[], Awaitable[Result]],
+        find: Callable[[Result], Awaitable[object]],
     ) -> Result:
         """Return what `create` makes, or what it made the first time.
 
         The record is written in the same transaction as the row. A second request that comes while the first is
-        still at work waits for it. Raises Invalid(idempotency_mismatch) if the key came with another body.
+        still at work waits for it. `find` looks for what was made, and raises NotFound if it is deleted.
+        Raises Invalid(idempotency_mismatch) if the key came with another body, Conflict if the row is deleted.
         """
         if self.key is None:
             return await create()
@@ -58,7 +60,14 @@ class Idempotency:
             )
         if record.result is None:
             raise Conflict("The request with this Idempotency-Key is still at work.")
-        return result_type.model_validate_json(record.result)
+        result = result_type.model_validate_json(record.result)
+        try:
+            await find(result)
+        except NotFound as error:
+            raise Conflict(
+                "What the request with this Idempotency-Key created is deleted. Use a new key to create it again."
+            ) from error
+        return result
 
     async def _claim(self, session: AsyncSession, user_id: int, body_hash: str) -> IdempotencyRecord | None:
         """Claim the key: None if it was free, else the record of the request that had it first."""

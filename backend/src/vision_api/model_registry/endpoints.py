@@ -1,7 +1,7 @@
 """Routes of registered models and model cards."""
 
 from pathlib import PurePosixPath
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Request, Response, status
@@ -13,7 +13,6 @@ from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_api.kit.schemas import ResourceId
 from vision_api.model_registry import use_cases, workflows
 from vision_api.model_registry.hub_card import render_version
-from vision_api.model_registry.repository import VersionSelector
 from vision_api.model_registry.schemas import (
     ModelName,
     ModelRegister,
@@ -29,7 +28,9 @@ router = APIRouter(tags=["registered models"])
 MODELS = "/projects/{project_id}/models"
 VERSIONS = MODELS + "/{name}/versions"
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
-VersionPath = Annotated[Number | VersionSelector, Path(description="A number, `latest` or `production`.")]
+VersionPath = Annotated[
+    Number | Literal["latest", "production"], Path(description="A number, `latest` or `production`.")
+]
 MARKDOWN = "text/markdown; charset=utf-8"
 
 

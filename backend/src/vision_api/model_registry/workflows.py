@@ -49,7 +49,16 @@ async def register(
                 session, store=store, user=user, project_id=project_id, request=request, uid=uid, lineage=lineage
             )
 
-        return await idempotency.once(session, user_id=user.id, body=request, result_type=ModelVersionRead, create=add)
+        return await idempotency.once(
+            session,
+            user_id=user.id,
+            body=request,
+            result_type=ModelVersionRead,
+            create=add,
+            find=lambda made: use_cases.get_version(
+                session, user=user, project_id=project_id, name=made.name, which=made.version
+            ),
+        )
 
 
 async def _copy_weights(database: Database, store: ObjectStore, source: LineageSource, uid: UUID) -> None:

@@ -88,7 +88,14 @@ async def queue(
 
     if idempotency is None:
         return (await add()).id
-    created = await idempotency.once(session, user_id=user.id, body=body, result_type=OperationCreated, create=add)
+    created = await idempotency.once(
+        session,
+        user_id=user.id,
+        body=body,
+        result_type=OperationCreated,
+        create=add,
+        find=lambda made: get_operation(session, user=user, operation_id=made.id, job_id=row.parent_id),
+    )
     return created.id
 
 
@@ -108,9 +115,12 @@ async def get_operation(
     if job_id is not None:
         await access.get_job_for(session, user, job_id)
     row = await repository.get_operation(session, operation_id, parent_id=job_id)
-    if row is None:
-        raise NotFound("This experiment has no such operation (any more).")
-    await access.get_job_for(session, user, row.id)
+    try:
+        if row is None:
+            raise NotFound
+        await access.get_job_for(session, user, row.id)
+    except NotFound as error:  # the same for what there is not, and for what is others'
+        raise NotFound("There is no such operation (any more).") from error
     [operation] = await _read(session, [row])
     report = await jobs.find_artifact(session, row.id, PREDICTIONS) if rules_of(row).has_predictions else None
     return operation, report

@@ -44,6 +44,7 @@ async def create_project(
         body=body,
         result_type=ProjectRead,
         create=lambda: use_cases.create_project(session, user=user, request=body),
+        find=lambda made: use_cases.get_project(session, user=user, project_id=made.id),
     )
     response.headers["Location"] = f"/api/v1/projects/{project.id}"
     return project
@@ -100,6 +101,7 @@ async def add_member(
         body=body,
         result_type=MemberRead,
         create=lambda: member_use_cases.add_member(session, user=user, project_id=project_id, request=body),
+        find=lambda made: member_use_cases.get_member(session, user=user, project_id=project_id, user_id=made.user_id),
     )
     response.headers["Location"] = f"/api/v1/projects/{project_id}/members/{member.user_id}"
     return member

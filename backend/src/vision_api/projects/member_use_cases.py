@@ -11,12 +11,23 @@ from vision_api.projects.access import get_project_for
 from vision_api.projects.schemas import MemberCreate, MemberRead, MemberUpdate
 from vision_api.projects.serializers import read_member
 
+MISSING = "This user is not a member of the project."
+
 
 async def page_members(session: AsyncSession, *, user: User, project_id: int, params: PageRequest) -> Page[MemberRead]:
     """Return a page of the members. Raises NotFound."""
     await get_project_for(session, user, project_id)
     page = await repository.page_members(session, project_id=project_id, params=params)
     return page.map(lambda row: read_member(*row))
+
+
+async def get_member(session: AsyncSession, *, user: User, project_id: int, user_id: int) -> MemberRead:
+    """Return one member. Raises NotFound."""
+    await get_project_for(session, user, project_id)
+    member = await repository.get_member(session, project_id=project_id, user_id=user_id)
+    if member is None:
+        raise NotFound(MISSING)
+    return read_member(member, await session.get_one(User, user_id))
 
 
 async def add_member(session: AsyncSession, *, user: User, project_id: int, request: MemberCreate) -> MemberRead:
@@ -58,7 +69,7 @@ async def _lock_member(session: AsyncSession, project_id: int, user_id: int) -> 
     await repository.lock_project(session, project_id)
     member = await repository.get_member(session, project_id=project_id, user_id=user_id)
     if member is None:
-        raise NotFound("This user is not a member of the project.")
+        raise NotFound(MISSING)
     return member
 
 

@@ -63,7 +63,14 @@ async def create(
 
     if idempotency is None:
         return await add()
-    return await idempotency.once(session, user_id=user.id, body=body, result_type=TrainingJobRead, create=add)
+    return await idempotency.once(
+        session,
+        user_id=user.id,
+        body=body,
+        result_type=TrainingJobRead,
+        create=add,
+        find=lambda made: access.get_job_for(session, user, made.id),
+    )
 
 
 async def get(session: AsyncSession, *, user: User, job_id: int) -> TrainingJobRead:

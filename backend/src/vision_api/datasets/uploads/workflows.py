@@ -44,6 +44,10 @@ async def upload_dataset(
     idempotency: Idempotency,
 ) -> DatasetRead:
     """Create a data set of the archive in a form. Raises Invalid, NotFound or Forbidden for its project, TooLarge."""
+
+    async def find(session: AsyncSession, made: DatasetRead) -> object:
+        return await get_dataset_for(session, user, made.id)
+
     async with receive_upload(request, incoming_folder(settings)) as upload:
         form = upload.form(DatasetCreate)
         if form.project_id is not None:
@@ -53,7 +57,7 @@ async def upload_dataset(
         async def create(session: AsyncSession, stored: StoredObject) -> DatasetRead:
             return await use_cases.create_dataset(session, user=user, request=form, origin=_origin(stored, form))
 
-        return await _ingest(database, store, upload, user, idempotency, form.model_dump(), DatasetRead, create)
+        return await _ingest(database, store, upload, user, idempotency, form.model_dump(), DatasetRead, create, find)
 
 
 async def upload_version(
@@ -73,9 +77,13 @@ async def upload_version(
     async def create(session: AsyncSession, stored: StoredObject) -> VersionRead:
         return await use_cases.add_version(session, user=user, dataset_id=dataset_id, origin=_origin(stored, form))
 
+    async def find(session: AsyncSession, _made: VersionRead) -> object:
+        return await get_dataset_for(session, user, dataset_id)
+
     async with receive_upload(request, incoming_folder(settings)) as upload:
         form = upload.form(VersionCreate)
-        return await _ingest(database, store, upload, user, idempotency, form.split_options or {}, VersionRead, create)
+        fields = form.split_options or {}
+        return await _ingest(database, store, upload, user, idempotency, fields, VersionRead, create, find)
 
 
 async def import_dataset(
@@ -90,7 +98,14 @@ async def import_dataset(
                 await get_project_for(session, user, request.project_id, role="editor")
             return await use_cases.create_dataset(session, user=user, request=request, origin=origin)
 
-        return await idempotency.once(session, user_id=user.id, body=request, result_type=DatasetRead, create=create)
+        return await idempotency.once(
+            session,
+            user_id=user.id,
+            body=request,
+            result_type=DatasetRead,
+            create=create,
+            find=lambda made: get_dataset_for(session, user, made.id),
+        )
 
 
 async def import_version(
@@ -109,7 +124,14 @@ async def import_version(
         async def create() -> VersionRead:
             return await use_cases.add_version(session, user=user, dataset_id=dataset_id, origin=origin)
 
-        return await idempotency.once(session, user_id=user.id, body=request, result_type=VersionRead, create=create)
+        return await idempotency.once(
+            session,
+            user_id=user.id,
+            body=request,
+            result_type=VersionRead,
+            create=create,
+            find=lambda _made: get_dataset_for(session, user, dataset_id),
+        )
 
 
 async def _ingest(
@@ -121,6 +143,7 @@ async def _ingest(
     form: Mapping[str, Any],
     read: type[Read],
     create: Callable[[AsyncSession, StoredObject], Awaitable[Read]],
+    find: Callable[[AsyncSession, Read], Awaitable[object]],
 ) -> Read:
     """Store the file, and create its row once. The file of a repeated request is deleted: the first one has its own."""
     is_created = False
@@ -133,7 +156,14 @@ async def _ingest(
                 return await create(session, stored)
 
             body = {**form, "sha256": stored.sha256}
-            created = await idempotency.once(session, user_id=user.id, body=body, result_type=read, create=create_once)
+            created = await idempotency.once(
+                session,
+                user_id=user.id,
+                body=body,
+                result_type=read,
+                create=create_once,
+                find=lambda made: find(session, made),
+            )
         if not is_created:
             await anyio.to_thread.run_sync(store.delete, stored.uri)
     return created

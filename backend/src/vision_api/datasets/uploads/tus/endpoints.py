@@ -114,7 +114,14 @@ async def create_upload(
         return UploadRead.model_validate(upload)
 
     body = {"length": length, "metadata": upload_metadata}
-    created = await idempotency.once(session, user_id=user.id, body=body, result_type=UploadRead, create=create)
+    created = await idempotency.once(
+        session,
+        user_id=user.id,
+        body=body,
+        result_type=UploadRead,
+        create=create,
+        find=lambda made: use_cases.get_upload(session, user=user, upload_id=made.id),
+    )
     response.headers["Location"] = f"{request.url.path}/{created.id}"
     response.headers["Upload-Expires"] = format_datetime(created.expires_at, usegmt=True)
     return created
