@@ -19,6 +19,10 @@ ADDED_PROPERTIES: tuple[str, ...] = (
     'pattern = "^[^\\\\u0000-',  # names are one line without control characters
 )
 """Parts of facts that the snapshot does not have, of a schema that many routes share."""
+CORRECTED: tuple[str, ...] = (
+    " path:version schema anyOf ",  # had a variant without bounds, which was a 500
+)
+"""Parts of facts that the snapshot has otherwise."""
 ADDED_ROUTES: tuple[str, ...] = (
     "GET /api/v1/training/jobs/{job_id}/operations",
     "GET /api/v1/training/jobs/preflight/{operation_id}",
@@ -35,9 +39,9 @@ def test_facts_of_the_api_are_those_of_the_snapshot() -> None:
     before, now = api_facts(load("api.json")), api_facts(without_texts(make_app().openapi()))
     before = {_renamed(fact, RENAMED) if "/preflight/{work_id}" in fact else fact for fact in before}
 
-    assert sorted(before - now) == []
+    assert [fact for fact in sorted(before - now) if not any(part in fact for part in CORRECTED)] == []
     added = [fact for fact in sorted(now - before) if not fact.startswith(ADDED_FACTS)]
-    assert [fact for fact in added if not any(part in fact for part in ADDED_PROPERTIES)] == []
+    assert [fact for fact in added if not any(part in fact for part in (*ADDED_PROPERTIES, *CORRECTED))] == []
 
 
 def test_problem_codes_are_those_of_the_snapshot() -> None:

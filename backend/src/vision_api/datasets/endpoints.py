@@ -44,7 +44,7 @@ _CREATE_FORM = _form(
         "minimum": 1,
         "maximum": 2**63 - 1,
         "description": "Without it the data set is yours alone.",
-    },  # fmt: skip
+    },
 )
 
 
