@@ -6,6 +6,7 @@ from compatibility.facts import api_facts, make_app, problem_codes, route_flows,
 from compatibility.snapshots import load
 
 ADDED_FACTS: tuple[str, ...] = (
+    "/api/v1/datasets post requestBody content multipart/form-data schema properties project_id m",
     "/api/v1/training/jobs/{job_id}/operations",
     "/api/v1/training/jobs/preflight/{operation_id}",
     "/api/v1/training/jobs/{job_id}/work get deprecated",
