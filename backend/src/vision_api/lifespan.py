@@ -8,7 +8,6 @@ from fastapi import FastAPI
 
 from data_kit import open_store
 from http_kit.request_metrics import RequestMetrics
-from vision_api.auth.throttle import LoginThrottle
 from vision_api.auth.tokens import AccessTokens, signing_secret
 from vision_api.catalog.catalog import running_catalog
 from vision_api.config import Settings
@@ -73,7 +72,6 @@ async def _start_parts(
         database=database,
         store=store,
         access_tokens=access_tokens,
-        login_throttle=LoginThrottle(),
         registry=registry,
         catalog=await parts.enter_async_context(running_catalog(database, registry)),
         notifier=notifier,

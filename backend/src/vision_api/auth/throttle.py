@@ -1,57 +1,50 @@
-"""Rate limit of password guesses."""
+"""Limits of what strangers, or one client, may do how often.
 
-import time
-from collections import deque
-from collections.abc import Callable
+Signing in has three, which together refuse a guesser and nobody else:
 
-from vision_api.errors import RateLimited
+- an account may fail a few times from one network: a guesser there is slowed down, its owner elsewhere is not;
+- an account may fail more often overall: then only networks where it signed in lately are heard, so that a thousand
+  networks guess no better than one, and the owner still comes in;
+- an address may fail at many accounts: then it is heard for accounts that have not failed lately, and for those that
+  signed in there, so that those who share an address with a guesser still come in.
+"""
 
-WINDOW_SECONDS = 300.0
-PER_ACCOUNT = 10
-PER_ADDRESS = 100
-MOST_KEYS = 10_000
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+
+WINDOW = timedelta(minutes=5)
+"""Time from the first attempt that is counted, after which all are forgotten."""
+KNOWN_FOR = timedelta(days=30)
+"""Time for which a network is known after a sign-in."""
+MOST_NETWORKS = 100
+"""Number of known networks of one account."""
 
 
-class LoginThrottle:
-    """Counts attempts for each account and address, and for each address, over the last five minutes.
+@dataclass(frozen=True)
+class Limit:
+    """How many attempts of one kind a client may make within WINDOW. `attempts` is the kind in words."""
 
-    An attempt counts before its password is checked, so that guesses sent at once count too; a right password
-    takes its own back. Counts live in this process: a restart forgets them, and each replica has its own.
-    """
+    name: str
+    most: int
+    attempts: str
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._attempts: dict[str, deque[float]] = {}
-        """Times at which each attempt expires, oldest first."""
+    def key(self, *client: str) -> str:
+        """Return the key of a client's count: no text that anybody could read an e-mail or an address from."""
+        return hashlib.sha256("\0".join((self.name, *client)).encode()).hexdigest()
 
-    def attempt(self, *, email: str, address: str) -> None:
-        """Count an attempt. Raises RateLimited when there were too many."""
-        now = self._clock()
-        self._delete_expired(now)
-        for key, most in self._keys(email, address):
-            times = self._attempts.get(key)
-            if times and len(times) >= most:
-                wait = int(times[0] - now) + 1
-                raise RateLimited(f"Too many attempts to sign in. Try again in {wait} s.", retry_after_seconds=wait)
-        for key, _ in self._keys(email, address):
-            self._attempts.setdefault(key, deque()).append(now + WINDOW_SECONDS)
 
-    def succeeded(self, *, email: str, address: str) -> None:
-        """Reset the count of the account after a right password, and take the attempt of its address back."""
-        account, whole_address = (key for key, _ in self._keys(email, address))
-        self._attempts.pop(account, None)
-        if self._attempts.get(whole_address):
-            self._attempts[whole_address].pop()
+ACCOUNT_IN_NETWORK = Limit("account in network", 10, "attempts to sign in")
+ACCOUNT = Limit("account", 100, "attempts to sign in to this account")
+ADDRESS = Limit("address", 100, "attempts to sign in from your address")
+REGISTRATIONS = Limit("registrations", 100, "registrations from your network")
+"""A hash takes 0.2 s of CPU: these are a fifteenth of one core."""
+REFUSED_REFRESHES = Limit("refused refreshes", 100, "refresh tokens that are not good")
+REFRESHES = Limit("refreshes", 60, "refreshes of one sign-in")
+TICKETS = Limit("tickets", 3000, "stream tickets")
+"""A page of 200 pictures needs as many."""
 
-    @staticmethod
-    def _keys(email: str, address: str) -> tuple[tuple[str, int], tuple[str, int]]:
-        return (f"{address} {email}", PER_ACCOUNT), (address, PER_ADDRESS)
 
-    def _delete_expired(self, now: float) -> None:
-        for key, times in list(self._attempts.items()):
-            while times and times[0] <= now:
-                times.popleft()
-            if not times:
-                del self._attempts[key]
-        while len(self._attempts) > MOST_KEYS:
-            del self._attempts[next(iter(self._attempts))]
+def account_mark(email: str) -> str:
+    """Return what stands for an account in the log: the first digits of its e-mail's SHA-256."""
+    return hashlib.sha256(email.encode()).hexdigest()[:12]
