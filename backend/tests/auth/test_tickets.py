@@ -10,7 +10,7 @@ from support.common import AuthHeaders, MakeUser, problem_of
 
 from vision_api.auth import use_cases
 from vision_api.auth.dependencies import CurrentStream, StreamAccess, StreamUser
-from vision_api.auth.throttle import TICKETS, WINDOW
+from vision_api.auth.throttles.limits import TICKETS, WINDOW
 from vision_api.auth.tickets import FIRST_USE_WITHIN, LIFETIME, ticket_path
 from vision_api.auth.tokens import token_hash
 from vision_api.errors import Unauthorized
@@ -153,7 +153,7 @@ async def test_tickets_that_were_not_used_in_time_are_deleted(
     await _age(app, created_at=utc_now() - FIRST_USE_WITHIN * 2)
     await client.post(URL, json={"path": PATH}, headers=await auth_headers(user))
     async with platform_of(app).database.snapshot() as session:
-        assert await session.get(StreamTicket, token_hash(ticket)) is not None  # of another sign-in
+        assert await session.get(StreamTicket, token_hash(ticket)) is not None  # another sign-in's
 
     async with platform_of(app).database.snapshot() as session:
         session_id = (await session.get_one(StreamTicket, token_hash(ticket))).session_id

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from vision_api.auth import throttle_use_cases, use_cases, workflows
+from vision_api.auth import use_cases, workflows
 from vision_api.auth.dependencies import BearerToken, CurrentPrincipal, CurrentUser, get_principal
 from vision_api.auth.schemas import (
     Credentials,
@@ -18,7 +18,8 @@ from vision_api.auth.schemas import (
     UserRead,
     UserUpdate,
 )
-from vision_api.auth.throttle import TICKETS
+from vision_api.auth.throttles import use_cases as throttles
+from vision_api.auth.throttles.limits import TICKETS
 from vision_api.dependencies import (
     AccessTokensDep,
     ClockDep,
@@ -176,6 +177,6 @@ async def create_stream_ticket(
 
     First use within 60 s, then as often as needed there for 12 h, until logout.
     """
-    await throttle_use_cases.count_request(session, limit=TICKETS, client=(str(user.id),), now=clock())
+    await throttles.count_request(session, limit=TICKETS, client=(str(user.id),), now=clock())
     ticket, expires_at = await use_cases.issue_ticket(session, session_id=principal.session_id, path=body.path)
     return StreamTicketRead(ticket=ticket, expires_at=expires_at)

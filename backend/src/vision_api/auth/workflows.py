@@ -7,9 +7,10 @@ import logging
 from datetime import timedelta
 from uuid import UUID
 
-from vision_api.auth import passwords, throttle_use_cases, use_cases
+from vision_api.auth import passwords, use_cases
 from vision_api.auth.schemas import Credentials, TokensRead, UserCreate, UserRead, UserUpdate
-from vision_api.auth.throttle import REFRESHES, REFUSED_REFRESHES, REGISTRATIONS, account_mark
+from vision_api.auth.throttles import use_cases as throttles
+from vision_api.auth.throttles.limits import REFRESHES, REFUSED_REFRESHES, REGISTRATIONS, account_mark
 from vision_api.auth.tokens import AccessToken, AccessTokens
 from vision_api.db.session import Database
 from vision_api.errors import Invalid, RateLimited, Unauthorized
@@ -24,8 +25,8 @@ log = logging.getLogger(__name__)
 async def count_registration(database: Database, *, clock: Clock, address: str) -> None:
     """Count a stranger's attempt to register, before the password is hashed. Raises RateLimited."""
     async with database.transaction() as session:
-        await throttle_use_cases.count_request(session, limit=REGISTRATIONS, client=(network_of(address),), now=clock())
-        await throttle_use_cases.delete_expired_counts(session, now=clock())
+        await throttles.count_request(session, limit=REGISTRATIONS, client=(network_of(address),), now=clock())
+        await throttles.delete_expired_counts(session, now=clock())
 
 
 async def register(database: Database, *, request: UserCreate) -> User:
@@ -59,9 +60,7 @@ async def login(
         log.info("login refused: wrong e-mail or password, account %s at %s", account_mark(credentials.email), address)
         raise Unauthorized("The e-mail or the password is not right.", code="invalid_credentials")
     async with database.transaction() as session:
-        await throttle_use_cases.forgive_sign_in(
-            session, user_id=user.id, email=user.email, address=address, now=clock()
-        )
+        await throttles.forgive_sign_in(session, user_id=user.id, email=user.email, address=address, now=clock())
         refresh_token, session_id = await use_cases.begin_sign_in(session, user=user, lifetime=refresh_lifetime)
     log.info("user %s signed in", user.id)
     return _tokens(access_tokens, user, session_id, refresh_token)
@@ -72,8 +71,8 @@ async def _count_sign_in(database: Database, clock: Clock, email: str, address: 
     now = clock()
     try:
         async with database.transaction() as session:
-            await throttle_use_cases.count_sign_in(session, email=email, address=address, now=now)
-            await throttle_use_cases.delete_expired_counts(session, now=now)
+            await throttles.count_sign_in(session, email=email, address=address, now=now)
+            await throttles.delete_expired_counts(session, now=now)
     except RateLimited:
         log.warning("login refused: too many attempts, account %s at %s", account_mark(email), address)
         raise
@@ -99,13 +98,11 @@ async def refresh(
             renewal = await use_cases.renew_sign_in(session, refresh_token=refresh_token, lifetime=refresh_lifetime)
             if renewal.refresh_token is not None:  # a revocation must be committed
                 client = (str(renewal.session_id),)
-                await throttle_use_cases.count_request(session, limit=REFRESHES, client=client, now=clock())
+                await throttles.count_request(session, limit=REFRESHES, client=client, now=clock())
     except Unauthorized:
         async with database.transaction() as session:
-            await throttle_use_cases.count_request(
-                session, limit=REFUSED_REFRESHES, client=(network_of(address),), now=clock()
-            )
-            await throttle_use_cases.delete_expired_counts(session, now=clock())
+            await throttles.count_request(session, limit=REFUSED_REFRESHES, client=(network_of(address),), now=clock())
+            await throttles.delete_expired_counts(session, now=clock())
         raise
     if renewal.refresh_token is None:
         log.warning("an old refresh token of user %s was used again: the sign-in is revoked", renewal.user.id)
@@ -149,9 +146,7 @@ async def _checked_new_hash(database: Database, clock: Clock, user: User, reques
             message, errors=[FieldProblem(field="current_password", code="invalid_credentials", message=message)]
         )
     async with database.transaction() as session:
-        await throttle_use_cases.forgive_sign_in(
-            session, user_id=user.id, email=user.email, address=address, now=clock()
-        )
+        await throttles.forgive_sign_in(session, user_id=user.id, email=user.email, address=address, now=clock())
     if request.new_password is None or request.new_password == request.current_password:
         raise Invalid("The new password must differ from the current one.", field="new_password")
     return await passwords.hash_password(request.new_password)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 Clock = Callable[[], datetime]
-"""What tells the present time. A test's may stand still."""
+"""Returns the present time. A test's may stand still."""
 
 
 def utc_now() -> datetime:

@@ -15,5 +15,5 @@ class SignInNetwork(Base):
 
     user_id: Mapped[int] = mapped_column(BigInt, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     network: Mapped[str] = mapped_column(String(64), primary_key=True)
-    """As `network_of` writes it: `192.0.2.0/24`."""
+    """Written as by `network_of`: `192.0.2.0/24`."""
     signed_in_at: Mapped[datetime]

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from sqlalchemy import func, select
 from support.common import PASSWORD, MakeUser, problem_of, replace_parts
 
-from vision_api.auth.throttle import (
+from vision_api.auth.throttles.limits import (
     ACCOUNT,
     ACCOUNT_IN_NETWORK,
     ADDRESS,
@@ -25,8 +25,8 @@ from vision_api.auth.throttle import (
     WINDOW,
     account_mark,
 )
-from vision_api.auth.throttle_repository import remember_network
-from vision_api.auth.throttle_use_cases import count_sign_in
+from vision_api.auth.throttles.repository import remember_network
+from vision_api.auth.throttles.use_cases import count_sign_in
 from vision_api.config import Settings
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
@@ -98,7 +98,7 @@ async def test_guesses_at_two_backends_count_together(
         assert await guess((app, second_app)[number % 2], "192.0.2.7") == 401
 
     for backend in (app, second_app):
-        answer = await sign_in(backend, "192.0.2.200")  # of the same /24
+        answer = await sign_in(backend, "192.0.2.200")  # same /24
         problem_of(answer, 429, "rate_limited")
         assert int(answer.headers["Retry-After"]) == WINDOW.total_seconds() + 1
     assert (await sign_in(second_app, "192.0.3.7")).status_code == 200
@@ -124,7 +124,7 @@ async def test_refused_guesses_do_not_lengthen_the_window(
     clock.now += WINDOW / 2
 
     for number in range(2 * ACCOUNT_IN_NETWORK.most):
-        assert await guess(app, f"2001:db8::{number + 2:x}") == 429  # of the same /64
+        assert await guess(app, f"2001:db8::{number + 2:x}") == 429  # same /64
 
     clock.now += WINDOW / 2
     assert (await sign_in(app, "2001:db8::1")).status_code == 200
@@ -139,7 +139,7 @@ async def test_account_guessed_from_everywhere_is_open_where_it_signed_in_lately
 
     stranger = await sign_in(app, "203.0.113.1")
     problem_of(stranger, 429, "rate_limited")
-    assert (await sign_in(app, "198.51.100.77")).status_code == 200  # of the network that is known
+    assert (await sign_in(app, "198.51.100.77")).status_code == 200  # the known network
 
     clock.now += KNOWN_FOR + timedelta(seconds=1)
     await count_guesses(app, MINA, [f"10.0.{number}.1" for number in range(ACCOUNT.most)])

@@ -23,7 +23,7 @@ MOST_NETWORKS = 100
 
 @dataclass(frozen=True)
 class Limit:
-    """How many attempts of one kind a client may make within WINDOW. `attempts` is the kind in words."""
+    """Number of attempts of one kind that a client may make within WINDOW. `attempts` is the kind in words."""
 
     name: str
     most: int

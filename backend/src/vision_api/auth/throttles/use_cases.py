@@ -8,8 +8,16 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from vision_api.auth import throttle_repository as repository
-from vision_api.auth.throttle import ACCOUNT, ACCOUNT_IN_NETWORK, ADDRESS, KNOWN_FOR, MOST_NETWORKS, WINDOW, Limit
+from vision_api.auth.throttles import repository
+from vision_api.auth.throttles.limits import (
+    ACCOUNT,
+    ACCOUNT_IN_NETWORK,
+    ADDRESS,
+    KNOWN_FOR,
+    MOST_NETWORKS,
+    WINDOW,
+    Limit,
+)
 from vision_api.errors import RateLimited
 from vision_api.kit.networks import network_of, peer_of
 

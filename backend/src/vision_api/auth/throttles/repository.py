@@ -1,13 +1,16 @@
 """Statements about counts of throttles, and about networks of sign-ins."""
 
 from datetime import datetime, timedelta
+from typing import cast
 
-from sqlalchemy import case, delete, select, update
+from sqlalchemy import Table, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.db.bulk import write_rows
 from vision_api.models import SignInNetwork, ThrottleCount, User
+
+_NETWORKS = cast("Table", SignInNetwork.__table__)
 
 DELETED_AT_ONCE = 10
 """More than one attempt adds: expired rows never pile up."""
@@ -70,7 +73,7 @@ async def remember_network(
 ) -> None:
     """Write that a user signed in from a network, and forget the oldest ones."""
     row = {"user_id": user_id, "network": network, "signed_in_at": now}
-    await write_rows(session, SignInNetwork.__table__, [row], replacing=["signed_in_at"])
+    await write_rows(session, _NETWORKS, [row], replacing=["signed_in_at"])
     ours = SignInNetwork.user_id == user_id
     newest = select(SignInNetwork.network).where(ours).order_by(SignInNetwork.signed_in_at.desc()).limit(most)
     is_old = (SignInNetwork.signed_in_at < forget_before) | SignInNetwork.network.not_in(newest)
