@@ -29,8 +29,6 @@ from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_jobs.streaming.change_watcher import running_change_watcher
 from vision_api.training_services import running_registry
 
-PROJECT_LISTS_KEPT = 1000
-
 
 @asynccontextmanager
 async def lifespan(
@@ -75,7 +73,7 @@ async def _start_parts(
         registry=registry,
         catalog=await parts.enter_async_context(running_catalog(database, registry)),
         notifier=notifier,
-        project_lists=ResponseCache(largest=PROJECT_LISTS_KEPT),
+        project_lists=ResponseCache(),
         storage_probe=storage_probe,
         request_metrics=request_metrics,
         state_metrics=StateMetrics(database, registry, settings.storage_url),
