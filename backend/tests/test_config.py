@@ -81,3 +81,17 @@ def test_secrets_do_not_show_in_the_settings(environment: pytest.MonkeyPatch) ->
     environment.setenv("JWT_SECRET", GOOD)
     environment.setenv("DATABASE_URL", f"postgresql://u:{GOOD}@h/d")
     assert GOOD not in repr(load_settings())
+
+
+def test_a_redirect_needs_the_address_that_it_leads_to(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("RAILWAY_PUBLIC_DOMAIN", raising=False)
+    environment.setenv("HTTPS_REDIRECT", "true")
+    with pytest.raises(ConfigurationError, match="HTTPS_REDIRECT needs PUBLIC_URL"):
+        load_settings()
+    for wrong in ("http://api.example.com", "https://api.example.com/v1", "https://mina@api.example.com"):
+        environment.setenv("PUBLIC_URL", wrong)
+        with pytest.raises(ConfigurationError, match="PUBLIC_URL"):
+            load_settings()
+    environment.delenv("PUBLIC_URL")
+    environment.setenv("RAILWAY_PUBLIC_DOMAIN", "backend.up.railway.app")
+    assert load_settings().public_url == "https://backend.up.railway.app"

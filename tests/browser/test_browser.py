@@ -41,7 +41,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     api, app, plain = (free_port() for _ in range(3))
     settings = {
         "CORS_ORIGINS": f"https://app.localhost:{app}", "TRUSTED_PROXIES": "127.0.0.1", "HTTPS_REDIRECT": "true",
-        "HSTS_SECONDS": "60",
+        "PUBLIC_URL": "https://api.localhost", "HSTS_SECONDS": "60",
     }  # fmt: skip
     platform = DeployedPlatform(folder / "platform", frameworks=("timm",), settings=settings)
     shutil.copytree(ROOT / "samples/digits", platform.datasets / "digits")

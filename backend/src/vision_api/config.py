@@ -50,6 +50,12 @@ def service_urls_from(environ: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def _railway_url() -> str:
+    """Return the public address that Railway gives a service."""
+    domain = os.environ.get("RAILWAY_PUBLIC_DOMAIN", "")
+    return f"https://{domain}" if domain else ""
+
+
 class Settings(BaseSettings):
     """Settings of the backend. Their names are those of the environment variables, in lower case.
 
@@ -114,8 +120,13 @@ class Settings(BaseSettings):
         default_factory=lambda known: () if known.get("environment") == "production" else ("http://localhost:3000",)
     )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    public_url: str = Field(
+        default_factory=_railway_url,
+        pattern=r"^(https://[^/\s?#@]+)?$",
+        description="Where browsers reach this backend, without a path. Redirects lead there.",
+    )
     https_redirect: bool = Field(
-        default=False, description="HTTP → HTTPS, by the scheme that the proxy in front reports."
+        default=False, description="HTTP → HTTPS, by the scheme that the proxy in front reports; needs `public_url`."
     )
     hsts_seconds: int = Field(default=0, ge=0, le=2 * 365 * 24 * 3600, description="0: no header.")
     metrics_token: SecretStr | None = None
@@ -190,6 +201,12 @@ class Settings(BaseSettings):
         if password is not None and len(password.get_secret_value().encode()) > LONGEST_PASSWORD_BYTES:
             raise ValueError(f"may have at most {LONGEST_PASSWORD_BYTES} bytes")
         return password
+
+    @model_validator(mode="after")
+    def _redirect_has_host(self) -> Self:
+        if self.https_redirect and not self.public_url:
+            raise ValueError("HTTPS_REDIRECT needs PUBLIC_URL, such as https://api.example.com: where it redirects to")
+        return self
 
     @model_validator(mode="after")
     def _token_has_namespace(self) -> Self:

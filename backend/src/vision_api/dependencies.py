@@ -8,11 +8,11 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_kit import ObjectStore
-from vision_api.auth.throttle import LoginThrottle
 from vision_api.auth.tokens import AccessTokens
 from vision_api.catalog.catalog import Catalog
 from vision_api.config import Settings
 from vision_api.db.session import Database
+from vision_api.kit.clock import Clock
 from vision_api.platform import Platform, platform_of
 from vision_api.training_jobs.notifier import Notifier
 
@@ -40,8 +40,8 @@ async def _access_tokens(platform: PlatformDep) -> AccessTokens:
     return platform.access_tokens
 
 
-async def _login_throttle(platform: PlatformDep) -> LoginThrottle:
-    return platform.login_throttle
+async def _clock(platform: PlatformDep) -> Clock:
+    return platform.clock
 
 
 async def _refresh_lifetime(platform: PlatformDep) -> timedelta:
@@ -60,7 +60,7 @@ SettingsDep = Annotated[Settings, Depends(_settings)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 StoreDep = Annotated[ObjectStore, Depends(_store)]
 AccessTokensDep = Annotated[AccessTokens, Depends(_access_tokens)]
-LoginThrottleDep = Annotated[LoginThrottle, Depends(_login_throttle)]
+ClockDep = Annotated[Clock, Depends(_clock)]
 RefreshLifetime = Annotated[timedelta, Depends(_refresh_lifetime)]
 CatalogDep = Annotated[Catalog, Depends(_catalog)]
 NotifierDep = Annotated[Notifier, Depends(_notifier)]

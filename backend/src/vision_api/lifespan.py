@@ -8,7 +8,6 @@ from fastapi import FastAPI
 
 from data_kit import open_store
 from http_kit.request_metrics import RequestMetrics
-from vision_api.auth.throttle import LoginThrottle
 from vision_api.auth.tokens import AccessTokens, signing_secret
 from vision_api.catalog.catalog import running_catalog
 from vision_api.config import Settings
@@ -29,8 +28,6 @@ from vision_api.training_jobs.loops.lifespan import running_loops
 from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_jobs.streaming.change_watcher import running_change_watcher
 from vision_api.training_services import running_registry
-
-PROJECT_LISTS_KEPT = 1000
 
 
 @asynccontextmanager
@@ -73,11 +70,10 @@ async def _start_parts(
         database=database,
         store=store,
         access_tokens=access_tokens,
-        login_throttle=LoginThrottle(),
         registry=registry,
         catalog=await parts.enter_async_context(running_catalog(database, registry)),
         notifier=notifier,
-        project_lists=ResponseCache(largest=PROJECT_LISTS_KEPT),
+        project_lists=ResponseCache(),
         storage_probe=storage_probe,
         request_metrics=request_metrics,
         state_metrics=StateMetrics(database, registry, settings.storage_url),

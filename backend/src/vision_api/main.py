@@ -103,7 +103,8 @@ def _add_middleware(app: FastAPI, settings: Settings, request_metrics: RequestMe
     )
     app.add_middleware(SecurityHeaders, secret_prefix=f"{PREFIX}/auth/")
     if settings.https_redirect or settings.hsts_seconds:
-        app.add_middleware(HttpsOnly, redirects=settings.https_redirect, hsts_seconds=settings.hsts_seconds)
+        public_url = settings.public_url if settings.https_redirect else ""
+        app.add_middleware(HttpsOnly, public_url=public_url, hsts_seconds=settings.hsts_seconds)
     if settings.trusted_proxies:
         trusted = [*settings.trusted_proxies, *_as_ipv6(settings.trusted_proxies)]
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=trusted)  # pyright: ignore[reportArgumentType]

@@ -3,10 +3,10 @@
 import logging
 import re
 import time
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 from uuid import uuid4
 
-from starlette.datastructures import URL, Headers, MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -93,11 +93,14 @@ def _log_request(scope: Scope, status: int, seconds: float) -> None:
 
 
 class HttpsOnly:
-    """Redirects to HTTPS, and asks browsers to stay there (HSTS). Probes of the platform may use HTTP."""
+    """Redirects to HTTPS, and asks browsers to stay there (HSTS). Probes of the platform may use HTTP.
 
-    def __init__(self, app: ASGIApp, *, redirects: bool, hsts_seconds: int) -> None:
+    A redirect leads to `public_url`, never to a host that the request names; an empty one redirects nothing.
+    """
+
+    def __init__(self, app: ASGIApp, *, public_url: str, hsts_seconds: int) -> None:
         self.app = app
-        self.redirects = redirects
+        self.public_url = public_url
         self.hsts = f"max-age={hsts_seconds}; includeSubDomains" if hsts_seconds else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,9 +109,9 @@ class HttpsOnly:
             await self.app(scope, receive, send)
         elif scope["scheme"] == "https":
             await self.app(scope, receive, self._with_hsts(send))
-        elif self.redirects and scope["path"] not in _QUIET_PATHS:
-            secure = URL(scope=scope)
-            secure = secure.replace(scheme="https", netloc=secure.hostname or "")
+        elif self.public_url and scope["path"] not in _QUIET_PATHS:
+            query = scope["query_string"].decode("latin-1")
+            secure = f"{self.public_url}{quote(scope['path'])}{'?' if query else ''}{query}"
             await RedirectResponse(secure, status_code=308)(scope, receive, send)
         else:
             await self.app(scope, receive, send)

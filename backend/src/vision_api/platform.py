@@ -6,13 +6,13 @@ from fastapi import FastAPI
 
 from data_kit import ObjectStore
 from http_kit.request_metrics import RequestMetrics
-from vision_api.auth.throttle import LoginThrottle
 from vision_api.auth.tokens import AccessTokens
 from vision_api.catalog.catalog import Catalog
 from vision_api.config import Settings
 from vision_api.db.session import Database
 from vision_api.health.readiness import StorageProbe
 from vision_api.health.state_metrics import StateMetrics
+from vision_api.kit.clock import Clock, utc_now
 from vision_api.kit.response_cache import ResponseCache
 from vision_api.training_jobs.notifier import Notifier
 from vision_api.training_services import InstanceRegistry
@@ -26,7 +26,6 @@ class Platform:
     database: Database
     store: ObjectStore
     access_tokens: AccessTokens
-    login_throttle: LoginThrottle
     registry: InstanceRegistry
     catalog: Catalog
     notifier: Notifier
@@ -34,6 +33,8 @@ class Platform:
     storage_probe: StorageProbe
     request_metrics: RequestMetrics
     state_metrics: StateMetrics
+    clock: Clock = utc_now
+    """The time that throttles go by."""
 
 
 def hold_platform(app: FastAPI, platform: Platform) -> None:

@@ -10,8 +10,10 @@ from fastapi import FastAPI
 from sqlalchemy import select, update
 from support.common import PASSWORD, MakeUser, problem_of
 
+from vision_api.auth import use_cases
 from vision_api.auth.tokens import token_hash
-from vision_api.auth.use_cases import GRACE
+from vision_api.auth.use_cases import GRACE, MOST_SESSIONS
+from vision_api.kit.clock import utc_now
 from vision_api.models import AuthSession, RefreshToken
 from vision_api.platform import platform_of
 
@@ -116,3 +118,46 @@ async def test_login_clears_away_sign_ins_that_have_run_out(
     async with platform_of(app).database.snapshot() as session:
         stored = (await session.scalars(select(RefreshToken.token_hash))).all()
     assert stored == [token_hash(latest["refresh_token"])]
+
+
+async def test_oldest_sign_ins_end_when_there_are_too_many(
+    client: httpx.AsyncClient, app: FastAPI, tokens: dict[str, Any]
+) -> None:
+    user_id, now = tokens["user"]["id"], utc_now()
+    async with platform_of(app).database.transaction() as session:
+        for day in range(1, MOST_SESSIONS + 5):
+            session.add(AuthSession(user_id=user_id, expires_at=now + timedelta(days=40 + day), revoked_at=None))
+
+    latest = await _login(client)
+
+    async with platform_of(app).database.snapshot() as session:
+        stored = (await session.scalars(select(AuthSession.expires_at))).all()
+    assert len(stored) == MOST_SESSIONS
+    problem_of(await _me(client, tokens), 401, "token_invalid")
+    assert (await _me(client, latest)).status_code == 200
+
+
+async def test_sign_ins_that_were_ended_make_way_first(
+    client: httpx.AsyncClient, app: FastAPI, tokens: dict[str, Any]
+) -> None:
+    user_id, now = tokens["user"]["id"], utc_now()
+    async with platform_of(app).database.transaction() as session:
+        for day in range(1, MOST_SESSIONS + 5):
+            session.add(AuthSession(user_id=user_id, expires_at=now + timedelta(days=40 + day), revoked_at=now))
+
+    await _login(client)
+
+    assert (await _me(client, tokens)).status_code == 200
+
+
+async def test_refresh_tokens_of_a_sign_in_are_bounded(
+    client: httpx.AsyncClient, app: FastAPI, tokens: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(use_cases, "MOST_REFRESH_TOKENS", 3)
+    for _ in range(6):
+        tokens = (await _refresh(client, tokens["refresh_token"])).json()
+
+    async with platform_of(app).database.snapshot() as session:
+        stored = (await session.scalars(select(RefreshToken.token_hash))).all()
+    assert len(stored) == 4
+    assert token_hash(tokens["refresh_token"]) in stored

@@ -8,12 +8,14 @@ from fastapi import FastAPI
 from sqlalchemy import select, update
 from support.common import AuthHeaders, MakeUser, problem_of
 
+from vision_api.auth import use_cases
 from vision_api.auth.dependencies import CurrentStream, StreamAccess, StreamUser
+from vision_api.auth.throttles.limits import TICKETS, WINDOW
 from vision_api.auth.tickets import FIRST_USE_WITHIN, LIFETIME, ticket_path
 from vision_api.auth.tokens import token_hash
 from vision_api.errors import Unauthorized
 from vision_api.kit.clock import utc_now
-from vision_api.models import AuthSession, StreamTicket, User
+from vision_api.models import AuthSession, StreamTicket, ThrottleCount, User
 from vision_api.platform import platform_of
 
 URL = "/api/v1/auth/stream-ticket"
@@ -131,3 +133,43 @@ def test_path_may_be_given_as_a_client_has_it(given: str) -> None:
 async def test_path_that_is_none_is_refused(client: httpx.AsyncClient, user: User, auth_headers: AuthHeaders) -> None:
     response = await client.post(URL, json={"path": "streams"}, headers=await auth_headers(user))
     problem_of(response, 422, "validation_failed")
+
+
+async def test_oldest_tickets_end_when_there_are_too_many(
+    client: httpx.AsyncClient, app: FastAPI, user: User, auth_headers: AuthHeaders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(use_cases, "MOST_TICKETS", 3)
+    headers = await auth_headers(user)
+    issued = [(await client.post(URL, json={"path": PATH}, headers=headers)).json()["ticket"] for _ in range(5)]
+
+    async with platform_of(app).database.snapshot() as session:
+        stored = set(await session.scalars(select(StreamTicket.ticket_hash)))
+    assert stored == {token_hash(ticket) for ticket in issued[2:]}
+
+
+async def test_tickets_that_were_not_used_in_time_are_deleted(
+    client: httpx.AsyncClient, app: FastAPI, user: User, auth_headers: AuthHeaders, ticket: str
+) -> None:
+    await _age(app, created_at=utc_now() - FIRST_USE_WITHIN * 2)
+    await client.post(URL, json={"path": PATH}, headers=await auth_headers(user))
+    async with platform_of(app).database.snapshot() as session:
+        assert await session.get(StreamTicket, token_hash(ticket)) is not None  # another sign-in's
+
+    async with platform_of(app).database.snapshot() as session:
+        session_id = (await session.get_one(StreamTicket, token_hash(ticket))).session_id
+    async with platform_of(app).database.transaction() as session:
+        await use_cases.issue_ticket(session, session_id=session_id, path=PATH)
+    async with platform_of(app).database.snapshot() as session:
+        assert await session.get(StreamTicket, token_hash(ticket)) is None
+
+
+async def test_tickets_of_one_user_are_limited_in_time(
+    client: httpx.AsyncClient, app: FastAPI, user: User, auth_headers: AuthHeaders
+) -> None:
+    async with platform_of(app).database.transaction() as session:
+        session.add(ThrottleCount(key=TICKETS.key(str(user.id)), count=TICKETS.most, expires_at=utc_now() + WINDOW))
+
+    answer = await client.post(URL, json={"path": PATH}, headers=await auth_headers(user))
+
+    problem_of(answer, 429, "rate_limited")
+    assert answer.headers["Retry-After"]

@@ -196,14 +196,23 @@ async def test_requests_beyond_the_pool_wait_their_turn(client: httpx.AsyncClien
 
 
 async def test_http_is_redirected_to_https_by_the_header_of_a_trusted_proxy(settings: Settings) -> None:
-    changes = {"https_redirect": True, "hsts_seconds": 3600, "trusted_proxies": ("10.0.0.1",)}
+    changes = {
+        "public_url": "https://api.example.com",
+        "https_redirect": True,
+        "hsts_seconds": 3600,
+        "trusted_proxies": ("10.0.0.1",),
+    }
     app = create_app(settings.model_copy(update=changes), background=False)
-    tells = {"Host": "api.example.com", "X-Forwarded-For": "198.51.100.7"}
+    tells = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-For": "198.51.100.7"}
     async with app.router.lifespan_context(app), _client(app, "10.0.0.1") as client:
+        double = await client.get("/%2Fevil.example/%20?a=%3E", headers={**tells, "X-Forwarded-Proto": "http"})
         plain = await client.post(f"{LOGIN}?a=1", headers={**tells, "X-Forwarded-Proto": "http"})
         secure = await client.get(PROJECTS, headers={**tells, "X-Forwarded-Proto": "https"})
         probe = await client.get("/health")
     assert (plain.status_code, plain.headers["Location"]) == (308, f"https://api.example.com{LOGIN}?a=1")
+    assert (double.status_code, double.headers["Location"]) == (
+        308, "https://api.example.com//evil.example/%20?a=%3E",
+    )  # fmt: skip
     assert (secure.status_code, secure.headers["Strict-Transport-Security"]) == (401, "max-age=3600; includeSubDomains")
     assert (probe.status_code, "Strict-Transport-Security" in probe.headers) == (200, False)
 

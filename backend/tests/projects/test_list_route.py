@@ -95,6 +95,24 @@ async def test_tokens_do_not_share_a_list(
     problem_of(await api.get(URL), 401, "token_invalid")
 
 
+async def test_a_forged_host_is_neither_in_a_link_nor_in_the_cache(api: httpx.AsyncClient, app: FastAPI) -> None:
+    await api.post(URL, json={"name": "Dents"})
+    forged = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
+
+    first = await api.get(URL, params={"limit": 1}, headers=forged)
+    size_bytes = platform_of(app).project_lists.size_bytes
+    again = await api.get(URL, params={"limit": 1})
+    models = await api.get("/api/v1/models/list", headers=forged)
+
+    assert first.headers["Link"].startswith(f"<{URL}?limit=1&cursor=")
+    assert again.headers["Link"] == first.headers["Link"]
+    assert (await api.get(again.links["next"]["url"])).json()[0]["name"] == "Defects"
+    assert "evil" not in f"{first.headers} {again.headers} {models.headers}"
+    if platform_of(app).database.is_sqlite:
+        assert size_bytes > 0
+        assert platform_of(app).project_lists.size_bytes > size_bytes  # the second page alone is new
+
+
 async def test_what_another_process_writes_is_seen_at_once(
     api: httpx.AsyncClient, app: FastAPI, settings: Settings
 ) -> None:

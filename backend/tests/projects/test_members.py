@@ -1,5 +1,7 @@
 """Roles: who may do what, and that somebody always owns the project."""
 
+import logging
+
 import httpx
 import pytest
 from support.common import AuthHeaders, MakeUser, fields_of, problem_of
@@ -120,3 +122,25 @@ async def test_member_may_leave_but_not_remove_others(
     problem_of(await client.get(project, headers=headers), 404, "not_found")
     gone = await client.delete(f"{project}/members/{joon.id}", headers=owner_headers)
     problem_of(gone, 404, "not_found")
+
+
+async def test_changes_of_members_are_logged(
+    client: httpx.AsyncClient,
+    project: str,
+    owner: User,
+    owner_headers: Headers,
+    joon: User,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    member = f"{project}/members/{joon.id}"
+    with caplog.at_level(logging.INFO, logger="vision_api.projects"):
+        await _add(client, project, owner_headers, joon, "viewer")
+        await client.patch(member, json={"role": "editor"}, headers=owner_headers)
+        await client.delete(member, headers=owner_headers)
+
+    project_id = project.rpartition("/")[2]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"user {owner.id} made user {joon.id} viewer of project {project_id}",
+        f"user {owner.id} made user {joon.id} editor of project {project_id}",
+        f"user {owner.id} removed user {joon.id} from project {project_id}",
+    ]

@@ -18,10 +18,12 @@ from vision_api.auth.schemas import (
     UserRead,
     UserUpdate,
 )
+from vision_api.auth.throttles import use_cases as throttles
+from vision_api.auth.throttles.limits import TICKETS
 from vision_api.dependencies import (
     AccessTokensDep,
+    ClockDep,
     DatabaseDep,
-    LoginThrottleDep,
     RefreshLifetime,
     SettingsDep,
     WriteSession,
@@ -79,6 +81,7 @@ async def register(
     settings: SettingsDep,
     database: DatabaseDep,
     tokens: AccessTokensDep,
+    clock: ClockDep,
     encoded: BearerToken,
 ) -> UserRead:
     """Open an account. Where registration is closed, only an administrator can."""
@@ -86,6 +89,8 @@ async def register(
         is_admin = encoded is not None and (await get_principal(request, database, tokens, encoded)).user.is_admin
         if not is_admin:
             raise Forbidden("Registration is closed here. Ask an administrator for an account.")
+    else:
+        await workflows.count_registration(database, clock=clock, address=_address(request))
     return UserRead.model_validate(await workflows.register(database, request=body))
 
 
@@ -94,7 +99,7 @@ async def login(
     request: Request,
     database: DatabaseDep,
     tokens: AccessTokensDep,
-    throttle: LoginThrottleDep,
+    clock: ClockDep,
     lifetime: RefreshLifetime,
     credentials: Annotated[Credentials, Depends(_credentials)],
 ) -> TokensRead:
@@ -102,7 +107,7 @@ async def login(
     return await workflows.login(
         database,
         access_tokens=tokens,
-        throttle=throttle,
+        clock=clock,
         refresh_lifetime=lifetime,
         credentials=credentials,
         address=_address(request),
@@ -111,14 +116,24 @@ async def login(
 
 @router.post("/refresh")
 async def refresh(
-    body: RefreshRequest, database: DatabaseDep, tokens: AccessTokensDep, lifetime: RefreshLifetime
+    request: Request,
+    body: RefreshRequest,
+    database: DatabaseDep,
+    tokens: AccessTokensDep,
+    clock: ClockDep,
+    lifetime: RefreshLifetime,
 ) -> TokensRead:
     """Exchange a refresh token for new tokens.
 
     The old one stays good for 30 s, for a second tab. Used later, it ends the whole sign-in.
     """
     return await workflows.refresh(
-        database, access_tokens=tokens, refresh_lifetime=lifetime, refresh_token=body.refresh_token
+        database,
+        access_tokens=tokens,
+        clock=clock,
+        refresh_lifetime=lifetime,
+        refresh_token=body.refresh_token,
+        address=_address(request),
     )
 
 
@@ -139,13 +154,13 @@ async def update_me(
     body: UserUpdate,
     request: Request,
     database: DatabaseDep,
-    throttle: LoginThrottleDep,
+    clock: ClockDep,
     principal: CurrentPrincipal,
 ) -> UserRead:
     """Change one's name or password. A new password ends every other sign-in."""
     user = await workflows.update_account(
         database,
-        throttle=throttle,
+        clock=clock,
         user=principal.user,
         session_id=principal.session_id,
         request=body,
@@ -156,11 +171,12 @@ async def update_me(
 
 @router.post("/stream-ticket")
 async def create_stream_ticket(
-    body: StreamTicketCreate, principal: CurrentPrincipal, _user: CurrentUser, session: WriteSession
+    body: StreamTicketCreate, principal: CurrentPrincipal, user: CurrentUser, clock: ClockDep, session: WriteSession
 ) -> StreamTicketRead:
     """Create a ticket that opens one path by `?ticket=`, for `EventSource` and `<img>`, which send no header.
 
     First use within 60 s, then as often as needed there for 12 h, until logout.
     """
+    await throttles.count_request(session, limit=TICKETS, client=(str(user.id),), now=clock())
     ticket, expires_at = await use_cases.issue_ticket(session, session_id=principal.session_id, path=body.path)
     return StreamTicketRead(ticket=ticket, expires_at=expires_at)

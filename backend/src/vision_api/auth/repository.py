@@ -51,23 +51,32 @@ async def claim_refresh_token(session: AsyncSession, hashed: str) -> FoundToken 
     return None if found is None else FoundToken(found[0], found[1], found[2])
 
 
-async def delete_expired_tokens(session: AsyncSession, *, session_id: UUID, now: datetime) -> None:
-    """Delete the expired refresh tokens of one sign-in."""
-    await session.execute(
-        delete(RefreshToken).where(RefreshToken.session_id == session_id, RefreshToken.expires_at <= now)
-    )
+async def delete_old_tokens(session: AsyncSession, *, session_id: UUID, now: datetime, most: int) -> None:
+    """Delete the expired refresh tokens of one sign-in, and all but its newest `most`."""
+    ours = RefreshToken.session_id == session_id
+    newest = select(RefreshToken.token_hash).where(ours).order_by(RefreshToken.created_at.desc()).limit(most)
+    is_old = (RefreshToken.expires_at <= now) | RefreshToken.token_hash.not_in(newest)
+    await session.execute(delete(RefreshToken).where(ours, is_old))
 
 
-async def delete_ended_sessions(session: AsyncSession, *, user_id: int, now: datetime) -> None:
-    """Delete the expired sign-ins of a user, with their tokens and tickets."""
-    await session.execute(delete(AuthSession).where(AuthSession.user_id == user_id, AuthSession.expires_at <= now))
+async def delete_old_sessions(session: AsyncSession, *, user_id: int, now: datetime, most: int) -> None:
+    """Delete the expired sign-ins of a user, with their tokens and tickets, and all but the `most` used last."""
+    ours = AuthSession.user_id == user_id
+    order = AuthSession.revoked_at.is_(None).desc(), AuthSession.expires_at.desc()
+    newest = select(AuthSession.id).where(ours).order_by(*order).limit(most)
+    is_old = (AuthSession.expires_at <= now) | AuthSession.id.not_in(newest)
+    await session.execute(delete(AuthSession).where(ours, is_old))
 
 
-async def delete_expired_tickets(session: AsyncSession, *, session_id: UUID, now: datetime) -> None:
-    """Delete the expired tickets of one sign-in."""
-    await session.execute(
-        delete(StreamTicket).where(StreamTicket.session_id == session_id, StreamTicket.expires_at <= now)
-    )
+async def delete_old_tickets(
+    session: AsyncSession, *, session_id: UUID, now: datetime, unused_before: datetime, most: int
+) -> None:
+    """Delete the tickets of one sign-in that have expired or were never used in time, and all but the newest `most`."""
+    ours = StreamTicket.session_id == session_id
+    newest = select(StreamTicket.ticket_hash).where(ours).order_by(StreamTicket.created_at.desc()).limit(most)
+    is_unused = StreamTicket.first_used_at.is_(None) & (StreamTicket.created_at < unused_before)
+    is_old = (StreamTicket.expires_at <= now) | is_unused | StreamTicket.ticket_hash.not_in(newest)
+    await session.execute(delete(StreamTicket).where(ours, is_old))
 
 
 async def revoke_sessions(

@@ -13,6 +13,8 @@ from vision_api.kit.schemas import is_storable
 PREFIX = "/api/v1"
 FIRST_USE_WITHIN = timedelta(seconds=60)
 LIFETIME = timedelta(hours=12)
+MOST_TICKETS = 1000
+"""Number of tickets of one sign-in; of more, the oldest end."""
 
 
 def ticket_path(given: str) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.auth import repository
 from vision_api.auth.schemas import UserCreate, UserUpdate
-from vision_api.auth.tickets import FIRST_USE_WITHIN, LIFETIME, ticket_path
+from vision_api.auth.tickets import FIRST_USE_WITHIN, LIFETIME, MOST_TICKETS, ticket_path
 from vision_api.auth.tokens import new_token, token_hash
 from vision_api.errors import Conflict, Unauthorized
 from vision_api.kit.clock import utc_now
@@ -20,6 +20,10 @@ log = logging.getLogger(__name__)
 
 GRACE = timedelta(seconds=30)
 """Time for which a replaced refresh token still works, for a second tab; a thief comes later."""
+MOST_SESSIONS = 100
+"""Number of sign-ins of one user. With more, those used longest ago end: to refuse one would lock the user out."""
+MOST_REFRESH_TOKENS = 1000
+"""Number of tokens of one sign-in that are kept, to know one that is used again: a month of hourly ones."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ async def update_user(
 async def begin_sign_in(session: AsyncSession, *, user: User, lifetime: timedelta) -> tuple[str, UUID]:
     """Begin a sign-in of a user whose password was right; return its first refresh token and its id."""
     now = utc_now()
-    await repository.delete_ended_sessions(session, user_id=user.id, now=now)
+    await repository.delete_old_sessions(session, user_id=user.id, now=now, most=MOST_SESSIONS - 1)
     login = AuthSession(user_id=user.id, created_at=now, expires_at=now + lifetime)
     session.add(login)
     await session.flush()
@@ -89,7 +93,7 @@ async def renew_sign_in(session: AsyncSession, *, refresh_token: str, lifetime: 
         return Renewal(found.user, found.login.id, None)
     found.token.replaced_at = found.token.replaced_at or now
     found.login.expires_at = now + lifetime
-    await repository.delete_expired_tokens(session, session_id=found.login.id, now=now)
+    await repository.delete_old_tokens(session, session_id=found.login.id, now=now, most=MOST_REFRESH_TOKENS)
     return Renewal(found.user, found.login.id, _add_refresh_token(session, found.login, now))
 
 
@@ -115,7 +119,10 @@ async def issue_ticket(session: AsyncSession, *, session_id: UUID, path: str) ->
     """Create a ticket for `path`; return it with the time at which it expires at the latest. Raises Invalid."""
     ticket, now = new_token(), utc_now()
     expires_at = now + LIFETIME
-    await repository.delete_expired_tickets(session, session_id=session_id, now=now)
+    unused_before = now - FIRST_USE_WITHIN
+    await repository.delete_old_tickets(
+        session, session_id=session_id, now=now, unused_before=unused_before, most=MOST_TICKETS - 1
+    )
     session.add(
         StreamTicket(
             ticket_hash=token_hash(ticket),

@@ -9,14 +9,24 @@ from uuid import UUID
 
 from vision_api.auth import passwords, use_cases
 from vision_api.auth.schemas import Credentials, TokensRead, UserCreate, UserRead, UserUpdate
-from vision_api.auth.throttle import LoginThrottle
+from vision_api.auth.throttles import use_cases as throttles
+from vision_api.auth.throttles.limits import REFRESHES, REFUSED_REFRESHES, REGISTRATIONS, account_mark
 from vision_api.auth.tokens import AccessToken, AccessTokens
 from vision_api.db.session import Database
-from vision_api.errors import Invalid, Unauthorized
+from vision_api.errors import Invalid, RateLimited, Unauthorized
+from vision_api.kit.clock import Clock
+from vision_api.kit.networks import network_of
 from vision_api.models import User
 from vision_contracts import FieldProblem
 
 log = logging.getLogger(__name__)
+
+
+async def count_registration(database: Database, *, clock: Clock, address: str) -> None:
+    """Count a stranger's attempt to register, before the password is hashed. Raises RateLimited."""
+    async with database.transaction() as session:
+        await throttles.count_request(session, limit=REGISTRATIONS, client=(network_of(address),), now=clock())
+        await throttles.delete_expired_counts(session, now=clock())
 
 
 async def register(database: Database, *, request: UserCreate) -> User:
@@ -32,7 +42,7 @@ async def login(
     database: Database,
     *,
     access_tokens: AccessTokens,
-    throttle: LoginThrottle,
+    clock: Clock,
     refresh_lifetime: timedelta,
     credentials: Credentials,
     address: str,
@@ -42,30 +52,58 @@ async def login(
     Raises Unauthorized(invalid_credentials), after the same time for an unknown e-mail as for a wrong password;
     RateLimited.
     """
-    throttle.attempt(email=credentials.email, address=address)
+    await _count_sign_in(database, clock, credentials.email, address)
     async with database.snapshot() as session:
         user = await use_cases.find_user(session, email=credentials.email)
     is_right = await passwords.verify_password(credentials.password, user.password_hash if user else None)
     if user is None or not is_right or not user.is_active:
-        log.info("login refused: wrong e-mail or password")
+        log.info("login refused: wrong e-mail or password, account %s at %s", account_mark(credentials.email), address)
         raise Unauthorized("The e-mail or the password is not right.", code="invalid_credentials")
-    throttle.succeeded(email=credentials.email, address=address)
     async with database.transaction() as session:
+        await throttles.forgive_sign_in(session, user_id=user.id, email=user.email, address=address, now=clock())
         refresh_token, session_id = await use_cases.begin_sign_in(session, user=user, lifetime=refresh_lifetime)
     log.info("user %s signed in", user.id)
     return _tokens(access_tokens, user, session_id, refresh_token)
 
 
+async def _count_sign_in(database: Database, clock: Clock, email: str, address: str) -> None:
+    """Count an attempt to sign in. Raises RateLimited."""
+    now = clock()
+    try:
+        async with database.transaction() as session:
+            await throttles.count_sign_in(session, email=email, address=address, now=now)
+            await throttles.delete_expired_counts(session, now=now)
+    except RateLimited:
+        log.warning("login refused: too many attempts, account %s at %s", account_mark(email), address)
+        raise
+
+
 async def refresh(
-    database: Database, *, access_tokens: AccessTokens, refresh_lifetime: timedelta, refresh_token: str
+    database: Database,
+    *,
+    access_tokens: AccessTokens,
+    clock: Clock,
+    refresh_lifetime: timedelta,
+    refresh_token: str,
+    address: str,
 ) -> TokensRead:
     """Return new tokens for a refresh token, which is replaced by the new one.
 
     Raises Unauthorized: token_expired, or token_invalid, also for a token that was used before: the revocation of its
-    sign-in is committed before the request is refused.
+    sign-in is committed before the request is refused. Raises RateLimited: for tokens that are not good, and for too
+    many refreshes of one sign-in. An address that sends many of the former is still heard with a good one.
     """
-    async with database.transaction() as session:
-        renewal = await use_cases.renew_sign_in(session, refresh_token=refresh_token, lifetime=refresh_lifetime)
+    try:
+        async with database.transaction() as session:
+            renewal = await use_cases.renew_sign_in(session, refresh_token=refresh_token, lifetime=refresh_lifetime)
+            if renewal.refresh_token is not None:  # a revocation must be committed
+                client = (str(renewal.session_id),)
+                await throttles.count_request(session, limit=REFRESHES, client=client, now=clock())
+    except Unauthorized:
+        async with database.transaction() as session:
+            await throttles.count_request(session, limit=REFUSED_REFRESHES, client=(network_of(address),), now=clock())
+            await throttles.delete_expired_counts(session, now=clock())
+        raise
     if renewal.refresh_token is None:
         log.warning("an old refresh token of user %s was used again: the sign-in is revoked", renewal.user.id)
         raise Unauthorized("This refresh token was used before. For safety this sign-in has ended: sign in again.")
@@ -82,7 +120,7 @@ def _tokens(access_tokens: AccessTokens, user: User, session_id: UUID, refresh_t
 
 
 async def update_account(
-    database: Database, *, throttle: LoginThrottle, user: User, session_id: UUID, request: UserUpdate, address: str
+    database: Database, *, clock: Clock, user: User, session_id: UUID, request: UserUpdate, address: str
 ) -> User:
     """Change one's own name or password. A new password ends every other sign-in of the user.
 
@@ -90,24 +128,25 @@ async def update_account(
     """
     new_hash = None
     if request.new_password is not None:
-        new_hash = await _checked_new_hash(throttle, user, request, address)
+        new_hash = await _checked_new_hash(database, clock, user, request, address)
     async with database.transaction() as session:
         return await use_cases.update_user(
             session, user_id=user.id, session_id=session_id, request=request, password_hash=new_hash
         )
 
 
-async def _checked_new_hash(throttle: LoginThrottle, user: User, request: UserUpdate, address: str) -> str:
+async def _checked_new_hash(database: Database, clock: Clock, user: User, request: UserUpdate, address: str) -> str:
     if request.current_password is None:
         raise Invalid("Changing the password needs the current one.", field="current_password")
-    throttle.attempt(email=user.email, address=address)
+    await _count_sign_in(database, clock, user.email, address)
     if not await passwords.verify_password(request.current_password, user.password_hash):
         # A 401 would look to a frontend like the end of the sign-in.
         message = "The current password is not right."
         raise Invalid(
             message, errors=[FieldProblem(field="current_password", code="invalid_credentials", message=message)]
         )
-    throttle.succeeded(email=user.email, address=address)
+    async with database.transaction() as session:
+        await throttles.forgive_sign_in(session, user_id=user.id, email=user.email, address=address, now=clock())
     if request.new_password is None or request.new_password == request.current_password:
         raise Invalid("The new password must differ from the current one.", field="new_password")
     return await passwords.hash_password(request.new_password)

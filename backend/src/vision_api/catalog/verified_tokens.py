@@ -5,6 +5,7 @@ from collections import OrderedDict
 
 VERIFIED_FOR_SECONDS = 30.0
 LARGEST_CACHE = 10_000
+"""Number of tokens: 4 MB, since only tokens that we have signed are kept."""
 
 
 class VerifiedTokens:

@@ -1,7 +1,7 @@
 """Routes that answer repeated requests from a cache: parsing and authentication cost many times as much as the rest."""
 
 import math
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from fastapi.security.utils import get_authorization_scheme_param
 
 from vision_api.kit.conditional import respond_unless_modified
-from vision_api.kit.response_cache import ResponseCache
+from vision_api.kit.response_cache import Key, ResponseCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class CachePlace:
     """Place of a response in a cache. The endpoint is asked, and its response stored, unless `may_read`."""
 
     cache: ResponseCache
-    key: Hashable
+    key: Key
     may_read: bool = True
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
+from urllib.parse import quote
 
 from fastapi import Depends, Query, Request, Response
 from pydantic import TypeAdapter
@@ -163,9 +164,10 @@ async def _total(session: AsyncSession, statement: Rows, after: Sequence[Any] | 
 
 
 def set_page_headers(request: Request, response: Response, page: Page[Any]) -> None:
-    """Set `X-Total-Count`, and the address of the next page in `Link`."""
+    """Set `X-Total-Count`, and the path of the next page in `Link`: never a host, which the client may have forged."""
     response.headers["X-Total-Count"] = str(page.total)
     if page.is_capped:
         response.headers["X-Total-Count-Capped"] = "true"
     if page.next_cursor is not None:
-        response.headers["Link"] = f'<{request.url.include_query_params(cursor=page.next_cursor)}>; rel="next"'
+        query = request.url.include_query_params(cursor=page.next_cursor).query
+        response.headers["Link"] = f'<{quote(request.scope["path"])}?{query}>; rel="next"'

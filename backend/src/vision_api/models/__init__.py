@@ -17,7 +17,9 @@ from vision_api.models.project_member import ProjectMember, ProjectRole
 from vision_api.models.refresh_token import RefreshToken
 from vision_api.models.registered_model import RegisteredModel
 from vision_api.models.resumable_upload import ResumableUpload
+from vision_api.models.sign_in_network import SignInNetwork
 from vision_api.models.stream_ticket import StreamTicket
+from vision_api.models.throttle_count import ThrottleCount
 from vision_api.models.training_job import JobStatus, TrainingJob
 from vision_api.models.user import User, UserRole
 
@@ -44,7 +46,9 @@ __all__ = [
     "RefreshToken",
     "RegisteredModel",
     "ResumableUpload",
+    "SignInNetwork",
     "StreamTicket",
+    "ThrottleCount",
     "TrainingJob",
     "User",
     "UserRole",

@@ -1,5 +1,7 @@
 """Use cases of a project's members."""
 
+import logging
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.auth.repository import get_user_by_email
@@ -12,6 +14,7 @@ from vision_api.projects.schemas import MemberCreate, MemberRead, MemberUpdate
 from vision_api.projects.serializers import read_member
 
 MISSING = "This user is not a member of the project."
+log = logging.getLogger(__name__)
 
 
 async def page_members(session: AsyncSession, *, user: User, project_id: int, params: PageRequest) -> Page[MemberRead]:
@@ -41,6 +44,7 @@ async def add_member(session: AsyncSession, *, user: User, project_id: int, requ
     member = ProjectMember(project_id=project_id, user_id=joining.id, role=request.role)
     session.add(member)
     await session.flush()
+    log.info("user %s made user %s %s of project %s", user.id, joining.id, member.role, project_id)
     return read_member(member, joining)
 
 
@@ -54,6 +58,7 @@ async def update_member(
         await _keep_an_owner(session, member)
     member.role = request.role
     await session.flush()
+    log.info("user %s made user %s %s of project %s", user.id, user_id, member.role, project_id)
     return read_member(member, await session.get_one(User, user_id))
 
 
@@ -63,6 +68,7 @@ async def remove_member(session: AsyncSession, *, user: User, project_id: int, u
     member = await _lock_member(session, project_id, user_id)
     await _keep_an_owner(session, member)
     await session.delete(member)
+    log.info("user %s removed user %s from project %s", user.id, user_id, project_id)
 
 
 async def _lock_member(session: AsyncSession, project_id: int, user_id: int) -> ProjectMember:
