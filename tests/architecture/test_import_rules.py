@@ -189,7 +189,7 @@ def test_processes_are_started_in_one_way_for_each_kind() -> None:
     """Processes of background work, and training services."""
     starters = {
         str(path.relative_to(BACKEND)) for path, tree in modules(BACKEND)
-        if {"create_subprocess_exec", "create_subprocess_shell", "Popen"} & set(called_methods(tree))
+        if any(isinstance(node, ast.Name) and node.id == "open_process" for node in ast.walk(tree))
     }  # fmt: skip
 
     assert starters == {"background/process.py", "training_services/process.py"}

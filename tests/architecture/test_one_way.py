@@ -1,6 +1,7 @@
 """One way for each thing: what one module does for all, no other does by itself."""
 
 import ast
+import tomllib
 from collections.abc import Iterator
 
 from platform_under_test import ROOT
@@ -77,3 +78,64 @@ def test_a_setting_of_a_job_stands_in_four_files_at_most() -> None:
     ]
 
     assert len(files) <= 4, files
+
+
+PACKAGES = [*ROOT.glob("shared/*/src"), *ROOT.glob("services/*/src"), ROOT / "backend/src"]
+SPAWNING = ("subprocess.", "asyncio.create_subprocess", "asyncio.subprocess.create", "multiprocessing.", "os.")
+STARTERS = {
+    "Popen", "run", "call", "check_call", "check_output", "getoutput", "getstatusoutput", "create_subprocess_exec",
+    "create_subprocess_shell", "system", "popen", "posix_spawn", "posix_spawnp", "Process", "Pool", "get_context",
+    "ProcessPoolExecutor", "fork", "forkpty", *(f"{kind}{how}" for kind in ("exec", "spawn") for how in
+    ("l", "le", "lp", "lpe", "v", "ve", "vp", "vpe")),
+}  # fmt: skip
+MAY_START = {
+    "shared/http_kit/src/http_kit/children.py": "the one that gives children their environment",
+    "shared/trainer_kit/src/trainer_kit/warm/parent.py": "forks a process whose environment has no credentials",
+    "shared/trainer_kit/src/trainer_kit/warm/waiting_trainer.py": "the same, before it is given the storage's",
+    "shared/trainer_kit/src/trainer_kit/trainer/replicas.py": "forks a trainer, whose environment has none either",
+    "shared/trainer_kit/src/trainer_kit/catalog_check/bounded.py": "a developer's command",
+    "shared/trainer_kit/src/trainer_kit/testing/service_process.py": "tests",
+    "services/timm/src/timm_service/catalog.py": "a developer's command",
+}
+
+
+def starts_processes(tree: ast.Module) -> bool:
+    """Return whether a module calls, or imports by name, something that starts a process."""
+    called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    named = {
+        name for name in imported(tree) if name.startswith(("subprocess.", "os.", "multiprocessing.", "concurrent."))
+    }
+    spawning = {name for name in called if name.startswith(SPAWNING)} | named
+    return any(name.rpartition(".")[2] in STARTERS for name in spawning)
+
+
+def test_one_module_starts_processes_and_gives_them_their_environment() -> None:
+    starters = {
+        path.relative_to(ROOT).as_posix() for package in PACKAGES for path in package.rglob("*.py")
+        if starts_processes(ast.parse(path.read_text()))
+    }  # fmt: skip
+
+    assert starters == set(MAY_START)
+
+
+def test_one_module_makes_environments_of_children() -> None:
+    """The type of an environment says that it went through the list: nobody else may claim it."""
+    makers = [
+        path.name for package in PACKAGES for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("ChildEnvironment")
+    ]  # fmt: skip
+
+    assert set(makers) == {"children.py"}
+
+
+def test_adapters_and_projects_name_the_same_variables() -> None:
+    for project in ROOT.glob("services/*/pyproject.toml"):
+        described = tomllib.loads(project.read_text()).get("tool", {}).get("training-service", {})
+        adapter = next(project.parent.glob("src/*/adapter.py"))
+        named = [
+            ast.literal_eval(node.value) for node in ast.walk(ast.parse(adapter.read_text()))
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "variables"
+        ]  # fmt: skip
+
+        assert named == [tuple(described.get("variables", ()))]

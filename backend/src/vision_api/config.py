@@ -18,6 +18,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from http_kit.children import wrong_patterns
+
 SERVICE_URL_VARIABLE = re.compile(r"^(?!RAILWAY_)([A-Z0-9]+)_SERVICE_URL$")
 SHORTEST_SECRET = 32
 SHORTEST_PASSWORD = 12
@@ -95,6 +97,9 @@ class Settings(BaseSettings):
     trainer_launcher: Literal["process", "container", "ray"] = "process"
     slots: int | None = Field(default=None, ge=1, le=1024, description="Default: each service decides.")
     dataset_cache_bytes: int = Field(default=20 * 1024**3, ge=0)
+    service_env_pass: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Further variables for local services: names, or prefixes with `*`."
+    )
 
     # Storage and data sets (their defaults depend on the settings above)
     storage_url: str = Field(default="", description="Default: `storage` in `data_dir`.")
@@ -144,7 +149,9 @@ class Settings(BaseSettings):
     )
     hub_namespace: str = Field(default="", pattern=r"^[\w.-]*$", description="Account or organisation at the hub.")
 
-    _commas = field_validator("cors_origins", "trusted_proxies", "import_prefixes", mode="before")(_split(","))
+    _commas = field_validator("cors_origins", "trusted_proxies", "import_prefixes", "service_env_pass", mode="before")(
+        _split(",")
+    )
     _paths = field_validator("dataset_roots", mode="before")(_split(os.pathsep))
 
     @property
@@ -180,6 +187,13 @@ class Settings(BaseSettings):
         samples = data_dir / "samples"
         is_local = known.data.get("training_execution_mode") == "subprocess"
         return (*found, samples) if is_local and samples not in found else found
+
+    @field_validator("service_env_pass", mode="after")
+    @classmethod
+    def _names_of_variables(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := wrong_patterns(names):
+            raise ValueError(f"may hold names of variables, and prefixes with `*` at their end; not {wrong[0]}")
+        return names
 
     @field_validator("import_prefixes", mode="after")
     @classmethod

@@ -27,6 +27,17 @@ async def test_the_last_line_is_the_result_and_all_are_reported(write_module: Wr
     assert (last, lines) == (b"twoinput\n", [b"one\n", b"twoinput\n"])
 
 
+async def test_a_process_has_none_of_the_backends_variables_but_those_that_are_named(
+    write_module: WriteModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HUB_TOKEN", "JWT_SECRET", "AWS_SECRET_ACCESS_KEY", "HF_HOME"):
+        monkeypatch.setenv(name, "canary")
+    write_module("import os; print(*(name for name, value in os.environ.items() if value == 'canary'))")
+
+    assert await run_process(Command("work"), Limits(60)) == b"\n"
+    assert await run_process(Command("work", allowed=("HF_*",)), Limits(60)) == b"HF_HOME\n"
+
+
 async def test_a_crash_is_reported_with_its_exit_code(write_module: WriteModule) -> None:
     write_module("raise SystemExit(7)")
 

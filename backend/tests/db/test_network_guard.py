@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_kit import ArchiveLimits, ObjectStore, open_store
+from http_kit.children import child_environment
 from vision_api.datasets.processing.prepare_process import prepare_in_process
 from vision_api.db.network_guard import NetworkInSession, forbid_in_session
 from vision_api.db.session import Database
@@ -89,8 +90,9 @@ def processes(folder: Path) -> dict[str, Callable[[], Awaitable[object]]]:
     push = PushRequest(
         endpoint="http://127.0.0.1:9", token="token", repository="a/b", is_private=True, message="", tag="", files={}
     )
+    program = Program("small", Path("/bin/false"), folder, child_environment({}, ()))
     return {
-        "service": lambda: ServiceProcess.start(Program("small", Path("/bin/false"), folder, {})),
+        "service": lambda: ServiceProcess.start(program),
         "data set": lambda: prepare_in_process(folder, folder, ArchiveLimits(), print),
         "push": lambda: push_in_process(push, folder),
     }

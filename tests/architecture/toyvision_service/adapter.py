@@ -11,6 +11,7 @@ from vision_contracts import ModelCard, TaskType
 
 class ToyVisionAdapter(FakeAdapter):
     framework = "toyvision"
+    variables = ("LIBRARY_*",)
     catalog_file = Path(os.environ["DATA_DIR"]) / "catalog.json"
 
 

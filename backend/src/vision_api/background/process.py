@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from http_kit.children import BASE, SAME_PYTHON, child_environment, open_process
 from vision_api.db.network_guard import forbid_in_session
 
 
@@ -20,12 +21,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class Command:
-    """A module to run with this Python. `environment` comes beside that of the backend."""
+    """A module to run with this Python. It has the variables that any program needs, and those that are named here."""
 
     module: str
     arguments: tuple[str, ...] = ()
     input: bytes = field(default=b"", repr=False)
-    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    values: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Further variables of its environment."""
+    allowed: tuple[str, ...] = ()
+    """Names, and prefixes with `*`, of variables of the backend that it gets too."""
 
 
 class ProcessCrashed(Exception):
@@ -47,11 +51,11 @@ async def run_process(command: Command, limits: Limits, on_line: Callable[[bytes
     Raises ProcessCrashed, ProcessTimedOut, OSError.
     """
     forbid_in_session("a process")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", command.module, *command.arguments,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True,
-        env=os.environ | command.environment,
-    )  # fmt: skip
+    process = await open_process(
+        [sys.executable, "-m", command.module, *command.arguments],
+        child_environment(os.environ, (*BASE, *SAME_PYTHON, *command.allowed), command.values),
+        stdin=asyncio.subprocess.PIPE,
+    )
     try:
         last = await _read_output(process, command.input, limits, on_line)
     finally:

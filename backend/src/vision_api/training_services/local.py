@@ -4,9 +4,19 @@ import asyncio
 import logging
 import os
 import time
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from http_kit.children import (
+    BASE,
+    LIBRARIES,
+    PROXIES,
+    STORAGE,
+    TRACING,
+    ChildEnvironment,
+    child_environment,
+)
 from vision_api.config import SERVICE_URL_VARIABLE, Settings
 from vision_api.training_services.address import ServiceAddress
 from vision_api.training_services.process import Program, ServiceProcess
@@ -18,12 +28,11 @@ LONGEST_BACK_OFF_SECONDS = 30.0
 STABLE_AFTER_SECONDS = 60.0
 KILL_SECONDS = 3.0
 
-_NOT_FOR_SERVICES = frozenset(
-    {
-        "ADMIN_EMAIL", "ADMIN_PASSWORD", "DATABASE_URL", "JWT_SECRET", "METRICS_TOKEN", "SERVICE_TOKEN",
-        "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV",
-    }
+_FOR_SERVICES = (
+    *BASE, *STORAGE, *PROXIES, *LIBRARIES, *TRACING,
+    "DOCKER_*", "TRAINER_*", "WARM_IDLE_SECONDS",
 )  # fmt: skip
+"""Variables of every service, which has a Python environment of its own."""
 
 
 def checkout_services() -> Path:
@@ -34,26 +43,24 @@ def checkout_services() -> Path:
 def find_programs(settings: Settings, environ: Mapping[str, str] = os.environ) -> list[Program]:
     """Return the services to start, whether their environments are set up or not."""
     services = settings.services_dir or checkout_services()
-    environment = _environment(settings, environ)
     return [
         Program(
             name=project.parent.name,
             executable=project.parent / ".venv/bin/training-service",
             folder=settings.data_dir / "services" / project.parent.name,
-            environment=environment,
+            environment=_environment(settings, environ, project),
         )
         for project in sorted(services.glob("*/pyproject.toml"))
     ]
 
 
-def _environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a service: without the backend's secrets and its Python environment."""
-    inherited = {
-        name: value
-        for name, value in environ.items()
-        if name not in _NOT_FOR_SERVICES and not SERVICE_URL_VARIABLE.match(name)
-    }
-    return inherited | {
+def _environment(settings: Settings, environ: Mapping[str, str], project: Path) -> ChildEnvironment:
+    """Return the environment of the service of a `pyproject.toml`: no secret and nothing unknown of the backend's."""
+    own = f"{project.parent.name.upper().replace('-', '_')}_*"
+    described = tomllib.loads(project.read_text("utf-8")).get("tool", {}).get("training-service", {})
+    passed = (*settings.service_env_pass, *described.get("variables", ()))
+    known = {name: value for name, value in environ.items() if not SERVICE_URL_VARIABLE.match(name)}
+    values = {
         "STORAGE_URL": settings.storage_url,
         "DATASET_ROOTS": os.pathsep.join(map(str, settings.dataset_roots)),
         "DATASET_CACHE_BYTES": str(settings.dataset_cache_bytes),
@@ -63,7 +70,9 @@ def _environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, st
         "SLOTS": str(settings.slots or ""),
         "STOP_GRACE_SECONDS": str(settings.stop_grace_seconds),
         "TRAINER_LAUNCHER": settings.trainer_launcher,
+        "SERVICE_ENV_PASS": ",".join(settings.service_env_pass),
     }
+    return child_environment(known, (*_FOR_SERVICES, own, *passed), values)
 
 
 class LocalServices:

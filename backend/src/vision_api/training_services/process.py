@@ -6,13 +6,14 @@ import os
 import secrets
 import signal
 import socket
-from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import AsyncGenerator, Mapping
+from asyncio.subprocess import STDOUT, Process
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from http_kit.children import ChildEnvironment, open_process, with_values
 from vision_api.db.network_guard import forbid_in_session
 from vision_api.training_services.lines import LineTooLong, split_lines
 from vision_api.training_services.service_log import log_line
@@ -39,7 +40,7 @@ class Program:
     name: str
     executable: Path
     folder: Path
-    environment: Mapping[str, str] = field(repr=False)
+    environment: ChildEnvironment = field(repr=False)
 
 
 class ServiceProcess:
@@ -67,15 +68,12 @@ class ServiceProcess:
         read_end, write_end = os.pipe()
         own = {"HOST": "127.0.0.1", "PORT": str(port), "SERVICE_TOKEN": token, "PARENT_PIPE_FD": str(read_end)}
         try:
-            process = await asyncio.create_subprocess_exec(
-                program.executable,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=PIPE,
+            process = await open_process(
+                [str(program.executable)],
+                with_values(program.environment, {**own, "DATA_DIR": str(program.folder)}),
+                folder=program.folder,
                 stderr=STDOUT,
-                cwd=program.folder,
-                env={**program.environment, **own, "DATA_DIR": str(program.folder)},
                 pass_fds=(read_end,),
-                start_new_session=True,
             )
         except BaseException:
             os.close(write_end)

@@ -14,6 +14,7 @@ class HuggingFaceAdapter:
 
     framework = "huggingface"
     distribution = "transformers"
+    variables = ("TRANSFORMERS_*",)
     catalog_file = Path(__file__).with_name("catalog.json")
     trainer = "huggingface_service.train:train"
     operations = operations_of("huggingface_service.operations")

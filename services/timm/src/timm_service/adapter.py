@@ -13,6 +13,7 @@ class TimmAdapter:
 
     framework = "timm"
     distribution = "timm"
+    variables = ()
     catalog_file = Path(__file__).with_name("catalog.json")
     trainer = "timm_service.train:train"
     operations = operations_of("timm_service.operations")

@@ -14,6 +14,7 @@ class UltralyticsAdapter:
 
     framework = "ultralytics"
     distribution = "ultralytics"
+    variables = ("YOLO_*",)
     catalog_file = Path(__file__).with_name("catalog.json")
     trainer = "ultralytics_service.train:train"
     operations = operations_of("ultralytics_service.operations")

@@ -26,6 +26,13 @@ class Adapter(Protocol):
         ...
 
     @property
+    def variables(self) -> tuple[str, ...]:
+        """Environment variables that the library reads beside `<FRAMEWORK>_*` and those that every library has: names,
+        or prefixes with `*`. The same list stands in the service's `pyproject.toml`, for the backend of `make run`.
+        """
+        ...
+
+    @property
     def catalog_file(self) -> Path:
         """Path of the generated catalogue, a `ModelList` as JSON, which `trainer_kit.catalog.build_command` writes."""
         ...

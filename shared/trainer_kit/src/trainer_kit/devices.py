@@ -3,12 +3,12 @@
 import os
 import platform
 import shutil
-import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import psutil
 
+from http_kit.children import ask_program
 from vision_contracts import DeviceInfo
 
 QUERY_SECONDS = 10.0
@@ -50,11 +50,8 @@ def _cuda_devices() -> list[DeviceInfo]:
     if command is None:
         return []
     query = [command, "--query-gpu=uuid,name,memory.total", "--format=csv,noheader,nounits"]
-    try:
-        answer = subprocess.run(query, capture_output=True, text=True, timeout=QUERY_SECONDS, check=True)  # noqa: S603
-    except (OSError, subprocess.SubprocessError):
-        return []
-    lines = [line for line in answer.stdout.splitlines() if line.strip()]
+    answer = ask_program(query, seconds=QUERY_SECONDS)
+    lines = [line for line in (answer or "").splitlines() if line.strip()]
     visible = _visible(lines, os.environ.get("CUDA_VISIBLE_DEVICES"))
     return [_parse(index, line) for index, line in enumerate(visible)]
 

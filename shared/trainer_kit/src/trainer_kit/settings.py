@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from http_kit.children import wrong_patterns
+
 MIN_SECRET_LENGTH = 32
 MIN_METRICS_TOKEN_LENGTH = 12
 
@@ -21,11 +23,26 @@ class RunnerSettings(BaseSettings):
     dataset_roots: Annotated[tuple[Path, ...], NoDecode] = ()
     dataset_cache_bytes: int = Field(default=20 * 2**30, ge=0)
     log_format: Literal["text", "json"] = "text"
+    service_env_pass: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Further variables for runners and trainers: names, or prefixes with `*`."
+    )
 
     @field_validator("dataset_roots", mode="before")
     @classmethod
     def _split_roots(cls, value: Any) -> Any:
         return tuple(Path(part) for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @field_validator("service_env_pass", mode="before")
+    @classmethod
+    def _split_names(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("service_env_pass")
+    @classmethod
+    def _are_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := wrong_patterns(names):
+            raise ValueError(f"may hold names of variables, and prefixes with `*` at their end; not {wrong[0]}")
+        return names
 
     @field_validator("data_dir")
     @classmethod
@@ -50,6 +67,7 @@ class RunnerSettings(BaseSettings):
             "DATASET_ROOTS": os.pathsep.join(map(str, self.dataset_roots)),
             "DATASET_CACHE_BYTES": str(self.dataset_cache_bytes),
             "LOG_FORMAT": self.log_format,
+            "SERVICE_ENV_PASS": ",".join(self.service_env_pass),
         }
 
 

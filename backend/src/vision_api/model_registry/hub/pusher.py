@@ -10,6 +10,7 @@ import anyio.to_thread
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_kit import ObjectNotFound, ObjectStore, StorageError
+from http_kit.children import HUB, PROXIES
 from vision_api.background.leases import Claim
 from vision_api.background.process import Command, Limits, ProcessCrashed, ProcessTimedOut, run_process
 from vision_api.background.progress import Progress
@@ -120,7 +121,8 @@ class HubPusher(Worker[ModelPush, ClaimedPush, PushResult]):
 async def push_in_process(request: PushRequest, folder: Path) -> PushResult:
     """Push in a process, which keeps its cache in `folder`. Raises ProcessCrashed, ProcessTimedOut."""
     sent = push_process.request_json.dump_json(request)
-    command = Command(push_process.__name__, input=sent, environment={"HF_HOME": str(folder / "client")})
+    own = {"HF_HOME": str(folder / "client")}
+    command = Command(push_process.__name__, input=sent, values=own, allowed=(*HUB, *PROXIES))
     return push_process.result_json.validate_json(await run_process(command, Limits(LONGEST_SECONDS)))
 
 

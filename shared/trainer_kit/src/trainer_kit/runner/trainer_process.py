@@ -7,15 +7,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import IO, Protocol, cast
 
 import psutil
 
+from http_kit.children import start_process
 from trainer_kit.attempt_folder import AttemptFolder
+from trainer_kit.environments import runner_environment, trainer_environment
+from trainer_kit.settings import RunnerSettings
 from trainer_kit.trainer.main import TrainerInputs
 
-STORAGE_VARIABLES = ("AWS_", "AZURE_", "GOOGLE_", "STORAGE_URL")
 LEFTOVER_SECONDS = 5.0
 
 
@@ -73,15 +75,13 @@ def spawn_trainer(folder: AttemptFolder, inputs: TrainerInputs) -> TrainerProces
     """Start the trainer as a fresh process, which has everything to import yet."""
     ours, theirs = socket.socketpair()
     try:
-        process = subprocess.Popen(  # noqa: S603
+        process = start_process(
             [sys.executable, "-m", "trainer_kit.trainer", *inputs.arguments(theirs.fileno())],
-            cwd=folder.path,
-            env=trainer_environment(os.environ),
-            stdin=subprocess.DEVNULL,
+            trainer_environment(runner_environment(RunnerSettings())),
+            folder=folder.path,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             pass_fds=[theirs.fileno()],
-            start_new_session=True,
         )
     except BaseException:
         ours.close()
@@ -107,20 +107,3 @@ def kill_leftovers(folder: AttemptFolder) -> None:
     deadline = time.monotonic() + LEFTOVER_SECONDS
     while trainer.owner() == "itself" and time.monotonic() < deadline:
         time.sleep(0.02)
-
-
-def storage_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of the storage and its credentials, which a runner has and a trainer must not have."""
-    return {name: value for name, value in environment.items() if name.startswith(STORAGE_VARIABLES)}
-
-
-def trainer_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return a runner's environment as its trainer gets it.
-
-    The trainer's working directory must not become a place that modules are imported from. Threads that wait for each
-    other sleep: by default they spin, and trainings that share their cores then slow each other down many times over.
-    The C++ part of torch logs errors only: its other messages are for developers.
-    """
-    kept = {name: value for name, value in environment.items() if not name.startswith(STORAGE_VARIABLES)}
-    defaults = {"OMP_WAIT_POLICY": "PASSIVE", "TORCH_CPP_LOG_LEVEL": "ERROR"}
-    return defaults | kept | {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}

@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, disable_created_metri
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from http_kit.children import ask_program
 from trainer_kit.server.service import Service
 from trainer_kit.supervisor import Attempt
 
@@ -106,10 +106,8 @@ def _query_driver() -> Iterator[tuple[str, float, float, float]]:
     if command is None:
         return
     query = [command, f"--query-gpu={GPU_COLUMNS}", "--format=csv,noheader,nounits"]
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        answer = subprocess.run(query, capture_output=True, text=True, timeout=GPU_SECONDS, check=True)  # noqa: S603
-        for line in answer.stdout.splitlines():
-            gpu, *numbers = (part.strip() for part in line.split(","))
-            with contextlib.suppress(ValueError):  # "[N/A]"
-                utilization, used, total = map(float, numbers)
-                yield gpu, utilization, used, total
+    for line in (ask_program(query, seconds=GPU_SECONDS) or "").splitlines():
+        gpu, *numbers = (part.strip() for part in line.split(","))
+        with contextlib.suppress(ValueError):  # "[N/A]"
+            utilization, used, total = map(float, numbers)
+            yield gpu, utilization, used, total

@@ -15,6 +15,7 @@ from data_kit import StorageError
 from http_kit.sockets import listen
 from trainer_kit.catalog import CatalogError
 from trainer_kit.devices import count_gpus, list_devices
+from trainer_kit.environments import framework_variables
 from trainer_kit.file_lock import FileLock
 from trainer_kit.imports import import_adapter
 from trainer_kit.logs import configure_logging
@@ -67,6 +68,8 @@ def serve(adapter_path: str) -> int:
 
 def _serve(adapter_path: str, settings: ServiceSettings) -> None:
     adapter = import_adapter(adapter_path)
+    passed = (*settings.service_env_pass, *framework_variables(adapter))
+    settings = settings.model_copy(update={"service_env_pass": tuple(dict.fromkeys(passed))})
     devices = list_devices()
     gpus = count_gpus(devices)
     launcher = _choose_launcher(settings, adapter_path, gpus)

@@ -17,9 +17,10 @@ from docker.types import DeviceRequest, Mount
 from requests.exceptions import RequestException
 
 from trainer_kit.attempt_folder import AttemptFolder
+from trainer_kit.environments import runner_environment
 from trainer_kit.settings import RunnerSettings
 from trainer_kit.supervisor.container_plan import ContainerPlan
-from trainer_kit.supervisor.launcher import RunnerHandle, runner_environment
+from trainer_kit.supervisor.launcher import RunnerHandle
 
 LABEL = "vision.attempts-of"
 FOLDER_LABEL = "vision.folder"

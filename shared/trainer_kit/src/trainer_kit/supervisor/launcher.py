@@ -6,10 +6,10 @@ import subprocess
 import sys
 from typing import Protocol
 
+from http_kit.children import start_process
 from trainer_kit.attempt_folder import AttemptFolder
+from trainer_kit.environments import runner_environment
 from trainer_kit.settings import RunnerSettings
-
-SECRETS = ("SERVICE_TOKEN", "PARENT_PIPE_FD", "JWT_SECRET", "DATABASE_URL", "ADMIN_PASSWORD", "METRICS_TOKEN")
 
 
 class RunnerHandle(Protocol):
@@ -45,14 +45,12 @@ class ProcessLauncher:
 
     def launch(self, folder: AttemptFolder) -> RunnerHandle:
         with folder.runner_log.open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603
+            process = start_process(
                 [sys.executable, "-m", "trainer_kit.runner", str(folder.path), "--adapter", self._adapter],
-                cwd=self._settings.data_dir,
-                env=runner_environment(self._settings),
-                stdin=subprocess.DEVNULL,
+                runner_environment(self._settings),
+                folder=self._settings.data_dir,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
             )
         return _ProcessRunner(process)
 
@@ -63,12 +61,6 @@ class ProcessLauncher:
 
     def maintain(self) -> None:
         """Do nothing: there is nothing between launches."""
-
-
-def runner_environment(settings: RunnerSettings) -> dict[str, str]:
-    """Return a runner's environment: its settings and its storage, and no secret of the service."""
-    inherited = {name: value for name, value in os.environ.items() if name not in SECRETS}
-    return inherited | settings.environment() | {"PYTHONSAFEPATH": "1"}
 
 
 class _ProcessRunner:

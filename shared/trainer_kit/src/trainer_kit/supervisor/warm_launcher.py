@@ -2,16 +2,16 @@
 
 import logging
 import socket
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
 
+from http_kit.children import start_process, with_values
 from trainer_kit.attempt_folder import AttemptFolder
-from trainer_kit.runner.trainer_process import storage_environment, trainer_environment
+from trainer_kit.environments import runner_environment, storage_environment, trainer_environment
 from trainer_kit.settings import RunnerSettings
-from trainer_kit.supervisor.launcher import ProcessLauncher, RunnerHandle, runner_environment
+from trainer_kit.supervisor.launcher import ProcessLauncher, RunnerHandle
 from trainer_kit.warm.requests import READY, RunnerRequest, is_held, request_runner
 
 WARM_UP_SECONDS = 180.0
@@ -119,16 +119,13 @@ class WarmParent:
         self.started_at = started_at
         self.requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            self._process = subprocess.Popen(  # noqa: S603
+            self._process = start_process(
                 [
                     sys.executable, "-m", "trainer_kit.warm", "--adapter", adapter,
                     "--requests", str(theirs.fileno()), "--idle-seconds", str(idle_seconds),
                 ],
-                cwd=settings.data_dir / FOLDER,
-                env=trainer_environment(runner_environment(settings)) | KEEP_ENVIRONMENT,
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
+                with_values(trainer_environment(runner_environment(settings)), KEEP_ENVIRONMENT),
+                folder=settings.data_dir / FOLDER, pass_fds=[theirs.fileno()],
             )  # fmt: skip
         except BaseException:
             self.requests.close()

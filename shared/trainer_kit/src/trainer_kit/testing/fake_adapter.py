@@ -31,6 +31,7 @@ class FakeAdapter:
 
     framework = "fake"
     distribution = "trainer-kit"
+    variables: tuple[str, ...] = ()
     trainer = "trainer_kit.testing.fake_train:train"
     operations = MappingProxyType(
         {
