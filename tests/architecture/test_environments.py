@@ -33,6 +33,7 @@ PASSED = {"HF_HOME": "passed", f"{NEWCOMER.upper()}_OPTION": "passed", "LIBRARY_
 KINDS = {
     "training-service": "service", f"-m {NEWCOMER}_service": "service", "warm parent:": "warm parent",
     "runner:": "runner", "trainer:": "trainer", "processing.prepare": "decoder", "hub.push_process": "pusher",
+    "drawing_process": "drawer",
 }  # fmt: skip
 
 
@@ -136,4 +137,6 @@ def test_children_have_what_they_need_and_no_canary(platform: LocalPlatform) -> 
     assert with_storage == {"service"}  # a runner forked from the warm parent is sent it in a packet
     for kind in ("service", "warm parent", "runner", "trainer"):
         assert PASSED.items() <= watch.seen[kind].items()
-    assert "HF_HOME" not in watch.seen["decoder"]
+    for kind in ("decoder", "drawer"):
+        assert "HF_HOME" not in watch.seen[kind]
+        assert watch.seen[kind]["OMP_NUM_THREADS"] == "1"

@@ -186,13 +186,13 @@ def test_every_background_worker_is_an_example_of_its_page() -> None:
 
 
 def test_processes_are_started_in_one_way_for_each_kind() -> None:
-    """Processes of background work, and training services."""
+    """Processes of background work, those that draw previews, and training services."""
     starters = {
         str(path.relative_to(BACKEND)) for path, tree in modules(BACKEND)
         if any(isinstance(node, ast.Name) and node.id == "open_process" for node in ast.walk(tree))
     }  # fmt: skip
 
-    assert starters == {"background/process.py", "training_services/process.py"}
+    assert starters == {"background/process.py", "datasets/previews/drawers.py", "training_services/process.py"}
 
 
 def test_parts_of_the_application_are_held_in_one_typed_place() -> None:

@@ -11,6 +11,7 @@ from data_kit import ObjectStore
 from vision_api.auth.tokens import AccessTokens
 from vision_api.catalog.catalog import Catalog
 from vision_api.config import Settings
+from vision_api.datasets.previews.drawers import Drawers
 from vision_api.db.session import Database
 from vision_api.kit.clock import Clock
 from vision_api.platform import Platform, platform_of
@@ -36,6 +37,10 @@ async def _store(platform: PlatformDep) -> ObjectStore:
     return platform.store
 
 
+async def _drawers(platform: PlatformDep) -> Drawers:
+    return platform.drawers
+
+
 async def _access_tokens(platform: PlatformDep) -> AccessTokens:
     return platform.access_tokens
 
@@ -59,6 +64,7 @@ async def _notifier(platform: PlatformDep) -> Notifier:
 SettingsDep = Annotated[Settings, Depends(_settings)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 StoreDep = Annotated[ObjectStore, Depends(_store)]
+DrawersDep = Annotated[Drawers, Depends(_drawers)]
 AccessTokensDep = Annotated[AccessTokens, Depends(_access_tokens)]
 ClockDep = Annotated[Clock, Depends(_clock)]
 RefreshLifetime = Annotated[timedelta, Depends(_refresh_lifetime)]

@@ -11,6 +11,7 @@ from http_kit.request_metrics import RequestMetrics
 from vision_api.auth.tokens import AccessTokens, signing_secret
 from vision_api.catalog.catalog import running_catalog
 from vision_api.config import Settings
+from vision_api.datasets.previews.drawers import running_drawers
 from vision_api.datasets.processing.processor import running_processor
 from vision_api.db.engine import make_engine
 from vision_api.db.retry import retry_until_available
@@ -77,6 +78,7 @@ async def _start_parts(
         storage_probe=storage_probe,
         request_metrics=request_metrics,
         state_metrics=StateMetrics(database, registry, settings.storage_url),
+        drawers=await parts.enter_async_context(running_drawers()),
     )
 
 

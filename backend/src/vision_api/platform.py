@@ -9,6 +9,7 @@ from http_kit.request_metrics import RequestMetrics
 from vision_api.auth.tokens import AccessTokens
 from vision_api.catalog.catalog import Catalog
 from vision_api.config import Settings
+from vision_api.datasets.previews.drawers import Drawers
 from vision_api.db.session import Database
 from vision_api.health.readiness import StorageProbe
 from vision_api.health.state_metrics import StateMetrics
@@ -33,6 +34,7 @@ class Platform:
     storage_probe: StorageProbe
     request_metrics: RequestMetrics
     state_metrics: StateMetrics
+    drawers: Drawers
     clock: Clock = utc_now
     """The time that throttles go by."""
 

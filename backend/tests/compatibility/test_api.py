@@ -33,7 +33,9 @@ RENAMED = {"work_id": "operation_id"}
 """A parameter of a path, which no client sends by its name."""
 RENAMED_FLOWS = {"works.list_works": "operations.list_work", "works.": "operations."}
 """Operations were called works."""
-ADDED_CODES: frozenset[str] = frozenset({"server_busy", "too_slow"})
+ADDED_CODES: frozenset[str] = frozenset(
+    {"image_broken", "image_too_large", "preview_failed", "server_busy", "too_slow"}
+)
 
 
 def test_facts_of_the_api_are_those_of_the_snapshot() -> None:

@@ -31,6 +31,7 @@ from support.hostile_files import (
     zip64,
     zip64_far,
 )
+from support.worst_images import png as large_png
 
 Make = Callable[[], bytes]
 
@@ -136,6 +137,7 @@ def pictures() -> list[Hostile]:
     }
     return [
         *(Hostile(n, lambda c=c: yolo_with("images__a_DOT_png", c), "image_unreadable") for n, c in wrong.items()),
+        Hostile("81 megapixels", lambda: yolo_with("images__a_DOT_png", large_png(2, 16, 3, 9000)), "image_too_large"),
         Hostile("pixel bomb", lambda: yolo_with("images__a_DOT_png", huge_png()), "image_too_large"),
     ]
 

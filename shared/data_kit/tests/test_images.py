@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,8 @@ import pytest
 from building import put_image
 from PIL import Image
 
-from data_kit.images import load_image, read_size
+from data_kit import images
+from data_kit.images import load_image, load_scaled, read_size
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -85,3 +87,38 @@ def test_an_image_that_is_cut_off_anywhere_is_an_os_error(tmp_path: Path, suffix
         path.write_bytes(content[:length])
         with pytest.raises(OSError):  # noqa: PT011 - any
             load_image(path)
+
+
+@pytest.mark.parametrize("load", [read_size, load_image, lambda path: load_scaled(path, 64)])
+def test_an_image_of_too_many_pixels_or_bytes_is_refused_before_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: Callable[[Path], object]
+) -> None:
+    path = tmp_path / "a.png"
+    Image.new("L", (20, 10)).save(path)
+    load(path)
+    monkeypatch.setattr(images, "MOST_PIXELS", 199)
+    with pytest.raises(images.ImageTooLarge, match="20 x 10"):
+        load(path)
+    monkeypatch.undo()
+    monkeypatch.setattr(images, "MOST_FILE_BYTES", path.stat().st_size - 1)
+    with pytest.raises(images.ImageTooLarge, match="its file"):
+        load(path)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])
+@pytest.mark.parametrize("size", [(61, 47), (47, 610)])
+def test_an_image_converted_in_bands_is_that_converted_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, size: tuple[int, int]
+) -> None:
+    noise = Image.effect_noise(size, 90)
+    path = tmp_path / ("a.png" if mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16") else "a.tif")
+    noise.convert("L" if mode in ("I;16", "I", "F") else mode if mode != "CMYK" else "RGB").convert(mode).save(path)
+    whole, (scaled, factor) = load_image(path), load_scaled(path, 13)
+    monkeypatch.setattr(images, "_BAND_PIXELS", 150)
+
+    assert load_image(path).tobytes() == whole.tobytes()
+    assert whole.size == size
+    again, same_factor = load_scaled(path, 13)
+    assert (again.tobytes(), same_factor) == (scaled.tobytes(), factor)
+    expected = whole.resize(scaled.size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+    assert scaled.tobytes() == expected.tobytes()

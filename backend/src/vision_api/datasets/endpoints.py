@@ -19,7 +19,7 @@ from vision_api.datasets.schemas import (
     VersionRead,
 )
 from vision_api.datasets.uploads import workflows as uploads
-from vision_api.dependencies import DatabaseDep, ReadSession, SettingsDep, StoreDep, WriteSession
+from vision_api.dependencies import DatabaseDep, DrawersDep, ReadSession, SettingsDep, StoreDep, WriteSession
 from vision_api.kit.conditional import is_known
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.pagination import PageParams, set_page_headers
@@ -155,6 +155,7 @@ async def get_preview(
     user: StreamUser,
     database: DatabaseDep,
     store: StoreDep,
+    drawers: DrawersDep,
     split: Annotated[str, Query(pattern="^(train|val|test)$")] = "train",
     index: Annotated[int, Query(ge=0, le=2**31 - 1, description="Number of the image, counted from 0.")] = 0,
     size: Annotated[int, Query(ge=32, le=2048, description="Pixels along the longer side; 128 for names.")] = 640,
@@ -172,7 +173,7 @@ async def get_preview(
     headers = {"ETag": preview.etag, "Cache-Control": f"private, {caching}"}
     if is_known(request, preview.etag):
         return Response(status_code=304, headers=headers)
-    return Response(await draw(store, preview), media_type="image/jpeg", headers=headers)
+    return Response(await draw(store, drawers, preview), media_type="image/jpeg", headers=headers)
 
 
 @router.get("/{dataset_id}/versions")

@@ -6,7 +6,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 from data_kit import DatasetStatistics
 from vision_api.datasets.access import get_dataset_for, get_version_of
 from vision_api.datasets.diff import ComparedVersion
-from vision_api.datasets.previews.preview import Legend, Preview
+from vision_api.datasets.previews.messages import Legend
+from vision_api.datasets.previews.preview import Preview
 from vision_api.datasets.schemas import FindingRead
 from vision_api.errors import Conflict, NotFound
 from vision_api.models import DatasetVersion, User

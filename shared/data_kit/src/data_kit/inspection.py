@@ -1,7 +1,6 @@
 """Complete inspection of an image file: that it decodes, its content's hashes, and unusual ways of storing it."""
 
 import hashlib
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,14 +43,14 @@ KINDS = {
 
 def inspect_image(path: Path) -> ImageInspection:
     """Decode all of the image, once. Raises OSError as `load_image` does."""
-    content = path.read_bytes()
-    picture = load_image(io.BytesIO(content))
-    digest = hashlib.blake2b(content, digest_size=16).digest()
-    return ImageInspection(picture.size, digest, _perceptual_hash(picture), _kind(content))
+    picture = load_image(path)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()  # type: ignore[arg-type]
+    return ImageInspection(picture.size, digest, _perceptual_hash(picture), _kind(path))
 
 
-def _kind(content: bytes) -> str:
-    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+def _kind(path: Path) -> str:
+    with Image.open(path, formats=FORMATS) as image:
         checks = {
             "rotated": not is_upright(image),
             "animated": image.format != "MPO" and getattr(image, "n_frames", 1) > 1,

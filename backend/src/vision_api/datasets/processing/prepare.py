@@ -35,10 +35,13 @@ from data_kit import (
     write_archive,
     write_split_file,
 )
+from vision_api.background.confinement import confine
 from vision_api.datasets.processing.stored_samples import sample_pages
 from vision_api.storage_layout import archive_key, manifest_key, sample_page_key
 
 REPEAT_SECONDS = 1.0
+MEMORY_BYTES = 4 * 2**30
+"""Limit of the process' memory: the labels of a million images, and the largest image."""
 FILES = "files"
 STORED = "stored"
 RESULT_FILE = "prepared.json"
@@ -178,6 +181,7 @@ def _summarize(dataset: Dataset, digest: str, manifest: list[str]) -> DatasetSum
 def main(arguments: list[str]) -> int:
     """Prepare an archive by the arguments of the command line."""
     archive, folder, limits, splits = arguments
+    confine(MEMORY_BYTES)
     options = limits_json.validate_json(limits), _print_progress, splits_json.validate_json(splits)
     try:
         result = prepare_archive(Path(archive), Path(folder), *options)

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from data_kit import ArchiveLimits, SplitOptions
+from vision_api.background.confinement import ONE_THREAD
 from vision_api.background.process import Command, Limits, ProcessCrashed, run_process
 from vision_api.datasets.processing import prepare
 from vision_api.datasets.processing.prepare import RESULT_FILE, PrepareResult, ReportProgress
@@ -34,7 +35,7 @@ async def prepare_in_process(
         with suppress(ValidationError):  # a line of some library's
             report(*_progress_json.validate_json(line))
 
-    command = Command(prepare.__name__, (str(archive), str(folder), *options))
+    command = Command(prepare.__name__, (str(archive), str(folder), *options), values=ONE_THREAD)
     try:
         await run_process(command, Limits(MAX_SECONDS, IDLE_SECONDS), forward)
     except ProcessCrashed as error:

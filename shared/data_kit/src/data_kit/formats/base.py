@@ -7,7 +7,7 @@ from PIL import Image
 
 from data_kit.dataset import Instance, Sample, Split
 from data_kit.findings import FindingCollector
-from data_kit.images import read_size
+from data_kit.images import MOST_FILE_BYTES, MOST_PIXELS, read_size
 from data_kit.inspection import ImageInspection, inspect_image
 from data_kit.tree import Tree
 from vision_contracts import TaskType
@@ -64,8 +64,9 @@ class Source:
                 return read_size(path)
             inspection = self.inspections[image] = inspect_image(path)
             return inspection.size
-        except Image.DecompressionBombError:
-            self.findings.error("image_too_large", image, "The image has too many pixels.", "Scale it down.")
+        except (Image.DecompressionBombError, MemoryError):
+            most = f"{MOST_PIXELS // 1_000_000} million pixels, and files of {MOST_FILE_BYTES >> 20} MiB, are accepted"
+            self.findings.error("image_too_large", image, f"The image is too large: at most {most}.", "Scale it down.")
         except OSError:
             problem = "empty" if path.stat().st_size == 0 else "no readable image, or cut off"
             self.findings.error("image_unreadable", image, f"The file is {problem}.", "Replace the file, or remove it.")

@@ -7,15 +7,13 @@ from typing import Any
 from PIL import Image
 
 from data_kit import load_image
-from data_kit.images import read_size
+from data_kit.images import MOST_PIXELS, ImageTooLarge
 from trainer_kit.inference import portable
 from trainer_kit.inference.drawing import draw
 from trainer_kit.inference.network import Description, LoadNetwork, Network, load_and_start
 from trainer_kit.trainer import OperationRun
 from vision_contracts import ArtifactKind, ImageError, ImagePrediction, PredictionReport, PredictOperation
 
-MOST_PIXELS = 50_000_000
-"""Limit of an image's pixels: 150 MB decoded."""
 REPORT = "predictions.json"
 
 
@@ -58,10 +56,9 @@ def _predict_number(run: OperationRun[Any], network: Network, work: PredictOpera
 def open_image(path: Path) -> Image.Image | ImageError:
     """Decode an image, or return the error if it is broken or too large. Its header is checked before it is decoded."""
     try:
-        width, height = read_size(path)
-        if width * height > MOST_PIXELS:
-            return _too_large(f"It has {width} x {height} pixels")
         return load_image(path)
+    except ImageTooLarge as error:
+        return _too_large(f"I{str(error)[1:]}")
     except Image.DecompressionBombError:
         return _too_large("It has far too many pixels")
     except (OSError, MemoryError) as error:
