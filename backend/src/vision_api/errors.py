@@ -11,6 +11,7 @@ ApiError
 ├── TooLarge              413 too_large
 ├── Invalid               422 validation_failed | model_unknown | …
 ├── RateLimited           429 rate_limited
+├── QuotaExceeded         429 quota_exceeded
 ├── DatabaseUnavailable   503 database_unavailable
 ├── StorageUnavailable    503 storage_unavailable
 └── StorageFull           507 storage_full
@@ -146,6 +147,17 @@ class RateLimited(ApiError):
 
     def __init__(self, detail: str, *, retry_after_seconds: int) -> None:
         super().__init__(detail, headers={"Retry-After": str(max(1, retry_after_seconds))})
+
+
+class QuotaExceeded(ApiError):
+    """The user has as many of something as allowed. `detail` says what to do; waiting does not help by itself."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "quota_exceeded"
+
+    def __init__(self, detail: str, *, limit: int, used: int) -> None:
+        params = {"limit": limit, "used": used}
+        super().__init__(detail, errors=[FieldProblem(field="", code=self.code, message=detail, params=params)])
 
 
 class DatabaseUnavailable(ApiError):

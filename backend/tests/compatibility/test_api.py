@@ -17,6 +17,7 @@ ADDED_FACTS: tuple[str, ...] = (
 """Beginnings of facts that the snapshot does not have, such as `/api/v1/training/jobs/{job_id}/operations`."""
 ADDED_PROPERTIES: tuple[str, ...] = (
     " properties errors_omitted ",
+    " properties errors anyOf [0] items properties params ",
     'pattern = "^[^\\\\u0000-',  # names are one line without control characters
 )
 """Parts of facts that the snapshot does not have, of a schema that many routes share."""
@@ -34,7 +35,7 @@ RENAMED = {"work_id": "operation_id"}
 RENAMED_FLOWS = {"works.list_works": "operations.list_work", "works.": "operations."}
 """Operations were called works."""
 ADDED_CODES: frozenset[str] = frozenset(
-    {"image_broken", "image_too_large", "preview_failed", "server_busy", "too_slow"}
+    {"image_broken", "image_too_large", "preview_failed", "quota_exceeded", "server_busy", "too_slow"}
 )
 
 

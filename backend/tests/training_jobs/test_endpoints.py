@@ -13,6 +13,7 @@ from support.small_service import make_card, make_list
 from vision_api.db.session import Database
 from vision_api.models import Artifact, JobStatus, Project, ProjectMember, ProjectRole, TrainingJob, User
 from vision_api.platform import platform_of
+from vision_api.training_jobs import access
 
 S = JobStatus
 JOBS = "/api/v1/training/jobs"
@@ -410,3 +411,18 @@ async def test_a_list_takes_the_same_statements_however_many_jobs(
         counts.append(len(statements))
 
     assert counts == [4, 4]  # user, role, page with its total, queue
+
+
+async def test_queued_jobs_of_a_user_are_bounded(
+    api: httpx.AsyncClient, wanted: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "MOST_QUEUED", 1)
+    first, second = await created(api, wanted), await created(api, wanted)
+    assert (await api.post(f"{JOBS}/{first['id']}/start")).status_code == 202
+
+    problem = problem_of(await api.post(f"{JOBS}/{second['id']}/start"), 429, "quota_exceeded")
+
+    assert problem["errors"][0]["params"] == {"limit": 1, "used": 1}
+    assert (await api.get(f"{JOBS}/{second['id']}")).json()["status"] == "pending"
+    assert (await api.post(f"{JOBS}/{first['id']}/stop")).status_code == 202
+    assert (await api.post(f"{JOBS}/{second['id']}/start")).status_code == 202

@@ -1,13 +1,14 @@
 """Leases of rows: one backend at a time processes a row. The database's clock counts, so that clocks may differ."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import ClassVar
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, ForeignKey, or_
 from sqlalchemy.orm import Mapped, mapped_column
 
-from vision_api.db.base import IdColumn, database_now
+from vision_api.db.base import BigInt, IdColumn, database_now
 
 
 class Leased:
@@ -31,12 +32,15 @@ class Leased:
 
 
 class Claimable(Leased):
-    """Mixin of ORM models whose rows a worker claims, one at a time."""
+    """Mixin of ORM models whose rows a worker claims: those of different users in turn."""
 
     __tablename__: ClassVar[str]
     id: Mapped[IdColumn] = mapped_column(sort_order=-1)
     tries: Mapped[int] = mapped_column(default=0)
     """Number of the claim, which distinguishes it from later ones."""
+    claimed_at: Mapped[datetime | None] = mapped_column()
+    """Time of the last claim: the user whose rows were claimed longest ago is next."""
+    created_by_id: Mapped[int] = mapped_column(BigInt, ForeignKey("users.id"), index=True)
 
     @classmethod
     def is_waiting(cls) -> ColumnElement[bool]:
@@ -45,8 +49,32 @@ class Claimable(Leased):
 
 
 @dataclass(frozen=True)
+class Turns:
+    """The rule by which the next row is claimed, from what a worker is at."""
+
+    running: Mapping[int, int] = field(default_factory=dict[int, int])
+    """Number of rows that are being processed, by user."""
+    most_per_user: int | None = None
+    only: ColumnElement[bool] | None = None
+    """Condition of the rows that may be claimed now."""
+
+    def order(self, user_id: int, claimed_at: datetime | None, oldest_id: int) -> tuple[int, datetime, int]:
+        """Return the rank of a user: fewest rows in work, then the one who was last served longest ago."""
+        return self.running.get(user_id, 0), claimed_at or datetime.min.replace(tzinfo=UTC), oldest_id
+
+    def may_have_more(self, user_id: int) -> bool:
+        """Return whether one more row of a user may be processed."""
+        return self.most_per_user is None or self.running.get(user_id, 0) < self.most_per_user
+
+
+@dataclass(frozen=True)
 class Claim:
     """A claim on a row. It holds as long as the row has this number of tries."""
 
     row_id: int
     tries: int
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Return the row and its try: no other claim has both."""
+        return self.row_id, self.tries

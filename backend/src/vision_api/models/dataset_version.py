@@ -34,7 +34,6 @@ class DatasetVersion(Claimable, Base):
     dataset_id: Mapped[int] = mapped_column(BigInt, ForeignKey("datasets.id", ondelete="CASCADE"))
     number: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
-    created_by_id: Mapped[int] = mapped_column(BigInt, ForeignKey("users.id"))
 
     status: Mapped[DatasetStatus] = mapped_column(
         Enum(DatasetStatus, native_enum=False, length=16, values_callable=list), default=DatasetStatus.PROCESSING

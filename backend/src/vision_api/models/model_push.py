@@ -34,7 +34,6 @@ class ModelPush(Claimable, Base):
     commit_url: Mapped[str | None]
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_message: Mapped[str | None]
-    created_by_id: Mapped[int] = mapped_column(BigInt, ForeignKey("users.id"))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
 

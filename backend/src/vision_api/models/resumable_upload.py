@@ -20,6 +20,8 @@ class ResumableUpload(Base):
     length: Mapped[int] = mapped_column(BigInt)
     offset: Mapped[int] = mapped_column(BigInt, default=0)
     """Number of bytes that are stored, from the first one without a gap."""
+    parts: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Number of objects in storage that these bytes are in."""
     writer: Mapped[int] = mapped_column(default=0)
     """Number of the newest request that sends bytes. Only that one may change `offset`."""
     upload_metadata: Mapped[str] = mapped_column(default="")

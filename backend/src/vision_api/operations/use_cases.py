@@ -80,6 +80,7 @@ async def queue(
         await access.lock_job_for(session, user, row.parent_id)
 
     async def add() -> OperationCreated:
+        await access.require_queue_room(session, user_id=row.created_by_id)
         session.add(row)
         await session.flush()
         switch_status(session, row, JobStatus.QUEUED)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from vision_api.errors import InvalidTransition, NotFound
+from vision_api.errors import InvalidTransition, NotFound, QuotaExceeded
 from vision_api.models import JobStatus, TrainingJob, User
 from vision_api.projects.access import get_project_for
 from vision_api.training_jobs import repository
@@ -13,6 +13,8 @@ from vision_api.training_jobs.kinds import Action, rules_of
 
 Role = Literal["viewer", "editor", "owner"]
 MISSING = "There is no such experiment, or you are not a member of its project."
+MOST_QUEUED = 1000
+"""Number of a user's jobs that wait for a slot. Requests that come at once may make it a few more."""
 
 
 async def get_job_for(session: AsyncSession, user: User, job_id: int, role: Role = "viewer") -> TrainingJob:
@@ -58,6 +60,17 @@ def require_status(job: TrainingJob, action: Action, statuses: Collection[JobSta
     if job.status not in statuses:
         allowed = " or ".join(sorted(statuses))
         raise InvalidTransition(f"This experiment is {job.status}: only a {allowed} one can be {action}.")
+
+
+async def require_queue_room(session: AsyncSession, *, user_id: int) -> None:
+    """Raise QuotaExceeded if too many jobs of a user wait for a slot."""
+    used = await repository.count_queued(session, user_id=user_id)
+    if used >= MOST_QUEUED:
+        raise QuotaExceeded(
+            f"{used} experiments and operations of this user wait already. Stop some of them, or start this one later.",
+            limit=MOST_QUEUED,
+            used=used,
+        )
 
 
 async def _check(session: AsyncSession, user: User, job: TrainingJob | None, role: Role) -> TrainingJob:

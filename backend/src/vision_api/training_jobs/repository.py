@@ -115,6 +115,13 @@ async def list_recent_changes(session: AsyncSession, since: Mapping[int, datetim
     return (await session.execute(query)).all()
 
 
+async def count_queued(session: AsyncSession, *, user_id: int) -> int:
+    """Return the number of a user's jobs that wait for a slot, operations too."""
+    ours = TrainingJob.created_by_id == user_id
+    waiting = select(func.count()).where(ours, TrainingJob.status == JobStatus.QUEUED, TrainingJob.deleted_at.is_(None))
+    return await session.scalar(waiting) or 0
+
+
 async def queue_positions(session: AsyncSession, jobs: Sequence[TrainingJob]) -> dict[int, int]:
     """Return the positions, from 1, of those of `jobs` that are queued among the queued jobs of their framework."""
     queued = [job.id for job in jobs if job.status == JobStatus.QUEUED]

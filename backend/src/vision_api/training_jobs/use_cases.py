@@ -111,7 +111,7 @@ async def start(session: AsyncSession, *, user: User, job_id: int) -> TrainingJo
     """Queue a pending job. It waits for its training service if that is down."""
     job = await access.lock_job_for(session, user, job_id)
     access.require_status(job, "started", {_S.PENDING})
-    _enqueue(session, job)
+    await _enqueue(session, job)
     return await _read(session, job)
 
 
@@ -121,7 +121,7 @@ async def resume(session: AsyncSession, *, user: User, job_id: int) -> TrainingJ
     access.require_status(job, "resumed", {_S.PAUSED, _S.FAILED, _S.CANCELLED})
     if job.status is not _S.PAUSED:
         _require_checkpoint(job)
-    _enqueue(session, job)
+    await _enqueue(session, job)
     return await _read(session, job)
 
 
@@ -130,7 +130,7 @@ async def retry(session: AsyncSession, *, user: User, before: TrainingJob, setti
     job = await _lock_unchanged(session, user, before)
     settings.write_to(job)
     _reset_training(job)
-    _enqueue(session, job)
+    await _enqueue(session, job)
     return await _read(session, job)
 
 
@@ -142,7 +142,7 @@ async def extend(session: AsyncSession, *, user: User, job_id: int, epochs: int)
     if epochs <= job.epochs:
         raise Invalid(f"epochs is the new total, so it must be more than the {job.epochs} of now.", field="epochs")
     job.epochs = epochs
-    _enqueue(session, job)
+    await _enqueue(session, job)
     return await _read(session, job)
 
 
@@ -175,8 +175,9 @@ async def _lock_unchanged(session: AsyncSession, user: User, before: TrainingJob
     return job
 
 
-def _enqueue(session: AsyncSession, job: TrainingJob) -> None:
-    """Queue a job at a user's request: its earlier restarts do not count any more."""
+async def _enqueue(session: AsyncSession, job: TrainingJob) -> None:
+    """Queue a job at a user's request: its earlier restarts do not count any more. Raises QuotaExceeded."""
+    await access.require_queue_room(session, user_id=job.created_by_id)
     job.queued_at = utc_now()
     job.request_id = request_id_var.get()
     job.not_before = None

@@ -13,7 +13,7 @@ from support.dataset_api import DatasetApi, coins, prepare_in_thread, processor_
 
 from data_kit import ArchiveLimits, SplitOptions
 from vision_api.background import worker
-from vision_api.background.repository import claim_oldest
+from vision_api.background.repository import claim_next
 from vision_api.config import Settings
 from vision_api.datasets.processing import prepare, prepare_process, results
 from vision_api.datasets.processing.prepare import PrepareResult, ReportProgress
@@ -125,7 +125,7 @@ async def test_a_claimed_version_is_not_processed_until_its_lease_ends(
 ) -> None:
     await api.upload(coins())
     async with database.transaction() as session:
-        assert await claim_oldest(session, DatasetVersion, lease_seconds=60) is not None
+        assert await claim_next(session, DatasetVersion, lease_seconds=60) is not None
 
     assert not await api.processor.process_next()
     async with database.transaction() as session:
@@ -235,7 +235,7 @@ async def test_on_sqlite_the_start_ends_the_lease_of_a_killed_backend(
         pytest.skip("on PostgreSQL another backend may hold the lease")
     dataset = (await api.upload(coins())).json()
     async with database.transaction() as session:
-        await claim_oldest(session, DatasetVersion, lease_seconds=600)
+        await claim_next(session, DatasetVersion, lease_seconds=600)
 
     async with running_processor(database, platform_of(app).store, platform_of(app).settings), asyncio.timeout(30):
         while (await api.get(f"/{dataset['id']}")).json()["status"] == "processing":

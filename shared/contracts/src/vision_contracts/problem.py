@@ -1,5 +1,7 @@
 """Errors as `application/problem+json` (RFC 9457), the same from the backend and from every service."""
 
+from typing import Any
+
 from pydantic import Field
 
 from vision_contracts.base import Message
@@ -13,6 +15,9 @@ class FieldProblem(Message):
     field: str = Field(description="Path such as `hyperparameters.lr0`, without `body.`.")
     code: str
     message: str
+    params: dict[str, Any] | None = Field(
+        default=None, description="Values of the message, such as `{limit, used}` of `quota_exceeded`."
+    )
 
 
 class Problem(Message):

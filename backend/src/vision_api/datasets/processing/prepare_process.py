@@ -17,7 +17,7 @@ from vision_api.datasets.processing.prepare import RESULT_FILE, PrepareResult, R
 IDLE_SECONDS = 600.0
 """Longest time without progress. No file, and no step between two files, takes so long."""
 MAX_SECONDS = 12 * 3600.0
-"""Longest time in all. A million images take two hours, and other uploads wait meanwhile."""
+"""Longest time in all. A million images take two hours; the place is not free meanwhile."""
 
 Prepare = Callable[[Path, Path, ArchiveLimits, ReportProgress, SplitOptions | None], Awaitable[PrepareResult]]
 """Asynchronous form of `prepare.prepare_archive`."""

@@ -1,6 +1,7 @@
-"""Background worker that processes uploads and imports, one at a time, each in a process of its own."""
+"""Background worker that processes uploads and imports, some at a time, each in a process of its own."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
+from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_kit import ArchiveLimits, DatasetError, ObjectStore, SplitOptions
@@ -25,10 +27,19 @@ from vision_api.kit.multipart import incoming_folder
 from vision_api.models import DatasetVersion
 
 CLEANUP_SECONDS = 3600.0
+SMALL_BYTES = 4 * 1024 * 1024
+"""Size of uploads for which one place is kept: they take seconds."""
+MOST_AT_ONCE = 8
+"""Number of versions in work at the same time, at most; fewer on fewer cores."""
+
+
+def versions_at_once() -> int:
+    """Return a place for each core, and one more for small uploads."""
+    return min((os.cpu_count() or 1) + 1, MOST_AT_ONCE)
 
 
 class DatasetProcessor(Worker[DatasetVersion, ClaimedVersion, PrepareResult]):
-    """Worker that processes the oldest waiting version, again and again."""
+    """Worker that processes the next waiting version, again and again."""
 
     name = "data sets"
 
@@ -42,15 +53,21 @@ class DatasetProcessor(Worker[DatasetVersion, ClaimedVersion, PrepareResult]):
         *,
         incoming: Path | None = None,
         import_roots: tuple[Path, ...] = (),
+        at_once: int = 1,
     ) -> None:
-        super().__init__(database, DatasetVersion, folder)
+        super().__init__(database, DatasetVersion, folder, at_once=at_once)
         self._downloader = SourceDownloader(store, limits, import_roots)
         self._prepare_archive = prepare
         self._incoming = incoming
         self._store = store
         self._limits = limits
         self._next_cleanup = 0.0
-        self._storing: DatasetSummary | None = None
+        self._storing: dict[tuple[int, int], DatasetSummary] = {}
+        """Summaries whose files may be stored in part, by claim."""
+
+    def small_rows(self) -> ColumnElement[bool]:
+        """Return the condition of small uploads. An import may be of any size."""
+        return DatasetVersion.upload_bytes.between(1, SMALL_BYTES)
 
     async def clean_up(self) -> None:
         """Delete abandoned uploads, once an hour."""
@@ -66,16 +83,17 @@ class DatasetProcessor(Worker[DatasetVersion, ClaimedVersion, PrepareResult]):
 
     async def work(self, claim: ClaimedVersion, folder: Path, progress: Progress) -> PrepareResult:
         """Fetch, check and store the files of a version."""
-        self._storing = None
+        self._storing.pop(claim.key, None)
         result = await self._prepare(claim, folder, progress)
         await asyncio.to_thread(shutil.rmtree, folder / FILES, ignore_errors=True)  # packed by now
         if result.summary is not None:
-            self._storing = result.summary
+            self._storing[claim.key] = result.summary
             await anyio.to_thread.run_sync(self._store_files, folder / STORED, progress)
         return result
 
     async def apply_result(self, claim: ClaimedVersion, result: PrepareResult, folder: Path) -> None:
         """Write the result into the row."""
+        self._storing.pop(claim.key, None)
         is_applied = await apply_result(self._database, self._store, claim, result)
         if is_applied and result.summary is not None:
             # The sweep could delete, until the row named them, files that an earlier data set had stored.
@@ -83,7 +101,7 @@ class DatasetProcessor(Worker[DatasetVersion, ClaimedVersion, PrepareResult]):
 
     async def apply_error(self, claim: ClaimedVersion, error: Exception) -> None:
         """Retry later, or mark the version as failed."""
-        await apply_failure(self._database, self._store, claim, error, self._storing)
+        await apply_failure(self._database, self._store, claim, error, self._storing.pop(claim.key, None))
 
     def progress_columns(self, progress: Progress) -> Mapping[str, Any]:
         """Return the columns that show the progress."""
@@ -122,11 +140,11 @@ def _split_options(options: dict[str, Any] | None) -> SplitOptions | None:
 
 @asynccontextmanager
 async def running_processor(database: Database, store: ObjectStore, settings: Settings) -> AsyncGenerator[None]:
-    """Run the processor. A version that it is processing at the end is retried."""
+    """Run the processor. Versions that it is processing at the end are retried."""
     folder = settings.data_dir / "processing"
     processor = DatasetProcessor(
         database, store, folder, ArchiveLimits(),
-        incoming=incoming_folder(settings), import_roots=settings.dataset_roots,
+        incoming=incoming_folder(settings), import_roots=settings.dataset_roots, at_once=versions_at_once(),
     )  # fmt: skip
     async with processor.running():
         yield

@@ -42,7 +42,7 @@ class ClaimedPush(Claim):
 
 
 class HubPusher(Worker[ModelPush, ClaimedPush, PushResult]):
-    """Worker that claims the oldest waiting push, again and again."""
+    """Worker that claims the next waiting push, again and again."""
 
     name = "pushes"
 
@@ -51,9 +51,9 @@ class HubPusher(Worker[ModelPush, ClaimedPush, PushResult]):
         self._store = store
         self._settings = settings
 
-    async def process_next(self) -> bool:
-        """Push one version, and return whether there was one. Without a token, pushes wait."""
-        return self._settings.hub_token is not None and await super().process_next()
+    async def claim_next(self) -> ClaimedPush | None:
+        """Claim the next push. Without a token, pushes wait."""
+        return await super().claim_next() if self._settings.hub_token is not None else None
 
     async def read_claim(self, session: AsyncSession, row: ModelPush) -> ClaimedPush:
         """Return the claim on a push, with its version."""

@@ -12,7 +12,7 @@ from support.dataset_api import DatasetApi, coins
 from support.tus_client import BYTES, TUS, URL, begun, create, head, metadata, send
 
 from vision_api.config import Settings
-from vision_api.datasets.uploads.tus import workflows
+from vision_api.datasets.uploads.tus import use_cases, workflows
 from vision_api.models import Dataset
 from vision_api.platform import platform_of
 
@@ -168,3 +168,34 @@ async def test_the_same_key_begins_one_upload(api: DatasetApi) -> None:
     second = await create(api, 5, **{"Idempotency-Key": "k"})
 
     assert first.headers["Location"] == second.headers["Location"]
+
+
+async def test_open_uploads_of_a_user_are_bounded(
+    api: DatasetApi, stranger: DatasetApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(use_cases, "MOST_OPEN", 2)
+    content = coins()
+    url = await begun(api, content)
+    await begun(api, content)
+
+    problem = problem_of(await create(api, len(content)), 429, "quota_exceeded")
+
+    (error,) = problem["errors"]
+    assert (error["code"], error["params"]) == ("quota_exceeded", {"limit": 2, "used": 2})
+    assert "Complete or delete" in problem["detail"]
+    assert (await create(stranger, len(content))).status_code == 201
+    assert (await send(api, url, 0, content)).status_code == 204
+    assert (await create(api, len(content))).status_code == 201  # a complete one makes room
+
+
+async def test_parts_of_an_upload_are_bounded(api: DatasetApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(use_cases, "MOST_PARTS", 3)
+    content = coins()
+    url = await begun(api, content)
+    for offset in range(3):
+        assert (await send(api, url, offset, content[offset : offset + 1])).status_code == 204
+
+    problem = problem_of(await send(api, url, 3, content[3:]), 429, "quota_exceeded")
+
+    assert problem["errors"][0]["params"] == {"limit": 3, "used": 3}
+    assert (await api.client.delete(url, headers=api.headers | TUS)).status_code == 204

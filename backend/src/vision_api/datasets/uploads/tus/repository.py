@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.kit.clock import utc_now
@@ -22,6 +22,13 @@ async def lock_upload(session: AsyncSession, *, user_id: int, upload_id: UUID) -
 def _own(user_id: int, upload_id: UUID) -> Select[ResumableUpload]:
     is_live = ResumableUpload.expires_at > utc_now()
     return select(ResumableUpload).where(ResumableUpload.id == upload_id, ResumableUpload.user_id == user_id, is_live)
+
+
+async def count_open(session: AsyncSession, *, user_id: int) -> int:
+    """Return the number of a user's uploads that are not complete."""
+    is_open = (ResumableUpload.offset < ResumableUpload.length) & (ResumableUpload.expires_at > utc_now())
+    statement = select(func.count()).select_from(ResumableUpload).where(ResumableUpload.user_id == user_id, is_open)
+    return await session.scalar(statement) or 0
 
 
 async def list_upload_ids(session: AsyncSession) -> set[UUID]:

@@ -14,7 +14,7 @@ from vision_api.datasets.schemas import DatasetCreate
 from vision_api.datasets.uploads.tus import repository
 from vision_api.datasets.uploads.tus.metadata import UploadTarget, read_upload_target
 from vision_api.datasets.use_cases import Origin
-from vision_api.errors import Conflict, NotFound
+from vision_api.errors import Conflict, NotFound, QuotaExceeded
 from vision_api.kit.clock import utc_now
 from vision_api.models import ResumableUpload, User
 from vision_api.projects.access import get_project_for
@@ -23,15 +23,28 @@ from vision_api.storage_layout import parts_folder
 log = logging.getLogger(__name__)
 
 EXPIRES_AFTER = timedelta(days=1)
+MOST_OPEN = 100
+"""Number of a user's uploads that are not complete. Requests that come at once may make it a few more."""
+MOST_PARTS = 25_000
+"""Number of parts of an upload: 20 GiB in requests of 1 MiB."""
 
 
 async def create_upload(session: AsyncSession, *, user: User, length: int, metadata: str) -> ResumableUpload:
-    """Create an empty upload. Raises Invalid, NotFound, Forbidden for its target."""
+    """Create an empty upload. Raises Invalid, NotFound, Forbidden for its target, QuotaExceeded."""
     await _check_access(session, user, read_upload_target(metadata))
+    used = await repository.count_open(session, user_id=user.id)
+    if used >= MOST_OPEN:
+        raise QuotaExceeded(
+            f"You have {used} uploads that are not complete. Complete or delete some of them (DELETE); they expire a "
+            "day after their last byte.",
+            limit=MOST_OPEN,
+            used=used,
+        )
     upload = ResumableUpload(
         user_id=user.id,
         length=length,
         offset=0,
+        parts=0,
         writer=0,
         upload_metadata=metadata,
         expires_at=utc_now() + EXPIRES_AFTER,
@@ -47,12 +60,21 @@ async def get_upload(session: AsyncSession, *, user: User, upload_id: UUID) -> R
 
 
 async def begin_writing(session: AsyncSession, *, user: User, upload_id: UUID, offset: int) -> ResumableUpload:
-    """Begin to write at `offset`; parts of earlier requests no longer count. Raises NotFound, Conflict."""
+    """Begin to write at `offset`; parts of earlier requests no longer count.
+
+    Raises NotFound, Conflict, QuotaExceeded for an upload in too many parts.
+    """
     upload = _found(await repository.lock_upload(session, user_id=user.id, upload_id=upload_id))
     if upload.offset != offset:
         raise Conflict(
             f"Upload-Offset is {offset}, but {upload.offset} bytes are stored. Ask with HEAD, and resume from there.",
             code="upload_offset_mismatch",
+        )
+    if upload.parts >= MOST_PARTS:
+        raise QuotaExceeded(
+            f"This upload came in {upload.parts} parts. Begin a new one, and send at least 1 MiB with each request.",
+            limit=MOST_PARTS,
+            used=upload.parts,
         )
     upload.writer += 1
     await session.flush()
@@ -70,6 +92,7 @@ async def add_part(
     if upload.writer != writer:
         raise Conflict("Another request has taken over this upload.", code="upload_taken_over")
     upload.offset += size_bytes
+    upload.parts += 1
     upload.expires_at = utc_now() + EXPIRES_AFTER
     if upload.offset == upload.length:
         await _finish(session, store, user, upload)
