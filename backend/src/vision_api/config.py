@@ -91,6 +91,9 @@ class Settings(BaseSettings):
     stop_grace_seconds: float = Field(default=10.0, ge=0, le=600)
     job_events_kept: int = Field(default=10_000, ge=100, le=10_000_000)
     job_events_kept_days: int = Field(default=30, ge=0, le=36_500, description="0: for ever.")
+    training_state_kept_days: int = Field(
+        default=30, ge=0, le=36_500, description="0: for ever. Then an ended job keeps its weights alone."
+    )
     job_log_lines_kept: int = Field(default=100_000, ge=100, le=10_000_000)
 
     # Training services
@@ -108,6 +111,12 @@ class Settings(BaseSettings):
     )
     import_prefixes: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Where data sets may be imported from beside `dataset_roots`: `s3://bucket/prefix`, …"
+    )
+
+    disk_reserve_bytes: int | None = Field(
+        default=None,
+        ge=0,
+        description="Kept on each disk for what already runs. Default: 1 GiB, or a twentieth of a small disk; 0: none.",
     )
 
     # Accounts

@@ -181,10 +181,12 @@ class StorageUnavailable(ApiError):
 
 
 class StorageFull(ApiError):
-    """The disk has no space left for an upload."""
+    """A disk has no room for more than what already runs."""
 
     status = HTTPStatus.INSUFFICIENT_STORAGE
     code = "storage_full"
 
-    def __init__(self) -> None:
-        super().__init__("The server's disk is full. Ask an administrator to free some space, and send it again.")
+    def __init__(
+        self, detail: str = "The server's disk is full. Ask an administrator to free some space, and send it again."
+    ) -> None:
+        super().__init__(detail)

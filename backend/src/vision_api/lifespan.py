@@ -16,6 +16,8 @@ from vision_api.datasets.processing.processor import running_processor
 from vision_api.db.engine import make_engine
 from vision_api.db.retry import retry_until_available
 from vision_api.db.session import Database
+from vision_api.disk_space.ballast import running_ballast
+from vision_api.disk_space.disks import Disks
 from vision_api.first_run.administrator import bootstrap
 from vision_api.first_run.sample_project import running_sample_project
 from vision_api.health.readiness import StorageProbe
@@ -41,6 +43,7 @@ async def lifespan(
         parts.push_async_callback(database.close)
         trace_statements(database.engine)
         if background:
+            await parts.enter_async_context(running_ballast(database, settings))
             await retry_until_available(
                 partial(bootstrap, database, settings), within_seconds=settings.database_wait_seconds
             )
@@ -55,7 +58,7 @@ async def _start_parts(
     parts: AsyncExitStack, database: Database, settings: Settings, request_metrics: RequestMetrics, *, is_idle: bool
 ) -> Platform:
     access_tokens = AccessTokens(signing_secret(settings), lifetime_seconds=settings.access_token_seconds)
-    store = open_store(settings.storage_url)
+    store, disks = open_store(settings.storage_url), Disks.of(settings)
     if not is_idle:
         await parts.enter_async_context(running_processor(database, store, settings))
         await parts.enter_async_context(running_pusher(database, store, settings))
@@ -70,6 +73,7 @@ async def _start_parts(
         settings=settings,
         database=database,
         store=store,
+        disks=disks,
         access_tokens=access_tokens,
         registry=registry,
         catalog=await parts.enter_async_context(running_catalog(database, registry)),
@@ -77,7 +81,7 @@ async def _start_parts(
         project_lists=ResponseCache(),
         storage_probe=storage_probe,
         request_metrics=request_metrics,
-        state_metrics=StateMetrics(database, registry, settings.storage_url),
+        state_metrics=StateMetrics(database, registry, disks, settings.storage_url),
         drawers=await parts.enter_async_context(running_drawers()),
     )
 
@@ -91,6 +95,7 @@ async def _start_jobs(parts: AsyncExitStack, platform: Platform) -> None:
             registry=platform.registry,
             notifier=platform.notifier,
             store=platform.store,
+            disks=platform.disks,
             settings=platform.settings,
         )
     )

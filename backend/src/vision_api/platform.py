@@ -11,6 +11,7 @@ from vision_api.catalog.catalog import Catalog
 from vision_api.config import Settings
 from vision_api.datasets.previews.drawers import Drawers
 from vision_api.db.session import Database
+from vision_api.disk_space.disks import Disks
 from vision_api.health.readiness import StorageProbe
 from vision_api.health.state_metrics import StateMetrics
 from vision_api.kit.clock import Clock, utc_now
@@ -26,6 +27,7 @@ class Platform:
     settings: Settings
     database: Database
     store: ObjectStore
+    disks: Disks
     access_tokens: AccessTokens
     registry: InstanceRegistry
     catalog: Catalog

@@ -13,11 +13,22 @@ ADDED_FACTS: tuple[str, ...] = (
     "/api/v1/training/jobs/{job_id}/work/{work_id} get deprecated",
     "/api/v1/training/jobs get parameters query:q ",
     "/api/v1/training/jobs get parameters query:task_type ",
+    "/ready get responses 200 content application/json schema properties disks",
+    "/api/v1/training/jobs/{job_id}/training-state",
+    '/ready get responses 200 content application/json schema required = "disks"',
+    '/ready get responses 200 content application/json schema properties troubles items properties part enum = "disk"',
 )
 """Beginnings of facts that the snapshot does not have, such as `/api/v1/training/jobs/{job_id}/operations`."""
 ADDED_PROPERTIES: tuple[str, ...] = (
     " properties errors_omitted ",
     " properties errors anyOf [0] items properties params ",
+    ' properties kind enum = "training_state"',
+    " properties training_state ",
+    ' required = "training_state"',
+    " properties training_state_bytes ",
+    ' required = "training_state_bytes"',
+    " properties kinds ",
+    ' required = "kinds"',
     'pattern = "^[^\\\\u0000-',  # names are one line without control characters
 )
 """Parts of facts that the snapshot does not have, of a schema that many routes share."""
@@ -27,6 +38,7 @@ CORRECTED: tuple[str, ...] = (
 """Parts of facts that the snapshot has otherwise."""
 ADDED_ROUTES: tuple[str, ...] = (
     "GET /api/v1/training/jobs/{job_id}/operations",
+    "DELETE /api/v1/training/jobs/{job_id}/training-state",
     "GET /api/v1/training/jobs/preflight/{operation_id}",
 )
 """Beginnings of `METHOD path` that the snapshot does not have."""

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +15,7 @@ import httpx
 import pytest
 from support.backend_process import GUARD
 from support.service_folders import add_service
+from support.small_disks import fill, needs_root, small_disk
 
 PATIENCE_SECONDS = 60.0
 PASSWORD = "a long enough passphrase"
@@ -208,17 +208,38 @@ def test_a_wrong_setting_is_one_line_that_names_it(start: Start, settings: dict[
     assert text in only_line(start(**settings))
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("mount"), reason="a small disk can only be made by root")
+@needs_root
 def test_a_full_disk_is_one_line(start: Start, tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", disk], check=False).returncode != 0:
-        pytest.skip("mounting is not allowed here")
-    try:
+    with small_disk(tmp_path / "disk", "64k") as disk:
         (disk / "filler").write_bytes(b"x" * 60_000)
         line = only_line(start(DATA_DIR=str(disk / "data")))
-    finally:
-        subprocess.run(["umount", disk], check=True)
 
     assert "The disk of DATA_DIR" in line
     assert "is full" in line
+
+
+@needs_root
+def test_sign_in_goes_on_when_others_fill_the_disk_to_the_last_byte(start: Start, tmp_path: Path) -> None:
+    login = {"email": "admin@example.com", "password": PASSWORD}
+    with small_disk(tmp_path / "disk", "256m") as disk:
+        backend = start(DATA_DIR=str(disk / "data"))
+        backend.wait_for("Ctrl-C stops everything")
+        ballast = disk / "data/ballast"
+        wait_until(ballast.exists)
+        filler = fill(disk)
+        with httpx.Client(base_url=f"http://127.0.0.1:{backend.port}") as client:
+            for _ in range(20):
+                assert client.post("/api/v1/auth/login", json=login).status_code == 200
+            assert client.get("/ready").json()["disks"]["data"]["status"] == "full"
+        assert not ballast.exists()
+        filler.unlink()
+        wait_until(ballast.exists)
+        backend.process.kill()
+        backend.process.wait()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -17,6 +17,7 @@ from vision_api.models import LogLine, Project, User
 async def test_an_empty_project_uses_nothing(api: httpx.AsyncClient, project: Project) -> None:
     assert (await api.get(f"/api/v1/projects/{project.id}/usage")).json() == {
         "project_id": project.id, "total_bytes": 0, "artifacts_bytes": 0, "checkpoints_bytes": 0, "datasets_bytes": 0,
+        "training_state_bytes": 0,
         "models_bytes": 0, "deleted_bytes": 0, "job_count": 0, "jobs": [],
     }  # fmt: skip
 
@@ -40,7 +41,7 @@ async def test_a_project_shows_its_largest_experiments(
     [shown] = usage.pop("jobs")
     assert usage == {
         "project_id": project.id, "total_bytes": 630 + 2000, "artifacts_bytes": 420, "checkpoints_bytes": 400,
-        "datasets_bytes": 2000, "models_bytes": 0, "deleted_bytes": 210, "job_count": 2,
+        "training_state_bytes": 0, "datasets_bytes": 2000, "models_bytes": 0, "deleted_bytes": 210, "job_count": 2,
     }  # fmt: skip
     assert (shown["total_bytes"], shown["checkpoints_bytes"], shown["files"]) == (210, 200, 3)
     assert (shown["name"], shown["status"]) == ("second", "completed")
@@ -58,7 +59,8 @@ async def test_a_job_shows_its_objects_in_storage(
 
     assert (await api.get(f"/api/v1/training/jobs/{job.id}/usage")).json() == {
         "job_id": job.id, "name": "tiny", "status": "completed", "total_bytes": 267, "checkpoints_bytes": 200,
-        "files": 5, "superseded_bytes": 50, "unlisted_bytes": 7,
+        "training_state_bytes": 0, "kinds": {"checkpoint": 200, "report": 10}, "files": 5,
+        "superseded_bytes": 50, "unlisted_bytes": 7,
         "database_rows": {"events": 0, "log_lines": 2, "metric_points": 0},
     }  # fmt: skip
 

@@ -48,6 +48,16 @@ def make_spec(model_name: str, data: Path, task_type: TaskType, weights: Any, pa
     )
 
 
+def state_of(checkpoint: Path) -> Path:
+    """Return where the training state of a checkpoint is kept."""
+    return checkpoint.with_suffix(".state")
+
+
+def existing_state_of(checkpoint: Path | None) -> Path | None:
+    """Return the training state of a checkpoint to resume from; None if it is trimmed."""
+    return state_of(checkpoint) if checkpoint is not None and state_of(checkpoint).exists() else None
+
+
 @dataclass
 class Attempt:
     """One training in `folder`. What it says comes to `watch` too, which may make it stop."""
@@ -79,6 +89,7 @@ class Attempt:
             folder=self.folder,
             send=self.receive,
             resume_from=self.resume_from,
+            resume_state=existing_state_of(self.resume_from),
             best_checkpoint=self.best_checkpoint,
             draws_pictures=False,
             initial_checkpoint=self.initial_checkpoint,
@@ -96,6 +107,8 @@ class Attempt:
             target = self.checkpoint(message.step) if is_checkpoint else self.folder / "stored" / message.name
             target.parent.mkdir(parents=True, exist_ok=True)
             (self.folder / message.path).rename(target)
+            if message.state_path is not None:
+                (self.folder / message.state_path).rename(state_of(target))
         self.watch(self, message)
 
     def stop(self) -> None:

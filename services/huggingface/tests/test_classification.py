@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from attempts import Attempt
+from attempts import Attempt, state_of
 from conftest import StartTraining
 from drawings import draw_colors
 
@@ -198,8 +198,18 @@ def test_a_broken_image_is_named(attempt: StartTraining, tmp_path: Path, workers
     assert caught.value.reason == EndReason.BAD_DATA
 
 
+def test_training_whose_state_is_trimmed_continues_from_its_weights(attempt: StartTraining) -> None:
+    done = attempt("first", params={"epochs": 1}).run()
+    state_of(done.checkpoint(5)).unlink()
+
+    longer = attempt("second", resume_from=done.checkpoint(5), params={"epochs": 2}).run()
+
+    assert longer.started.resume_step == 5
+    assert "with a new optimizer" in longer.log
+
+
 def assert_same_ending(first: Path, second: Path) -> None:
-    one, other = load_checkpoint(first), load_checkpoint(second)
+    one, other = (load_checkpoint(path, state_of(path)) for path in (first, second))
     assert (one.epoch, one.step) == (other.epoch, other.step)
     assert one.model.keys() == other.model.keys()
     assert all(torch.equal(one.model[name], other.model[name]) for name in one.model)

@@ -11,7 +11,7 @@ from attempts import CLASSIFIER, make_spec
 from conftest import StartTraining
 
 from huggingface_service.data import EpochSampler
-from trainer_kit.testing.standalone_trainer import KillAt, StandaloneTrainer, stop_at
+from trainer_kit.testing.standalone_trainer import KillAt, StandaloneTrainer, state_of, stop_at
 from trainer_kit.trainer import TrainingError
 from trainer_kit.trainer.main import TrainerInputs
 from trainer_kit.trainer.messages import Message
@@ -34,9 +34,15 @@ def pair(tmp_path: Path, colors: Path) -> Callable[..., StandaloneTrainer]:
         params: dict[str, Any],
         hyperparameters: dict[str, Any],
     ) -> StandaloneTrainer:
+        state = state_of(resume_from) if resume_from else None
         spec = make_spec(model_name, data, task_type, "scratch", {"num_devices": 2, **params})
         changes = {"job_uid": uuid4(), "hyperparameters": {"image_size": 32, **hyperparameters}}
-        inputs = TrainerInputs("huggingface_service.adapter:adapter", dataset=data, resume_from=resume_from)
+        inputs = TrainerInputs(
+            "huggingface_service.adapter:adapter",
+            dataset=data,
+            resume_from=resume_from,
+            resume_state=state,
+        )
         return StandaloneTrainer(tmp_path / "pairs", spec.model_copy(update=changes), inputs, watch)
 
     return make

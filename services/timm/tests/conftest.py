@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trainings import StartTraining, Training, draw_shapes, get_card, make_spec, open_shapes
+from trainings import StartTraining, Training, draw_shapes, get_card, make_spec, open_shapes, state_of
 
 from timm_service.adapter import adapter
 from trainer_kit.trainer import TrainingRun
@@ -43,6 +43,7 @@ def training(shapes: Path, tmp_path: Path) -> StartTraining:
             folder=folder,
             send=lambda message: result.receive(message),
             resume_from=resume_from,
+            resume_state=state_of(resume_from) if resume_from and state_of(resume_from).exists() else None,
             best_checkpoint=best_checkpoint,
             draws_pictures=False,
             initial_checkpoint=initial_checkpoint,

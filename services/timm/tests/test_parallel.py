@@ -10,7 +10,7 @@ import torch
 from trainings import StartTraining, get_card, make_spec
 
 from timm_service.data import Batches
-from trainer_kit.testing.standalone_trainer import KillAt, StandaloneTrainer, stop_at
+from trainer_kit.testing.standalone_trainer import KillAt, StandaloneTrainer, state_of, stop_at
 from trainer_kit.trainer import TrainingError
 from trainer_kit.trainer.main import TrainerInputs
 from trainer_kit.trainer.messages import Message
@@ -34,10 +34,14 @@ def pair(shapes: Path, tmp_path: Path) -> Callable[..., StandaloneTrainer]:
         params: dict[str, Any],
         **hyperparameters: Any,
     ) -> StandaloneTrainer:
+        state = state_of(resume_from) if resume_from else None
         spec = make_spec(get_card(model_name), "scratch", {"num_devices": 2, **params})
         spec = spec.model_copy(update={"hyperparameters": {"image_size": 32, **hyperparameters}})
         return StandaloneTrainer(
-            tmp_path, spec, TrainerInputs(ADAPTER, dataset=dataset, resume_from=resume_from), watch
+            tmp_path,
+            spec,
+            TrainerInputs(ADAPTER, dataset=dataset, resume_from=resume_from, resume_state=state),
+            watch,
         )
 
     return make

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from trainings import StartTraining, Training, draw_shapes
+from trainings import StartTraining, Training, draw_shapes, state_of
 
 from trainer_kit.trainer import Stopped, TrainingError
 from vision_contracts import EndReason, Finished, Progress, Started, metric_names
@@ -168,7 +168,7 @@ def test_changed_settings_do_not_keep_a_training_from_going_on(training: StartTr
 def test_a_changed_weight_decay_is_the_one_that_is_used(training: StartTraining) -> None:
     done = training(params={"epochs": 1}, weight_decay=0.1).train()
     result = training(params={"epochs": 2}, weight_decay=0.2, resume_from=done.checkpoints[-1]).train()
-    saved = torch.load(result.checkpoints[-1], weights_only=True)["optimizer"]["param_groups"]
+    saved = torch.load(state_of(result.checkpoints[-1]), weights_only=True)["optimizer"]["param_groups"]
     assert {group["weight_decay"] for group in saved} == {0.0, 0.2}
 
 
@@ -225,3 +225,33 @@ def test_a_device_that_is_not_there_is_refused(training: StartTraining) -> None:
     with pytest.raises(TrainingError, match="cuda:63") as caught:
         training(params={"device": "cuda:63"}).train()
     assert caught.value.reason is EndReason.BAD_HYPERPARAMETERS
+
+
+def test_training_whose_state_is_trimmed_continues_from_its_weights(training: StartTraining) -> None:
+    done = training(params={"epochs": 1}).train()
+    state_of(done.checkpoints[-1]).unlink()
+
+    longer = training(params={"epochs": 2}, resume_from=done.checkpoints[-1]).train()
+
+    assert list(longer.series(metric_names.TRAIN_LOSS)) == [4, 5, 6]
+    assert "with a new optimizer" in longer.log
+
+
+def test_checkpoint_of_before_there_were_two_files_resumes_exactly(training: StartTraining, tmp_path: Path) -> None:
+    settings = {"drop_rate": 0.2, "params": {"epochs": 2}}
+    whole = training(**settings).train()
+    first = whole.checkpoints[0]
+    one_file = tmp_path / "old.pt"
+    torch.save(torch.load(first, weights_only=True) | torch.load(state_of(first), weights_only=True), one_file)
+
+    resumed = training(resume_from=one_file, **settings).train()
+
+    assert_same_weights(whole.checkpoints[-1], resumed.checkpoints[-1])
+    assert "with a new optimizer" not in resumed.log
+
+
+def test_weights_are_less_than_half_of_a_checkpoint(training: StartTraining) -> None:
+    done = training("test_vit", params={"epochs": 1}).train()
+    weights, state = done.checkpoints[-1], state_of(done.checkpoints[-1])
+
+    assert weights.stat().st_size < state.stat().st_size

@@ -51,6 +51,11 @@ def draw_shapes(root: Path, *, train: int, val: int, classes: tuple[str, ...] = 
     return root
 
 
+def state_of(checkpoint: Path) -> Path:
+    """Return where the training state of a checkpoint is kept."""
+    return checkpoint.with_suffix(".state")
+
+
 @dataclass
 class Training:
     """A run and all that it has told. Files are kept as a runner would keep them."""
@@ -65,6 +70,8 @@ class Training:
         if isinstance(message, FileReport) and message.kind is ArtifactKind.CHECKPOINT:
             kept = self.run.folder / f"kept-{len(self.checkpoints)}.pt"
             self.checkpoints.append((self.run.folder / message.path).rename(kept))
+            assert message.state_path is not None
+            (self.run.folder / message.state_path).rename(state_of(kept))
         elif isinstance(message, FileReport):
             self.artifacts[message.name] = (self.run.folder / message.path).read_bytes()
             (self.run.folder / message.path).unlink()

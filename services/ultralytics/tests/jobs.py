@@ -43,6 +43,8 @@ class Attempt:
             stored = self.folder / "stored" / message.name
             stored.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(self.folder / message.path, stored)
+            if message.state_path is not None:
+                shutil.move(self.folder / message.state_path, stored.with_suffix(".state"))
             if message.epoch is not None and message.epoch == self.stop_after_epoch:
                 (self.folder / "stop.json").write_text(StopRequest(attempt=1).model_dump_json())
 
@@ -68,6 +70,12 @@ class Attempt:
         return self.of_type("failed")[0]
 
 
+def state_of(checkpoint: Path | None) -> Path | None:
+    """Return the training state that is kept beside a checkpoint; None if it is trimmed."""
+    state = checkpoint.with_suffix(".state") if checkpoint is not None else None
+    return state if state is not None and state.exists() else None
+
+
 def run_job(
     folder: Path,
     model_name: str,
@@ -86,7 +94,12 @@ def run_job(
     _write_spec(folder, make_spec(folder, model_name, dataset, hyperparameters, weights, params))
     attempt = Attempt(folder, stop_after_epoch)
     inputs = TrainerInputs(
-        "ultralytics_service.adapter:adapter", dataset, resume_from, best_checkpoint, initial_checkpoint
+        "ultralytics_service.adapter:adapter",
+        dataset,
+        resume_from=resume_from,
+        resume_state=state_of(resume_from),
+        best_checkpoint=best_checkpoint,
+        initial_checkpoint=initial_checkpoint,
     )
     attempt.exit_code = run_attempt(AttemptFolder(folder), inputs, attempt.receive)
     return attempt

@@ -12,7 +12,7 @@ import torch
 from jobs import make_spec
 from shapes import write_bars, write_blank
 
-from trainer_kit.testing.standalone_trainer import KillAt, StandaloneTrainer
+from trainer_kit.testing.standalone_trainer import KillAt, StandaloneTrainer, state_of
 from trainer_kit.trainer.main import TrainerInputs
 from trainer_kit.trainer.messages import FileReport, Message
 from trainer_kit.trainer.world import World
@@ -56,8 +56,9 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Sta
         hyperparameters: dict[str, Any] | None = None,
         **params: Any,
     ) -> StandaloneTrainer:
+        state = state_of(resume_from) if resume_from else None
         spec = make_spec(tmp_path, model_name, data, hyperparameters, "scratch", {"num_devices": 2, **params})
-        inputs = TrainerInputs(adapter, dataset=data, resume_from=resume_from)
+        inputs = TrainerInputs(adapter, dataset=data, resume_from=resume_from, resume_state=state)
         return StandaloneTrainer(tmp_path / "attempts", spec.model_copy(update={"job_uid": uuid4()}), inputs, watch)
 
     return make

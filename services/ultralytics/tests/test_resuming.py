@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from jobs import Attempt, run_job
+from jobs import Attempt, run_job, state_of
 from shapes import write_bars, write_blank
 
 from ultralytics_service.checkpoint import load_checkpoint
@@ -18,7 +18,7 @@ def assert_continues(resumed: Attempt, whole: Attempt, *, after_epoch: int) -> N
     for name in ("train/loss", "lr", "val/loss"):
         expected = {step: value for step, value in whole.values(name).items() if step >= first}
         assert resumed.values(name) == pytest.approx(expected, abs=1e-3), name
-    ours, theirs = load_checkpoint(resumed.checkpoint), load_checkpoint(whole.checkpoint)
+    ours, theirs = (load_checkpoint(path, state_of(path)) for path in (resumed.checkpoint, whole.checkpoint))
     assert ours.epoch == theirs.epoch == EPOCHS
     assert ours.ema_updates == theirs.ema_updates == EPOCHS * STEPS
     assert ours.history.keys() == theirs.history.keys()
@@ -77,3 +77,19 @@ def test_seeds_decide_the_run(tmp_path: Path) -> None:
     first, same, other = (run.values("train/loss") for run in runs)
     assert first == same
     assert first != other
+
+
+def test_training_whose_state_is_trimmed_continues_from_its_averaged_weights(tmp_path: Path) -> None:
+    colours = write_blank(tmp_path / "colours", side=32, classes=2)
+    whole = run_job(tmp_path / "whole", "yolov8n-cls", colours)
+    state = state_of(whole.checkpoint)
+    assert state is not None
+    state.unlink()
+    saved = load_checkpoint(whole.checkpoint)
+
+    longer = run_job(tmp_path / "longer", "yolov8n-cls", colours, resume_from=whole.checkpoint, epochs=2)
+
+    assert (saved.model, saved.optimizer) == (None, None)
+    assert longer.exit_code == 0, longer.failure.message
+    assert load_checkpoint(longer.checkpoint).epoch == 2
+    assert any("with a new optimizer" in message.message for message in longer.of_type("log"))

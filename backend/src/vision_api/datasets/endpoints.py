@@ -20,6 +20,7 @@ from vision_api.datasets.schemas import (
 )
 from vision_api.datasets.uploads import workflows as uploads
 from vision_api.dependencies import DatabaseDep, DrawersDep, ReadSession, SettingsDep, StoreDep, WriteSession
+from vision_api.disk_space.dependencies import RoomNeeded
 from vision_api.kit.conditional import is_known
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.pagination import PageParams, set_page_headers
@@ -51,7 +52,7 @@ _CREATE_FORM = _form(
 VersionNumber = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="The newest by default.")]
 
 
-@router.post("", status_code=202, openapi_extra=_CREATE_FORM)
+@router.post("", status_code=202, openapi_extra=_CREATE_FORM, dependencies=[RoomNeeded])
 async def create_dataset(
     request: Request,
     response: Response,
@@ -72,7 +73,7 @@ async def create_dataset(
     return dataset
 
 
-@router.post("/import", status_code=202)
+@router.post("/import", status_code=202, dependencies=[RoomNeeded])
 async def import_dataset(
     body: DatasetImport,
     response: Response,
@@ -191,7 +192,7 @@ async def list_versions(
     return list(page.items)
 
 
-@router.post("/{dataset_id}/versions", status_code=202, openapi_extra=_form())
+@router.post("/{dataset_id}/versions", status_code=202, openapi_extra=_form(), dependencies=[RoomNeeded])
 async def create_version(
     dataset_id: ResourceId,
     request: Request,
@@ -213,7 +214,7 @@ async def create_version(
     )
 
 
-@router.post("/{dataset_id}/versions/import", status_code=202)
+@router.post("/{dataset_id}/versions/import", status_code=202, dependencies=[RoomNeeded])
 async def import_version(
     dataset_id: ResourceId,
     body: VersionImport,

@@ -31,6 +31,7 @@ class Database:
         self.shared_channels: dict[str, Callable[[str], None]] = {}
         """Listeners of this process to what other backends commit, by channel of PostgreSQL."""
         self._data_version = DataVersion(engine.url)
+        self._prepare_writing: Callable[[], object] = lambda: None
         if self.is_sqlite:
             self._reader = engine
             self._writer = engine.execution_options(**{BEGIN_OPTION: "BEGIN IMMEDIATE"})
@@ -46,6 +47,7 @@ class Database:
 
         Raises DatabaseUnavailable.
         """
+        self._prepare_writing()
         async with (
             self._writer_turn() if self.is_sqlite else nullcontext(),
             _as_unavailable(),
@@ -55,6 +57,10 @@ class Database:
                 yield session
             for channel, subject_id in session.info.get(_ANNOUNCEMENTS, ()):
                 self._listeners[channel](subject_id)
+
+    def before_writing(self, prepare: Callable[[], object]) -> None:
+        """Call `prepare` before each transaction. It must not take longer than a statement."""
+        self._prepare_writing = prepare
 
     def on_committed(self, channel: str, listener: Callable[[int], None], *, is_shared: bool = False) -> None:
         """Call `listener` with the id of each announcement of the channel, once it is committed here.

@@ -22,11 +22,20 @@ class HealthRead(ReadModel):
     status: Literal["ok"] = "ok"
 
 
+class DiskRead(ReadModel):
+    """Room of a disk of this backend: `low` below twice its reserve, `full` below it, where nothing new is taken."""
+
+    status: Literal["ok", "low", "full"]
+    free_bytes: int
+    reserve_bytes: int
+
+
 class ReadyRead(ReadModel):
     """The process can work. A training service that is down degrades it: its jobs wait."""
 
     status: Literal["ready", "degraded"]
     database: Literal["ok"] = "ok"
+    disks: dict[str, DiskRead] = Field(description="By what lies on them: `data`, `database`, `storage`.")
     services: dict[str, Literal["ok", "degraded"]]
     troubles: list[Degradation] = Field(
         description="What is not ready, and what follows from it. Empty when all is well."
@@ -43,12 +52,17 @@ async def get_health() -> HealthRead:
 async def get_ready(platform: PlatformDep) -> ReadyRead:
     """Check the database (503 if it does not answer), the schema, the storage and the training services."""
     registry = platform.registry
-    degradations = await find_degradations(platform.database, registry, platform.storage_probe)
+    degradations = await find_degradations(platform.database, registry, platform.storage_probe, platform.disks)
     missing = registry.unavailable_frameworks()
     services: dict[str, Literal["ok", "degraded"]] = {
         framework: "degraded" if framework in missing else "ok" for framework in sorted(registry.frameworks)
     }
-    return ReadyRead(status="degraded" if degradations else "ready", services=services, troubles=degradations)
+    return ReadyRead(
+        status="degraded" if degradations else "ready",
+        disks={name: DiskRead.model_validate(room) for name, room in platform.disks.read().items()},
+        services=services,
+        troubles=degradations,
+    )
 
 
 @router.get("/metrics", response_class=Response, include_in_schema=False)

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import time
+from collections.abc import Iterator
 from typing import Literal
 
 import anyio.to_thread
 
 from data_kit import ObjectStore, StorageError
 from vision_api.db.session import Database
+from vision_api.disk_space.disks import Disks
 from vision_api.kit.schemas import ReadModel
 from vision_api.migrate import current_revision, known_revisions, newest_revision
 from vision_api.training_services import InstanceRegistry
@@ -24,7 +26,7 @@ PROBE_WITHIN_SECONDS = 2.0
 class Degradation(ReadModel):
     """A part of the platform that is not ready, and what follows from it."""
 
-    part: Literal["schema", "storage", "service"]
+    part: Literal["schema", "storage", "disk", "service"]
     name: str
     message: str
 
@@ -60,7 +62,9 @@ class StorageProbe:
         return True
 
 
-async def find_degradations(database: Database, registry: InstanceRegistry, probe: StorageProbe) -> list[Degradation]:
+async def find_degradations(
+    database: Database, registry: InstanceRegistry, probe: StorageProbe, disks: Disks
+) -> list[Degradation]:
     """Return all parts that are not ready. Raises DatabaseUnavailable: without a database nothing works."""
     async with database.snapshot() as session:
         revision = await (await session.connection()).run_sync(current_revision)
@@ -73,7 +77,20 @@ async def find_degradations(database: Database, registry: InstanceRegistry, prob
     if not await probe.is_available():
         text = "The object storage does not answer as it should: uploads, downloads and checkpoints wait. See the log."
         degradations.append(Degradation(part="storage", name="storage", message=text))
+    degradations += _disk_degradations(disks)
     for framework in sorted(registry.unavailable_frameworks()):
         text = f"No instance of the {framework} service answers. Its experiments wait in the queue."
         degradations.append(Degradation(part="service", name=framework, message=text))
     return degradations
+
+
+def _disk_degradations(disks: Disks) -> Iterator[Degradation]:
+    for name, room in disks.read().items():
+        free, reserve = f"{room.free_bytes / 1024**2:,.0f} MiB", f"{room.reserve_bytes / 1024**2:,.0f} MiB"
+        text = {
+            "low": f"{free} are free on this disk. Below {reserve} nothing new is taken: free some space before that.",
+            "full": f"{free} are free on this disk, less than the reserve of {reserve}: uploads, imports, starts, "
+            "exports and predictions are refused (507). Free some space.",
+        }
+        if room.status != "ok":
+            yield Degradation(part="disk", name=name, message=text[room.status])

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.pool import QueuePool
 
 from vision_api.db.session import Database
+from vision_api.disk_space.disks import Disks
 from vision_api.errors import DatabaseUnavailable
 from vision_api.health import repository
 from vision_api.kit.clock import utc_now
@@ -24,15 +25,16 @@ STORAGE_EVERY = timedelta(minutes=1)
 class StateMetrics:
     """Reads the present state of jobs, services, storage and database as metrics."""
 
-    def __init__(self, database: Database, registry: InstanceRegistry, storage_url: str) -> None:
+    def __init__(self, database: Database, registry: InstanceRegistry, disks: Disks, storage_url: str) -> None:
         self._database = database
         self._registry = registry
+        self._disks = disks
         self._storage_url = storage_url
         self._stored: tuple[float, Mapping[str, int]] | None = None
 
     async def read(self) -> CollectorRegistry:
         """Return the metrics; those of jobs are left out while the database does not answer."""
-        families = [*self._services(), *self._storage_free()]
+        families = [*self._services(), *self._storage_free(), *self._disk_room()]
         try:
             families += await self._jobs()
             is_up = 1
@@ -81,6 +83,14 @@ class StateMetrics:
         if parts.scheme == "file":
             free = shutil.disk_usage(unquote(parts.path)).free
             yield GaugeMetricFamily("storage_free_bytes", "Room on the disk that storage lies on.", value=free)
+
+    def _disk_room(self) -> Iterator[Metric]:
+        free = GaugeMetricFamily("disk_free_bytes", "Room on each disk of this backend.", labels=("disk",))
+        reserve = GaugeMetricFamily("disk_reserve_bytes", "Room below which nothing new is taken.", labels=("disk",))
+        for name, room in self._disks.read().items():
+            free.add_metric((name,), room.free_bytes)
+            reserve.add_metric((name,), room.reserve_bytes)
+        yield from (free, reserve)
 
     def _connections(self) -> Metric:
         pool = self._database.engine.sync_engine.pool

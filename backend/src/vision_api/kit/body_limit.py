@@ -1,5 +1,6 @@
 """Limit of the size of bodies: small, until a route accepts an upload."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -20,6 +21,9 @@ class _Bound:
 
     most_bytes: int
     upload_bytes: int
+    announced_bytes: int
+    check: Callable[[], object] = lambda: None
+    """Called with each piece of the body."""
 
 
 class BodyLimit:
@@ -41,9 +45,9 @@ class BodyLimit:
             return
         is_small = scope["path"].startswith(self.small_prefix)
         most_bytes = min(SMALL_BODY_BYTES, self.body_bytes) if is_small else self.body_bytes
-        bound = scope[_BOUND] = _Bound(most_bytes, self.upload_bytes)
         announced = Headers(scope=scope).get("content-length", "")
         expected = int(announced[:_MOST_DIGITS]) if announced.isdecimal() else 0
+        bound = scope[_BOUND] = _Bound(most_bytes, self.upload_bytes, expected)
         received = 0
 
         async def receive_within_limit() -> Message:
@@ -52,6 +56,7 @@ class BodyLimit:
             message = await receive()
             received += len(message.get("body", b""))
             _check(received, bound)
+            bound.check()
             return message
 
         await self.app(scope, receive_within_limit, send)
@@ -61,6 +66,18 @@ def accept_upload(request: Request, *, most_bytes: int | None = None) -> None:
     """Raise the limit of this request to that of uploads, or to `most_bytes`."""
     bound: _Bound = request.scope[_BOUND]
     bound.most_bytes = bound.upload_bytes if most_bytes is None else most_bytes
+
+
+def announced_bytes(request: Request) -> int:
+    """Return the size that the body of this request has by its own account; 0 where it gives none."""
+    bound: _Bound = request.scope[_BOUND]
+    return bound.announced_bytes
+
+
+def check_while_receiving(request: Request, check: Callable[[], object]) -> None:
+    """Call `check` with each piece of the body that is still to come: what it raises ends the request."""
+    bound: _Bound = request.scope[_BOUND]
+    bound.check = check
 
 
 def _check(size_bytes: int, bound: _Bound) -> None:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Enum, Float, ForeignKey, Index, SmallInteger, String, Uuid, text
+from sqlalchemy import JSON, Enum, Float, ForeignKey, Index, SmallInteger, String, Uuid, false, text
 from sqlalchemy.orm import Mapped, mapped_column, synonym
 
 from vision_api.background.leases import Leased
@@ -141,6 +141,8 @@ class TrainingJob(Leased, Base):
     checkpoint_uri: Mapped[str | None]
     """The newest collected checkpoint, from which the next attempt resumes."""
     checkpoint_step: Mapped[int | None]
+    is_state_trimmed: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """True if the state of its newest checkpoint was deleted, and the weights alone are left."""
     progress_epoch: Mapped[int] = mapped_column(default=0)
     progress_step: Mapped[int] = mapped_column(default=0)
     progress_steps: Mapped[int] = mapped_column(default=0)

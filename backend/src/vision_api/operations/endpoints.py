@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request, Response, status
 
 from vision_api.auth.dependencies import CurrentUser
 from vision_api.dependencies import PlatformDep, ReadSession
+from vision_api.disk_space.dependencies import RoomNeeded
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.multipart import incoming_folder
 from vision_api.kit.schemas import ResourceId
@@ -91,7 +92,12 @@ async def get_preflight(operation_id: ResourceId, platform: PlatformDep, user: C
     return await _read_operation(platform, user, operation_id, None)
 
 
-@router.post("/{job_id}/predict", responses={202: {"model": OperationRead}}, openapi_extra=_predict_form())
+@router.post(
+    "/{job_id}/predict",
+    responses={202: {"model": OperationRead}},
+    openapi_extra=_predict_form(),
+    dependencies=[RoomNeeded],
+)
 async def predict(
     job_id: ResourceId,
     platform: PlatformDep,
@@ -122,7 +128,7 @@ async def predict(
     return _locate(request, response, await _read_operation(platform, user, operation_id, job_id))
 
 
-@router.post("/{job_id}/export", status_code=ACCEPTED)
+@router.post("/{job_id}/export", status_code=ACCEPTED, dependencies=[RoomNeeded])
 async def export(
     job_id: ResourceId,
     body: ExportCreate,
@@ -145,7 +151,7 @@ async def export(
     return _locate(request, response, await _read_operation(platform, user, operation_id, job_id))
 
 
-@router.post("/{job_id}/evaluate", status_code=ACCEPTED)
+@router.post("/{job_id}/evaluate", status_code=ACCEPTED, dependencies=[RoomNeeded])
 async def evaluate(
     job_id: ResourceId,
     body: EvaluationCreate,

@@ -12,6 +12,7 @@ from typing import IO
 from sqlalchemy import make_url
 
 from vision_api.config import Settings
+from vision_api.disk_space.ballast import release_ballast
 from vision_api.process.errors import StartError
 
 LOCK_NAME = "backend.lock"
@@ -28,6 +29,7 @@ def own_data_dir(settings: Settings) -> Generator[None]:
     with ExitStack() as locks:
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            release_ballast(settings, below_bytes=LEAST_FREE_BYTES)
             check_free_space(folder)
             for path in _lock_files(settings):
                 locks.enter_context(_locked(path))

@@ -7,6 +7,7 @@ from sqlalchemy import Select
 
 from vision_api.auth.dependencies import CurrentUser
 from vision_api.dependencies import PlatformDep, ReadSession, WriteSession
+from vision_api.disk_space.dependencies import RoomNeeded
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.kit.pagination import PageParams, set_page_headers
 from vision_api.kit.schemas import ResourceId
@@ -135,7 +136,16 @@ async def delete_training_job(job_id: ResourceId, session: WriteSession, user: C
     await use_cases.delete(session, user=user, job_id=job_id)
 
 
-@router.post("/training/jobs/{job_id}/start", status_code=ACCEPTED)
+@router.delete("/training/jobs/{job_id}/training-state", status_code=status.HTTP_204_NO_CONTENT)
+async def trim_training_state(job_id: ResourceId, session: WriteSession, user: CurrentUser) -> None:
+    """Trim an ended experiment to its weights: predictions, exports, evaluations, forks and retries work as before.
+
+    To resume or extend it begins with a new optimizer. The space is freed in the background.
+    """
+    await use_cases.trim_training_state(session, user=user, job_id=job_id)
+
+
+@router.post("/training/jobs/{job_id}/start", status_code=ACCEPTED, dependencies=[RoomNeeded])
 async def start_training_job(job_id: ResourceId, session: WriteSession, user: CurrentUser) -> TrainingJobRead:
     """Start a pending experiment. It is queued, and waits if its training service is busy or down."""
     return await use_cases.start(session, user=user, job_id=job_id)
@@ -153,13 +163,13 @@ async def pause_training_job(job_id: ResourceId, session: WriteSession, user: Cu
     return await use_cases.pause(session, user=user, job_id=job_id)
 
 
-@router.post("/training/jobs/{job_id}/resume", status_code=ACCEPTED)
+@router.post("/training/jobs/{job_id}/resume", status_code=ACCEPTED, dependencies=[RoomNeeded])
 async def resume_training_job(job_id: ResourceId, session: WriteSession, user: CurrentUser) -> TrainingJobRead:
     """Resume from the newest checkpoint: a paused experiment, or one that failed or was stopped and has one."""
     return await use_cases.resume(session, user=user, job_id=job_id)
 
 
-@router.post("/training/jobs/{job_id}/retry", status_code=ACCEPTED)
+@router.post("/training/jobs/{job_id}/retry", status_code=ACCEPTED, dependencies=[RoomNeeded])
 async def retry_training_job(
     job_id: ResourceId,
     platform: PlatformDep,
@@ -178,7 +188,7 @@ async def retry_training_job(
     )
 
 
-@router.post("/training/jobs/{job_id}/extend", status_code=ACCEPTED)
+@router.post("/training/jobs/{job_id}/extend", status_code=ACCEPTED, dependencies=[RoomNeeded])
 async def extend_training_job(
     job_id: ResourceId, body: Extend, session: WriteSession, user: CurrentUser
 ) -> TrainingJobRead:

@@ -12,7 +12,7 @@ from vision_contracts import JobKind
 
 Action = Literal[
     "started", "stopped", "paused", "resumed", "retried", "extended", "changed", "cloned", "forked", "deleted",
-    "compared", "registered", "described", "used again",
+    "trimmed", "compared", "registered", "described", "used again",
 ]  # fmt: skip
 """Action of a user on a job, as a message says it."""
 

@@ -12,9 +12,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.kit.clock import utc_now
 from vision_api.kit.pagination import Page, PageRequest, paginate
-from vision_api.models import Artifact, JobEvent, JobStatus, LogLine, MetricPoint, ProjectMember, TrainingJob, User
+from vision_api.models import (
+    Artifact,
+    GarbageObject,
+    JobEvent,
+    JobStatus,
+    LogLine,
+    MetricPoint,
+    ProjectMember,
+    TrainingJob,
+    User,
+)
 from vision_api.training_jobs.kinds import is_experiment
-from vision_contracts import LogLevel
+from vision_contracts import ArtifactKind, LogLevel
 
 QUEUE_ORDER = (TrainingJob.priority.desc(), TrainingJob.queued_at, TrainingJob.id)
 """Order in which queued jobs get slots."""
@@ -168,8 +178,9 @@ async def first_log_line(session: AsyncSession, job_id: int) -> LogLine | None:
 
 
 async def list_artifacts(session: AsyncSession, job_id: int) -> Sequence[Artifact]:
-    """Return the artifacts of a job in alphabetical order."""
-    return (await session.scalars(select(Artifact).where(Artifact.job_id == job_id).order_by(Artifact.name))).all()
+    """Return the artifacts of a job in alphabetical order, without its training state, which only a trainer reads."""
+    is_listed = (Artifact.job_id == job_id) & (Artifact.kind != ArtifactKind.TRAINING_STATE)
+    return (await session.scalars(select(Artifact).where(is_listed).order_by(Artifact.name))).all()
 
 
 async def find_artifact(session: AsyncSession, job_id: int, name: str) -> Artifact | None:
@@ -220,3 +231,19 @@ async def list_points(
     chosen = select(*(ranked.c[name] for name in ("job_id", "name", "step", "epoch", "value", "time")))
     chosen = chosen.where(kept | (ranked.c.step == ranked.c.last))
     return (await session.execute(chosen.order_by(ranked.c.job_id, ranked.c.name, ranked.c.step))).all()
+
+
+async def find_training_state(session: AsyncSession, job_id: int) -> Artifact | None:
+    """Return the training state of a job's newest checkpoint."""
+    is_state = (Artifact.job_id == job_id) & (Artifact.kind == ArtifactKind.TRAINING_STATE)
+    return await session.scalar(select(Artifact).where(is_state))
+
+
+async def delete_training_state(session: AsyncSession, job_id: int, *, due_at: datetime) -> bool:
+    """Delete the training state of a job, whose object becomes garbage. Returns whether there was one."""
+    state = await find_training_state(session, job_id)
+    if state is None:
+        return False
+    await session.merge(GarbageObject(uri=state.uri, due_at=due_at))
+    await session.delete(state)
+    return True

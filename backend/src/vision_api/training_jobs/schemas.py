@@ -206,6 +206,9 @@ class TrainingJobRead(ReadModel):
     loss: float | None = Field(description="The validation loss, of the same validation.")
     primary_metric: PrimaryMetric
     output_dir: str
+    training_state: Literal["kept", "trimmed"] | None = Field(
+        description="Of an ended experiment: `trimmed` has its weights alone, and resumes with a new optimizer."
+    )
     created_at: Time
     updated_at: Time
     started_at: Time | None

@@ -1,10 +1,13 @@
 """Serialization of rows for clients."""
 
+from typing import Literal
+
 from vision_api.models import Artifact, JobStatus, LogLine, TrainingJob
 from vision_api.training_jobs.schemas import ArtifactRead, JobProgress, LogLineRead, PrimaryMetric, TrainingJobRead
+from vision_api.training_jobs.status import ENDED
 from vision_contracts import LogLevel, metric_names
 
-_DERIVED = ("queue_position", "progress", "primary_metric", "pretrained", "output_dir")
+_DERIVED = ("queue_position", "progress", "primary_metric", "pretrained", "output_dir", "training_state")
 _PLAIN = tuple(name for name in TrainingJobRead.model_fields if name not in _DERIVED)
 
 
@@ -18,8 +21,15 @@ def read_job(job: TrainingJob, queue_position: int | None) -> TrainingJobRead:
             "primary_metric": read_primary_metric(job),
             "pretrained": job.initial_weights == "pretrained",
             "output_dir": job.output_uri,
+            "training_state": _training_state(job),
         }
     )
+
+
+def _training_state(job: TrainingJob) -> Literal["kept", "trimmed"] | None:
+    if job.status not in ENDED:
+        return None
+    return "trimmed" if job.is_state_trimmed else "kept"
 
 
 def read_primary_metric(job: TrainingJob) -> PrimaryMetric:

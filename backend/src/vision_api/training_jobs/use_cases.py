@@ -107,6 +107,21 @@ async def delete(session: AsyncSession, *, user: User, job_id: int) -> None:
     announce_request(session, job)
 
 
+async def trim_training_state(session: AsyncSession, *, user: User, job_id: int) -> None:
+    """Trim an ended job to its weights. Does nothing to one that is trimmed already."""
+    job = await access.lock_job_for(session, user, job_id)
+    access.require_status(job, "trimmed", ENDED)
+    if job.is_state_trimmed:
+        return
+    if not await repository.delete_training_state(session, job.id, due_at=utc_now()) and job.checkpoint_uri is not None:
+        raise Conflict(
+            "The checkpoints of this experiment hold weights and training state in one file, as older services wrote "
+            "it: it cannot be trimmed. Register its best weights as a model and delete the experiment to free space."
+        )
+    job.is_state_trimmed = True
+    announce_request(session, job)
+
+
 async def start(session: AsyncSession, *, user: User, job_id: int) -> TrainingJobRead:
     """Queue a pending job. It waits for its training service if that is down."""
     job = await access.lock_job_for(session, user, job_id)
@@ -183,8 +198,17 @@ async def _enqueue(session: AsyncSession, job: TrainingJob) -> None:
     job.not_before = None
     job.restarts = job.idle_restarts = 0
     job.eta_seconds = None
-    switch_status(session, job, _S.QUEUED)
+    switch_status(session, job, _S.QUEUED, StatusReason(None, _what_begins_anew(job)))
     announce_request(session, job)
+
+
+def _what_begins_anew(job: TrainingJob) -> str | None:
+    if job.checkpoint_uri is None or not job.is_state_trimmed:
+        return None
+    return (
+        f"Its training state was trimmed: it continues from the weights of step {job.checkpoint_step}, with a new "
+        "optimizer."
+    )
 
 
 def _reset_training(job: TrainingJob) -> None:

@@ -64,6 +64,7 @@ def _environment(settings: Settings, environ: Mapping[str, str], project: Path) 
         "STORAGE_URL": settings.storage_url,
         "DATASET_ROOTS": os.pathsep.join(map(str, settings.dataset_roots)),
         "DATASET_CACHE_BYTES": str(settings.dataset_cache_bytes),
+        "DISK_RESERVE_BYTES": "" if settings.disk_reserve_bytes is None else str(settings.disk_reserve_bytes),
         "ENVIRONMENT": settings.environment,
         "LOG_FORMAT": settings.log_format,
         "PYTHONUNBUFFERED": "1",

@@ -35,15 +35,20 @@ def _sum(column: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnEleme
 def _objects_of(project_id: int) -> FromClause:
     """Select each object of a project's jobs once, even if several artifacts name it."""
     checkpoint = case((Artifact.kind == ArtifactKind.CHECKPOINT, Artifact.size_bytes), else_=0)
-    sizes = (func.max(Artifact.size_bytes).label("size"), func.max(checkpoint).label("checkpoint"))
+    state = case((Artifact.kind == ArtifactKind.TRAINING_STATE, Artifact.size_bytes), else_=0)
+    sizes = (
+        func.max(Artifact.size_bytes).label("size"),
+        func.max(checkpoint).label("checkpoint"),
+        func.max(state).label("state"),
+    )
     objects = select(Artifact.job_id, *sizes).join(TrainingJob, TrainingJob.id == Artifact.job_id)
     return objects.where(TrainingJob.project_id == project_id).group_by(Artifact.job_id, Artifact.uri).subquery()
 
 
 async def list_largest_jobs(session: AsyncSession, project_id: int, *, limit: int) -> Sequence[Any]:
-    """Return rows of job_id, name, status, is_deleted, total_bytes, checkpoints_bytes and files, and in each the sums
-    over all jobs of the project: job_count, artifacts_bytes, all_checkpoints_bytes and deleted_bytes. Deleted jobs come
-    last.
+    """Return rows of job_id, name, status, is_deleted, total_bytes, checkpoints_bytes, training_state_bytes and files,
+    and in each the sums over all jobs of the project: job_count, artifacts_bytes, all_checkpoints_bytes,
+    all_state_bytes and deleted_bytes. Deleted jobs come last.
     """
     objects, is_deleted = _objects_of(project_id), TrainingJob.deleted_at.is_not(None)
     jobs = (
@@ -54,6 +59,7 @@ async def list_largest_jobs(session: AsyncSession, project_id: int, *, limit: in
             is_deleted.label("is_deleted"),
             _sum(objects.c.size).label("total_bytes"),
             _sum(objects.c.checkpoint).label("checkpoints_bytes"),
+            _sum(objects.c.state).label("training_state_bytes"),
             func.count(objects.c.job_id).label("files"),
         )
         .join_from(TrainingJob, objects, TrainingJob.id == objects.c.job_id, isouter=True)
@@ -65,6 +71,7 @@ async def list_largest_jobs(session: AsyncSession, project_id: int, *, limit: in
         "job_count": case((jobs.c.is_deleted, 0), else_=1),
         "artifacts_bytes": case((jobs.c.is_deleted, 0), else_=jobs.c.total_bytes),
         "all_checkpoints_bytes": case((jobs.c.is_deleted, 0), else_=jobs.c.checkpoints_bytes),
+        "all_state_bytes": case((jobs.c.is_deleted, 0), else_=jobs.c.training_state_bytes),
         "deleted_bytes": case((jobs.c.is_deleted, jobs.c.total_bytes), else_=0),
     }
     over_all = [cast(func.sum(column).over(), BigInteger).label(name) for name, column in sums.items()]

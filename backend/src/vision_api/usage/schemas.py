@@ -13,6 +13,7 @@ class JobSize(ReadModel):
     status: str
     total_bytes: int
     checkpoints_bytes: int
+    training_state_bytes: int = Field(description="Needed to resume or extend alone: trimming frees it.")
     files: int
 
 
@@ -23,6 +24,7 @@ class ProjectUsage(ReadModel):
     total_bytes: int
     artifacts_bytes: int = Field(description="Artifacts of its experiments.")
     checkpoints_bytes: int = Field(description="Part of `artifacts_bytes`.")
+    training_state_bytes: int = Field(description="Part of `artifacts_bytes` that trimming frees.")
     datasets_bytes: int = Field(description="Data sets; equal content counts once.")
     models_bytes: int = Field(description="Copies of weights of its registered models.")
     deleted_bytes: int = Field(description="Files of deleted experiments, until they are freed.")
@@ -41,6 +43,7 @@ class RowCounts(ReadModel):
 class JobUsage(JobSize):
     """Size of an experiment's objects as the storage lists them, and its rows in the database."""
 
+    kinds: dict[str, int] = Field(description="Bytes by kind of artifact: `checkpoint` (weights), `training_state`, …")
     superseded_bytes: int = Field(description="Replaced by newer files; deleted within minutes.")
     unlisted_bytes: int = Field(
         description="Stored and not listed as artifacts: very new, or of a lost attempt. Deleted with the experiment."

@@ -1,7 +1,8 @@
 """Sizes of the objects of one folder, by their fate: pure."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from data_kit import ObjectInfo
@@ -17,6 +18,8 @@ class Sizes:
     checkpoints_bytes: int = 0
     superseded_bytes: int = 0
     """Objects that are deleted as soon as no download can be reading them."""
+    kinds: Counter[str] = field(default_factory=Counter[str])
+    """Bytes of the objects that rows name, by kind of artifact."""
     unlisted_bytes: int = 0
     """Objects that no row names."""
     newest_at: datetime | None = None
@@ -26,11 +29,13 @@ class Sizes:
         self.files += 1
         self.total_bytes += found.size_bytes
         self.newest_at = max(self.newest_at or found.modified_at, found.modified_at)
-        if kinds.get(found.uri) == ArtifactKind.CHECKPOINT:
+        if (kind := kinds.get(found.uri)) is not None:
+            self.kinds[kind] += found.size_bytes
+        if kind == ArtifactKind.CHECKPOINT:
             self.checkpoints_bytes += found.size_bytes
         elif found.uri in garbage:
             self.superseded_bytes += found.size_bytes
-        elif found.uri not in kinds:
+        elif kind is None:
             self.unlisted_bytes += found.size_bytes
 
 

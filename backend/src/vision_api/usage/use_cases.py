@@ -23,6 +23,7 @@ async def project_usage(session: AsyncSession, *, user: User, project_id: int, l
         total_bytes=artifacts_bytes + deleted_bytes + datasets_bytes + models_bytes,
         artifacts_bytes=artifacts_bytes,
         checkpoints_bytes=rows[0].all_checkpoints_bytes if rows else 0,
+        training_state_bytes=rows[0].all_state_bytes if rows else 0,
         datasets_bytes=datasets_bytes,
         models_bytes=models_bytes,
         deleted_bytes=deleted_bytes,

@@ -8,6 +8,7 @@ from vision_api.models import User
 from vision_api.usage import use_cases
 from vision_api.usage.schemas import JobUsage
 from vision_api.usage.sizes import measure
+from vision_contracts import ArtifactKind
 
 
 async def job_usage(database: Database, *, store: ObjectStore, user: User, job_id: int) -> JobUsage:
@@ -24,7 +25,9 @@ async def job_usage(database: Database, *, store: ObjectStore, user: User, job_i
         status=job.status,
         total_bytes=sizes.total_bytes,
         checkpoints_bytes=sizes.checkpoints_bytes,
+        training_state_bytes=sizes.kinds[ArtifactKind.TRAINING_STATE],
         files=sizes.files,
+        kinds=dict(sizes.kinds),
         superseded_bytes=sizes.superseded_bytes,
         unlisted_bytes=sizes.unlisted_bytes,
         database_rows=rows,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,8 +13,10 @@ from support.job_rows import Becomes, MakeJob, job_fields, reload
 from support.small_service import TOKEN, SmallService, serving
 from support.waiting import until
 
+from data_kit import DiskReserve
 from vision_api.config import Settings
 from vision_api.db.session import Database
+from vision_api.disk_space.disks import Disks
 from vision_api.kit.clock import utc_now
 from vision_api.models import JobStatus, Project, TrainingJob, User
 from vision_api.training_jobs import use_cases
@@ -113,6 +116,32 @@ async def test_a_framework_without_a_service_waits(
 
     waiting = await stored(database, job)
     assert (waiting.status, waiting.status_reason, waiting.attempt) == ("queued", "service_unavailable", 0)
+
+
+async def test_nothing_is_sent_while_the_disk_is_full_up_to_its_reserve(
+    database: Database, registry: InstanceRegistry, make_job: MakeJob, service: SmallService, tmp_path: Path
+) -> None:
+    job, reserve = await make_job(status=S.QUEUED), 10**18
+
+    await DispatchLoop(
+        database, registry, Notifier(), owner=OWNER, disks=Disks({"data": DiskReserve(tmp_path, reserve)})
+    ).tick()
+
+    waiting = await stored(database, job)
+    assert (waiting.status, waiting.status_reason, waiting.attempt) == ("queued", "storage_full", 0)
+    assert starts(service) == 0
+
+
+async def test_instance_that_finds_its_disk_full_makes_the_job_wait(
+    database: Database, dispatch: DispatchLoop, make_job: MakeJob, service: SmallService
+) -> None:
+    job = await make_job(status=S.QUEUED)
+    service.refusal = refusal(409, "storage_full")
+
+    await dispatch.tick()
+
+    waiting = await stored(database, job)
+    assert (waiting.status, waiting.status_reason, waiting.attempt) == ("queued", "storage_full", 0)
 
 
 async def test_a_user_has_only_so_many_slots(database: Database, registry: InstanceRegistry, make_job: MakeJob) -> None:

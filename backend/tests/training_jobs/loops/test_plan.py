@@ -98,3 +98,13 @@ def test_a_slot_is_free_only_if_both_sides_think_so(free: int, held: int, draini
     assert free_slots(ready, held) == expected
     capacity = make_capacity([(A, "timm", ready)], {A: held}, {}, 0)
     assert (capacity.free_slots, capacity.total_slots) == ({"timm": {A: expected}}, {"timm": 2})
+
+
+def test_job_waits_for_the_disk_of_a_full_instance() -> None:
+    ready = ServiceReady(
+        instance_id=A, boot_id=A, framework="timm", framework_version="1", slots=2, free_slots=0, is_storage_full=True
+    )
+    made = make_plan([candidate()], make_capacity([(A, "timm", ready)], {}, {}, 0), utc_now())
+
+    assert reasons(made) == ["storage_full"]
+    assert "disk of the timm training service" in str(made.waits[0][1].message)

@@ -16,6 +16,7 @@ from trainer_kit.trainer import Stopped, TrainingRun
 from vision_contracts import metric_names
 
 CHECKPOINT = Path("last.pt")
+STATE = Path("state.pt")
 
 
 class JobCallback(TrainerCallback):
@@ -94,7 +95,7 @@ class JobCallback(TrainerCallback):
     def save(self, step: int) -> None:
         """Write a checkpoint from which training resumes exactly as it would continue now."""
         spec, trainer = self.run.spec, self.trainer
-        path = self.run.folder / CHECKPOINT
+        path, state_path = self.run.folder / CHECKPOINT, self.run.folder / STATE
         save_checkpoint(
             Checkpoint(
                 model={name: value.cpu() for name, value in trainer.model.state_dict().items()},
@@ -111,5 +112,6 @@ class JobCallback(TrainerCallback):
                 steps_per_epoch=self.steps_per_epoch,
             ),
             path,
+            state_path,
         )
-        self.run.save_checkpoint(path, step=step, epoch=self.epoch)
+        self.run.save_checkpoint(path, step=step, epoch=self.epoch, state=state_path)

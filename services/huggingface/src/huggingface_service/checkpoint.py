@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from trainer_kit.files import replacing
-from trainer_kit.trainer import TrainingError, TrainingRun
-from vision_contracts import EndReason
+from trainer_kit.trainer import STATE_IS_TRIMMED, TrainingError, TrainingRun
+from vision_contracts import EndReason, LogLevel
 
 FORMAT = "huggingface-service/1"
 
@@ -34,11 +34,12 @@ class Checkpoint:
     step: int
     """Optimizer steps done; between two epochs' ends if the training was stopped there."""
     optimizer_name: str
-    optimizer: dict[str, Any]
     history: dict[int, dict[str, float]]
     """Metrics of every validation so far, by epoch."""
     steps_per_epoch: int = 0
     """0 in a checkpoint of before this was kept."""
+    optimizer: dict[str, Any] | None = None
+    """Optimizer's state, which is in a file of its own; None if it is not needed or trimmed."""
     format: str = FORMAT
 
     def resume_step(self, steps_per_epoch: int) -> int:
@@ -47,24 +48,34 @@ class Checkpoint:
         return self.step if is_same else self.epoch * steps_per_epoch
 
 
-def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint, replacing the file in one step: a kill leaves the old one or the new one."""
-    with replacing(path) as file:
-        torch.save({item.name: getattr(checkpoint, item.name) for item in fields(checkpoint)}, file)
+def save_checkpoint(checkpoint: Checkpoint, path: Path, state_path: Path) -> None:
+    """Write a checkpoint, replacing each file in one step: a kill leaves the old one or the new one.
+
+    The optimizer's state is in the second file, since the first is all that others than a resume need.
+    """
+    content = {item.name: getattr(checkpoint, item.name) for item in fields(checkpoint)}
+    state = {"format": FORMAT, "optimizer": content.pop("optimizer")}
+    for target, part in ((path, content), (state_path, state)):
+        with replacing(target) as file:
+            torch.save(part, file)
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path, state_path: Path | None = None) -> Checkpoint:
     """Load tensors and plain values only, so that a foreign file cannot run code.
 
     Raises ValueError for a file that this service did not write.
     """
+    return Checkpoint(**(_load(path) | (_load(state_path) if state_path is not None else {})))
+
+
+def _load(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         raise ValueError(f"it is not a checkpoint file ({type(error).__name__}).") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError("it was not written by this training service. Choose a checkpoint of a huggingface job.")
-    return Checkpoint(**content)
+    return content
 
 
 def load_initial_checkpoint(run: TrainingRun[Any]) -> Checkpoint | None:
@@ -83,7 +94,7 @@ def load_resumed_checkpoint(run: TrainingRun[Any]) -> Checkpoint | None:
     if run.resume_from is None:
         return None
     try:
-        resumed = load_checkpoint(run.resume_from)
+        resumed = load_checkpoint(run.resume_from, run.resume_state)
     except ValueError as error:
         raise TrainingError(
             EndReason.WEIGHTS_UNAVAILABLE, f"The checkpoint is unusable: {error}. Retry from the beginning."
@@ -100,5 +111,7 @@ def load_resumed_checkpoint(run: TrainingRun[Any]) -> Checkpoint | None:
             "The data set's classes are not those of the checkpoint to resume from. Start a new training from its "
             "weights instead.",
         )
+    if resumed.optimizer is None:
+        run.log(STATE_IS_TRIMMED, LogLevel.WARNING)
     run.history.restore(resumed.history)
     return resumed

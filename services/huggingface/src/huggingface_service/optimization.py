@@ -62,6 +62,8 @@ def restore_optimizer(run: TrainingRun[Hyperparameters], optimizer: Optimizer, r
     if resumed.optimizer_name != run.spec.params.optimizer:
         run.log(f"The optimizer was {resumed.optimizer_name} before; the new one starts afresh.", LogLevel.WARNING)
         return
+    if resumed.optimizer is None:
+        return
     own = [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
     try:
         optimizer.load_state_dict(resumed.optimizer)

@@ -16,6 +16,7 @@ from trainer_kit.trainer import TrainingError
 from vision_contracts import EndReason
 
 FILE = Path("last.pt")
+STATE_FILE = Path("state.pt")
 
 
 @dataclass
@@ -36,26 +37,30 @@ class TrainingState:
         return self.ema.module if self.ema else self.model
 
 
-def save_checkpoint(folder: Path, state: TrainingState, history: History, facts: dict[str, Any]) -> Path:
-    """Write a checkpoint. The file is always complete: a kill while writing leaves the one before.
+def save_checkpoint(folder: Path, state: TrainingState, history: History, facts: dict[str, Any]) -> tuple[Path, Path]:
+    """Write a checkpoint: a file of the weights to deploy, and one of what only a resume needs beside them.
 
-    `facts` are what a user of the weights must know: architecture, class names, image size, normalisation.
+    Each file is always complete: a kill while writing leaves the one before. `facts` are what a user of the weights
+    must know: architecture, class names, image size, normalisation.
     """
-    content = {
+    weights = {
         **facts,
-        "model": state.model.state_dict(),
-        "ema": state.ema.module.state_dict() if state.ema else None,
-        "optimizer": state.optimizer.state_dict(),
-        "scaler": state.scaler.state_dict(),
+        "model": state.evaluated_model().state_dict(),
+        "ema": None,
         "epoch": state.epoch,
         "step": state.step,
         "history": history.epochs,
+    }
+    rest = {
+        "trained": state.model.state_dict() if state.ema else None,
+        "optimizer": state.optimizer.state_dict(),
+        "scaler": state.scaler.state_dict(),
         "random": _random_state(),
     }
-    path = folder / FILE
-    with replacing(path) as file:  # a path instead would hide the errno of a full disk
-        torch.save(content, file)
-    return path
+    for name, content in ((FILE, weights), (STATE_FILE, rest)):
+        with replacing(folder / name) as file:  # a path instead would hide the errno of a full disk
+            torch.save(content, file)
+    return folder / FILE, folder / STATE_FILE
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -72,9 +77,16 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
-def restore_training(path: Path, state: TrainingState, history: History, facts: dict[str, Any]) -> dict[str, Any]:
-    """Restore `state` and `history`, and return the random state to resume from within an epoch."""
+def restore_training(
+    path: Path, rest: Path | None, state: TrainingState, history: History, facts: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Restore `state` and `history`, and return the random state to resume from within an epoch.
+
+    `rest` is the other file of the checkpoint. Without it the optimizer and the random numbers start anew, unless the
+    checkpoint is of before there were two files.
+    """
     content = load_checkpoint(path)
+    content |= load_checkpoint(rest) if rest is not None else {}
     for name in ("model_name", "class_names", "image_size"):
         if content.get(name) != facts[name]:
             raise TrainingError(
@@ -82,18 +94,18 @@ def restore_training(path: Path, state: TrainingState, history: History, facts: 
                 f"The training cannot be resumed: its checkpoint has {name} {content.get(name)!r}, the job now has "
                 f"{facts[name]!r}. Undo that change, or start a new job with `initial_weights` from this one.",
             )
-    state.model.load_state_dict(content["model"])
+    state.model.load_state_dict(content.get("trained") or content["model"])
     if state.ema:
         state.ema.module.load_state_dict(content["ema"] or content["model"])
-    if content["optimizer_name"] == facts["optimizer_name"]:
+    if content["optimizer_name"] == facts["optimizer_name"] and "optimizer" in content:
         _restore_optimizer(state.optimizer, content["optimizer"])
-    if content["scaler"]:  # empty where that training needed none
+    if content.get("scaler"):  # empty where that training needed none
         state.scaler.load_state_dict(content["scaler"])
     state.epoch, state.step = content["epoch"], content["step"]
     history.restore(content["history"])
     if content["steps_per_epoch"] != facts["steps_per_epoch"]:  # another batch size: resume at the epoch's beginning
         state.step = state.epoch * facts["steps_per_epoch"]
-    return content["random"]
+    return content.get("random")
 
 
 def load_best_weights(path: Path, state: TrainingState) -> nn.Module:

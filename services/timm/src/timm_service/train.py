@@ -25,8 +25,8 @@ from timm_service.optimization import learning_rate, set_learning_rate
 from timm_service.parallel import keep_gradients, mean_of
 from timm_service.validation import validate
 from trainer_kit.evaluation import ClassificationEvaluator
-from trainer_kit.trainer import Stopped, batch_norm_errors, write_final_report
-from vision_contracts import metric_names
+from trainer_kit.trainer import STATE_IS_TRIMMED, Stopped, batch_norm_errors, write_final_report
+from vision_contracts import LogLevel, metric_names
 
 
 def train(run: Run) -> None:
@@ -35,7 +35,7 @@ def train(run: Run) -> None:
     run.world.join(torch, device)
     seed_everything(run.spec.params.seed)
     setup, state = build(run, device)
-    random_state = restore_training(run.resume_from, state, run.history, setup.facts) if run.resume_from else None
+    random_state = resume(run, state, setup) if run.resume_from else None
     run.start(
         device=str(device),
         num_classes=run.dataset.num_classes,
@@ -55,6 +55,15 @@ def train(run: Run) -> None:
         write_final_report(run, partial(BestModel, run, state, setup))
         log_end(run)
     run.finish()
+
+
+def resume(run: Run, state: TrainingState, setup: Setup) -> dict[str, Any] | None:
+    """Restore the checkpoint to resume from, and return the random state to resume with within an epoch."""
+    assert run.resume_from is not None  # noqa: S101 - the caller has checked it
+    random_state = restore_training(run.resume_from, run.resume_state, state, run.history, setup.facts)
+    if random_state is None:
+        run.log(STATE_IS_TRIMMED, LogLevel.WARNING)
+    return random_state
 
 
 def train_epoch(run: Run, state: TrainingState, setup: Setup, random_state: dict[str, Any] | None) -> float:
@@ -153,8 +162,8 @@ def validate_epoch(run: Run, state: TrainingState, setup: Setup) -> tuple[float,
 
 def save(run: Run, state: TrainingState, setup: Setup) -> None:
     """Write a checkpoint and hand it over."""
-    path = save_checkpoint(run.folder, state, run.history, setup.facts)
-    run.save_checkpoint(path, step=state.step, epoch=state.epoch)
+    weights, rest = save_checkpoint(run.folder, state, run.history, setup.facts)
+    run.save_checkpoint(weights, step=state.step, epoch=state.epoch, state=rest)
 
 
 def stop_if_asked(run: Run, state: TrainingState, setup: Setup) -> None:

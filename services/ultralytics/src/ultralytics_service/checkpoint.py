@@ -17,6 +17,8 @@ from ultralytics_service.library import torch
 from vision_contracts import EndReason
 
 FORMAT = "ultralytics-service/1"
+STATE_FIELDS = ("model", "optimizer", "scaler")
+"""Fields that only a resume needs."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,9 @@ class Checkpoint:
     """The network's description, for readers without this library's files. Never built from."""
     epoch: int
     step: int
-    model: dict[str, Any]
     ema: dict[str, Any]
     """Averaged weights, which validation has used: these are the result."""
     ema_updates: int
-    optimizer: dict[str, Any]
-    scaler: dict[str, Any]
     best_epoch: int
     history: dict[int, dict[str, float]]
     """Metrics of every validation so far, by epoch."""
@@ -45,6 +44,12 @@ class Checkpoint:
     """Images that the data set had at hand for mosaics; of several processes, the first one's."""
     other_mosaic_buffers: list[list[int]] = field(default_factory=list)
     """Images at hand for mosaics in the other processes, by rank."""
+    model: dict[str, Any] | None = None
+    """Weights as they are trained. These three are the training state, which is in a file of its own; None if it is not
+    needed, or trimmed.
+    """
+    optimizer: dict[str, Any] | None = None
+    scaler: dict[str, Any] | None = None
     keypoint_names: tuple[str, ...] = ()
     skeleton: tuple[tuple[int, int], ...] = ()
 
@@ -54,27 +59,39 @@ class Checkpoint:
         return buffers[rank] if rank < len(buffers) else []
 
 
-def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint, and replace `path` in one step."""
-    with replacing(path) as file:
-        torch.save({"format": FORMAT, **_shallow_dict(checkpoint)}, file)
+def save_checkpoint(checkpoint: Checkpoint, path: Path, state_path: Path) -> None:
+    """Write a checkpoint, and replace each of its two files in one step."""
+    content = _shallow_dict(checkpoint)
+    state = {name: content.pop(name) for name in STATE_FIELDS}
+    for target, part in ((path, content), (state_path, state)):
+        with replacing(target) as file:
+            torch.save({"format": FORMAT, **part}, file)
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
-    """Load a checkpoint. Raises TrainingError with `weights_unavailable` for any other or damaged file."""
+def load_checkpoint(path: Path, state_path: Path | None = None) -> Checkpoint:
+    """Load a checkpoint, with the training state in `state_path` if it is to be resumed.
+
+    Raises TrainingError with `weights_unavailable` for any other or damaged file.
+    """
+    content = _load(path) | (_load(state_path) if state_path is not None else {})
+    try:
+        saved = _checkpoint_adapter.validate_python(content)
+    except ValidationError as error:
+        raise _refusal(path, f"a part of it is missing or wrong ({error.error_count()} in all)") from error
+    weights = (saved.model or {}, saved.ema)
+    if not all(isinstance(value, torch.Tensor) for state in weights for value in state.values()):
+        raise _refusal(path, "its weights are not tensors")
+    return saved
+
+
+def _load(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise _refusal(path, "it is no file of plain tensors, or it is not whole") from error
     if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
         raise _refusal(path, "another framework or another version made it")
-    try:
-        saved = _checkpoint_adapter.validate_python(content)
-    except ValidationError as error:
-        raise _refusal(path, f"a part of it is missing or wrong ({error.error_count()} in all)") from error
-    if not all(isinstance(value, torch.Tensor) for state in (saved.model, saved.ema) for value in state.values()):
-        raise _refusal(path, "its weights are not tensors")
-    return saved
+    return content
 
 
 _checkpoint_adapter = TypeAdapter(Checkpoint)

@@ -17,7 +17,7 @@ def train(run: TrainingRun[CommonHyperparameters]) -> None:
     """Train one job; `trainer_kit.adapter.Adapter.trainer` says how it may end."""
     forward_warnings(run)
     device = choose_device(run)
-    resume_from = load_checkpoint(run.resume_from) if run.resume_from else None
+    resume_from = load_checkpoint(run.resume_from, run.resume_state) if run.resume_from else None
     trainer = build(run, device, resume_from)
     with library_errors():
         run.world.join(torch, trainer.device)

@@ -6,7 +6,7 @@ The loop, the losses, the augmentation and the validation stay the library's.
 import time
 from typing import Any
 
-from trainer_kit.trainer import Stopped, TrainingError, TrainingRun
+from trainer_kit.trainer import STATE_IS_TRIMMED, Stopped, TrainingError, TrainingRun
 from ultralytics_service.architectures import Architecture
 from ultralytics_service.checkpoint import Checkpoint, save_checkpoint
 from ultralytics_service.config import CommonHyperparameters
@@ -31,7 +31,7 @@ from ultralytics_service.metrics import training_values
 from ultralytics_service.parallel import gather, mean_of, parallelize
 from ultralytics_service.validation import validate
 from ultralytics_service.weights import copy_weights
-from vision_contracts import EndReason, metric_names
+from vision_contracts import EndReason, LogLevel, metric_names
 
 _ENOUGH = 3
 """Out-of-memory retries, each with half the batch size, after which the library gives up."""
@@ -73,7 +73,7 @@ class JobMixin(BaseTrainer):
         """Builds the network for this data set, and fills it."""
         self.model = self.get_model(cfg=self.architecture.read(), verbose=False)
         if self.resume_from:
-            self.model.load_state_dict(self.resume_from.model)
+            self.model.load_state_dict(self.resume_from.model or self.resume_from.ema)
         elif self.source is not None:
             copy_weights(self.model, self.source, self.run.log)
         stride = max(int(self.model.stride.max()), 32)
@@ -106,9 +106,12 @@ class JobMixin(BaseTrainer):
         saved = self.resume_from
         if saved is None:
             return
-        for theirs, ours in zip(saved.optimizer["param_groups"], self.optimizer.param_groups, strict=True):
-            theirs["fused"] = ours.get("fused")  # this device decides, not the one that trained before
-        self.optimizer.load_state_dict(saved.optimizer)
+        if saved.optimizer is None:
+            self.run.log(STATE_IS_TRIMMED, LogLevel.WARNING)
+        else:
+            for theirs, ours in zip(saved.optimizer["param_groups"], self.optimizer.param_groups, strict=True):
+                theirs["fused"] = ours.get("fused")  # this device decides, not the one that trained before
+            self.optimizer.load_state_dict(saved.optimizer)
         if saved.scaler:
             self.scaler.load_state_dict(saved.scaler)
         self.ema.ema.load_state_dict(saved.ema)
@@ -183,8 +186,9 @@ class JobMixin(BaseTrainer):
         if not self.run.world.is_main:
             return False
         epoch = self.epoch + 1
-        save_checkpoint(self.snapshot(epoch), self.last)
-        self.run.save_checkpoint(self.last, step=self.step, epoch=epoch)
+        state = self.last.with_name("state.pt")
+        save_checkpoint(self.snapshot(epoch), self.last, state)
+        self.run.save_checkpoint(self.last, step=self.step, epoch=epoch, state=state)
         log_epoch(self.run, self, epoch)
         return True
 

@@ -18,6 +18,7 @@ from vision_contracts.job_events import (
     Paused,
     Progress,
     Started,
+    StoredState,
     event_body_adapter,
 )
 from vision_contracts.job_spec import (
@@ -146,6 +147,7 @@ __all__ = [
     "SplitEvaluation",
     "Started",
     "StopRequest",
+    "StoredState",
     "TaskType",
     "Time",
     "TrainingParams",

@@ -27,6 +27,7 @@ class ArtifactKind(StrEnum):
     EXPORT = "export"
     SAMPLE = "sample"
     LOG = "log"
+    TRAINING_STATE = "training_state"
 
 
 class Started(Message):
@@ -69,6 +70,14 @@ class Log(Message):
     message: str
 
 
+class StoredState(Message):
+    """State that a training resumes from beside the weights, such as the optimizer's averages; stored completely."""
+
+    uri: str
+    sha256: str
+    size_bytes: int = Field(ge=0)
+
+
 class Checkpoint(Message):
     """A checkpoint that is stored completely. `uri` lies in this attempt's `output_uri`."""
 
@@ -81,6 +90,7 @@ class Checkpoint(Message):
     sha256: str
     size_bytes: int = Field(ge=0)
     values: dict[str, float | None] = Field(default={}, description="Metrics of its validation.")
+    state: StoredState | None = Field(default=None, description="Null where the checkpoint itself holds it.")
 
 
 class Artifact(Message):

@@ -67,6 +67,9 @@ class JobSpec(Message):
     dataset: DatasetRef
     output_uri: str = Field(description="Prefix in object storage that belongs to this attempt alone.")
     resume_from_uri: str | None = Field(default=None, description="The checkpoint to resume from, if any.")
+    resume_state_uri: str | None = Field(
+        default=None, description="The training state of `resume_from_uri`; null where that holds it or it is trimmed."
+    )
     best_checkpoint_uri: str | None = Field(
         default=None,
         description="With `resume_from_uri`: the best checkpoint so far, for the report, unless a better one comes.",

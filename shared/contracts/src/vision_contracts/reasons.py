@@ -12,6 +12,7 @@ class WaitReason(StrEnum):
     USER_LIMIT = "user_limit"
     BACKING_OFF = "backing_off"
     PLATFORM_STOPPED = "platform_stopped"
+    STORAGE_FULL = "storage_full"
 
 
 class EndReason(StrEnum):

@@ -35,6 +35,7 @@ class ServiceReady(Message):
     free_slots: int
     devices: list[DeviceInfo] = Field(default=[], description="Devices that a job may request, the CPU included.")
     draining: bool = False
+    is_storage_full: bool = Field(default=False, description="Its disk has no room for another attempt.")
     kinds: list[str] = Field(default=["train"], description="Supported `JobKind`s; an older service has `train` only.")
 
 

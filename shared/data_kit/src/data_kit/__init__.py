@@ -3,6 +3,7 @@
 from data_kit.archive import ArchiveLimits, extract_archive, stored_files, write_archive
 from data_kit.dataset import Box, Dataset, Instance, Keypoint, Polygon, Sample, Split
 from data_kit.digest import dataset_digest, dataset_manifest, manifest_digest
+from data_kit.disk import DiskReserve, DiskRoom, existing_folder
 from data_kit.errors import DatasetError, Finding
 from data_kit.images import load_image, load_scaled
 from data_kit.importing import copy_folder, copy_objects
@@ -20,6 +21,8 @@ __all__ = [
     "Dataset",
     "DatasetError",
     "DatasetStatistics",
+    "DiskReserve",
+    "DiskRoom",
     "Finding",
     "Instance",
     "Keypoint",
@@ -40,6 +43,7 @@ __all__ = [
     "dataset_manifest",
     "describe",
     "detect_format",
+    "existing_folder",
     "extract_archive",
     "load_image",
     "load_scaled",

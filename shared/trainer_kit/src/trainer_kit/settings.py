@@ -3,10 +3,12 @@
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from data_kit import DiskReserve
 from http_kit.children import wrong_patterns
 
 MIN_SECRET_LENGTH = 32
@@ -79,6 +81,9 @@ class ServiceSettings(RunnerSettings):
     service_token: SecretStr
     metrics_token: SecretStr | None = Field(default=None, description="Of /metrics; default: the service's token.")
     slots: int | None = Field(default=None, ge=1, le=1024, description="Default: one per GPU, else one.")
+    disk_reserve_bytes: int | None = Field(
+        default=None, ge=0, description="Default: 1 GiB, or a twentieth of a small disk. 0: none."
+    )
     trainer_launcher: Literal["process", "container"] = "process"
     trainer_image: str = Field(default="", description="Of a job's container; default: this service's own.")
     trainer_volumes: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -107,3 +112,9 @@ class ServiceSettings(RunnerSettings):
             if self.environment_name == "production" and len(token.get_secret_value()) < shortest:
                 raise ValueError(f"{name} needs at least {shortest} characters in production")
         return self
+
+    def disks(self) -> list[DiskReserve]:
+        """Return the disks that attempts fill: that of DATA_DIR, and that of a storage on this machine."""
+        storage = urlsplit(self.storage_url)
+        folders = [self.data_dir, *([Path(unquote(storage.path))] if storage.scheme == "file" else [])]
+        return [DiskReserve(folder, self.disk_reserve_bytes) for folder in folders]

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from data_kit import DiskReserve
 from trainer_kit.attempt_folder import AttemptFolder
 from trainer_kit.event_log import EventLog
 from trainer_kit.supervisor import (
@@ -16,6 +17,7 @@ from trainer_kit.supervisor import (
     NoFreeSlot,
     RunnerHandle,
     StillRunning,
+    StorageFull,
     Supervisor,
     UnknownAttempt,
     attempt,
@@ -109,6 +111,18 @@ def test_an_attempt_takes_a_slot_until_its_terminal_event(
     assert supervisor.free_slots == 1
     assert states(supervisor) == {(spec.job_uid, 1): "finished"}
     supervisor.start(other(spec))
+
+
+def test_nothing_begins_on_a_full_disk_and_what_runs_is_held(
+    tmp_path: Path, launcher: StillLauncher, spec: JobSpec
+) -> None:
+    Supervisor(tmp_path / "data", 2, launcher).start(spec)
+    full = Supervisor(tmp_path / "data", 2, launcher, disks=[DiskReserve(tmp_path, 10**18)])
+
+    assert full.start(spec).state == "running"
+    with pytest.raises(StorageFull, match="almost full"):
+        full.start(other(spec))
+    assert (full.free_slots, full.is_storage_full) == (0, True)
 
 
 def test_the_folder_is_complete_before_the_runner_starts(supervisor: Supervisor, spec: JobSpec) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.db.base import database_now
 from vision_api.db.session import Database
+from vision_api.disk_space.disks import Disks
 from vision_api.kit.clock import utc_now
 from vision_api.kit.logging import request_id_var
 from vision_api.kit.tracing import span
@@ -33,7 +34,11 @@ POLL_SECONDS = 1.0
 UNANSWERED_SECONDS = 15.0
 """Time for which a start is repeated to an instance that does not answer, before another one may get the job."""
 
-_BUSY_CODES = frozenset({"no_free_slot", "draining"})
+_REASON_OF_BUSY_CODE = {
+    "no_free_slot": WaitReason.NO_FREE_SLOT,
+    "draining": WaitReason.NO_FREE_SLOT,
+    "storage_full": WaitReason.STORAGE_FULL,
+}
 _REASON_OF_CODE = {
     "dataset_not_visible": EndReason.BAD_DATA,
     "hyperparameters_invalid": EndReason.BAD_HYPERPARAMETERS,
@@ -67,12 +72,14 @@ class DispatchLoop:
         *,
         owner: UUID,
         max_running_jobs_per_user: int = 0,
+        disks: Disks | None = None,
     ) -> None:
         self._database = database
         self._registry = registry
         self._notifier = notifier
         self._owner = owner
         self._max_per_user = max_running_jobs_per_user
+        self._disks = disks or Disks({})
 
     async def wait(self) -> None:
         """Wait for a notification or the next round."""
@@ -114,6 +121,7 @@ class DispatchLoop:
             await repository.count_held_slots(session),
             await repository.count_running_by_user(session) if self._max_per_user else {},
             self._max_per_user,
+            is_storage_full=not self._disks.has_room(),
         )
         candidates = [Candidate(job, job.framework, job.created_by_id, job.not_before) for job in queued]
         return make_plan(candidates, capacity, utc_now())
@@ -167,10 +175,10 @@ class DispatchLoop:
 
 def _apply_rejection(session: AsyncSession, job: TrainingJob, answer: ServiceRejected) -> None:
     leave_instance(job)
-    if answer.code in _BUSY_CODES:
+    if (wait_reason := _REASON_OF_BUSY_CODE.get(answer.code)) is not None:
         job.attempt -= 1  # no instance has had this attempt
         job.not_before = utc_now() + timedelta(seconds=POLL_SECONDS)
-        explain_status(session, job, StatusReason(WaitReason.NO_FREE_SLOT, str(answer)))
+        explain_status(session, job, StatusReason(wait_reason, str(answer)))
     elif answer.code == "attempt_superseded":
         logger.warning("job %s: its instance knows a later attempt than %d", job.job_uid, job.attempt)
     else:

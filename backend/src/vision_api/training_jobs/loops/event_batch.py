@@ -150,7 +150,7 @@ class EventBatch:
         await outputs.upsert_checkpoint(self._session, job, body, time)
         job.checkpoint_uri, job.checkpoint_step = body.uri, body.step
         job.idle_restarts = 0
-        self._add_event("checkpoint", body.model_dump(exclude={"type", "uri"}), time)
+        self._add_event("checkpoint", body.model_dump(exclude={"type", "uri", "state"}), time)
 
     def _ended(self, body: Finished | Failed | Cancelled | Paused, time: datetime) -> None:
         session, job = self._session, self._job

@@ -33,6 +33,7 @@ async def make_spec(session: AsyncSession, job: TrainingJob) -> JobSpec:
         dataset=DatasetRef(uri=dataset.dataset_uri, format=dataset.dataset_format, digest=dataset.dataset_digest),
         output_uri=attempt_uri(job.output_uri, job.attempt),
         resume_from_uri=job.checkpoint_uri,
+        resume_state_uri=await _training_state(session, job),
         best_checkpoint_uri=await _best_checkpoint(session, job),
         initial_weights=await _initial_weights(session, job, settings.initial_weights),
         params=settings.params,
@@ -40,6 +41,12 @@ async def make_spec(session: AsyncSession, job: TrainingJob) -> JobSpec:
         timeout_seconds=settings.timeout_seconds,
         request_id=job.request_id,
     )
+
+
+async def _training_state(session: AsyncSession, job: TrainingJob) -> str | None:
+    """Return the URI of the state of the checkpoint that a job resumes from; it is replaced together with that."""
+    state = await repository.find_training_state(session, job.id) if job.checkpoint_uri else None
+    return state.uri if state else None
 
 
 async def _best_checkpoint(session: AsyncSession, job: TrainingJob) -> str | None:

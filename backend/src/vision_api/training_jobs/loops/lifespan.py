@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from data_kit import ObjectStore
 from vision_api.config import Settings
 from vision_api.db.session import Database
+from vision_api.disk_space.disks import Disks
 from vision_api.errors import DatabaseUnavailable
 from vision_api.training_jobs.loops.collect import CollectLoop
 from vision_api.training_jobs.loops.dispatch import DispatchLoop
@@ -87,6 +88,7 @@ async def running_loops(
     notifier: Notifier,
     store: ObjectStore,
     settings: Settings,
+    disks: Disks | None = None,
     loss_timeouts: LossTimeouts | None = None,
 ) -> AsyncGenerator[None]:
     """Run dispatch, collect, reconcile and sweep. If the services are the backend's own children, trainings are
@@ -108,8 +110,9 @@ async def running_loops(
 
     collect = CollectLoop(database, notifier, make_collector, owner=owner)
     dispatch = DispatchLoop(
-        database, registry, notifier, owner=owner, max_running_jobs_per_user=settings.max_running_jobs_per_user
-    )
+        database, registry, notifier, owner=owner, disks=disks,
+        max_running_jobs_per_user=settings.max_running_jobs_per_user,
+    )  # fmt: skip
     registry.on_change(notifier.wake_loops)
     dispatching = _LoopTask("dispatch", dispatch)
     others = [

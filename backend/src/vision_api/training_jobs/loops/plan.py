@@ -32,9 +32,16 @@ class Capacity:
     """0: no limit."""
     total_slots: dict[str, int] = field(default_factory=dict[str, int])
     """Framework → all slots of its largest instance."""
+    is_storage_full: bool = False
+    full_frameworks: frozenset[str] = frozenset()
+    """Frameworks of which an instance takes nothing because its disk is full."""
 
     def waiting_reason(self, candidate: Candidate) -> StatusReason | None:
         """Return the reason for which a job cannot start now, or None if it can."""
+        if self.is_storage_full:
+            return StatusReason(
+                WaitReason.STORAGE_FULL, "The server's disk is almost full. The experiment starts when there is room."
+            )
         instances = self.free_slots.get(candidate.framework)
         if instances is None:
             return StatusReason(
@@ -47,6 +54,9 @@ class Capacity:
             )
         needed = self._needed(candidate)
         if not any(free >= needed for free in instances.values()):
+            if candidate.framework in self.full_frameworks:
+                text = f"The disk of the {candidate.framework} training service is almost full. The experiment starts "
+                return StatusReason(WaitReason.STORAGE_FULL, f"{text}when there is room.")
             few = "no free slot" if needed == 1 else f"fewer than {needed} free slots"
             return StatusReason(WaitReason.NO_FREE_SLOT, f"The {candidate.framework} training service has {few}.")
         return None
@@ -76,7 +86,7 @@ def free_slots(ready: ServiceReady, held: int) -> int:
     """Return the slots that are free on both sides: slots that the database has just given away are not in `ready` yet,
     and slots of attempts that an instance should not hold are not in the database.
     """
-    return 0 if ready.draining else max(0, min(ready.slots - held, ready.free_slots))
+    return 0 if ready.draining or ready.is_storage_full else max(0, min(ready.slots - held, ready.free_slots))
 
 
 def make_plan(candidates: Iterable[Candidate], capacity: Capacity, now: datetime) -> Plan:
@@ -98,11 +108,16 @@ def make_capacity(
     held: Mapping[UUID, int],
     running_of_user: Mapping[int, int],
     max_per_user: int,
+    *,
+    is_storage_full: bool = False,
 ) -> Capacity:
     """Return the capacity from what each instance reports and how many of its slots the database has given away."""
     slots: dict[str, dict[UUID, int]] = {}
     total: dict[str, int] = {}
+    full: set[str] = set()
     for instance_id, framework, ready in instances:
         slots.setdefault(framework, {})[instance_id] = free_slots(ready, held.get(instance_id, 0))
         total[framework] = max(total.get(framework, 1), ready.slots)
-    return Capacity(slots, Counter(running_of_user), max_per_user, total)
+        if ready.is_storage_full:
+            full.add(framework)
+    return Capacity(slots, Counter(running_of_user), max_per_user, total, is_storage_full, frozenset(full))

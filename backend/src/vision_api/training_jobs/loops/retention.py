@@ -21,10 +21,17 @@ class Retention:
     log_lines: int = 100_000
     event_days: int = 30
     """Days after the end of a job. 0: no limit."""
+    state_days: int = 30
+    """Days after the end of a job, after which its weights alone are kept. 0: no limit."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        return cls(settings.job_events_kept, settings.job_log_lines_kept, settings.job_events_kept_days)
+        return cls(
+            events=settings.job_events_kept,
+            log_lines=settings.job_log_lines_kept,
+            event_days=settings.job_events_kept_days,
+            state_days=settings.training_state_kept_days,
+        )
 
 
 DEFAULT_RETENTION = Retention()

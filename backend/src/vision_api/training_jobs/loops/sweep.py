@@ -14,6 +14,7 @@ from data_kit import ObjectStore, StorageError
 from vision_api.db.session import Database
 from vision_api.kit.clock import utc_now
 from vision_api.models import JobEvent, LogLine, TrainingJob
+from vision_api.training_jobs import repository
 from vision_api.training_jobs.leases import take_lease
 from vision_api.training_jobs.loops.repository import removal
 from vision_api.training_jobs.loops.retention import Retention
@@ -54,6 +55,8 @@ class SweepLoop:
                 await removal.delete_short_lived(session)
             if self._retention.event_days:
                 await self._delete_expired_events()
+            if self._retention.state_days:
+                await self._trim_training_states()
 
     async def _delete_jobs(self) -> None:
         async with self._database.transaction() as session:
@@ -115,6 +118,19 @@ class SweepLoop:
             for job_id in expired:
                 async with self._database.transaction() as session:
                     await removal.delete_expired_events(session, job_id, ended_before=ended_before)
+
+    async def _trim_training_states(self) -> None:
+        """Trim jobs that ended long ago to their weights."""
+        now = utc_now()
+        ended_before = now - timedelta(days=self._retention.state_days)
+        jobs: Sequence[TrainingJob] | None = None
+        while jobs is None or jobs:
+            async with self._database.transaction() as session:
+                jobs = await removal.lock_with_expired_state(session, ended_before=ended_before)
+                for job in jobs:
+                    await repository.delete_training_state(session, job.id, due_at=now)
+                    job.is_state_trimmed = True
+                    logger.info("job %s: its training state was trimmed", job.job_uid)
 
     async def _delete_object(self, uri: str) -> bool:
         name = uri.removesuffix("/")

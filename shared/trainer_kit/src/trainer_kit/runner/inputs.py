@@ -31,15 +31,17 @@ class InputFetcher:
 
     def fetch(self, adapter: str, spec: JobSpec) -> TrainerInputs:
         """Fetch all inputs. Raises TrainingError if one is missing or unreachable (the store itself retries)."""
-        resume_from = best = initial = None
+        resume_from = state = best = initial = None
         if spec.resume_from_uri is not None:
             resume_from = self._fetch_checkpoint("resume", CheckpointRef(uri=spec.resume_from_uri))
+            if spec.resume_state_uri is not None:
+                state = self._fetch_checkpoint("state", CheckpointRef(uri=spec.resume_state_uri))
             best = self._fetch_best(spec, resume_from)
         elif isinstance(spec.initial_weights, CheckpointRef):
             initial = self._fetch_checkpoint("initial", spec.initial_weights)
         dataset = None if spec.kind is JobKind.PREDICT else self._fetch_dataset(spec.dataset)
         images = self._fetch_images(spec.work) if isinstance(spec.work, PredictOperation) else None
-        return TrainerInputs(adapter, dataset, resume_from, best, initial, images)
+        return TrainerInputs(adapter, dataset, resume_from, state, best, initial, images)
 
     def _fetch_dataset(self, dataset: DatasetRef) -> Path:
         path = local_path(dataset.uri)

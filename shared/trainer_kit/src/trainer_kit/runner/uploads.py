@@ -13,7 +13,7 @@ from data_kit import ObjectStore, StorageError, StoredObject
 from trainer_kit.attempt_folder import AttemptFolder
 from trainer_kit.trainer.errors import TrainingError
 from trainer_kit.trainer.messages import FileReport
-from vision_contracts import Artifact, ArtifactKind, Checkpoint, EndReason, EventBody, Log, LogLevel
+from vision_contracts import Artifact, ArtifactKind, Checkpoint, EndReason, EventBody, Log, LogLevel, StoredState
 
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 GIVE_UP_SECONDS = 1800.0
@@ -78,8 +78,8 @@ class Uploader:
     def _work(self) -> None:
         try:
             while (report := self._next()) is not None:
-                stored = self._store_file(report)
-                self._append(_event(report, stored))
+                state = self._store_state(report)
+                self._append(_event(report, self._store_file(report), state))
                 self._remove(report)
         except Exception as error:
             log.exception("no more files will be stored")
@@ -89,6 +89,13 @@ class Uploader:
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._deadline is not None)
             return self._queue.popleft() if self._queue else None
+
+    def _store_state(self, report: FileReport) -> StoredState | None:
+        if report.state_path is None:
+            return None
+        name = f"training-state/{PurePosixPath(report.name).name}"
+        stored = self._store_file(report.model_copy(update={"name": name, "path": report.state_path}))
+        return StoredState(uri=stored.uri, sha256=stored.sha256, size_bytes=stored.size_bytes)
 
     def _store_file(self, report: FileReport) -> StoredObject:
         key = self._new_key(report)
@@ -146,12 +153,13 @@ class Uploader:
         return self._store.key(f"{self._output_uri}/{key}")
 
     def _remove(self, report: FileReport) -> None:
-        path = self._folder.path / report.path
-        if path.parent == self._folder.outbox:
-            path.unlink(missing_ok=True)
+        for name in filter(None, (report.path, report.state_path)):
+            path = self._folder.path / name
+            if path.parent == self._folder.outbox:
+                path.unlink(missing_ok=True)
 
 
-def _event(report: FileReport, stored: StoredObject) -> Checkpoint | Artifact:
+def _event(report: FileReport, stored: StoredObject, state: StoredState | None) -> Checkpoint | Artifact:
     if report.kind is ArtifactKind.CHECKPOINT:
         return Checkpoint(
             name=report.name,
@@ -162,6 +170,7 @@ def _event(report: FileReport, stored: StoredObject) -> Checkpoint | Artifact:
             sha256=stored.sha256,
             size_bytes=stored.size_bytes,
             values=report.values,
+            state=state,
         )
     content_type = mimetypes.guess_type(report.name)[0] or "application/octet-stream"
     return Artifact(

@@ -11,6 +11,7 @@ from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.datastructures import Headers
 
+from data_kit import DiskReserve
 from http_kit.request_metrics import RequestMetrics
 from trainer_kit.server import routes_jobs, routes_models
 from trainer_kit.server.auth import TokenGate
@@ -59,9 +60,11 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
     app.include_router(routes_jobs.router)
     app.add_api_route("/health", health)
 
+    disk = DiskReserve(settings.data_dir, settings.disk_reserve_bytes)
+
     def metrics() -> Response:
         """Return all metrics. Needs METRICS_TOKEN, or the service's token if that is not set."""
-        return Response(exposition(requests.registry, service, settings.data_dir), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+        return Response(exposition(requests.registry, service, disk), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     app.add_api_route("/metrics", metrics)
     return app

@@ -3,13 +3,13 @@
 import contextlib
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 from prometheus_client import REGISTRY, CollectorRegistry, disable_created_metrics, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from data_kit import DiskReserve
 from http_kit.children import ask_program
 from trainer_kit.server.service import Service
 from trainer_kit.supervisor import Attempt
@@ -19,26 +19,31 @@ GPU_COLUMNS = "index,utilization.gpu,memory.used,memory.total"
 disable_created_metrics()  # a needless series for each counter
 
 
-def exposition(requests: CollectorRegistry, service: Service, data_dir: Path) -> bytes:
+def exposition(requests: CollectorRegistry, service: Service, disk: DiskReserve) -> bytes:
     """Return all current metrics in text format. Blocks until the GPU's driver answers."""
     state = CollectorRegistry(auto_describe=False)
-    state.register(ServiceCollector(service, data_dir))
+    state.register(ServiceCollector(service, disk))
     return b"".join(map(generate_latest, (requests, REGISTRY, state)))
 
 
 class ServiceCollector(Collector):
     """Collector of the service's state, which is read at each scrape."""
 
-    def __init__(self, service: Service, data_dir: Path) -> None:
+    def __init__(self, service: Service, disk: DiskReserve) -> None:
         self._service = service
-        self._data_dir = data_dir
+        self._disk = disk
 
     def collect(self) -> Iterator[Metric]:
         yield from self._slots()
         yield from _trainers(self._service.supervisor.list_running())
         yield from gpu_metrics()
-        free = shutil.disk_usage(self._data_dir).free
-        yield GaugeMetricFamily("service_disk_free_bytes", "Room for data sets and checkpoints.", value=free)
+        yield from self._disk_room()
+
+    def _disk_room(self) -> Iterator[Metric]:
+        room = self._disk.read()
+        yield GaugeMetricFamily("service_disk_free_bytes", "Room for data sets and checkpoints.", value=room.free_bytes)
+        text = "Room below which it starts nothing."
+        yield GaugeMetricFamily("service_disk_reserve_bytes", text, value=room.reserve_bytes)
 
     def _slots(self) -> Iterator[Metric]:
         supervisor, models = self._service.supervisor, self._service.catalog.models

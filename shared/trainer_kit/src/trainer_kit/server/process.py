@@ -74,7 +74,9 @@ def _serve(adapter_path: str, settings: ServiceSettings) -> None:
     gpus = count_gpus(devices)
     launcher = _choose_launcher(settings, adapter_path, gpus)
     DatasetCache(settings.dataset_cache_dir, settings.dataset_cache_bytes).remove_leftovers()
-    supervisor = Supervisor(settings.data_dir, settings.slots or max(1, gpus), launcher, gpus=gpus)
+    supervisor = Supervisor(
+        settings.data_dir, settings.slots or max(1, gpus), launcher, gpus=gpus, disks=settings.disks()
+    )
     service = create_service(adapter, settings, supervisor, devices)
     config = uvicorn.Config(
         create_app(service, settings),

@@ -28,6 +28,7 @@ def ready(service: CurrentService) -> ServiceReady:
         free_slots=supervisor.free_slots,
         devices=list(service.devices),
         draining=supervisor.is_draining,
+        is_storage_full=supervisor.is_storage_full,
         kinds=list(service.kinds),
     )
 

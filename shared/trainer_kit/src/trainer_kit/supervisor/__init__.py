@@ -8,6 +8,7 @@ from trainer_kit.supervisor.errors import (
     Draining,
     NoFreeSlot,
     StillRunning,
+    StorageFull,
     SupervisorError,
     UnknownAttempt,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "ProcessLauncher",
     "RunnerHandle",
     "StillRunning",
+    "StorageFull",
     "Supervisor",
     "SupervisorError",
     "UnknownAttempt",

@@ -2,6 +2,7 @@
 
 SupervisorError    carries a stable `code`
 ├── NoFreeSlot
+├── StorageFull
 ├── AttemptSuperseded
 ├── Draining
 ├── StillRunning
@@ -21,6 +22,12 @@ class NoFreeSlot(SupervisorError):
     """All slots are taken."""
 
     code = "no_free_slot"
+
+
+class StorageFull(SupervisorError):
+    """The disk has no room for another attempt."""
+
+    code = "storage_full"
 
 
 class AttemptSuperseded(SupervisorError):

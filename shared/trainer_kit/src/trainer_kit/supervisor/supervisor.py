@@ -10,10 +10,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from data_kit import DiskReserve
 from trainer_kit.attempt_folder import AttemptFolder, StopOrder
 from trainer_kit.files import write_atomically
 from trainer_kit.supervisor.attempt import Attempt
-from trainer_kit.supervisor.errors import AttemptSuperseded, Draining, NoFreeSlot, StillRunning, UnknownAttempt
+from trainer_kit.supervisor.errors import (
+    AttemptSuperseded,
+    Draining,
+    NoFreeSlot,
+    StillRunning,
+    StorageFull,
+    UnknownAttempt,
+)
 from trainer_kit.supervisor.launcher import Launcher
 from vision_contracts import HeldJob, JobSpec, StopRequest
 
@@ -31,11 +39,14 @@ class Supervisor:
     times a second.
     """
 
-    def __init__(self, data_dir: Path, slots: int, launcher: Launcher, *, gpus: int = 0) -> None:
+    def __init__(
+        self, data_dir: Path, slots: int, launcher: Launcher, *, gpus: int = 0, disks: Sequence[DiskReserve] = ()
+    ) -> None:
         self.slots = slots
         self._gpus = gpus
         self.is_draining = False
         self.boot_id = uuid4()
+        self._disks = disks
         self._data_dir = data_dir
         self._launcher = launcher
         self._mutex = threading.RLock()
@@ -46,11 +57,16 @@ class Supervisor:
 
     @property
     def free_slots(self) -> int:
-        if self.is_draining:
+        if self.is_draining or self.is_storage_full:
             return 0
         with self._mutex:
             taken = sum(self._slots_of(attempt.folder.read_spec()) for attempt in self.list_running())
         return max(0, self.slots - taken)
+
+    @property
+    def is_storage_full(self) -> bool:
+        """Return whether a disk is filled up to its reserve: attempts continue and end, and none begins."""
+        return not all(disk.read().has_room() for disk in self._disks)
 
     def list_held(self) -> list[HeldJob]:
         """Return all attempts, of each job the oldest first."""
@@ -70,8 +86,8 @@ class Supervisor:
     def start(self, spec: JobSpec) -> HeldJob:
         """Start an attempt; the same one again is answered with its current state.
 
-        A newer attempt ends an older one of its job first. Raises NoFreeSlot, AttemptSuperseded or Draining, and
-        OSError if no runner can be started; then nothing is held.
+        A newer attempt ends an older one of its job first. Raises NoFreeSlot, StorageFull, AttemptSuperseded or
+        Draining, and OSError if no runner can be started; then nothing is held.
         """
         with self._mutex:
             if (same := self._admit(spec)) is not None:
@@ -83,6 +99,8 @@ class Supervisor:
         with self._mutex:
             if (same := self._admit(spec)) is not None:
                 return same.describe()
+            if self.is_storage_full:
+                raise StorageFull("The disk of this instance is almost full. Free some space; the job waits meanwhile.")
             if (free := self.free_slots) < self._slots_of(spec):
                 raise NoFreeSlot(
                     f"{self.slots - free} of {self.slots} slots of this instance are taken, and this job needs "

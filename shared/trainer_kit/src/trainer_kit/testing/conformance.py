@@ -125,7 +125,8 @@ class ServiceConformance:
         """A second attempt that resumes from the newest checkpoint of the first, and runs."""
         spec, events = paused
         checkpoint = bodies(events, Checkpoint)[-1]
-        again = service.begin_ok(changed(spec, attempt=2, resume_from_uri=checkpoint.uri))
+        state_uri = checkpoint.state.uri if checkpoint.state else None
+        again = service.begin_ok(changed(spec, attempt=2, resume_from_uri=checkpoint.uri, resume_state_uri=state_uri))
         started = service.wait_for(again, "started").body
         assert isinstance(started, Started)
         return again, checkpoint, started

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from data_kit import Sample, Split, load_image
 from trainer_kit.evaluation import ClassificationEvaluator, History
 from trainer_kit.testing.fake_adapter import FakeHyperparameters
-from trainer_kit.trainer import NetworkFacts, Stopped, TrainingRun, write_final_report
-from vision_contracts import metric_names
+from trainer_kit.trainer import STATE_IS_TRIMMED, NetworkFacts, Stopped, TrainingRun, write_final_report
+from vision_contracts import LogLevel, metric_names
 
 Floats = NDArray[np.float64]
 
@@ -35,16 +35,15 @@ class Model:
     def save(self, path: Path, history: History) -> None:
         partial = path.with_suffix(".partial.npz")
         epochs, names = json.dumps(history.epochs), np.array(self.class_names)
-        np.savez(
-            partial, weights=self.weights, velocity=self.velocity, step=self.step, epochs=epochs, class_names=names
-        )
+        np.savez(partial, weights=self.weights, step=self.step, epochs=epochs, class_names=names)
         partial.replace(path)
 
     @classmethod
-    def load(cls, path: Path) -> "Model":
+    def load(cls, path: Path, state: Path | None = None) -> "Model":
         with np.load(path, allow_pickle=False) as saved:
-            names = tuple(saved["class_names"].tolist())
-            return cls(saved["weights"], saved["velocity"], int(saved["step"]), names)
+            weights, names = saved["weights"], tuple(saved["class_names"].tolist())
+            velocity = np.zeros_like(weights) if state is None else np.load(state, allow_pickle=False)
+            return cls(weights, velocity, int(saved["step"]), names)
 
 
 def train(run: TrainingRun[FakeHyperparameters]) -> None:
@@ -96,7 +95,9 @@ def build_model(run: TrainingRun[FakeHyperparameters], features: int) -> Model:
     if run.resume_from is not None:
         with np.load(run.resume_from, allow_pickle=False) as saved:
             run.history.restore({int(epoch): values for epoch, values in json.loads(str(saved["epochs"])).items()})
-        return Model.load(run.resume_from)
+        if run.resume_state is None:
+            run.log(STATE_IS_TRIMMED, LogLevel.WARNING)
+        return Model.load(run.resume_from, run.resume_state)
     if run.initial_checkpoint is not None:
         weights = Model.load(run.initial_checkpoint).weights
     else:
@@ -151,7 +152,9 @@ def softmax(scores: Floats) -> Floats:
 def save(run: TrainingRun[FakeHyperparameters], model: Model, epoch: int) -> None:
     path = run.folder / "last.npz"
     model.save(path, run.history)
-    run.save_checkpoint(path, step=model.step, epoch=epoch)
+    state = run.folder / "state.npy"
+    np.save(state, model.velocity)
+    run.save_checkpoint(path, step=model.step, epoch=epoch, state=state)
 
 
 def misbehave(run: TrainingRun[FakeHyperparameters], step: int, loss: float) -> float:

@@ -60,6 +60,8 @@ class StandaloneTrainer:
             file = self.folder.path / message.path
             is_checkpoint = message.kind is ArtifactKind.CHECKPOINT
             file.rename(self.checkpoint(message.step)) if is_checkpoint else file.unlink()
+            if message.state_path is not None:
+                (self.folder.path / message.state_path).rename(state_of(self.checkpoint(message.step)))
         self.watch(self, message)
 
     def stop(self) -> None:
@@ -81,6 +83,11 @@ class StandaloneTrainer:
         """The reported failure. Raises ValueError if there is none."""
         [failure] = self.messages_of(Failed)
         return failure
+
+
+def state_of(checkpoint: Path) -> Path:
+    """Return where the training state of a checkpoint is kept."""
+    return checkpoint.with_suffix(".state")
 
 
 def stop_at(step: int) -> Callable[[StandaloneTrainer, Message], None]:

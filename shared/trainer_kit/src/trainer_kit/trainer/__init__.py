@@ -5,9 +5,10 @@ from trainer_kit.trainer.devices import resolve_device
 from trainer_kit.trainer.errors import Stopped, TrainingError
 from trainer_kit.trainer.final_report import BestModel, NetworkFacts, write_final_report
 from trainer_kit.trainer.operation_run import OperationRun
-from trainer_kit.trainer.run import TrainingRun
+from trainer_kit.trainer.run import STATE_IS_TRIMMED, TrainingRun
 
 __all__ = [
+    "STATE_IS_TRIMMED",
     "BestModel",
     "BrokenImageError",
     "NetworkFacts",

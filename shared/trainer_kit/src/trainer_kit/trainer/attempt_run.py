@@ -20,6 +20,9 @@ from vision_contracts import ArtifactKind, Finished, JobSpec, Log, LogLevel, Mod
 MAX_FILES_IN_OUTBOX = 4
 """One that is being uploaded, the best and the newest checkpoint that wait, and one more."""
 
+STATE_PREFIX = ".state-"
+"""Prefix of a file that belongs to another one in the outbox, and is removed with it."""
+
 H = TypeVar("H", bound=BaseModel)
 
 

@@ -35,7 +35,7 @@ _TRAININGS: dict[JobKind, type[TrainingRun[BaseModel]]] = {
 }
 
 
-PATHS = ("dataset", "resume_from", "best_checkpoint", "initial_checkpoint", "images")
+PATHS = ("dataset", "resume_from", "resume_state", "best_checkpoint", "initial_checkpoint", "images")
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class TrainerInputs:
     adapter: str
     dataset: Path | None = None
     resume_from: Path | None = None
+    resume_state: Path | None = None
     best_checkpoint: Path | None = None
     initial_checkpoint: Path | None = None
     images: Path | None = None
@@ -133,7 +134,7 @@ def prepare(folder: AttemptFolder, inputs: TrainerInputs, send: Callable[[Messag
     if spec.kind not in _TRAININGS:
         operation = OperationRun(**common, checkpoint=_checkpoint(inputs), images=_images(inputs, spec))
         return operation, import_attribute(name)
-    checkpoints = {name: getattr(inputs, name) for name in ("resume_from", "best_checkpoint", "initial_checkpoint")}
+    checkpoints = {name: getattr(inputs, name) for name in PATHS if name not in ("dataset", "images")}
     run = _TRAININGS[spec.kind](**common, **checkpoints)
     return run, import_attribute(name) if spec.kind is JobKind.TRAIN else as_preflight(import_attribute(name))
 

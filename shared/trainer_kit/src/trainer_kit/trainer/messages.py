@@ -19,6 +19,7 @@ class FileReport(WireMessage):
     name: str
     kind: ArtifactKind
     path: str
+    state_path: str | None = Field(default=None, description="Of a checkpoint: the training state that belongs to it.")
     step: int | None = None
     epoch: int | None = None
     is_best: bool = False

@@ -59,8 +59,8 @@ class PreflightRun(TrainingRun[H]):
         self._has_epoch = True
         raise Stopped
 
-    def save_checkpoint(self, path: Path, *, step: int, epoch: int) -> None:  # noqa: ARG002
-        self._checkpoint_bytes = path.stat().st_size
+    def save_checkpoint(self, path: Path, *, step: int, epoch: int, state: Path | None = None) -> None:  # noqa: ARG002
+        self._checkpoint_bytes = path.stat().st_size + (state.stat().st_size if state else 0)
 
     def stop_requested(self) -> bool:
         return self.is_measured or super().stop_requested()

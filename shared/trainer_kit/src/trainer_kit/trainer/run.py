@@ -10,12 +10,16 @@ from statistics import fmean
 
 from data_kit import Dataset
 from trainer_kit.evaluation import Evaluator, History
-from trainer_kit.trainer.attempt_run import AttemptRun, H, finite
+from trainer_kit.trainer.attempt_run import STATE_PREFIX, AttemptRun, H, finite
 from trainer_kit.trainer.errors import TrainingError
 from trainer_kit.trainer.messages import FileReport
 from vision_contracts import ArtifactKind, EndReason, Metrics, Progress, Started, metric_names
 
 REPORTS_PER_EPOCH = 50
+STATE_IS_TRIMMED = (
+    "The training state was trimmed: training continues from the weights of the checkpoint, with a new optimizer."
+)
+"""Warning of a resume without the state of its checkpoint."""
 _LOSS_WORDS = {metric_names.TRAIN_LOSS: "training", metric_names.VAL_LOSS: "validation"}
 
 
@@ -25,7 +29,11 @@ class TrainingRun(AttemptRun[H]):
 
     dataset: Dataset
     resume_from: Path | None = None
-    """Local copy of the checkpoint to resume from: model, optimizer, schedule, step and random state."""
+    """Local copy of the checkpoint to resume from."""
+    resume_state: Path | None = None
+    """Local copy of the training state of `resume_from`, as it was given to `save_checkpoint`. None where the
+    checkpoint holds it itself, and where it is trimmed: then only the weights are left, and the optimizer starts anew.
+    """
     best_checkpoint: Path | None = None
     """Best checkpoint so far: a local copy of an earlier attempt's, until this attempt has a better one."""
     initial_checkpoint: Path | None = None
@@ -111,9 +119,11 @@ class TrainingRun(AttemptRun[H]):
         self._losses.clear()
         return self.history.add(epoch, values | trained, evaluator)
 
-    def save_checkpoint(self, path: Path, *, step: int, epoch: int) -> None:
+    def save_checkpoint(self, path: Path, *, step: int, epoch: int, state: Path | None = None) -> None:
         """Publish a copy of a complete checkpoint file; `path` may be overwritten afterwards.
 
+        `state` is a file of what only a resume needs beside the weights in `path`: optimizer, random numbers. It is
+        kept for the newest checkpoint alone, and given up when the training's state is trimmed.
         `epoch` is the number of epochs that are complete and reported; a checkpoint within an epoch has more steps.
         Does nothing in a process that is not `world.is_main`.
         """
@@ -129,6 +139,7 @@ class TrainingRun(AttemptRun[H]):
                 name=f"checkpoints/last{path.suffix}",
                 kind=ArtifactKind.CHECKPOINT,
                 path=str(copy.relative_to(self.folder)),
+                state_path=None if state is None else str(self._copy_state(state, copy).relative_to(self.folder)),
                 step=step,
                 epoch=epoch,
                 is_best=is_best,
@@ -150,6 +161,12 @@ class TrainingRun(AttemptRun[H]):
             f"The {_LOSS_WORDS[name]} loss became {loss} at step {step}. Lower the learning rate "
             f"(now {self.spec.params.learning_rate:g}), or check the data set for broken images and labels.",
         )
+
+    def _copy_state(self, state: Path, checkpoint: Path) -> Path:
+        """Copy a training state beside its checkpoint in the outbox, with which it counts as one file."""
+        copy = checkpoint.with_name(f"{STATE_PREFIX}{checkpoint.name}")
+        shutil.copyfile(state, copy)
+        return copy
 
     def _keep(self, copy: Path, name: str) -> Path:
         """Give a file of the outbox, which the runner will remove, a second name in the attempt's folder."""

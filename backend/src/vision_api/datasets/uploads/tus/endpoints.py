@@ -12,7 +12,8 @@ from fastapi.routing import APIRoute
 from vision_api.auth.dependencies import CurrentUser
 from vision_api.datasets.uploads.tus import use_cases, workflows
 from vision_api.datasets.uploads.tus.schemas import UploadRead
-from vision_api.dependencies import DatabaseDep, ReadSession, SettingsDep, StoreDep, WriteSession
+from vision_api.dependencies import DatabaseDep, PlatformDep, ReadSession, SettingsDep, StoreDep, WriteSession
+from vision_api.disk_space.dependencies import RoomNeeded
 from vision_api.errors import ApiError, Invalid, NotFound, TooLarge
 from vision_api.kit.idempotency import IdempotencyKey
 from vision_api.models import ResumableUpload
@@ -93,11 +94,11 @@ async def get_upload_options(settings: SettingsDep, response: Response) -> None:
     response.headers["Tus-Max-Size"] = str(settings.max_upload_bytes)
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, dependencies=[RoomNeeded])
 async def create_upload(
     request: Request,
     response: Response,
-    settings: SettingsDep,
+    platform: PlatformDep,
     user: CurrentUser,
     session: WriteSession,
     idempotency: IdempotencyKey,
@@ -106,8 +107,9 @@ async def create_upload(
 ) -> UploadRead:
     """Create an upload of a zip archive in pieces. Send them to `Location`."""
     length = _count("Upload-Length", upload_length, least=1)
-    if length > settings.max_upload_bytes:
-        raise TooLarge(f"The largest archive has {settings.max_upload_bytes:,} bytes.")
+    if length > (most := platform.settings.max_upload_bytes):
+        raise TooLarge(f"The largest archive has {most:,} bytes.")
+    platform.disks.require_room(length)
 
     async def create() -> UploadRead:
         upload = await use_cases.create_upload(session, user=user, length=length, metadata=upload_metadata)
@@ -145,6 +147,7 @@ async def get_upload_offset(upload_id: UploadId, user: CurrentUser, session: Rea
 
 @router.patch(
     "/{upload_id}",
+    dependencies=[RoomNeeded],
     status_code=204,
     openapi_extra={
         "requestBody": {

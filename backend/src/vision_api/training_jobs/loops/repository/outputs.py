@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from vision_api.db.bulk import write_rows
 from vision_api.kit.clock import utc_now
 from vision_api.models import Artifact, GarbageObject, JobEvent, LogLine, MetricPoint, TrainingJob
+from vision_api.training_jobs import repository as training_jobs
 from vision_api.training_jobs.kinds import rules_of
 from vision_contracts import Artifact as ArtifactBody
 from vision_contracts import ArtifactKind, Checkpoint
@@ -21,6 +22,8 @@ GARBAGE_GRACE = timedelta(minutes=10)
 _POINTS, _LINES, _EVENTS = (cast("Table", model.__table__) for model in (MetricPoint, LogLine, JobEvent))
 
 CHECKPOINT_TYPE = "application/octet-stream"
+TRAINING_STATE = "training-state/last"
+"""Name of the artifact, of which a job has one at most."""
 
 
 async def upsert_points(session: AsyncSession, points: Sequence[dict[str, Any]]) -> None:
@@ -67,6 +70,18 @@ async def upsert_checkpoint(session: AsyncSession, job: TrainingJob, body: Check
     fields = body.model_dump(include={"uri", "size_bytes", "sha256", "step"})
     fields |= {"kind": ArtifactKind.CHECKPOINT, "content_type": CHECKPOINT_TYPE, "created_at": time}
     await _upsert(session, job, job.id, [fields | {"name": name} for name in dict.fromkeys(names)])
+    await _replace_state(session, job, body, time)
+
+
+async def _replace_state(session: AsyncSession, job: TrainingJob, body: Checkpoint, time: datetime) -> None:
+    """Write the training state, that of the newest checkpoint alone. A checkpoint without one replaces it too."""
+    job.is_state_trimmed = False
+    if body.state is None:
+        await training_jobs.delete_training_state(session, job.id, due_at=utc_now() + GARBAGE_GRACE)
+        return
+    fields = body.state.model_dump(include={"uri", "size_bytes", "sha256"})
+    fields |= {"name": TRAINING_STATE, "kind": ArtifactKind.TRAINING_STATE, "content_type": CHECKPOINT_TYPE}
+    await _upsert(session, job, job.id, [fields | {"step": body.step, "created_at": time}])
 
 
 async def _upsert(session: AsyncSession, job: TrainingJob, owner_id: int, rows: Sequence[dict[str, Any]]) -> None:

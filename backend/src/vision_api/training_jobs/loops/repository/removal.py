@@ -9,11 +9,12 @@ from sqlalchemy import CursorResult, delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from vision_api.kit.clock import utc_now
-from vision_api.models import GarbageObject, JobEvent, LogLine, MetricPoint, TrainingJob
+from vision_api.models import Artifact, GarbageObject, JobEvent, LogLine, MetricPoint, TrainingJob
 from vision_api.training_jobs.kinds import KIND_RULES
 from vision_api.training_jobs.loops.repository.jobs import AT_ONCE, lock_rows, occupies_slot
 from vision_api.training_jobs.repository import is_visible
 from vision_api.training_jobs.status import ENDED
+from vision_contracts import ArtifactKind
 
 
 async def delete_short_lived(session: AsyncSession) -> None:
@@ -91,6 +92,13 @@ async def list_with_expired_events(session: AsyncSession, *, ended_before: datet
     has_events = exists().where(JobEvent.job_id == TrainingJob.id)
     expired = select(TrainingJob.id).where(TrainingJob.completed_at < ended_before, has_events)
     return (await session.scalars(expired.limit(AT_ONCE))).all()
+
+
+async def lock_with_expired_state(session: AsyncSession, *, ended_before: datetime) -> Sequence[TrainingJob]:
+    """Lock jobs that ended before that time and still have their training state."""
+    has_state = exists().where(Artifact.job_id == TrainingJob.id, Artifact.kind == ArtifactKind.TRAINING_STATE)
+    is_old = TrainingJob.status.in_(ENDED) & (TrainingJob.completed_at < ended_before)
+    return await lock_rows(session, select(TrainingJob).where(is_old, has_state, is_visible()).limit(AT_ONCE))
 
 
 async def delete_expired_events(session: AsyncSession, job_id: int, *, ended_before: datetime) -> None:
