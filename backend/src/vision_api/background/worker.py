@@ -220,6 +220,7 @@ class Worker(ABC, Generic[RowT, ClaimT, ResultT]):
             task = asyncio.create_task(self._process_and_survive(claim))
             tasks.add(task)
             task.add_done_callback(end)
+            await asyncio.sleep(0)  # let it begin: a task that is cancelled before would not put its row back
 
     async def _process_and_survive(self, claim: ClaimT) -> None:
         async with self._survive():
