@@ -42,6 +42,7 @@ class Watch:
 
     def __init__(self, pid: int) -> None:
         self._root = psutil.Process(pid)
+        self._own = " ".join(self._root.cmdline())
         self.seen: dict[str, dict[str, str]] = {}
         self.all: dict[tuple[int, str], dict[str, str]] = {}
 
@@ -49,6 +50,8 @@ class Watch:
         for process in self._root.children(recursive=True):
             with suppress(psutil.Error, OSError):
                 command, environment = " ".join(process.cmdline()), process.environ()
+                if command == self._own:  # a fork that does not run its own program yet
+                    continue
                 self.all[process.pid, command] = environment
                 for words, kind in KINDS.items():
                     if words in command and environment:

@@ -36,7 +36,7 @@ async def peak_above_idle(api: DatasetApi, names: list[str]) -> int:
     """Return how far the peak of this process lies above its memory, from the upload to the last preview."""
     makers = [WORST[name] for name in names]
     content = zipped({f"c{i % 2}/{i}.{suffix}": make() for i, (suffix, make) in enumerate(makers)})
-    await api.ready(zipped({f"c{i}/{i}.png": WORST["bits"][1]() for i in range(2)}))  # everything is imported
+    await api.ready(zipped({f"c{i}/{i}.png": WORST["bits"][1]() for i in range(2)}))  # imports everything
     begin_peak_anew()
     idle = memory("VmRSS")
     dataset = await api.ready(content)
