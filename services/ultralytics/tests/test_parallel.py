@@ -64,8 +64,11 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Sta
     return make
 
 
-def weights(path: Path, part: str = "model") -> dict[str, torch.Tensor]:
-    return torch.load(path, weights_only=True)[part]
+def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
+    """Return the weights as they are trained, which are a part of the training state."""
+    state = state_of(checkpoint)
+    assert state is not None
+    return torch.load(state, weights_only=True)["model"]
 
 
 @pytest.mark.parametrize(
