@@ -66,9 +66,7 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Sta
 
 def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
     """Return the weights as they are trained, which are a part of the training state."""
-    state = state_of(checkpoint)
-    assert state is not None
-    return torch.load(state, weights_only=True)["model"]
+    return torch.load(state_of(checkpoint), weights_only=True)["model"]
 
 
 @pytest.mark.parametrize(
