@@ -42,6 +42,10 @@ class Client:
     def get(self, path: str, **query: Any) -> Any:
         return self._ok(self.http.get(path, params=query))
 
+    def follow_link(self, path: str) -> httpx.Response:
+        """Get a link of an answer: a path from the API's address."""
+        return self.http.get(f"{self.url}{path}")
+
     def post(self, path: str, body: Any = None) -> Any:
         return self._ok(self.http.post(path, json=body))
 

@@ -23,7 +23,7 @@ def test_everything_has_a_default_in_development(environment: pytest.MonkeyPatch
     assert settings.database_url == f"sqlite+aiosqlite:///{tmp_path}/platform.db"
     assert settings.storage_url == f"file://{tmp_path}/storage"
     assert settings.registration == "open"
-    assert settings.cors_origins == ("http://localhost:3000",)
+    assert settings.cors_origins == ("http://localhost:3000", "http://127.0.0.1:3000")
     assert settings.admin_email == "admin@example.com"
 
 

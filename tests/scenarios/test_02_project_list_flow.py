@@ -34,7 +34,7 @@ def test_pages_follow_each_other_by_the_link_header(new_user: Client) -> None:
     seen = [project["name"] for project in answer.json()]
     assert answer.headers["X-Total-Count"] == "5"
     while "next" in answer.links:
-        answer = new_user.http.get(answer.links["next"]["url"])
+        answer = new_user.follow_link(answer.links["next"]["url"])
         seen += [project["name"] for project in answer.json()]
 
     assert seen == names[::-1]

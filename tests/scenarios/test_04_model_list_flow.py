@@ -12,7 +12,7 @@ def all_cards(user: Client, **filters: Any) -> list[dict[str, Any]]:
     answer = user.http.get("/models/list", params={"limit": 200, **filters})
     cards = answer.json()
     while "next" in answer.links:
-        answer = user.http.get(answer.links["next"]["url"])
+        answer = user.follow_link(answer.links["next"]["url"])
         cards += answer.json()
     return cards
 

@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from http_kit.children import wrong_patterns
 
 SERVICE_URL_VARIABLE = re.compile(r"^(?!RAILWAY_)([A-Z0-9]+)_SERVICE_URL$")
+LOCAL_ORIGINS = ("http://localhost:3000", "http://127.0.0.1:3000")
 SHORTEST_SECRET = 32
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD_BYTES = 72
@@ -131,7 +132,7 @@ class Settings(BaseSettings):
 
     # HTTP
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        default_factory=lambda known: () if known.get("environment") == "production" else ("http://localhost:3000",)
+        default_factory=lambda known: () if known.get("environment") == "production" else LOCAL_ORIGINS
     )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     public_url: str = Field(
