@@ -55,6 +55,7 @@ from vision_contracts import (
     SplitEvaluation,
     Started,
     StopRequest,
+    StoredState,
     TaskType,
     TrainingParams,
 )
@@ -217,6 +218,7 @@ BODIES: dict[str, EventBody] = {
         is_best=True,
         sha256=SHA256,
         size_bytes=4,
+        state=StoredState(uri=f"{OUTPUT}/checkpoints/00000060-last.state", sha256=SHA256, size_bytes=9),
         values={"val/accuracy": 0.5},
     ),
     "artifact": Artifact(

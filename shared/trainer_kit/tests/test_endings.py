@@ -24,7 +24,7 @@ from trainer_kit.testing.specs import changed
 from trainer_kit.trainer import OperationRun, TrainingRun
 from trainer_kit.trainer.failures import describe_failure
 from trainer_kit.trainer.main import TrainerInputs, prepare
-from vision_contracts import INFRASTRUCTURE_REASONS, EndReason, Failed, metric_names
+from vision_contracts import EndReason, Failed, metric_names
 
 SAYS_WHAT_TO_DO = re.compile(
     r"\b(choose|free|give|input should|label|look|lower|put|report|retry|set|train|upload|use)\b", re.IGNORECASE
@@ -134,7 +134,7 @@ RAISED: list[tuple[Raise, EndReason]] = [
     (raise_export_without_numbers, EndReason.EXPORT_MISMATCH),
 ]
 
-REPORTED_BY_THE_BACKEND = INFRASTRUCTURE_REASONS | {
+REPORTED_BY_THE_BACKEND = {reason for reason in EndReason if reason.is_retried} | {
     EndReason.STOPPED_BY_USER, EndReason.TIMED_OUT, EndReason.KIND_NOT_SUPPORTED,
 }  # fmt: skip
 """Reasons whose messages the backend writes: it knows about retries, and about the services' kinds."""
