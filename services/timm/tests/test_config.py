@@ -9,7 +9,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 from torchvision.transforms import v2
-from trainings import StartTraining, Training, get_card
+from trainings import StartTraining, Training, get_card, state_of
 
 from timm_service.adapter import adapter
 from timm_service.build import Setup, build_setup, build_state
@@ -79,7 +79,8 @@ def learning_rates(training: Training) -> list[float | None]:
 
 
 def averaged_weights(training: Training) -> bool:
-    return torch.load(training.train().checkpoints[-1], weights_only=True)["ema"] is not None
+    """Return whether the trained weights are kept beside others."""
+    return torch.load(state_of(training.train().checkpoints[-1]), weights_only=True)["trained"] is not None
 
 
 def half_precision_on_cuda(training: Training, monkeypatch: pytest.MonkeyPatch, *, emulates: bool = False) -> Any:

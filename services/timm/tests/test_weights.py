@@ -12,7 +12,7 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
-from trainings import StartTraining, Training, draw_shapes
+from trainings import StartTraining, Training, draw_shapes, state_of
 
 from timm_service.model import build_model
 from trainer_kit.trainer import TrainingError
@@ -114,8 +114,10 @@ def test_an_earlier_jobs_checkpoint_gives_all_but_the_classifier_of_other_classe
 def test_averaged_weights_are_preferred_as_they_are_what_was_validated(training: StartTraining) -> None:
     earlier = training(params={"epochs": 1}, ema_decay=0.99).train().checkpoints[0]
     weights = first_weights(training(initial_checkpoint=earlier))
-    averaged = torch.load(earlier, weights_only=True)["ema"]
+    averaged = torch.load(earlier, weights_only=True)["model"]
+    trained = torch.load(state_of(earlier), weights_only=True)["trained"]
     assert torch.equal(weights["fc.weight"], averaged["fc.weight"])
+    assert not torch.equal(weights["fc.weight"], trained["fc.weight"])
 
 
 def test_a_checkpoint_that_would_run_code_is_refused_unrun(training: StartTraining, tmp_path: Path) -> None:
