@@ -170,7 +170,9 @@ def test_resumed_training_gives_the_same_weights_as_an_unbroken_one(service: Ser
     whole = bodies(list(service.follow(unbroken)), Checkpoint)[-1]
     first = service.begin_ok(changed(spec, epochs=2, attempt=2))
     half = bodies(list(service.follow(first)), Checkpoint)[-1]
-    second = service.begin_ok(changed(spec, epochs=4, attempt=3, resume_from_uri=half.uri))
+    assert half.state is not None
+    from_half = {"resume_from_uri": half.uri, "resume_state_uri": half.state.uri}
+    second = service.begin_ok(changed(spec, epochs=4, attempt=3, **from_half))
     resumed = bodies(list(service.follow(second)), Checkpoint)[-1]
     assert (resumed.step, resumed.sha256) == (whole.step, whole.sha256)
 
